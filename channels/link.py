@@ -1,0 +1,239 @@
+"""A link: power constraint → resource grid → propagation → noise → estimation → equalisation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
+from torch import Tensor
+
+from channels.awgn import complex_normal, noise_variance
+from channels.errors import InputError, unknown_name
+from channels.fading import FlatFading
+from channels.ntn import NTNTDL
+from channels.ofdm import SYMBOLS_PER_SLOT, Grid, estimate_ls, from_grid, to_grid
+from channels.power import AveragePower
+from channels.randomness import seeded
+from channels.signal import Reception, Transmission
+
+ESTIMATORS = ("perfect", "ls")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Carries symbols over a satellite link; differentiable from end to end.
+
+    Each row of a transmission is one image. Its symbols fill as many OFDM slots as they need and
+    fading evolves over those slots. The link enforces the power constraint itself.
+
+    Args:
+        name: the link's name in tables and plots.
+        propagation: builds the fading model for a device; ``None`` means a constant gain of 1.
+        summary: the propagation in words, with its parameters and units.
+        grid: OFDM numerology and pilots.
+        carrier_hz: carrier frequency in Hz.
+        estimator: ``"perfect"`` or ``"ls"`` (least squares at the pilots, linear in between).
+        power: the power constraint.
+
+    Raises:
+        InputError: on an unknown estimator or a carrier that is not positive.
+
+    >>> import channels
+    >>> channels.link("awgn").overhead < 0.2
+    True
+    """
+
+    name: str
+    propagation: Callable[[torch.device], ChannelModel] | None
+    summary: str
+    grid: Grid = field(default_factory=Grid)
+    carrier_hz: float = 2e9
+    estimator: str = "perfect"
+    power: AveragePower = field(default_factory=AveragePower)
+
+    def __post_init__(self) -> None:
+        if self.estimator not in ESTIMATORS:
+            raise unknown_name("estimator", self.estimator, ESTIMATORS)
+        if not 0 < self.carrier_hz < float("inf"):
+            raise InputError(f"carrier_hz must be positive, got {self.carrier_hz}")
+
+    @property
+    def overhead(self) -> float:
+        """Share of the resource that pilots and cyclic prefix take; not part of ``cbr``."""
+        return self.grid.overhead
+
+    def __call__(
+        self, tx: Transmission, snr_db: float | Tensor, seed: int | None = None
+    ) -> Reception:
+        """Send a transmission.
+
+        Args:
+            tx: symbols ``[batch, K]``.
+            snr_db: average E_s/N_0 per complex channel use in dB, a number or float ``[batch]``.
+            seed: seeds fading and noise; ``None`` draws on from Sionna's generator.
+
+        Returns:
+            The reception: unbiased LMMSE symbol estimates and the error variance of each.
+
+        Raises:
+            InputError: if ``snr_db`` is not finite or a row has no power.
+        """
+        device = tx.symbols.device
+        batch, num_symbols = tx.symbols.shape
+        snr = torch.as_tensor(snr_db, dtype=torch.float32, device=device).expand(batch)
+        if not bool(torch.isfinite(snr).all()):
+            raise InputError(f"snr_db must be finite, got {snr_db}")
+        noise_var = noise_variance(snr)
+        frame = to_grid(self.power(tx), self.grid)
+        with seeded(seed, device):
+            h = self._frequency_response(batch, frame.shape[1], device)
+            noise = complex_normal(tuple(frame.shape), device)
+        received = h * frame + noise_var.sqrt()[:, None, None] * noise
+
+        if self.estimator == "perfect":
+            h_hat, error_var = h, torch.zeros(1, device=device)
+        else:
+            h_hat, error_var = estimate_ls(received, noise_var, self.grid)
+        gain = h_hat.abs().square().clamp_min(1e-9)
+        disturbance = noise_var[:, None, None] + error_var
+        # In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
+        symbols = from_grid(received * h_hat.conj() / gain, num_symbols, self.grid)
+        effective = from_grid((disturbance / gain).expand_as(frame), num_symbols, self.grid)
+        mean_snr = from_grid((gain / disturbance).expand_as(frame), num_symbols, self.grid).mean(1)
+        return Reception(symbols, effective, 10 * torch.log10(mean_snr), tx.session)
+
+    def _frequency_response(self, batch: int, num_ofdm_symbols: int, device: torch.device) -> Tensor:
+        """Channel at every resource element, complex64 ``[batch, T, F]``."""
+        if self.propagation is None:
+            shape = (batch, num_ofdm_symbols, self.grid.num_subcarriers)
+            return torch.ones(shape, dtype=torch.complex64, device=device)
+        gains, delays = self.propagation(device)(
+            batch, num_ofdm_symbols, self.grid.symbol_rate_hz
+        )
+        h: Tensor = cir_to_ofdm_channel(self.grid.frequencies_hz(device), gains, delays)
+        return h[:, 0, 0, 0, 0]
+
+    def __repr__(self) -> str:
+        grid = self.grid
+        return (
+            f"Link({self.name}: {self.summary}; carrier {self.carrier_hz / 1e9:g} GHz, "
+            f"bandwidth {grid.bandwidth_hz / 1e6:g} MHz, {grid.num_subcarriers} subcarriers x "
+            f"{grid.subcarrier_spacing_hz / 1e3:g} kHz, pilots on symbols "
+            f"{list(grid.pilot_symbols)} of {SYMBOLS_PER_SLOT}, {self.estimator} channel "
+            f"estimation, one-tap LMMSE, overhead {100 * grid.overhead:.1f} % (not in cbr); "
+            "SNR = E_s/N_0 per complex channel use)"
+        )
+
+
+def _awgn(*, estimator: str = "perfect", carrier_hz: float = 2e9, grid: Grid | None = None) -> Link:
+    """constant gain and white Gaussian noise"""
+    return Link("awgn", None, "no fading, no Doppler", grid or Grid(), carrier_hz, estimator)
+
+
+def _rayleigh(
+    *, estimator: str = "perfect", carrier_hz: float = 2e9, grid: Grid | None = None
+) -> Link:
+    """Rayleigh block fading: one complex gain per image, no line of sight"""
+    summary = "frequency-flat, one gain per image, no Doppler"
+    return Link(
+        "rayleigh",
+        lambda device: FlatFading(None, device),
+        summary,
+        grid or Grid(),
+        carrier_hz,
+        estimator,
+    )
+
+
+def _rician(
+    *,
+    k_factor_db: float = 10.0,
+    estimator: str = "perfect",
+    carrier_hz: float = 2e9,
+    grid: Grid | None = None,
+) -> Link:
+    """Rician block fading: one complex gain per image, line of sight k_factor_db above scatter"""
+    FlatFading(k_factor_db)
+    summary = f"K factor {k_factor_db:g} dB, frequency-flat, one gain per image, no Doppler"
+    return Link(
+        "rician",
+        lambda device: FlatFading(k_factor_db, device),
+        summary,
+        grid or Grid(),
+        carrier_hz,
+        estimator,
+    )
+
+
+def _ntn_tdl(profile: str) -> Callable[..., Link]:
+    def build(
+        *,
+        delay_spread_s: float = 100e-9,
+        speed_mps: float = 3 / 3.6,
+        estimator: str = "perfect",
+        carrier_hz: float = 2e9,
+        grid: Grid | None = None,
+    ) -> Link:
+        NTNTDL(profile, delay_spread_s, carrier_hz, speed_mps)
+        doppler_hz = speed_mps / 299_792_458.0 * carrier_hz
+        summary = (
+            f"TR 38.811 NTN-TDL-{profile}, RMS delay spread {delay_spread_s * 1e9:g} ns, "
+            f"terminal {speed_mps:.3g} m/s (Doppler up to {doppler_hz:.3g} Hz), "
+            "satellite Doppler pre-compensated"
+        )
+        return Link(
+            f"ntn-tdl-{profile.lower()}",
+            lambda device: NTNTDL(profile, delay_spread_s, carrier_hz, speed_mps, device),
+            summary,
+            grid or Grid(),
+            carrier_hz,
+            estimator,
+        )
+
+    sight = "line of sight" if profile in "CD" else "no line of sight"
+    build.__doc__ = f"3GPP TR 38.811 NTN-TDL-{profile} ({sight})"
+    return build
+
+
+_BUILDERS: dict[str, Callable[..., Link]] = {
+    "awgn": _awgn,
+    "rayleigh": _rayleigh,
+    "rician": _rician,
+    **{f"ntn-tdl-{profile.lower()}": _ntn_tdl(profile) for profile in "ABCD"},
+}
+
+
+def links() -> dict[str, str]:
+    """Every link by name, with one line on what it is.
+
+    >>> "ntn-tdl-c" in links()
+    True
+    """
+    return {name: build.__doc__ or "" for name, build in _BUILDERS.items()}
+
+
+def link(name: str, **parameters: object) -> Link:
+    """Build a link by name.
+
+    Args:
+        name: one of :func:`links`.
+        **parameters: ``estimator``, ``carrier_hz``, ``grid``; ``k_factor_db`` for ``"rician"``;
+            ``delay_spread_s`` and ``speed_mps`` for ``"ntn-tdl-…"``.
+
+    Raises:
+        InputError: on an unknown name, an unknown parameter or a value out of range.
+
+    >>> link("ntn-tdl-c", delay_spread_s=30e-9, speed_mps=0.0).name
+    'ntn-tdl-c'
+    """
+    if name not in _BUILDERS:
+        raise unknown_name("link", name, _BUILDERS)
+    build = _BUILDERS[name]
+    known = inspect.signature(build).parameters
+    for parameter in parameters:
+        if parameter not in known:
+            raise unknown_name(f"parameter of link {name!r}", parameter, known)
+    return build(**parameters)

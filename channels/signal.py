@@ -1,0 +1,138 @@
+"""What goes on the air, what comes off it, and what both ends agreed on before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from channels.errors import InputError
+
+
+@dataclass(frozen=True)
+class Session:
+    """The record that both ends hold before the first symbol.
+
+    It is the same for every picture of a session: nothing in it may depend on a picture's content.
+
+    Args:
+        codec: name of the codec, as ``semcom.codec`` knows it.
+        image_shape: ``(C, H, W)`` of the pictures.
+        channel_uses: complex channel uses that one picture may spend.
+        snr_db: average E_s/N_0 that the receiver reported and the transmitter believes, in dB.
+        mcs: index of the modulation and coding scheme agreed on, for codecs that have one
+            (in 5G the control channel carries it).
+
+    >>> Session("deepjscc", (1, 256, 256), 4096, 6.0).channel_uses
+    4096
+    """
+
+    codec: str
+    image_shape: tuple[int, int, int]
+    channel_uses: int
+    snr_db: float
+    mcs: int | None = None
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """A batch of pictures as complex baseband symbols.
+
+    Args:
+        symbols: complex64 ``[batch, K]``; entries from ``used`` on are zero and never sent.
+        used: int64 ``[batch]``, the number of channel uses that each row spends.
+        session: what both ends agreed on before.
+
+    Raises:
+        InputError: if shapes or dtypes do not fit, or ``used`` exceeds K.
+
+    >>> tx = Transmission(torch.ones(2, 8, dtype=torch.complex64), torch.tensor([8, 8]),
+    ...                   Session("deepjscc", (1, 32, 32), 8, 6.0))
+    >>> tx.symbols.shape
+    torch.Size([2, 8])
+    """
+
+    symbols: Tensor
+    used: Tensor
+    session: Session
+
+    def __post_init__(self) -> None:
+        if self.symbols.ndim != 2 or self.symbols.dtype != torch.complex64:
+            raise InputError(
+                f"symbols must be complex64 [batch, K], got {self.symbols.dtype} "
+                f"{list(self.symbols.shape)}"
+            )
+        batch, uses = self.symbols.shape
+        if self.used.shape != (batch,) or self.used.dtype != torch.int64:
+            raise InputError(
+                f"used must be int64 [{batch}], got {self.used.dtype} {list(self.used.shape)}"
+            )
+        if batch and not 1 <= int(self.used.min()) <= int(self.used.max()) <= uses:
+            raise InputError(f"used must lie in 1..{uses}, got {self.used.tolist()}")
+
+    @property
+    def sent(self) -> Tensor:
+        """bool ``[batch, K]``: true where a symbol is really sent."""
+        place = torch.arange(self.symbols.shape[1], device=self.symbols.device)
+        return place < self.used.to(self.symbols.device)[:, None]
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What the receiver holds after equalisation: all that a decoder may look at.
+
+    The number of used symbols is not part of it; a decoder that needs it must have it sent.
+
+    Args:
+        symbols: complex64 ``[batch, K]``, unbiased estimates of what was sent.
+        noise_var: float32 ``[batch, K]``, the error variance of each estimate that a max-log
+            demapper or a channel adaptive unit should believe.
+        snr_db: float32 ``[batch]``, the receiver's own estimate of E_s/N_0 over this picture, in dB.
+        session: the transmission's session, handed through untouched.
+
+    >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
+    ...                torch.tensor([10.0]), Session("deepjscc", (1, 32, 32), 4, 6.0))
+    >>> rx.noise_var.shape
+    torch.Size([1, 4])
+    """
+
+    symbols: Tensor
+    noise_var: Tensor
+    snr_db: Tensor
+    session: Session
+
+    def save(self, path: str | Path) -> None:
+        """Write to a safetensors file."""
+        parts = torch.view_as_real(self.symbols.detach()).contiguous().cpu()
+        save_file(
+            {
+                "symbols": parts,
+                "noise_var": self.noise_var.detach().contiguous().cpu(),
+                "snr_db": self.snr_db.detach().contiguous().cpu(),
+            },
+            str(path),
+            metadata={"session": json.dumps(asdict(self.session))},
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reception:
+        """Read a file that :meth:`save` wrote.
+
+        Raises:
+            InputError: if the file is missing or is not a saved reception.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                session = json.loads((file.metadata() or {})["session"])
+                symbols, noise_var, snr_db = (
+                    file.get_tensor(name) for name in ("symbols", "noise_var", "snr_db")
+                )
+        except (OSError, KeyError, SafetensorError) as error:
+            raise InputError(f"{path} is not a saved Reception: {error}") from error
+        session["image_shape"] = tuple(session["image_shape"])
+        return cls(torch.view_as_complex(symbols), noise_var, snr_db, Session(**session))

@@ -1,0 +1,1 @@
+"""Codecs for semantic image communication: images → symbols → images."""

@@ -1,0 +1,145 @@
+"""The contract that every system under test keeps: images → symbols → images."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Reception, Session, Transmission
+
+MIN_SIDE = 32
+
+
+class Codec(ABC):
+    """Turns images into complex baseband symbols and back.
+
+    ``decode`` sees a :class:`~channels.Reception` and what both ends agreed on before (the codec's
+    own configuration and weights, and the :class:`~channels.Session`); nothing else.
+
+    Attributes:
+        name: the name under which ``semcom.codec`` builds it.
+    """
+
+    name: str
+
+    def encode(
+        self,
+        images: Tensor,
+        *,
+        cbr: float,
+        snr_db: float,
+        roi: Tensor | None = None,
+    ) -> Transmission:
+        """Turn images into symbols of mean power 1 per image.
+
+        Args:
+            images: float32 ``[batch, 1, H, W]`` in [0, 1], H and W at least 32.
+            cbr: complex channel uses per pixel, ``uses / (H * W * C)``; grey means C = 1.
+            snr_db: average E_s/N_0 that the transmitter believes in, in dB.
+            roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; a codec that has
+                no use for it ignores it.
+
+        Returns:
+            The transmission, with ``used`` at most ``round(cbr * H * W * C)``.
+
+        Raises:
+            InputError: if an argument does not fit, or the budget holds not even a header.
+        """
+        check_images(images)
+        if roi is not None:
+            check_roi(roi, images)
+        session = open_session(self.name, images, cbr, snr_db)
+        return self._encode(images, roi, session)
+
+    def decode(self, rx: Reception) -> Tensor:
+        """Turn received symbols into images, float32 ``[batch, C, H, W]`` in [0, 1].
+
+        Raises:
+            InputError: if the reception belongs to another codec.
+        """
+        return self.decode_with_outage(rx)[0]
+
+    def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        """Like :meth:`decode`, with bool ``[batch]``: true where the picture was lost."""
+        if rx.session.codec != self.name:
+            raise InputError(
+                f"this reception was sent by {rx.session.codec!r}, not {self.name!r}: "
+                f"decode it with semcom.codec({rx.session.codec!r})"
+            )
+        return self._decode(rx)
+
+    def adapted(self, link: Link) -> Self:
+        """Fit the codec to a link's long-term statistics, which the transmitter may know.
+
+        Codecs without link adaptation return themselves.
+        """
+        return self
+
+    @abstractmethod
+    def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission: ...
+
+    @abstractmethod
+    def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]: ...
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse what is not a batch of grey images in [0, 1], in one line that says what to do.
+
+    >>> check_images(torch.zeros(1, 3, 64, 64))
+    Traceback (most recent call last):
+    channels.errors.InputError: images have 3 channels but codecs take grey ones: ...
+    """
+    if not isinstance(images, Tensor) or images.dtype != torch.float32 or images.ndim != 4:
+        got = f"{images.dtype} {list(images.shape)}" if isinstance(images, Tensor) else type(images)
+        raise InputError(f"images must be a float32 tensor [batch, 1, H, W], got {got}")
+    batch, channels, height, width = images.shape
+    if batch == 0:
+        raise InputError("images hold no picture: pass at least one")
+    if channels != 1:
+        raise InputError(
+            f"images have {channels} channels but codecs take grey ones: "
+            "average them, images.mean(1, keepdim=True)"
+        )
+    if min(height, width) < MIN_SIDE:
+        raise InputError(
+            f"images are {height} x {width}, but both sides must be at least {MIN_SIDE}: enlarge them"
+        )
+    if not bool(torch.isfinite(images).all()):
+        raise InputError("images hold NaN or infinite values: replace them, e.g. torch.nan_to_num")
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise InputError(f"images must lie in [0, 1], got [{low:g}, {high:g}]: rescale them")
+
+
+def check_roi(roi: Tensor, images: Tensor) -> None:
+    """Refuse a mask that does not fit its images."""
+    if not isinstance(roi, Tensor) or roi.shape != images.shape:
+        got = list(roi.shape) if isinstance(roi, Tensor) else type(roi)
+        raise InputError(f"roi must have the images' shape {list(images.shape)}, got {got}")
+    if roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all()):
+        raise InputError("roi must be bool, or numbers in [0, 1]")
+
+
+def open_session(
+    codec: str, images: Tensor, cbr: float, snr_db: float, mcs: int | None = None
+) -> Session:
+    """What both ends agree on before a picture of this shape is sent.
+
+    >>> open_session("deepjscc", torch.zeros(1, 1, 256, 256), cbr=1/16, snr_db=6.0).channel_uses
+    4096
+    """
+    if not (math.isfinite(cbr) and 0 < cbr <= 8):
+        raise InputError(f"cbr must lie in (0, 8] complex channel uses per pixel, got {cbr}")
+    if not math.isfinite(snr_db):
+        raise InputError(f"snr_db must be finite, got {snr_db}")
+    channels, height, width = images.shape[1:]
+    uses = round(cbr * height * width * channels)
+    if uses < 1:
+        raise InputError(
+            f"cbr {cbr:g} leaves no channel use for {height} x {width} pixels: raise cbr"
+        )
+    return Session(codec, (channels, height, width), uses, float(snr_db), mcs)
