@@ -1,0 +1,132 @@
+"""What ``semcom run snr`` does with its options."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from torch import Tensor
+
+from channels import InputError
+from scenarios import sweep
+from scenarios.files import replacing
+from scenarios.inputs import Pictures
+from scenarios.panel import panel
+from scenarios.progress import bar
+from scenarios.results import Table
+from scenarios.snr import sweep_of, table_of
+from scenarios.style import rate
+from semcom.catalogue import codecs
+from semcom.data import load_folder, phantoms
+
+_CHEST, _DENTAL = 8, 4
+_PHANTOM_SIZE = 256
+_KEY = "semcom"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of ``semcom run snr``, parsed."""
+
+    images: Path | None
+    masks: Path | None
+    limit: int | None
+    size: int | None
+    codecs: list[str]
+    links: list[str]
+    snr_db: list[float]
+    cbr: float
+    out: Path
+    seed: int
+    workers: int
+
+
+def run(request: Request) -> Table:
+    """Compare, print, and write the results into ``request.out``.
+
+    Raises:
+        InputError: before anything is written, if an option does not fit.
+    """
+    if request.out.exists() and not request.out.is_dir():
+        raise InputError(f"--out {request.out} is a file: name a folder")
+    images, masks = _pictures(request)
+    grid = sweep_of(
+        images,
+        masks,
+        request.codecs or list(codecs()),
+        request.links,
+        request.snr_db,
+        request.cbr,
+        request.seed,
+        trials=1,
+    )
+    with bar("semcom run snr") as report:
+        rows = sweep.run(grid, out=request.out, workers=request.workers, report=report)
+        table = table_of(grid, rows)
+        _write(table, grid, request.out)
+    table.print()
+    Console().print(f"Results are in {request.out}", highlight=False)
+    return table
+
+
+def _pictures(request: Request) -> tuple[Pictures, Pictures | None]:
+    if request.images is not None:
+        return load_folder(
+            request.images, masks=request.masks, size=request.size, limit=request.limit
+        )
+    if request.masks is not None:
+        raise InputError("--masks belong to pictures: name their folder with --images")
+    images: list[Tensor] = []
+    masks: list[Tensor] = []
+    for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
+        drawn, regions = phantoms(
+            kind, n=count, size=request.size or _PHANTOM_SIZE, seed=request.seed
+        )
+        images += list(drawn)
+        masks += list(regions)
+    return images[: request.limit], masks[: request.limit]
+
+
+def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
+    table.save(out / "results.parquet")
+    table.save(out / "results.csv")
+    for metric in ("psnr", "roi_psnr", "outage"):
+        path = out / f"{metric}.png"
+        values = table.frame[metric]
+        if values.isna().all() or (metric == "outage" and not values.any()):
+            path.unlink(missing_ok=True)
+        else:
+            table.plot(metric, path)
+    _write_panel(grid, out / "panel.png")
+
+
+def _write_panel(grid: sweep.Sweep, path: Path) -> None:
+    """The first picture at the middle SNR over the first link; drawn once."""
+    middle = grid.snr_db[len(grid.snr_db) // 2]
+    link = next(iter(grid.links))
+    tasks = [
+        task
+        for task in grid.tasks()
+        if (task.link, task.snr_db, task.image, task.trial) == (link, middle, 0, 0)
+    ]
+    key = hashlib.sha256("".join(grid.keys(tasks)).encode()).hexdigest()[:24]
+    if _key_of(path) == key:
+        return
+    received = {task.codec: sweep.receive(grid, task) for task in tasks}
+    figure = panel(
+        grid.pictures[0],
+        received,
+        f"Picture 0 over {link} at {middle:g} dB, CBR {rate(grid.cbr)}",
+    )
+    with replacing(path) as new:
+        figure.savefig(new, dpi=200, metadata={_KEY: key})
+
+
+def _key_of(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    with Image.open(path) as image:
+        return str(image.info.get(_KEY))

@@ -1,0 +1,58 @@
+"""What the columns of a table mean; kept inside every file that a table is saved to."""
+
+from __future__ import annotations
+
+DEFINITIONS = {
+    "snr_db": "average E_s/N_0 per complex channel use in dB: noise variance 10^(-snr_db/10) per "
+    "complex symbol, half of it per real dimension; the transmitter knows it",
+    "cbr": "channel bandwidth ratio offered: complex channel uses / (H*W*C); grey pictures, C = 1",
+    "cbr_used": "channel bandwidth ratio really spent, at most round(cbr*H*W*C) / (H*W*C)",
+    "cpp": "complex channel uses really spent per pixel, used / (H*W)",
+    "image": "index of the picture in the set",
+    "trial": "index of the independent repetition",
+    "psnr": "peak signal-to-noise ratio of each picture in dB, peak 1; means are of dB values",
+    "roi_psnr": "PSNR over the region of interest alone, in dB; empty without a region",
+    "ssim": "structural similarity of each picture",
+    "ms_ssim": "multi-scale SSIM; empty where the picture is too small for five scales",
+    "outage": "true where the receiver lost the picture; what the codec then shows (a grey picture "
+    "or the part that was decoded) counts in every mean",
+    "rx_snr_db": "the receiver's own estimate of E_s/N_0 over this picture, in dB",
+    "mcs": "index of the modulation and coding scheme; empty for codecs without one",
+    "rounding": "dB values to 4 decimals, similarities to 6",
+    "draws": "fading and noise are the same for every codec at the same (link, snr_db, image, "
+    "trial) and independent otherwise",
+    "intervals": "95 %; means: Student's t over pictures, trials of a picture averaged first; "
+    "outage: Wilson's score",
+    "overhead": "pilots and cyclic prefix are not part of cbr; each link states its own",
+}
+
+LABELS = {
+    "psnr": "PSNR [dB]",
+    "roi_psnr": "ROI-PSNR [dB]",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "outage": "share of pictures lost",
+    "cbr_used": "channel uses per pixel",
+    "rx_snr_db": "received SNR [dB]",
+}
+"""Metrics that a table can summarise and plot, with axis labels."""
+
+COLUMNS = {
+    "scenario": "str",
+    "codec": "str",
+    "link": "str",
+    "snr_db": "float64",
+    "cbr": "float64",
+    "cbr_used": "float64",
+    "cpp": "float64",
+    "image": "int64",
+    "trial": "int64",
+    "psnr": "float64",
+    "roi_psnr": "float64",
+    "ssim": "float64",
+    "ms_ssim": "float64",
+    "outage": "bool",
+    "rx_snr_db": "float64",
+    "mcs": "Int64",
+}
+"""Columns of a table and their pandas types."""

@@ -1,0 +1,62 @@
+"""Text of the command line → values. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import typer
+
+_MOST_POINTS = 1000
+
+
+def parse_rate(text: str) -> float:
+    """A rate written as ``1/16`` or ``0.0625``.
+
+    Raises:
+        typer.BadParameter: if it is not a positive number.
+
+    >>> parse_rate("1/16")
+    0.0625
+    """
+    try:
+        rate = float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise typer.BadParameter(f"--cbr {text!r}: write a fraction or a number, 1/16") from None
+    if rate <= 0:
+        raise typer.BadParameter(f"--cbr {text!r}: the rate must be above 0, e.g. 1/16")
+    return rate
+
+
+def parse_snr(text: str) -> list[float]:
+    """SNR points in dB written as ``start:stop:step``, stop included, or as one number.
+
+    Raises:
+        typer.BadParameter: if it is written otherwise, or names no point or too many.
+
+    >>> parse_snr("0:12:4"), parse_snr("-3:0:1.5")
+    ([0.0, 4.0, 8.0, 12.0], [-3.0, -1.5, 0.0])
+    """
+    remedy = "write start:stop:step in dB, e.g. 0:12:4"
+    try:
+        numbers = [Fraction(part.strip()) for part in text.split(":")]
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"--snr {text!r}: {remedy}") from None
+    if len(numbers) == 1:
+        return [float(numbers[0])]
+    if len(numbers) != 3 or numbers[2] <= 0 or numbers[1] < numbers[0]:
+        raise typer.BadParameter(f"--snr {text!r}: {remedy}")
+    start, stop, step = numbers
+    count = math.floor((stop - start) / step) + 1
+    if count > _MOST_POINTS:
+        raise typer.BadParameter(f"--snr {text!r}: {count} points are too many; take a larger step")
+    return [float(start + index * step) for index in range(count)]
+
+
+def parse_names(text: str) -> list[str]:
+    """Names separated by commas.
+
+    >>> parse_names("awgn, ntn-tdl-c,")
+    ['awgn', 'ntn-tdl-c']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]

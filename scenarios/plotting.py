@@ -1,0 +1,138 @@
+"""Curves with 95 % bands."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from channels import InputError
+from scenarios.definitions import LABELS
+from scenarios.results import Table
+from scenarios.style import COLOURS, INK, MARKERS, frame, rate
+
+
+def curves(table: Table, metric: str) -> Figure:
+    """Mean of a metric against SNR: a panel per link, a colour per codec.
+
+    Where pictures were lost, a lower panel shows their share.
+
+    Args:
+        table: the results.
+        metric: as in :meth:`~scenarios.Table.summary`.
+
+    Raises:
+        InputError: on an unknown metric, or one that the table has no value of.
+    """
+    summary = table.summary(metric)
+    if summary["mean"].isna().all():
+        raise InputError(f"the table holds no {metric}: pass masks or larger pictures")
+    links, codecs = (list(dict.fromkeys(summary[name])) for name in ("link", "codec"))
+    lost = table.summary("outage")
+    with_lost = metric != "outage" and bool(lost["mean"].any())
+
+    width, height = 1.4 + 3.5 * len(links), 4.1 + 1.1 * with_lost
+    figure = Figure(figsize=(max(width, 5.2), height))
+    columns = len(codecs) if len(links) > 1 else min(len(codecs), 4)
+    legend_top = frame(
+        figure,
+        _title(table, metric),
+        _definitions(table, metric, with_lost),
+        legend_rows=-(-len(codecs) // columns),
+    )
+    axes = figure.subplots(
+        1 + with_lost,
+        len(links),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=[3.2, 1] if with_lost else [1],
+    )
+    for column, link in enumerate(links):
+        top: Axes = axes[0, column]
+        top.set_title(str(link), fontsize=10)
+        _draw(top, summary[summary["link"] == link], codecs)
+        if with_lost:
+            _draw(axes[1, column], lost[lost["link"] == link], codecs, bands=False)
+        axes[-1, column].set_xlabel(r"SNR $E_s/N_0$ [dB]")
+    axes[0, 0].set_ylim(*_limits(summary))
+    axes[0, 0].set_ylabel(LABELS[metric])
+    if metric == "outage":
+        axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    if with_lost:
+        axes[1, 0].set_ylim(-0.06, 1.06)
+        axes[1, 0].set_ylabel("lost")
+        axes[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
+        frameon=False, fontsize=9, columnspacing=1.2, handlelength=1.8, borderaxespad=0.1,
+    ).set_in_layout(False)  # fmt: skip
+    return figure
+
+
+def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = True) -> None:
+    places = sorted(set(summary["snr_db"]))
+    apart = 0.2 if len(places) == 1 else 0.0
+    for index, codec in enumerate(codecs):
+        rows = summary[summary["codec"] == codec].sort_values("snr_db")
+        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+        points = rows["snr_db"].to_numpy() + apart * (index - (len(codecs) - 1) / 2)
+        low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
+        if bands and len(places) == 1:
+            axis.vlines(points, low, high, color=colour, linewidth=1.2)
+        elif bands:
+            axis.fill_between(points, low, high, color=colour, alpha=0.15, linewidth=0)
+        axis.plot(
+            points, rows["mean"].to_numpy(), color=colour, marker=marker, markersize=4.5,
+            linewidth=1.6, label=codec,
+        )  # fmt: skip
+    axis.set_xticks(places)
+    if len(places) == 1:
+        axis.set_xlim(places[0] - 1, places[0] + 1)
+    axis.grid(color="#DDDDDD", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=9, color=INK)
+
+
+def _limits(summary: pd.DataFrame) -> tuple[float, float]:
+    """All means, and bands as far as they do not dwarf the means' range."""
+    mean, low, high = (summary[name].dropna() for name in ("mean", "low", "high"))
+    bottom, top = float(mean.min()), float(mean.max())
+    reach = 0.4 * max(top - bottom, 0.02 * abs(top), 1e-3)
+    bottom, top = (
+        max(bottom - reach, min([bottom, *low])),
+        min(top + reach, max([top, *high])),
+    )
+    margin = 0.04 * max(top - bottom, 1e-3)
+    return bottom - margin, top + margin
+
+
+def _title(table: Table, metric: str) -> str:
+    name = LABELS[metric].split(" [")[0]
+    return f"{name[0].upper()}{name[1:]} at CBR {_rate(table)}, {_set(table)}"
+
+
+def _set(table: Table) -> str:
+    pictures, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
+    each = f" × {trials} trials" if trials > 1 else ""
+    return f"{pictures} picture{'s' * (pictures > 1)}{each}"
+
+
+def _rate(table: Table) -> str:
+    return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
+
+
+def _definitions(table: Table, metric: str, with_lost: bool) -> str:
+    bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
+    of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
+    lost = " Lost pictures count in every mean; their share is below." if with_lost else ""
+    return (
+        f"Lines: means{of_db} over {_set(table)}; bands: 95 % intervals, {bands}.{lost} "
+        "SNR: average $E_s/N_0$ per complex channel use. "
+        f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
+        "without the links' pilots and cyclic prefix. "
+        "All codecs meet the same fading and noise."
+    )

@@ -1,0 +1,75 @@
+"""A table on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from scenarios.definitions import LABELS
+from scenarios.results import Table
+
+
+def print_table(table: Table, metrics: Sequence[str], console: Console | None = None) -> None:
+    """Print means with the half width of their 95 % intervals, one grid per metric and link.
+
+    Args:
+        table: the results.
+        metrics: which columns; those without a value, and links without outage, are left out.
+        console: where to print; ``None`` means the standard output stream.
+    """
+    console = console or Console()
+    for metric in metrics:
+        summary = table.summary(metric)
+        if metric == "outage":
+            summary = summary[summary["mean"].groupby(summary["link"]).transform("any")]
+        if summary["mean"].isna().all():
+            continue
+        for link in dict.fromkeys(summary["link"]):
+            console.print(_grid(summary[summary["link"] == link], metric, str(link)))
+    for line in captions(table):
+        console.print(Text(line, style="dim"))
+
+
+def captions(table: Table) -> list[str]:
+    """The definitions that a reader needs beside the numbers, one line each."""
+    parameters = table.metadata.get("parameters", {})
+    cbr = parameters.get("cbr", math.nan)
+    lines = [
+        f"{parameters.get('pictures', '?')} grey pictures (C = 1), {parameters.get('trials', 1)} "
+        f"trial(s), CBR {cbr:.4g} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
+        "SNR is E_s/N_0 per complex channel use.",
+        "Means of dB values, lost pictures included; ± is half the 95 % interval over pictures.",
+    ]
+    return [*lines, *table.metadata.get("links", {}).values()]
+
+
+def _grid(summary: pd.DataFrame, metric: str, link: str) -> Grid:
+    title = Text(f"{LABELS[metric]} over {link}")
+    grid = Grid(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    grid.add_column("codec")
+    for snr_db in sorted(set(summary["snr_db"])):
+        grid.add_column(f"{snr_db:g} dB", justify="right")
+    for codec in dict.fromkeys(summary["codec"]):
+        rows = summary[summary["codec"] == codec].sort_values("snr_db")
+        cells = [
+            _cell(mean, low, high, metric)
+            for mean, low, high in zip(rows["mean"], rows["low"], rows["high"], strict=True)
+        ]
+        grid.add_row(str(codec), *cells)
+    return grid
+
+
+def _cell(mean: float, low: float, high: float, metric: str) -> str:
+    if metric == "outage":
+        return f"{100 * mean:.0f} %"
+    if math.isnan(mean):
+        return "-"
+    digits = 2 if LABELS[metric].endswith("[dB]") else 4
+    half = "" if math.isnan(low) else f" ±{(high - low) / 2:.{digits}f}"
+    return f"{mean:.{digits}f}{half}"

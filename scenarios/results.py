@@ -1,0 +1,209 @@
+"""The table of a scenario: one row per codec × link × point × picture × trial."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from channels import InputError
+from channels.errors import unknown_name
+from scenarios.definitions import COLUMNS, LABELS
+from scenarios.files import replacing
+from scenarios.statistics import mean_interval, wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_KEY = b"semcom"
+_IDENTITY = ["scenario", "codec", "link", "snr_db", "cbr", "image", "trial"]
+
+
+class Table:
+    """Rows and what they mean.
+
+    Args:
+        frame: the rows, with the columns of ``metadata["definitions"]``.
+        metadata: definitions, parameters, codecs, links and versions; JSON values only.
+
+    Attributes:
+        frame: the rows as a pandas DataFrame.
+        metadata: see above.
+
+    Raises:
+        InputError: if a column is missing.
+
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> Table(pd.DataFrame([row]), {}).summary("psnr")[["codec", "snr_db", "n", "mean"]]
+      codec  snr_db  n  mean
+    0     a     0.0  1   0.0
+    """
+
+    def __init__(self, frame: pd.DataFrame, metadata: dict[str, Any]) -> None:
+        lacking = [column for column in COLUMNS if column not in frame]
+        if lacking:
+            raise InputError(f"this is not a table of results: column {lacking[0]!r} is missing")
+        self.frame = frame[list(COLUMNS)].astype(COLUMNS)
+        self.metadata = metadata
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        codecs, links = self.frame["codec"].nunique(), self.frame["link"].nunique()
+        return f"Table({len(self)} rows: {codecs} codecs over {links} links)"
+
+    def save(self, path: str | Path) -> None:
+        """Write to a ``.parquet`` or ``.csv`` file, definitions included.
+
+        The same table gives the same bytes.
+
+        Raises:
+            InputError: on another ending.
+        """
+        path = Path(path)
+        if path.suffix not in (".parquet", ".csv"):
+            raise InputError(f"cannot save to {path.name!r}: name it .parquet or .csv")
+        with replacing(path) as new:
+            if path.suffix == ".csv":
+                head = [
+                    f"# {name}: {json.dumps(value, sort_keys=True)}"
+                    for name, value in sorted(self.metadata.items())
+                ]
+                body = self.frame.to_csv(index=False, lineterminator="\n")
+                new.write_text("\n".join([*head, body]), encoding="utf-8", newline="\n")
+            else:
+                rows = pa.Table.from_pandas(self.frame, preserve_index=False)
+                meaning = json.dumps(self.metadata, sort_keys=True).encode()
+                pq.write_table(
+                    rows.replace_schema_metadata({**rows.schema.metadata, _KEY: meaning}), new
+                )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Table:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: if there is no such file or it holds something else.
+        """
+        path = Path(path)
+        try:
+            if path.suffix == ".csv":
+                return cls(*_read_csv(path))
+            rows = pq.read_table(path)
+            return cls(rows.to_pandas(), json.loads(rows.schema.metadata[_KEY]))
+        except InputError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path.name!r} is not a saved table: {reason}") from error
+
+    @classmethod
+    def merge(cls, tables: Sequence[Table]) -> Table:
+        """Put tables of the same definitions together.
+
+        Codecs and links may differ from table to table; everything else must agree.
+
+        Raises:
+            InputError: if metadata disagree, or two tables hold the same row.
+        """
+        if not tables:
+            raise InputError("no table to merge: pass at least one")
+        metadata = dict(tables[0].metadata)
+        for table in tables[1:]:
+            metadata = _merged(metadata, table.metadata)
+        frame = pd.concat([table.frame for table in tables], ignore_index=True)
+        if bool(frame.duplicated(_IDENTITY).any()):
+            raise InputError("the tables hold the same rows: leave one of them out")
+        return cls(frame, metadata)
+
+    def summary(self, metric: str) -> pd.DataFrame:
+        """Mean and 95 % interval of a metric.
+
+        Pictures are the independent units: the trials of a picture are averaged first. Where there
+        is but one picture its trials are the units. The share of outages has Wilson's interval.
+
+        Args:
+            metric: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"outage"``, …
+
+        Returns:
+            Columns codec, link, snr_db, n (pictures or trials), mean, low, high; one row per codec
+            × link × snr_db, in the table's order.
+
+        Raises:
+            InputError: on an unknown metric.
+        """
+        if metric not in LABELS:
+            raise unknown_name("metric", metric, LABELS)
+        rows = []
+        for (codec, link, snr_db), group in self.frame.groupby(
+            ["codec", "link", "snr_db"], sort=False
+        ):
+            if metric == "outage":
+                n = len(group)
+                mean, low, high = wilson_interval(int(group["outage"].sum()), n)
+            else:
+                values = group.dropna(subset=[metric])
+                one = values["image"].nunique() == 1
+                units = values[metric] if one else values.groupby("image")[metric].mean()
+                n = len(units)
+                mean, low, high = mean_interval([float(value) for value in units])
+            rows.append((codec, link, snr_db, n, mean, low, high))
+        columns = ["codec", "link", "snr_db", "n", "mean", "low", "high"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def plot(self, metric: str = "psnr", path: str | Path | None = None) -> Figure:
+        """Draw mean curves with 95 % bands, one panel per link.
+
+        Args:
+            metric: what to draw, as in :meth:`summary`.
+            path: where to save the figure; ``None`` only returns it.
+
+        Raises:
+            InputError: on an unknown metric, or one that the table has no value of.
+        """
+        from scenarios.plotting import curves
+
+        figure = curves(self, metric)
+        if path is not None:
+            with replacing(path) as new:
+                figure.savefig(new, dpi=200)
+        return figure
+
+    def print(self, metrics: Sequence[str] = ("psnr", "roi_psnr", "outage")) -> None:
+        """Print means and 95 % intervals, and below them what the numbers mean."""
+        from scenarios.printing import print_table
+
+        print_table(self, metrics)
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    metadata: dict[str, Any] = {}
+    with path.open(encoding="utf-8") as file:
+        count = 0
+        for line in file:
+            if not line.startswith("# "):
+                break
+            name, value = line[2:].split(": ", 1)
+            metadata[name] = json.loads(value)
+            count += 1
+    return pd.read_csv(path, skiprows=count), metadata
+
+
+def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(first)
+    for name in sorted(first.keys() | second.keys()):
+        ours, theirs = first.get(name), second.get(name)
+        if name in ("codecs", "links") and isinstance(ours, dict) and isinstance(theirs, dict):
+            clash = [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
+            if clash:
+                raise InputError(f"the tables disagree about {name[:-1]} {min(clash)!r}")
+            merged[name] = ours | theirs
+        elif ours != theirs:
+            raise InputError(f"the tables disagree about {name!r}: they cannot be merged")
+    return merged

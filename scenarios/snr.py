@@ -1,0 +1,131 @@
+"""Scenario: picture quality against SNR, at one rate, for every codec over every link."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from pathlib import Path
+
+import pandas as pd
+
+from channels import Link
+from scenarios import inputs, sweep
+from scenarios.definitions import DEFINITIONS
+from scenarios.progress import bar, silent
+from scenarios.results import Table
+
+
+def snr(
+    images: inputs.Pictures,
+    masks: inputs.Pictures | None = None,
+    *,
+    codecs: inputs.Codecs,
+    links: Sequence[str | Link],
+    snr_db: Sequence[float],
+    cbr: float = 1 / 16,
+    seed: int = 0,
+    trials: int = 1,
+    executor: Executor | None = None,
+    workers: int = 1,
+    out: str | Path | None = None,
+    progress: bool = False,
+) -> Table:
+    """Compare codecs over links across SNR.
+
+    Every codec is adapted to each link's long-term statistics, knows the average SNR, and meets
+    the same fading and noise as its rivals.
+
+    Args:
+        images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
+        masks: bool, shaped like the images, true in the region of interest; ``None`` without.
+        codecs: names or codecs; a mapping gives labels of its own.
+        links: names or links.
+        snr_db: points, average E_s/N_0 per complex channel use in dB.
+        cbr: complex channel uses per picture element, uses / (H * W * C).
+        seed: seeds every fading and noise draw.
+        trials: transmissions of each picture at each point, with independent draws.
+        executor: any ``concurrent.futures.Executor``, e.g. dask's ``client.get_executor()``.
+        workers: number of processes where there is no executor.
+        out: folder that finished tasks are kept in; a second run finds them there.
+        progress: draw a progress bar.
+
+    Returns:
+        One row per codec × link × point × picture × trial, with its definitions.
+
+    Raises:
+        InputError: if an argument does not fit or a codec cannot serve the rate.
+
+    >>> import torch
+    >>> table = snr(torch.rand(1, 1, 64, 64), codecs=["deepjscc"], links=["awgn"], snr_db=[6])
+    >>> len(table)
+    1
+    """
+    grid = sweep_of(images, masks, codecs, links, snr_db, cbr, seed, trials)
+    with bar("semcom run snr") if progress else nullcontext(silent) as report:
+        rows = sweep.run(
+            grid,
+            out=None if out is None else Path(out),
+            executor=executor,
+            workers=workers,
+            report=report,
+        )
+    return table_of(grid, rows)
+
+
+def sweep_of(
+    images: inputs.Pictures,
+    masks: inputs.Pictures | None,
+    codecs: inputs.Codecs,
+    links: Sequence[str | Link],
+    snr_db: Sequence[float],
+    cbr: float,
+    seed: int,
+    trials: int,
+) -> sweep.Sweep:
+    """Check every argument of :func:`snr` and lay out the grid."""
+    pictures = inputs.pictures(images, masks)
+    inputs.check_rate(cbr)
+    inputs.check_whole("trials", trials, 1)
+    inputs.check_whole("seed", seed, 0)
+    return sweep.Sweep(
+        "snr",
+        inputs.contenders(codecs),
+        inputs.routes(links),
+        pictures,
+        inputs.points(snr_db),
+        float(cbr),
+        seed,
+        trials,
+    )
+
+
+def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
+    """The table of a sweep, with all that is needed to read or repeat it."""
+    contents = hashlib.sha256("".join(p.digest for p in grid.pictures).encode()).hexdigest()[:16]
+    metadata = {
+        "definitions": DEFINITIONS,
+        "parameters": {
+            "scenario": grid.scenario,
+            "cbr": grid.cbr,
+            "seed": grid.seed,
+            "trials": grid.trials,
+            "pictures": len(grid.pictures),
+            "pictures_sha256": contents,
+        },
+        "codecs": {
+            label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()
+            for label, codec in grid.codecs.items()
+        },
+        "links": {name: repr(link) for name, link in grid.links.items()},
+        "versions": sweep.versions(),
+    }
+    return Table(pd.DataFrame(rows), metadata)
+
+
+if __name__ == "__main__":
+    from scenarios.cli import main
+
+    main(["run", "snr", *sys.argv[1:]])

@@ -1,0 +1,55 @@
+"""95 % confidence intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and 95 % interval of independent values, after Student.
+
+    Args:
+        values: any number of values; the interval is NaN below two.
+
+    Returns:
+        ``(mean, low, high)``.
+
+    >>> [round(x, 3) for x in mean_interval([30.0, 31.0, 32.0])]
+    [31.0, 28.516, 33.484]
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if data.size == 0:
+        return math.nan, math.nan, math.nan
+    mean = float(data.mean())
+    if data.size == 1:
+        return mean, math.nan, math.nan
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, data.size - 1))
+    half = quantile * float(data.std(ddof=1)) / math.sqrt(data.size)
+    return mean, mean - half, mean + half
+
+
+def wilson_interval(events: int, trials: int) -> tuple[float, float, float]:
+    """Share of events and its 95 % interval, after Wilson.
+
+    Args:
+        events: number of events.
+        trials: number of independent trials, at least 1.
+
+    Returns:
+        ``(share, low, high)``.
+
+    >>> [round(x, 3) for x in wilson_interval(0, 10)]
+    [0.0, 0.0, 0.278]
+    """
+    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+    share = events / trials
+    scale = 1 + z**2 / trials
+    centre = (share + z**2 / (2 * trials)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return share, max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,282 @@
+"""The engine: a grid of codecs, links, points and pictures → tasks → rows.
+
+Every codec sees the same fading and the same noise at the same (link, point, picture, trial).
+Rows do not depend on the number of workers, on the executor, or on interruptions.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import io
+import json
+import pickle
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+import channels
+import semcom
+from channels import InputError, Link
+from scenarios.inputs import Picture, check_whole
+from scenarios.journal import Journal
+from scenarios.pool import finished, hands
+from scenarios.progress import Report, silent
+from scenarios.task import Measured, Outcome, Task, draw_seed, encode, transmit
+from semcom.codec import Codec
+
+Row: TypeAlias = dict[str, str | float | int | bool | None]
+Pair: TypeAlias = tuple[Codec, Link]
+
+_CODE = (".py", ".json")
+_TURN = threading.Lock()  # Sionna has one random generator per process: threads take turns
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A grid of tasks.
+
+    Args:
+        scenario: name in tables; part of every seed.
+        codecs: codecs by label.
+        links: links by name.
+        pictures: what is sent.
+        snr_db: points, average E_s/N_0 in dB.
+        cbr: complex channel uses per picture element.
+        seed: seeds every fading and noise draw.
+        trials: repetitions with independent draws.
+    """
+
+    scenario: str
+    codecs: Mapping[str, Codec]
+    links: Mapping[str, Link]
+    pictures: Sequence[Picture]
+    snr_db: tuple[float, ...]
+    cbr: float
+    seed: int
+    trials: int = 1
+
+    def tasks(self) -> list[Task]:
+        """Every task, in the order of the table's rows."""
+        return [
+            Task(
+                codec,
+                link,
+                snr_db,
+                self.cbr,
+                image,
+                trial,
+                draw_seed(self.scenario, self.seed, link, snr_db, image, trial),
+            )
+            for link in self.links
+            for codec in self.codecs
+            for snr_db in self.snr_db
+            for image in range(len(self.pictures))
+            for trial in range(self.trials)
+        ]
+
+    def keys(self, tasks: Sequence[Task]) -> list[str]:
+        """A hash for each task of everything that its outcome depends on."""
+        codecs = {label: _identity(codec) for label, codec in self.codecs.items()}
+        links = {name: repr(link) for name, link in self.links.items()}
+        contents = [picture.digest for picture in self.pictures]
+        common = [self.scenario, code_digest(), versions()]
+        return [
+            _hash(
+                [
+                    *common,
+                    task.codec,
+                    codecs[task.codec],
+                    links[task.link],
+                    contents[task.image],
+                    task.snr_db,
+                    task.cbr,
+                    task.draw,
+                ]
+            )
+            for task in tasks
+        ]
+
+
+def run(
+    sweep: Sweep,
+    *,
+    out: Path | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    report: Report = silent,
+) -> list[Row]:
+    """Carry out what is missing of a sweep.
+
+    Args:
+        sweep: the grid.
+        out: folder of the journal that finished tasks are kept in and found in; created only
+            when every codec has shown that it can serve the rate.
+        executor: any executor; ``None`` for processes of our own.
+        workers: number of processes where there is no executor; 1 means this one.
+        report: told of progress.
+
+    Returns:
+        One row per task, in the order of the tasks.
+
+    Raises:
+        InputError: if a codec cannot serve the rate, or a worker process died.
+    """
+    check_whole("workers", workers, 1)
+    tasks = sweep.tasks()
+    keys = sweep.keys(tasks)
+    found = Journal(out).read()
+    missing = [index for index, key in enumerate(keys) if key not in found]
+    if missing:
+        with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
+            report(0, len(missing), "fitting the codecs to the links")
+            todo = [tasks[index] for index in missing]
+            pairs = _adapted_pairs(sweep, todo, pool)
+            pictures = [_packed(picture, pool) for picture in sweep.pictures]
+            jobs = [(pairs[t.codec, t.link], pictures[t.image], t) for t in todo]
+            for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
+                key = keys[missing[index]]
+                journal.write(key, outcome)
+                found[key] = outcome.measured
+                report(done, len(missing), describe(todo[index]))
+    return [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+
+
+def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
+    """The picture behind a row, float32 ``[1, H, W]``, and what was measured of it."""
+    link = sweep.links[task.link]
+    codec = sweep.codecs[task.codec].adapted(link)
+    picture, outcome = transmit(codec, link, sweep.pictures[task.image], task)
+    return picture, outcome.measured
+
+
+def describe(task: Task) -> str:
+    """A task in words.
+
+    >>> describe(Task("hevc-ldpc", "awgn", 6.0, 1 / 16, image=0, trial=0, draw=1))
+    'hevc-ldpc over awgn at 6 dB'
+    """
+    return f"{task.codec} over {task.link} at {task.snr_db:g} dB"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of this library and of what its results depend on.
+
+    >>> "torch" in versions()
+    True
+    """
+    found = {}
+    for name in ("semcom", "torch", "sionna", "numpy", "av", "imagecodecs", "pillow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def code_digest() -> str:
+    """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
+
+    >>> len(code_digest())
+    12
+    """
+    digest = hashlib.sha256()
+    roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
+    files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
+    for path in (*sorted(files), Path(__file__).with_name("task.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _identity(codec: Codec) -> str:
+    return str(getattr(codec, "fingerprint", None) or repr(codec))
+
+
+def _hash(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
+    return {
+        "scenario": sweep.scenario,
+        "codec": task.codec,
+        "link": task.link,
+        "snr_db": task.snr_db,
+        "cbr": task.cbr,
+        "image": task.image,
+        "trial": task.trial,
+        **measured,
+    }
+
+
+def _adapted_pairs(
+    sweep: Sweep, tasks: Sequence[Task], pool: Executor | None
+) -> dict[tuple[str, str], Any]:
+    """Codecs adapted to their links, shown to serve the smallest picture at the lowest SNR."""
+    names = list(dict.fromkeys((task.codec, task.link) for task in tasks))
+    smallest = min(sweep.pictures, key=lambda picture: picture.image.numel())
+    sample = _packed(smallest, pool)
+    jobs = [
+        (
+            _packed((sweep.codecs[codec], sweep.links[link]), pool),
+            sample,
+            Task(codec, link, sweep.snr_db[0], sweep.cbr, image=0, trial=0, draw=0),
+        )
+        for codec, link in names
+    ]
+    return {names[index]: pair for index, pair in finished(pool, _adapt, jobs)}
+
+
+def _adapt(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> bytes | Pair:
+    with _TURN:
+        codec, link = _unpacked(pair)
+        adapted = codec.adapted(link)
+        encode(adapted, _unpacked(picture), task)
+        return _pickled((adapted, link)) if isinstance(pair, bytes) else (adapted, link)
+
+
+def _transmit(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> Outcome:
+    with _TURN:
+        codec, link = _unpacked(pair)
+        return transmit(codec, link, _unpacked(picture), task)[1]
+
+
+def _packed(thing: Any, pool: Executor | None) -> Any:
+    """What travels to an executor, pickled once for all of its tasks."""
+    return thing if pool is None else _pickled(thing)
+
+
+def _unpacked(thing: Any) -> Any:
+    return _unpickled(thing) if isinstance(thing, bytes) else thing
+
+
+@lru_cache(maxsize=16)
+def _unpickled(blob: bytes) -> Any:
+    return pickle.loads(blob)
+
+
+def _pickled(thing: Any) -> bytes:
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = {**copyreg.dispatch_table, Link: _reduced}
+    try:
+        pickler.dump(thing)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(f"cannot be sent to a worker: {error}; use workers=1") from error
+    return buffer.getvalue()
+
+
+def _reduced(link: Link) -> Any:
+    """A link that its name builds travels as its name; its propagation may be a closure."""
+    if link.name in channels.links() and repr(channels.link(link.name)) == repr(link):
+        return channels.link, (link.name,)
+    return link.__reduce_ex__(pickle.HIGHEST_PROTOCOL)

@@ -1,0 +1,156 @@
+"""One task of a sweep: a picture sent once with a codec over a link at an SNR, and measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Transmission
+from scenarios.inputs import Picture
+from semcom import metrics
+from semcom.codec import Codec
+
+Value: TypeAlias = float | int | bool | None
+Measured: TypeAlias = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is sent over what.
+
+    Args:
+        codec: label of the codec.
+        link: name of the link.
+        snr_db: average E_s/N_0 in dB, which the transmitter knows.
+        cbr: complex channel uses per picture element.
+        image: index of the picture.
+        trial: index of the repetition.
+        draw: seeds fading and noise.
+    """
+
+    codec: str
+    link: str
+    snr_db: float
+    cbr: float
+    image: int
+    trial: int
+    draw: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: the table's values, and wall times that only the journal keeps.
+
+    Args:
+        measured: values by column.
+        encode_s: time to encode, in seconds.
+        decode_s: time to decode, in seconds.
+    """
+
+    measured: Measured
+    encode_s: float
+    decode_s: float
+
+
+def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, trial: int) -> int:
+    """Seed of the fading and noise of one transmission, the same for every codec.
+
+    The point is part of it: points are independent draws, so that a curve's raggedness shows its
+    uncertainty instead of shifting as a whole.
+
+    Returns:
+        An integer in 0..2^63 - 1 that does not depend on platform or process.
+
+    >>> draw_seed("snr", 0, "awgn", 6.0, image=0, trial=0)
+    4868046306898498183
+    """
+    text = json.dumps([scenario, seed, link, float(snr_db), image, trial])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
+    """Turn one picture into symbols, ``[1, K]``.
+
+    Raises:
+        InputError: if the codec cannot serve this rate.
+    """
+    mask = None if picture.mask is None else picture.mask[None]
+    with one_thread(), torch.no_grad():
+        return codec.encode(picture.image[None], cbr=task.cbr, snr_db=task.snr_db, roi=mask)
+
+
+def transmit(codec: Codec, link: Link, picture: Picture, task: Task) -> tuple[Tensor, Outcome]:
+    """Send one picture.
+
+    Args:
+        codec: adapted to the link.
+        link: the link.
+        picture: the picture and its mask.
+        task: point, rate and seed.
+
+    Returns:
+        The received picture, float32 ``[1, H, W]``, and what was measured.
+
+    Raises:
+        InputError: if the codec cannot serve this rate.
+    """
+    images = picture.image[None]
+    masks = None if picture.mask is None else picture.mask[None]
+    with one_thread(), torch.no_grad():
+        start = time.perf_counter()
+        tx = encode(codec, picture, task)
+        encoded = time.perf_counter()
+        rx = link(tx, snr_db=task.snr_db, seed=task.draw)
+        received = time.perf_counter()
+        out, outage = codec.decode_with_outage(rx)
+        decoded = time.perf_counter()
+        used = int(tx.used[0])
+        measured: Measured = {
+            "cbr_used": used / images.numel(),
+            "cpp": used / (images.shape[-2] * images.shape[-1]),
+            **_quality(out, images, masks),
+            "outage": bool(outage[0]),
+            "rx_snr_db": _rounded(rx.snr_db, 4),
+            "mcs": tx.session.mcs,
+        }
+    return out[0], Outcome(measured, encoded - start, decoded - received)
+
+
+def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
+    has_roi = masks is not None and bool(masks.any())
+    try:
+        ms_ssim = _rounded(metrics.ms_ssim(out, images), 6)
+    except InputError:
+        ms_ssim = None
+    return {
+        "psnr": _rounded(metrics.psnr(out, images), 4),
+        "roi_psnr": _rounded(metrics.roi_psnr(out, images, masks), 4) if has_roi else None,
+        "ssim": _rounded(metrics.ssim(out, images), 6),
+        "ms_ssim": ms_ssim,
+    }
+
+
+def _rounded(value: Tensor, digits: int) -> float | None:
+    """Rounding absorbs differences in the last bit between processes."""
+    number = float(value[0])
+    return None if math.isnan(number) else round(number, digits)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute in one thread, the same sums in the same order everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,80 @@
+"""Codecs by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from typing import Any
+
+from channels import InputError
+from channels.errors import unknown_name
+from semcom.codec import Codec
+from semcom.deepjscc import DeepJSCC
+from semcom.learned import LearnedCodec
+from semcom.medjscc import MedJSCC
+from semcom.separate import SeparateCodec
+
+_LEARNED: dict[str, type[LearnedCodec]] = {"medjscc": MedJSCC, "deepjscc": DeepJSCC}
+_SUMMARIES = {
+    "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
+    "deepjscc": "learned, convolutional, one rate (cbr 1/16), knows no channel",
+    "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
+    "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
+}
+
+
+def codecs() -> dict[str, str]:
+    """Every codec by name, with one line on what it is.
+
+    >>> sorted(codecs())
+    ['deepjscc', 'hevc-ldpc', 'jpeg2000-ldpc', 'medjscc']
+    """
+    return dict(_SUMMARIES)
+
+
+def codec(name: str, **options: Any) -> Codec:
+    """Build a codec by name, with its shipped weights if it is a learned one.
+
+    Args:
+        name: one of :func:`codecs`.
+        **options: ``weights`` (path of a safetensors file) for learned codecs; the arguments of
+            :class:`semcom.separate.SeparateCodec` but ``source`` for the others.
+
+    Raises:
+        InputError: on an unknown name or option, or weights that do not fit.
+
+    >>> codec("hevc-ldpc").name
+    'hevc-ldpc'
+    """
+    if name not in _SUMMARIES:
+        raise unknown_name("codec", name, _SUMMARIES)
+    if name in _LEARNED:
+        _check_options(name, options, ["weights"])
+        kind = _LEARNED[name]
+        if "weights" in options:
+            return kind.load(options["weights"])
+        with as_file(files("semcom").joinpath(f"weights/{name}.safetensors")) as path:
+            return kind.load(path)
+    source = name.removesuffix("-ldpc")
+    _check_options(name, options, list(inspect.signature(SeparateCodec).parameters)[1:])
+    build: Callable[..., Codec] = SeparateCodec
+    return build(source, **options)
+
+
+def learned(name: str) -> LearnedCodec:
+    """An untrained learned codec, ready for ``semcom.training.train``.
+
+    >>> learned("deepjscc").name
+    'deepjscc'
+    """
+    if name not in _LEARNED:
+        hint = ": it has no weights to train" if name in _SUMMARIES else ""
+        raise InputError(f"{name!r} cannot be trained{hint}; choose from {', '.join(_LEARNED)}")
+    return _LEARNED[name]()
+
+
+def _check_options(name: str, options: dict[str, Any], known: list[str]) -> None:
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of codec {name!r}", option, known)

@@ -1,0 +1,130 @@
+"""What every learned codec shares: latents as symbols, weights as safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from channels import InputError, Reception, Session, Transmission
+from channels.power import normalize_power
+from semcom.codec import Codec
+
+
+class LearnedCodec(nn.Module, Codec):
+    """A codec whose symbols are the outputs of a network.
+
+    Everything is differentiable: ``encode``, a link, and :meth:`reconstruct` make a training step.
+    A codec holds no link; channel models would enter its weights.
+
+    Attributes:
+        stride: pictures are padded to a multiple of this.
+    """
+
+    stride: int
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments that rebuild the network; stored with the weights."""
+
+    @abstractmethod
+    def reconstruct(self, rx: Reception) -> Tensor:
+        """Like ``decode``, but not clamped to [0, 1], so that a loss has gradients everywhere."""
+
+    def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        images = self.reconstruct(rx).clamp(0, 1)
+        return images, torch.zeros(len(images), dtype=torch.bool, device=images.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with any weight."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and configuration to a safetensors file, in half precision."""
+        state = {
+            name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(state, str(path), {"codec": self.name, "config": json.dumps(self.config())})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Rebuild a codec from a file that :meth:`save` wrote, in evaluation mode.
+
+        Raises:
+            InputError: if the file is missing, damaged, or holds another codec.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if metadata["codec"] != cls.name:
+                raise InputError(
+                    f"{Path(path).name} holds weights of {metadata['codec']!r}, not {cls.name!r}"
+                )
+            with torch.random.fork_rng(devices=[]):
+                codec = cls(**json.loads(metadata["config"]))
+            codec.load_state_dict(state)
+        except InputError:
+            raise
+        except (OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
+        return codec.eval()
+
+
+def pad_to(images: Tensor, stride: int) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of ``stride``.
+
+    >>> pad_to(torch.zeros(1, 1, 33, 64), 16).shape
+    torch.Size([1, 1, 48, 64])
+    """
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % stride, 0, -height % stride), mode="replicate")
+
+
+def to_symbols(latents: Tensor, uses: int) -> Tensor:
+    """Take the first ``2 * uses`` real numbers of each row as complex symbols, two by two.
+
+    Args:
+        latents: float ``[batch, n]``, the most important first.
+        uses: symbols wanted.
+
+    Returns:
+        complex64 ``[batch, min(uses, ceil(n / 2))]``.
+
+    >>> to_symbols(torch.arange(6.0)[None], 2)
+    tensor([[0.+1.j, 2.+3.j]])
+    """
+    latents = F.pad(latents, (0, latents.shape[1] % 2))[:, : 2 * uses].float()
+    return torch.view_as_complex(latents.reshape(len(latents), -1, 2).contiguous())
+
+
+def from_symbols(symbols: Tensor, size: int) -> Tensor:
+    """Undo :func:`to_symbols`: float ``[batch, size]``, zero where nothing was sent.
+
+    >>> from_symbols(torch.tensor([[1 + 2j, 3 + 4j]]), 6)
+    tensor([[1., 2., 3., 4., 0., 0.]])
+    """
+    flat = torch.view_as_real(symbols).flatten(1)[:, :size]
+    return F.pad(flat, (0, size - flat.shape[1]))
+
+
+def transmission(symbols: Tensor, session: Session) -> Transmission:
+    """Normalise power per image and spend every symbol; the unused budget stays silent."""
+    sent = normalize_power(symbols)
+    used = torch.full((len(sent),), sent.shape[1], dtype=torch.int64, device=sent.device)
+    return Transmission(sent, used, session)

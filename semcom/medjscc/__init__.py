@@ -1,0 +1,6 @@
+"""Med-JSCC: mask-guided joint source-channel coding of medical pictures."""
+
+from semcom.medjscc.codec import MedJSCC
+
+__all__ = ["MedJSCC"]
+

@@ -1,0 +1,58 @@
+"""What a training run is fed with: pictures of a folder, their masks where they exist, phantoms."""
+
+from __future__ import annotations
+
+import os
+
+from semcom.crops import Sample
+from semcom.data import list_pictures, load_folder, phantoms
+
+PHANTOM_SEED = 2**20
+
+
+def load_samples(
+    images: str | os.PathLike[str] | None,
+    masks: str | os.PathLike[str] | None = None,
+    num_phantoms: int = 0,
+    size: int | None = None,
+) -> list[Sample]:
+    """Collect training samples.
+
+    Args:
+        images: folder of pictures, or ``None``.
+        masks: folder of masks; a picture without one is kept, without its mask.
+        num_phantoms: phantoms of each kind, chest and dental, drawn from seeds of their own.
+        size: longest side that larger pictures are shrunk to.
+
+    Returns:
+        Pairs of a picture float32 ``[1, H, W]`` and its bool mask or ``None``.
+
+    >>> len(load_samples(None, num_phantoms=1, size=64))
+    2
+    """
+    samples: list[Sample] = []
+    if images is not None:
+        pictures, _ = load_folder(images, size=size)
+        regions: dict[str, object] = {}
+        if masks is not None:
+            named = list_pictures(images, masks)
+            _, found = load_folder(images, masks, size=size)
+            regions = dict(zip((path.name for path in named), found or [], strict=True))
+        names = [path.name for path in list_pictures(images)]
+        samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
+    for kind in ("chest", "dental"):
+        if num_phantoms:
+            drawn, roi = phantoms(kind, num_phantoms, size or 256, seed=PHANTOM_SEED)
+            samples += list(zip(drawn, roi, strict=True))
+    return samples
+
+
+def split(samples: list[Sample], every: int = 20) -> tuple[list[Sample], list[Sample]]:
+    """Set every ``every``-th sample apart for validation: ``(training, validation)``.
+
+    >>> train, validation = split(load_samples(None, num_phantoms=3, size=64), every=3)
+    >>> len(train), len(validation)
+    (4, 2)
+    """
+    kept = [sample for i, sample in enumerate(samples) if i % every != every // 2]
+    return kept, samples[every // 2 :: every]

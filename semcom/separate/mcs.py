@@ -1,0 +1,61 @@
+"""The modulation and coding schemes of 3GPP TS 38.214."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from sionna.phy.nr.utils import decode_mcs_index
+
+from channels import InputError
+
+_SIZES = {1: 29, 2: 28, 3: 29}
+
+
+@dataclass(frozen=True)
+class MCS:
+    """A modulation and coding scheme.
+
+    Args:
+        index: its index in the table.
+        bits_per_symbol: 2, 4, 6 or 8 coded bits per QAM symbol.
+        code_rate: information bits per coded bit.
+
+    >>> MCS(9, 2, 679 / 1024).bits_per_use
+    1.326171875
+    """
+
+    index: int
+    bits_per_symbol: int
+    code_rate: float
+
+    @property
+    def bits_per_use(self) -> float:
+        """Information bits per complex channel use."""
+        return self.bits_per_symbol * self.code_rate
+
+
+@cache
+def mcs_table(number: int = 1) -> tuple[MCS, ...]:
+    """The schemes of a PDSCH table, TS 38.214 tables 5.1.3.1-1 (64-QAM), -2 (256-QAM), -3 (low SE).
+
+    Args:
+        number: 1, 2 or 3.
+
+    Raises:
+        InputError: on another number.
+
+    >>> mcs_table(1)[4]
+    MCS(index=4, bits_per_symbol=2, code_rate=0.30078125)
+    >>> mcs_table(3)[0].code_rate * 1024
+    30.0
+    """
+    if number not in _SIZES:
+        raise InputError(f"mcs_table must be 1, 2 or 3, got {number!r}")
+    indices = torch.arange(_SIZES[number], dtype=torch.int32)
+    bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")
+    return tuple(
+        MCS(index, int(order), float(rate))
+        for index, (order, rate) in enumerate(zip(bits, rates, strict=True))
+    )

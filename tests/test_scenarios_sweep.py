@@ -1,0 +1,306 @@
+"""The sweep engine: same bytes whoever computes them, and nothing lost to an interruption."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import channels
+import scenarios
+from channels import InputError, Reception, Session, Transmission
+from channels.power import normalize_power
+from scenarios.inputs import Picture, contenders, pictures, points, routes
+from scenarios.journal import Journal
+from scenarios.task import Outcome, draw_seed
+from semcom.codec import Codec
+
+PILOTS = 8
+
+
+class BlockMean(Codec):
+    """Sends the means of square blocks, two to a symbol, behind a few reference symbols."""
+
+    def __init__(self, block: int = 8, name: str = "block-mean") -> None:
+        self.block, self.name = block, name
+
+    @property
+    def fingerprint(self) -> str:
+        return f"block {self.block}"
+
+    def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
+        time.sleep(float(os.environ.get("BLOCK_MEAN_PAUSE", "0")))
+        means = F.avg_pool2d(images, self.block).flatten(1) - 0.5
+        pairs = torch.view_as_complex(means.reshape(len(means), -1, 2).contiguous())
+        if pairs.shape[1] + PILOTS > session.channel_uses:
+            raise InputError(f"{self.name} needs {pairs.shape[1] + PILOTS} channel uses: raise cbr")
+        known = torch.full((len(means), PILOTS), 0.5 + 0j)
+        symbols = normalize_power(torch.cat([known, pairs], 1))
+        return Transmission(symbols, torch.full((len(means),), symbols.shape[1]), session)
+
+    def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        _, height, width = rx.session.image_shape
+        gain = rx.symbols[:, :PILOTS].real.mean(1, keepdim=True).clamp_min(0.1) / 0.5
+        means = torch.view_as_real(rx.symbols[:, PILOTS:] / gain) + 0.5
+        grid = means.reshape(-1, 1, height // self.block, width // self.block)
+        images = F.interpolate(grid, size=(height, width)).clamp(0, 1)
+        lost = rx.snr_db < -3
+        images[lost] = 0.5
+        return images, lost
+
+
+def waves(n: int = 3, side: int = 64) -> tuple[Tensor, Tensor]:
+    """Smooth pictures ``[n, 1, side, side]`` and a round region."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, side), torch.linspace(0, 1, side), indexing="ij")
+    images = [0.5 + 0.4 * torch.sin(5 * (k + 1) * x) * torch.cos(7 * y) for k in range(n)]
+    region = (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.06
+    return torch.stack(images)[:, None], region.expand(n, 1, side, side)
+
+
+def sweep(**changes: Any) -> scenarios.Table:
+    images, masks = waves()
+    arguments: dict[str, Any] = {
+        "codecs": {"fine": BlockMean(8), "coarse": BlockMean(16)},
+        "links": ["awgn", "ntn-tdl-c"],
+        "snr_db": [0, 6],
+        "trials": 2,
+        "cbr": 1 / 16,
+    }
+    return scenarios.snr(images, masks, **(arguments | changes))
+
+
+def bytes_of(table: scenarios.Table, folder: Path) -> tuple[bytes, bytes]:
+    table.save(folder / "t.parquet")
+    table.save(folder / "t.csv")
+    return (folder / "t.parquet").read_bytes(), (folder / "t.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        yield executor
+
+
+def test_same_seed_same_bytes_another_seed_others(tmp_path: Path) -> None:
+    first = bytes_of(sweep(), tmp_path)
+    assert first == bytes_of(sweep(), tmp_path)
+    assert first != bytes_of(sweep(seed=1), tmp_path)
+
+
+def test_executors_give_the_same_bytes(tmp_path: Path, processes: Executor) -> None:
+    alone = bytes_of(sweep(), tmp_path)
+    with ThreadPoolExecutor(3) as threads:
+        assert bytes_of(sweep(executor=threads), tmp_path) == alone
+    assert bytes_of(sweep(executor=processes), tmp_path) == alone
+
+
+def test_worker_processes_give_the_same_bytes(tmp_path: Path) -> None:
+    assert bytes_of(sweep(workers=2), tmp_path) == bytes_of(sweep(), tmp_path)
+
+
+def test_threads_of_the_caller_are_restored() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        sweep(links=["awgn"], snr_db=[6])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_every_codec_meets_the_same_draws() -> None:
+    frame = sweep(codecs={"one": BlockMean(), "other": BlockMean()}).frame
+    rows = {label: group.drop(columns="codec") for label, group in frame.groupby("codec")}
+    assert rows["one"].reset_index(drop=True).equals(rows["other"].reset_index(drop=True))
+
+
+def test_draws_differ_between_points_pictures_and_trials() -> None:
+    seeds = {
+        draw_seed("snr", 0, link, snr_db, image, trial)
+        for link in ("awgn", "rayleigh")
+        for snr_db in (0.0, 6.0)
+        for image in range(3)
+        for trial in range(2)
+    }
+    assert len(seeds) == 24
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_rows_are_complete_and_keep_their_promises() -> None:
+    frame = sweep().frame
+    assert len(frame) == 2 * 2 * 2 * 3 * 2
+    assert (frame["cbr_used"] <= frame["cbr"]).all()
+    assert (frame["cpp"] == frame["cbr_used"]).all()
+    assert frame["mcs"].isna().all()
+    assert frame["ms_ssim"].isna().all()
+    assert frame[["psnr", "roi_psnr", "ssim"]].notna().all().all()
+
+
+def test_second_run_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = bytes_of(sweep(out=tmp_path), tmp_path)
+    monkeypatch.setattr(BlockMean, "_encode", lambda *_: pytest.fail("sent again"))
+    monkeypatch.setattr(BlockMean, "adapted", lambda *_: pytest.fail("adapted again"))
+    assert bytes_of(sweep(out=tmp_path), tmp_path) == first
+
+
+def test_wider_grid_finds_its_old_points(tmp_path: Path) -> None:
+    sweep(out=tmp_path)
+    journal = tmp_path / "journal.jsonl"
+    before = len(journal.read_text().splitlines())
+    wide = sweep(out=tmp_path, snr_db=[0, 3, 6])
+    assert len(journal.read_text().splitlines()) == before * 3 // 2
+    assert wide.frame.equals(sweep(snr_db=[0, 3, 6]).frame)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"cbr": 1 / 8}, {"codecs": {"fine": BlockMean(16)}}, {"snr_db": [1]}]
+)
+def test_other_definitions_do_not_mix(tmp_path: Path, changes: dict[str, Any]) -> None:
+    sweep(out=tmp_path, links=["awgn"])
+    mixed = sweep(**({"out": tmp_path, "links": ["awgn"]} | changes))
+    assert mixed.frame.equals(sweep(**({"links": ["awgn"]} | changes)).frame)
+
+
+def test_torn_line_is_computed_again(tmp_path: Path) -> None:
+    whole = sweep(out=tmp_path)
+    journal = tmp_path / "journal.jsonl"
+    content = journal.read_bytes()
+    journal.write_bytes(content[:-20])
+    assert sweep(out=tmp_path).frame.equals(whole.frame)
+    lines = journal.read_bytes().splitlines()
+    assert len(lines) == len(content.splitlines()) + 1
+    assert json.loads(lines[-1])["key"] == json.loads(content.splitlines()[-1])["key"]
+
+
+def test_journal_survives_garbage(tmp_path: Path) -> None:
+    garbage = '[1]\n{"key": "a"}\n\x00\n{"key": "b", "measured": 3}\n'
+    (tmp_path / "journal.jsonl").write_text(garbage)
+    with Journal(tmp_path) as journal:
+        journal.write("c", Outcome({"psnr": math.inf}, 0, 0))
+    assert Journal(tmp_path).read() == {"c": {"psnr": math.inf}}
+
+
+_RUN = """
+import sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_scenarios_sweep import sweep
+sweep(out=Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL")
+def test_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _RUN, str(Path(__file__).parent), str(tmp_path)]
+    run = subprocess.Popen(command, env={**os.environ, "BLOCK_MEAN_PAUSE": "0.05"})
+    journal = tmp_path / "journal.jsonl"
+    deadline = time.monotonic() + 120
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
+        assert run.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    kept = len(Journal(tmp_path).read())
+    assert 5 <= kept < 48
+    resumed = bytes_of(sweep(out=tmp_path), tmp_path)
+    assert resumed == bytes_of(sweep(), tmp_path)
+    keys = [json.loads(line)["key"] for line in journal.read_bytes().splitlines()[:kept]]
+    assert len(keys) == len(set(keys)) == kept
+    assert len(Journal(tmp_path).read()) == 48
+
+
+def test_budget_too_small_leaves_nothing_behind(tmp_path: Path, processes: Executor) -> None:
+    out = tmp_path / "results"
+    for executor in (None, processes):
+        with pytest.raises(InputError, match="needs 40 channel uses: raise cbr"):
+            sweep(out=out, cbr=1 / 128, executor=executor)
+        assert not out.exists()
+
+
+def test_unpicklable_codec_is_refused_by_executors_only() -> None:
+    codec = BlockMean()
+    codec.trick = lambda: 0  # type: ignore[attr-defined]
+    small: dict[str, Any] = {"codecs": [codec], "links": ["awgn"], "snr_db": [6]}
+    assert len(sweep(**small)) == 6
+    with ThreadPoolExecutor(1) as threads, pytest.raises(InputError, match="use workers=1"):
+        sweep(**small, executor=threads)
+
+
+def test_pictures_of_several_sizes() -> None:
+    images = [waves(1, 64)[0][0], waves(1, 96)[0][0]]
+    table = scenarios.snr(images, codecs=[BlockMean()], links=["awgn"], snr_db=[6])
+    assert table.frame["psnr"].notna().all()
+    assert table.frame["roi_psnr"].isna().all()
+
+
+def test_scenario_is_a_function_whatever_is_imported_first() -> None:
+    import scenarios.snr
+
+    assert callable(scenarios.snr)
+    assert scenarios.Table.__name__ == "Table"
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = scenarios.nothing
+
+
+def test_picture_digest_sees_pixels_and_mask() -> None:
+    image, mask = (part[0] for part in waves(1))
+    digests = {Picture(image, mask).digest, Picture(image, None).digest}
+    digests |= {Picture(image.flip(-1), mask).digest, Picture(image, ~mask).digest}
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"codecs": []}, "no codec to compare"),
+        ({"codecs": ["medjsc"]}, "did you mean 'medjscc'"),
+        ({"codecs": [BlockMean(), BlockMean(16)]}, "'block-mean' appears twice"),
+        ({"links": []}, "no link to compare"),
+        ({"links": ["awng"]}, "did you mean 'awgn'"),
+        ({"links": ["awgn", channels.link("awgn")]}, "'awgn' appears twice"),
+        ({"snr_db": []}, "no point"),
+        ({"snr_db": [math.nan]}, "must be finite"),
+        ({"cbr": -1 / 16}, "cbr must lie in"),
+        ({"cbr": math.nan}, "cbr must lie in"),
+        ({"trials": 0}, "trials must be a whole number from 1 on"),
+        ({"seed": -1}, "seed must be a whole number from 0 on"),
+        ({"workers": 0}, "workers must be a whole number from 1 on"),
+    ],
+)
+def test_bad_arguments(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        sweep(**changes)
+
+
+def test_bad_pictures_are_named() -> None:
+    images, masks = waves(2)
+    bad = images.clone()
+    bad[1, 0, 3, 3] = math.nan
+    with pytest.raises(InputError, match="picture 1: images hold NaN"):
+        pictures(bad, masks)
+    with pytest.raises(InputError, match="1 masks do not fit 2 images"):
+        pictures(images, masks[:1])
+    with pytest.raises(InputError, match="picture 0: roi must have"):
+        pictures(images, masks[..., :32])
+    with pytest.raises(InputError, match="no picture"):
+        pictures([], None)
+
+
+def test_inputs_in_their_order() -> None:
+    assert list(contenders({"b": BlockMean(), "a": BlockMean()})) == ["b", "a"]
+    assert list(routes(["rayleigh", "awgn"])) == ["rayleigh", "awgn"]
+    assert points([6, -0.0, 6.0]) == (0.0, 6.0)
