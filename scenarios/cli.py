@@ -1,4 +1,4 @@
-"""``semcom run snr``, ``semcom info``.
+"""``semcom run snr``, ``semcom train``, ``semcom info``.
 
 Commands import PyTorch inside their functions, so that ``semcom --help`` is quick. A command of
 another module joins with ``app.command()(function)``.
@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scenarios.options import parse_names, parse_rate, parse_snr
+from scenarios.train_command import train
 
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 runs = typer.Typer(help="Run a scenario: who is compared with whom, over what.")
 app.add_typer(runs, name="run", no_args_is_help=True)
+app.command()(train)
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
@@ -60,7 +62,10 @@ def run_snr(
     of pictures. A second run finds finished points in the same folder.
     """
     rate, points = parse_rate(cbr), parse_snr(snr)
-    from scenarios.command import Request, run
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading PyTorch and Sionna"):
+        from scenarios.command import Request, run
 
     run(
         Request(

@@ -11,9 +11,8 @@ from rich.console import Console
 from torch import Tensor
 
 from channels import InputError
-from scenarios import sweep
+from scenarios import inputs, sweep
 from scenarios.files import replacing
-from scenarios.inputs import Pictures
 from scenarios.panel import panel
 from scenarios.progress import bar
 from scenarios.results import Table
@@ -52,12 +51,15 @@ def run(request: Request) -> Table:
     """
     if request.out.exists() and not request.out.is_dir():
         raise InputError(f"--out {request.out} is a file: name a folder")
+    contenders = inputs.contenders(request.codecs or list(codecs()))
+    links = list(inputs.routes(request.links).values())
+    inputs.check_rate(request.cbr)
     images, masks = _pictures(request)
     grid = sweep_of(
         images,
         masks,
-        request.codecs or list(codecs()),
-        request.links,
+        contenders,
+        links,
         request.snr_db,
         request.cbr,
         request.seed,
@@ -72,7 +74,7 @@ def run(request: Request) -> Table:
     return table
 
 
-def _pictures(request: Request) -> tuple[Pictures, Pictures | None]:
+def _pictures(request: Request) -> tuple[inputs.Pictures, inputs.Pictures | None]:
     if request.images is not None:
         return load_folder(
             request.images, masks=request.masks, size=request.size, limit=request.limit
@@ -82,12 +84,13 @@ def _pictures(request: Request) -> tuple[Pictures, Pictures | None]:
     images: list[Tensor] = []
     masks: list[Tensor] = []
     for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
-        drawn, regions = phantoms(
-            kind, n=count, size=request.size or _PHANTOM_SIZE, seed=request.seed
-        )
-        images += list(drawn)
-        masks += list(regions)
-    return images[: request.limit], masks[: request.limit]
+        wanted = count if request.limit is None else min(count, request.limit - len(images))
+        if wanted > 0:
+            size = request.size or _PHANTOM_SIZE
+            drawn, regions = phantoms(kind, n=wanted, size=size, seed=request.seed)
+            images += list(drawn)
+            masks += list(regions)
+    return images, masks
 
 
 def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:

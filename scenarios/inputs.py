@@ -125,7 +125,9 @@ def points(snr_db: Sequence[float]) -> tuple[float, ...]:
 def check_rate(cbr: float) -> None:
     """Refuse a rate that is not a positive number."""
     if not (math.isfinite(cbr) and 0 < cbr <= MAX_CBR):
-        raise InputError(f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr}")
+        raise InputError(
+            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr}"
+        )
 
 
 def check_whole(name: str, value: int, least: int) -> None:

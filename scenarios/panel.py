@@ -17,9 +17,7 @@ from scenarios.task import Measured
 ROI = "#E69F00"
 
 
-def panel(
-    picture: Picture, received: Mapping[str, tuple[Tensor, Measured]], title: str
-) -> Figure:
+def panel(picture: Picture, received: Mapping[str, tuple[Tensor, Measured]], title: str) -> Figure:
     """Draw the original, each received picture, and the error maps on one scale.
 
     Args:

@@ -12,6 +12,8 @@ from scenarios.definitions import LABELS
 from scenarios.results import Table
 from scenarios.style import COLOURS, INK, MARKERS, frame, rate
 
+_MOST_TICKS = 13
+
 
 def curves(table: Table, metric: str) -> Figure:
     """Mean of a metric against SNR: a panel per link, a colour per codec.
@@ -88,7 +90,7 @@ def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = Tr
             points, rows["mean"].to_numpy(), color=colour, marker=marker, markersize=4.5,
             linewidth=1.6, label=codec,
         )  # fmt: skip
-    axis.set_xticks(places)
+    axis.set_xticks(places[:: -(-len(places) // _MOST_TICKS)])
     if len(places) == 1:
         axis.set_xlim(places[0] - 1, places[0] + 1)
     axis.grid(color="#DDDDDD", linewidth=0.6)

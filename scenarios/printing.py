@@ -31,7 +31,8 @@ def print_table(table: Table, metrics: Sequence[str], console: Console | None = 
         if summary["mean"].isna().all():
             continue
         for link in dict.fromkeys(summary["link"]):
-            console.print(_grid(summary[summary["link"] == link], metric, str(link)))
+            console.print(Text(f"{LABELS[metric]} over {link}", style="bold"))
+            console.print(_grid(summary[summary["link"] == link], metric))
     for line in captions(table):
         console.print(Text(line, style="dim"))
 
@@ -49,9 +50,8 @@ def captions(table: Table) -> list[str]:
     return [*lines, *table.metadata.get("links", {}).values()]
 
 
-def _grid(summary: pd.DataFrame, metric: str, link: str) -> Grid:
-    title = Text(f"{LABELS[metric]} over {link}")
-    grid = Grid(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+def _grid(summary: pd.DataFrame, metric: str) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD)
     grid.add_column("codec")
     for snr_db in sorted(set(summary["snr_db"])):
         grid.add_column(f"{snr_db:g} dB", justify="right")

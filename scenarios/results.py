@@ -55,8 +55,8 @@ class Table:
         return len(self.frame)
 
     def __repr__(self) -> str:
-        codecs, links = self.frame["codec"].nunique(), self.frame["link"].nunique()
-        return f"Table({len(self)} rows: {codecs} codecs over {links} links)"
+        codecs, links = (", ".join(self.frame[name].unique()) for name in ("codec", "link"))
+        return f"Table({len(self)} rows: {codecs} over {links})"
 
     def save(self, path: str | Path) -> None:
         """Write to a ``.parquet`` or ``.csv`` file, definitions included.

@@ -59,9 +59,9 @@ def snr(
         InputError: if an argument does not fit or a codec cannot serve the rate.
 
     >>> import torch
-    >>> table = snr(torch.rand(1, 1, 64, 64), codecs=["deepjscc"], links=["awgn"], snr_db=[6])
-    >>> len(table)
-    1
+    >>> pictures = torch.rand(2, 1, 64, 64)
+    >>> snr(pictures, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
+    Table(4 rows: jpeg2000-ldpc over awgn)
     """
     grid = sweep_of(images, masks, codecs, links, snr_db, cbr, seed, trials)
     with bar("semcom run snr") if progress else nullcontext(silent) as report:

@@ -136,7 +136,7 @@ def run(
     missing = [index for index, key in enumerate(keys) if key not in found]
     if missing:
         with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
-            report(0, len(missing), "fitting the codecs to the links")
+            report(0, len(missing), "starting, fitting codecs to links")
             todo = [tasks[index] for index in missing]
             pairs = _adapted_pairs(sweep, todo, pool)
             pictures = [_packed(picture, pool) for picture in sweep.pictures]
@@ -198,7 +198,9 @@ def code_digest() -> str:
 
 
 def _identity(codec: Codec) -> str:
-    return str(getattr(codec, "fingerprint", None) or repr(codec))
+    """The codec's own fingerprint, or else a hash of all it holds."""
+    own = getattr(codec, "fingerprint", None)
+    return str(own) if own else hashlib.sha256(_pickled(codec)).hexdigest()
 
 
 def _hash(parts: list[object]) -> str:

@@ -38,7 +38,8 @@ def train(
     from semcom.catalogue import learned
     from semcom.medjscc import MedJSCC
     from semcom.samples import load_samples, split
-    from semcom.training import default_plan, train as run
+    from semcom.training import default_plan
+    from semcom.training import train as run
 
     if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
         raise InputError(f"device {device!r} is not there: use --device cpu")

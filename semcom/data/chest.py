@@ -193,10 +193,10 @@ def _shoulders(film: Film, rng: np.random.Generator) -> Array:
         total += 0.2 * film.ellipsoid((side * out, -0.57), (0.085, 0.085))
         arm = smooth([(out + 0.01, -0.52), (out + 0.06, -0.1), (out + 0.09, 1.4)], 24)
         total += 3.2 * film.tubes([arm * (side, 1)], 0.05, core=0.7)
-        blade = [(0.78, -0.52), (0.74, -0.3), (0.64, 0.08), (0.56, 0.06), (0.5, -0.3), (0.56, -0.62)]
+        blade = [(0.8, -0.5), (0.76, -0.3), (0.72, -0.1), (0.62, 0.1), (0.56, 0.08), (0.5, -0.3)]
         total += 0.08 * film.polygon(np.array(blade) * (side, 1), soft=0.012)
-        edge = smooth(blade[:3], 24)
-        total += 2.8 * film.tubes([edge * (side, 1)], 0.014)
+        edge = smooth(blade[:4], 24)
+        total += 2.6 * film.tubes([edge * (side, 1)], 0.011)
         crest = smooth([(0.52, -0.5), (0.68, -0.6), (0.84, -0.7)], 24)
         total += 2.2 * film.tubes([crest * (side, 1)], 0.022, core=0.7)
     return total

@@ -7,9 +7,9 @@ from scipy.ndimage import gaussian_filter
 
 from semcom.data.film import Array, Film, Pose, smooth, texture
 
-_WIDTHS = np.array([0.062, 0.055, 0.062, 0.06, 0.062, 0.092, 0.09, 0.08])
+_WIDTHS = np.array([0.073, 0.064, 0.07, 0.066, 0.066, 0.1, 0.097, 0.086])
 """Crown widths from the middle to the wisdom tooth, in body units."""
-_LENGTHS = np.array([0.36, 0.34, 0.4, 0.33, 0.33, 0.32, 0.31, 0.27])
+_LENGTHS = np.array([0.37, 0.35, 0.41, 0.36, 0.36, 0.35, 0.33, 0.29])
 """From cusp to root tip."""
 _FIRST_MOLAR = 5
 
@@ -40,15 +40,15 @@ def dental(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     bone = np.clip(mandible + maxilla, 0, 1)
     open_bone = bone * (1 - cover)
     depth = (
-        0.3 * np.exp(-((film.x / 1.15) ** 6) - ((film.y - 0.05) / 1.0) ** 8)
-        + 0.22 * bone
-        + open_bone * (0.05 * texture(rng, size, 0.9, low=10, high=70) + 0.02 * sockets)
+        0.32 * np.exp(-((film.x / 1.15) ** 6) - ((film.y - 0.05) / 1.0) ** 8)
+        + 0.25 * bone
+        + open_bone * (0.035 * texture(rng, size, 0.7, low=16, high=90) + 0.04 * sockets)
         + _cortex(film, rng, smile)
         + _midface(film, rng)
         + teeth
         + rng.uniform(0.06, 0.14) * np.exp(-((film.x / 0.16) ** 2))
     )
-    depth = depth + 0.03 * texture(rng, size, 1.7, low=2)
+    depth = depth + 0.025 * texture(rng, size, 1.7, low=2)
     return _exposed(film, depth, rng), cover
 
 
@@ -58,8 +58,8 @@ def _lower_border(smile: float) -> Array:
     return smooth(
         [
             (0.0, chin),
-            (0.3, chin - 0.02),
-            (0.62, chin - 0.2),
+            (0.26, chin - 0.02),
+            (0.6, chin - 0.17),
             (0.8, chin - 0.42),
             (0.87, 0.05),
             (0.92, -0.45),
@@ -80,13 +80,13 @@ def _mandible(film: Film, rng: np.random.Generator, smile: float) -> Array:
             (0.76, -0.42),
             (0.68, -0.5),
             (0.64, -0.4),
-            (0.68, -0.1),
-            (0.66, 0.02),
+            (0.66, -0.12),
+            (0.63, 0.04),
         ],
         32,
     )
-    x = np.linspace(0.64, 0, 16)
-    crest = np.stack([x, 0.15 + smile * (0.5 - 1.3 * x**2) + 0.02], -1)
+    x = np.linspace(0.62, 0, 16)
+    crest = np.stack([x, 0.14 + smile * (0.5 - 1.3 * x**2)], -1)
     half = np.concatenate([outer, inner[1:], crest])
     outline = np.concatenate([half, (half * (-1, 1))[::-1]])
     return film.polygon(outline, soft=0.006)
@@ -95,7 +95,7 @@ def _mandible(film: Film, rng: np.random.Generator, smile: float) -> Array:
 def _maxilla(film: Film, occlusion: Array) -> Array:
     """Coverage of the upper jaw's bone, fading upwards."""
     side = 1 / (1 + np.exp((np.abs(film.x) - 0.7) / 0.015))
-    below = 1 / (1 + np.exp((film.y - (occlusion - 0.15)) / 0.008))
+    below = 1 / (1 + np.exp((film.y - (occlusion - 0.12)) / 0.008))
     above = 1 / (1 + np.exp(-(film.y - (occlusion - 0.6)) / 0.06))
     return 0.9 * side * below * above
 
@@ -105,8 +105,8 @@ def _cortex(film: Film, rng: np.random.Generator, smile: float) -> Array:
     rim = _lower_border(smile)
     total = np.zeros_like(film.x)
     for side in (-1.0, 1.0):
-        inward = rim - (0.018 * rim[:, :1] / 0.9, 0.022)
-        total += 4.5 * film.tubes([inward * (side, 1)], 0.02)
+        inward = rim * (0.98, 1) - (0, 0.022)
+        total += 4.5 * film.tubes([inward * (side, 1)], 0.015)
         canal = smooth([(0.78, -0.12), (0.68, 0.28), (0.52, 0.46), (0.36, 0.5)], 32)
         canal = canal + rng.normal(0, 0.008, 2)
         total += 2.2 * film.tubes([canal * (side, 1)], 0.024, core=2.0, lumen=0.85)
@@ -124,11 +124,11 @@ def _midface(film: Film, rng: np.random.Generator) -> Array:
     for side in (-1.0, 1.0):
         floor = -0.38 + rng.normal(0, 0.02)
         sinus = smooth(
-            [(0.16, -0.9), (0.18, -0.55), (0.3, floor - 0.02), (0.48, floor), (0.62, -0.52),
-             (0.66, -0.9)], 64,
+            [(0.24, -1.2), (0.17, -0.8), (0.2, -0.55), (0.3, floor - 0.01), (0.46, floor),
+             (0.6, -0.55), (0.6, -0.8), (0.5, -1.2)], 64,
         ) * (side, 1)  # fmt: skip
-        total -= 0.16 * film.polygon(sinus, soft=0.012)
-        total += 4.5 * film.tubes([sinus], 0.011)
+        total -= 0.13 * film.polygon(sinus, soft=0.02)
+        total += 6 * film.tubes([sinus], 0.01)
         cheek = smooth([(0.5, -0.5), (0.62, -0.62), (0.8, -0.66), (1.05, -0.6)], 32)
         total += 2.4 * film.tubes([cheek * (side, 1)], 0.035, core=0.5)
         nostril = film.ellipsoid((side * 0.075, -0.78), (0.065, 0.26))
@@ -204,13 +204,13 @@ class _Tooth:
         enamel = np.clip(crown / self.pixel + 0.5, 0, 1) * (self.v < neck)
         shell = enamel * np.exp(-np.clip(crown, 0, None) / (0.16 * half + 0.2 * self.pixel))
         cap = enamel * np.clip(1 - self.v / (0.55 * neck), 0, 1)
-        value = solid * (0.16 + 0.22 * dentine) + 0.1 * shell + 0.14 * cap + 0.05 * enamel
-        value -= self._pulp(neck) * 0.14
+        value = solid * (0.24 + 0.28 * dentine) + 0.1 * shell + 0.14 * cap + 0.02 * enamel
+        value -= solid * self._pulp(neck) * 0.17
         value = self._worn(value, solid, neck, repaired)
         ligament = np.exp(-(((inside + 0.006) / 0.006) ** 2)) * (self.v > neck + 0.05)
         rim = np.exp(-(((inside + 0.017) / 0.006) ** 2)) * (self.v > neck + 0.05)
         total[self.window] += value + (0.06 * rim - 0.08 * ligament) * (1 - solid)
-        total[self.window] -= 0.2 * solid * (self.v > neck)
+        total[self.window] -= 0.25 * solid * np.clip((self.v - neck - 0.02) / 0.08, 0, 1)
         cover[self.window] = np.maximum(cover[self.window], solid)
         sockets[self.window] = np.maximum(sockets[self.window], rim)
 
@@ -264,7 +264,7 @@ class _Tooth:
                 block = solid * (v < neck * 0.95)
             else:
                 block = solid * (v < deep) * (np.abs(u - rng.normal(0, 0.2 * half)) < wide)
-            value = np.where(block > 0.3, np.maximum(value, 0.62), value)
+            value = np.where(block > 0.3, np.maximum(value, 0.85), value)
             if kind < 0.3:
                 filled = self._pulp(neck) * (v > neck)
                 value = value + 0.4 * filled * solid
@@ -279,7 +279,7 @@ def _exposed(film: Film, depth: Array, rng: np.random.Generator) -> Array:
     """The film's response: contrast, uneven exposure, blur and grain."""
     uneven = rng.normal(0, 0.04, 2)
     depth = depth * (1 + uneven[0] * film.x + uneven[1] * film.y)
-    contrast, middle = rng.uniform(3.2, 4.4), rng.uniform(0.55, 0.66)
+    contrast, middle = rng.uniform(2.8, 3.8), rng.uniform(0.46, 0.58)
     black, white = (1 / (1 + np.exp(-contrast * (end - middle))) for end in (0, 1.25))
     grey = (1 / (1 + np.exp(-contrast * (depth - middle))) - black) / (white - black)
     grey = gaussian_filter(grey, 0.0035 / film.pixel)

@@ -1,0 +1,12 @@
+"""The separate source-channel coding baseline: image coder, 5G LDPC and QAM.
+
+>>> from semcom.separate import SeparateCodec
+>>> SeparateCodec("hevc").name
+'hevc-ldpc'
+"""
+
+from semcom.separate.codec import SeparateCodec
+from semcom.separate.mcs import MCS
+from semcom.separate.transport import TransportBlock
+
+__all__ = ["MCS", "SeparateCodec", "TransportBlock"]

@@ -20,9 +20,8 @@ def bicm(bits_per_symbol: int) -> tuple[Array, Array]:
 
     Square Gray-mapped QAM (TS 38.211 clause 5.1) is two independent PAMs; the integral over the
     noise of each is a 48-point Gauss-Hermite sum. The dispersion is the variance of the summed
-    information density of a symbol's bits, as in G. D. Forney's sense of a memoryless channel
-    (Polyanskiy, Poor, Verdú, IEEE Trans. Inf. Theory 56(5), 2010, applied to BICM by Martinez and
-    Guillén i Fàbregas, ITA 2011).
+    information density of a symbol's bits, the V of the normal approximation (Polyanskiy, Poor,
+    Verdú, IEEE Trans. Inf. Theory 56(5), 2010).
 
     Returns:
         bits per complex symbol, and bits squared per complex symbol.

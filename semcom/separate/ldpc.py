@@ -15,6 +15,15 @@ _LOWEST_RATE_INVERSE = {"bg1": 3, "bg2": 5}
 _CHUNK = 16
 
 
+def mother_bits(info_bits: int, coded_bits: int, base_graph: str) -> int:
+    """Coded bits that are sent once; the rest of ``coded_bits`` repeats them.
+
+    >>> mother_bits(100, 2048, "bg2"), mother_bits(100, 400, "bg2")
+    (500, 400)
+    """
+    return min(coded_bits, _LOWEST_RATE_INVERSE[base_graph] * info_bits)
+
+
 class BlockCode:
     """Encoder and decoder of TS 38.212 clauses 5.3.2 and 5.4.2 for one size, on the CPU.
 
@@ -42,10 +51,9 @@ class BlockCode:
     ) -> None:
         self._coded_bits = coded_bits
         self._bits_per_symbol = bits_per_symbol
-        mother_bits = min(coded_bits, _LOWEST_RATE_INVERSE[base_graph] * info_bits)
-        self._mother_bits = mother_bits
+        self._mother_bits = mother_bits(info_bits, coded_bits, base_graph)
         self._encoder = LDPC5GEncoder(
-            info_bits, mother_bits, bg=base_graph, precision="single", device="cpu"
+            info_bits, self._mother_bits, bg=base_graph, precision="single", device="cpu"
         )
         self._decoder = LDPC5GDecoder(
             self._encoder, return_state=True, precision="single", device="cpu"

@@ -9,7 +9,11 @@ from channels import InputError
 
 
 def fit(
-    encode: Callable[[int], bytes], top: int, budget: int, error: Callable[[bytes], float]
+    encode: Callable[[int], bytes],
+    top: int,
+    budget: int,
+    error: Callable[[bytes], float],
+    finest: int,
 ) -> bytes:
     """Find the stream of least error among those of at most ``budget`` bytes.
 
@@ -22,11 +26,12 @@ def fit(
         top: the finest step.
         budget: bytes that the stream may take.
         error: the distortion of a stream, any monotone measure.
+        finest: a guess of the bytes at step ``top``, from which the search sets out.
 
     Raises:
         InputError: if even step 0 takes more than ``budget`` bytes.
 
-    >>> stream = fit(lambda step: bytes(100 + 7 * step), 99, 250, lambda stream: -len(stream))
+    >>> stream = fit(lambda step: bytes(100 + 7 * step), 99, 250, lambda stream: -len(stream), 800)
     >>> len(stream)
     247
     """
@@ -36,16 +41,13 @@ def fit(
             f"the coarsest picture takes {len(coarsest)} bytes but the channel budget holds "
             f"{max(budget, 0)}: raise cbr or snr_db"
         )
-    finest = encode(top)
-    if len(finest) <= budget:
-        return finest
     fitting = [coarsest]
-    low, high = 0, top
-    log_low, log_high = math.log(len(coarsest)), math.log(len(finest))
+    low, high = 0, top + 1
+    log_low, log_high = math.log(len(coarsest)), math.log(finest)
     interpolate = True
     while high - low > 1:
         middle = (low + high) // 2
-        if interpolate and log_high > log_low:
+        if interpolate and log_low <= math.log(budget) < log_high:
             share = (math.log(budget) - log_low) / (log_high - log_low)
             middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
         interpolate = not interpolate

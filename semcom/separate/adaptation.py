@@ -1,0 +1,137 @@
+"""Which MCS a transmitter picks that knows its link's long-term statistics only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Session, Transmission
+from semcom.separate.information import Array, effective_snr_db, mutual_information
+from semcom.separate.mcs import mcs_table
+from semcom.separate.threshold import required_snr_db
+from semcom.separate.transport import TransportBlock
+
+REALISATIONS = 200
+_BATCH = 50
+_SEED = 0x5EED << 40
+_GAIN_DB, _GAIN_DB_PER_OCTAVE = 30.9, 3.0
+
+Success = Callable[[TransportBlock], float]
+
+
+def gaussian_success(snr_db: float) -> Success:
+    """Chance of a block to arrive over Gaussian noise: 1 from its threshold on, else 0.
+
+    >>> gaussian_success(20.0)(TransportBlock(512, mcs_table(1)[4]))
+    1.0
+    """
+    return lambda block: float(snr_db >= required_snr_db(block))
+
+
+def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
+    """Chance of a block to arrive over a link, from 200 realisations drawn once and kept.
+
+    Each realisation's symbols have their own noise variance. The mean mutual information over
+    the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
+    information effective SNR mapping), and the block arrives if that SNR reaches the threshold.
+    The draws have seeds of their own and are never those over which a picture is sent.
+
+    >>> import channels
+    >>> success = link_success(channels.link("rayleigh"), 512, 10.0)
+    >>> 0.5 < success(TransportBlock(512, mcs_table(1)[4])) < 1
+    True
+    """
+    noise_var = _noise_variances(link, channel_uses, round(snr_db, 1))
+    snrs_db = -10 * np.log10(noise_var)
+
+    def success(block: TransportBlock) -> float:
+        order = block.mcs.bits_per_symbol
+        information = mutual_information(snrs_db, order)
+        lengths = np.array(block.segmentation.coded_bits) // order
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        means = np.add.reduceat(information, starts, axis=1) / lengths
+        worst = effective_snr_db(means.min(1), order)
+        return float(np.mean(worst >= required_snr_db(block)))
+
+    return success
+
+
+def choose_mcs(
+    channel_uses: int, pixels: int, smallest_bytes: int, table: int, success: Success
+) -> int:
+    """The MCS of the highest expected picture quality.
+
+    Quality is counted in dB above a grey picture, ``30.9 + 3.0 log2(payload bits per pixel)``, a
+    line fitted to HEVC on open chest X-rays; a lost picture counts 0. Blocks too small for a
+    picture are left out. If none arrives at all, the lowest rate that holds a picture is taken.
+
+    Args:
+        channel_uses: complex symbols of a picture.
+        pixels: pixels of a picture.
+        smallest_bytes: bytes that hold the coarsest picture.
+        table: number of the MCS table.
+        success: chance of a transport block to arrive.
+
+    Returns:
+        Index in the table.
+
+    Raises:
+        InputError: if not even the highest rate holds a picture.
+
+    >>> choose_mcs(4096, 65536, 66, 1, gaussian_success(6.0))
+    13
+    """
+    blocks = _blocks_that_hold(channel_uses, smallest_bytes, table)
+    expected = [success(block) * _gain_db(block.payload_bits / pixels) for block in blocks]
+    best = int(np.argmax(expected))
+    return blocks[best if expected[best] > 0 else 0].mcs.index
+
+
+def _gain_db(bits_per_pixel: float) -> float:
+    return max(_GAIN_DB + _GAIN_DB_PER_OCTAVE * float(np.log2(bits_per_pixel)), 1.0)
+
+
+def _blocks_that_hold(channel_uses: int, num_bytes: int, table: int) -> list[TransportBlock]:
+    """Transport blocks of at least ``num_bytes``, by rising payload."""
+    blocks = []
+    for mcs in mcs_table(table):
+        try:
+            block = TransportBlock(channel_uses, mcs)
+        except InputError:
+            continue
+        if block.payload_bits >= 8 * num_bytes:
+            blocks.append(block)
+    if not blocks:
+        raise InputError(
+            f"{channel_uses} channel uses hold less than the {num_bytes} bytes of the coarsest "
+            "picture at any MCS: raise cbr"
+        )
+    return sorted(blocks, key=lambda block: block.payload_bits)
+
+
+_DRAWN: dict[tuple[str, int, float], Array] = {}
+
+
+def _noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
+    """Noise variance after equalisation, float64 ``[REALISATIONS, channel_uses]``."""
+    key = (repr(link), channel_uses, snr_db)
+    if key not in _DRAWN:
+        if len(_DRAWN) >= 16:
+            _DRAWN.pop(next(iter(_DRAWN)))
+        probe = _qpsk(channel_uses)
+        parts = [
+            link(probe, snr_db, seed=_SEED + part).noise_var for part in range(REALISATIONS // _BATCH)
+        ]
+        _DRAWN[key] = torch.cat(parts).double().clamp(1e-6, 1e6).numpy()
+    return _DRAWN[key]
+
+
+def _qpsk(channel_uses: int) -> Transmission:
+    generator = torch.Generator().manual_seed(0)
+    signs: Tensor = torch.randint(0, 2, (_BATCH, channel_uses, 2), generator=generator) * 2.0 - 1
+    symbols = torch.view_as_complex(signs / 2**0.5)
+    used = torch.full((_BATCH,), channel_uses, dtype=torch.int64)
+    return Transmission(symbols, used, Session("probe", (1, 1, channel_uses), channel_uses, 0.0))

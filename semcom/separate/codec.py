@@ -1,0 +1,150 @@
+"""Separate source and channel coding: image coder, 5G LDPC, QAM."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Reception, Session, Transmission
+from channels.errors import unknown_name
+from channels.power import normalize_power
+from semcom.codec import Codec
+from semcom.separate.adaptation import choose_mcs, gaussian_success, link_success
+from semcom.separate.mcs import mcs_table
+from semcom.separate.source import Picture, source_coder
+from semcom.separate.transport import TransportBlock
+
+GREY = 0.5
+_ON_LOSS = ("grey", "conceal")
+
+
+class SeparateCodec(Codec):
+    """The classical chain: the best picture that fits the channel uses at a well-chosen MCS.
+
+    The transmitter picks the MCS from the believed SNR (and, after :meth:`adapted`, from its
+    link's long-term statistics), never from the picture; its index stands in the session as a
+    control channel would carry it. Each picture is coded to fill its transport block; zero
+    bytes pad the rest. Headers that the picture's size alone decides are not sent.
+
+    Args:
+        source: image coder, ``"hevc"`` (x265 intra) or ``"jpeg2000"`` (OpenJPEG).
+        mcs: ``"auto"``, or an index to use at every SNR.
+        mcs_table: PDSCH table of TS 38.214: 1 (64-QAM), 2 (256-QAM), 3 (low spectral efficiency).
+        on_loss: what a lost picture (a failed CRC) becomes: ``"grey"``, all pixels 0.5, or
+            ``"conceal"``, whatever the image decoder makes of the erroneous bytes, else grey.
+
+    Raises:
+        InputError: on an unknown source, table, MCS or loss policy.
+
+    >>> import channels
+    >>> codec = SeparateCodec("jpeg2000")
+    >>> tx = codec.encode(torch.rand(1, 1, 64, 64), cbr=1/4, snr_db=10.0)
+    >>> pictures, lost = codec.decode_with_outage(channels.link("awgn")(tx, 10.0, seed=1))
+    >>> pictures.shape, lost.tolist()
+    (torch.Size([1, 1, 64, 64]), [False])
+    """
+
+    def __init__(
+        self,
+        source: str = "hevc",
+        mcs: int | Literal["auto"] = "auto",
+        mcs_table: int = 1,
+        on_loss: str = "grey",
+    ) -> None:
+        self._source = source_coder(source)
+        self._table = mcs_table
+        self._mcs = _check_mcs(mcs, mcs_table)
+        if on_loss not in _ON_LOSS:
+            raise unknown_name("on_loss", on_loss, _ON_LOSS)
+        self._conceal = on_loss == "conceal"
+        self._link: Link | None = None
+        self.name = f"{source}-ldpc"
+
+    def adapted(self, link: Link) -> Self:
+        """A copy whose MCS maximises the expected quality over the link's fading.
+
+        >>> import channels
+        >>> SeparateCodec().adapted(channels.link("rayleigh")).name
+        'hevc-ldpc'
+        """
+        adapted = copy(self)
+        adapted._link = link
+        return adapted
+
+    def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
+        session = replace(session, mcs=self._choose(session))
+        block = self._block(session)
+        budget = block.payload_bits // 8
+        rows = []
+        for picture in images.detach().cpu().numpy()[:, 0]:
+            payload = self._source.fit(picture, budget)
+            sent = np.frombuffer(payload.ljust(budget, b"\x00"), np.uint8)
+            rows.append(np.unpackbits(sent))
+        bits = torch.from_numpy(np.stack(rows)).float()
+        bits = torch.nn.functional.pad(bits, (0, block.payload_bits - 8 * budget))
+        symbols = normalize_power(block.encode(bits)).to(images.device)
+        used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
+        return Transmission(symbols, used.to(images.device), session)
+
+    def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        block = self._block(rx.session)
+        bits, whole = block.decode(rx.symbols, rx.noise_var)
+        bits = bits[:, : block.payload_bits // 8 * 8]
+        payloads = np.packbits(bits.numpy().astype(np.uint8), axis=1)
+        _, height, width = rx.session.image_shape
+        images = torch.full((len(payloads), 1, height, width), GREY)
+        lost = ~whole
+        for row, payload in enumerate(payloads):
+            if lost[row] and not self._conceal:
+                continue
+            picture = self._picture(payload.tobytes(), height, width)
+            if picture is None:
+                lost[row] = True
+            else:
+                images[row, 0] = torch.from_numpy(picture)
+        return images.to(rx.symbols.device), lost.to(rx.symbols.device)
+
+    def _picture(self, payload: bytes, height: int, width: int) -> Picture | None:
+        try:
+            picture = self._source.decode(payload, height, width)
+        except InputError:
+            return None
+        return picture if picture.shape == (height, width) else None
+
+    def _choose(self, session: Session) -> int:
+        """The MCS of a session: a function of its shape, channel uses and believed SNR alone."""
+        if self._mcs is not None:
+            return self._mcs
+        if self._link is None:
+            success = gaussian_success(session.snr_db)
+        else:
+            success = link_success(self._link, session.channel_uses, session.snr_db)
+        _, height, width = session.image_shape
+        smallest = self._source.smallest(height, width)
+        return choose_mcs(
+            session.channel_uses, height * width, smallest, self._table, success
+        )
+
+    def _block(self, session: Session) -> TransportBlock:
+        table = mcs_table(self._table)
+        if session.mcs is None or not 0 <= session.mcs < len(table):
+            raise InputError(
+                f"the session's mcs is {session.mcs}, not one of table {self._table}: "
+                "decode with the codec that encoded"
+            )
+        return TransportBlock(session.channel_uses, table[session.mcs])
+
+
+def _check_mcs(mcs: int | str, table: int) -> int | None:
+    """The fixed index, or ``None`` for ``"auto"``."""
+    last = len(mcs_table(table)) - 1
+    if mcs == "auto":
+        return None
+    if isinstance(mcs, bool) or not isinstance(mcs, int) or not 0 <= mcs <= last:
+        raise InputError(f"mcs must be 'auto' or 0 to {last} in table {table}, got {mcs!r}")
+    return mcs

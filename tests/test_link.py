@@ -1,0 +1,253 @@
+"""Links: SNR, error rates against closed forms, power, seeds, gradients."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.special import erfc
+from sionna.phy import config
+from sionna.phy.mapping import Mapper
+
+import channels
+from channels import Grid, InputError, Reception, Session, Transmission
+
+SESSION = Session("test", (1, 64, 64), 1, 0.0)
+
+
+def send(symbols: torch.Tensor) -> Transmission:
+    used = torch.full((len(symbols),), symbols.shape[1])
+    return Transmission(symbols, used, SESSION)
+
+
+def qam(bits: torch.Tensor, bits_per_symbol: int) -> torch.Tensor:
+    return Mapper("qam", bits_per_symbol, precision="single", device="cpu")(bits)
+
+
+def balanced_bits(rows: int, repeats: int, bits_per_symbol: int) -> torch.Tensor:
+    """Rows in which every constellation point stands equally often, in random order.
+
+    The power constraint holds per image: a row whose random points happen to be strong would be
+    scaled down, and the closed forms know nothing of that.
+    """
+    count = 2**bits_per_symbol
+    point = torch.rand(rows, count * repeats).argsort(1) % count
+    bits = point[..., None] >> torch.arange(bits_per_symbol - 1, -1, -1) & 1
+    return bits.flatten(1).float()
+
+
+def decide(symbols: torch.Tensor, bits_per_symbol: int) -> torch.Tensor:
+    """Nearest constellation point, as bits: an implementation apart from the links."""
+    count = 2**bits_per_symbol
+    place = torch.arange(count)[:, None] >> torch.arange(bits_per_symbol - 1, -1, -1) & 1
+    points = qam(place.float(), bits_per_symbol)[:, 0]
+    nearest = (symbols[..., None] - points).abs().argmin(-1)
+    return place[nearest].flatten(-2)
+
+
+def gray_qam_ber(bits_per_symbol: int, snr: float) -> float:
+    """Exact BER of square Gray QAM in AWGN (Cho and Yoon, IEEE Trans. Comm. 2002, eq. 14, 16)."""
+    side = 2 ** (bits_per_symbol // 2)
+    total = 0.0
+    for k in range(1, bits_per_symbol // 2 + 1):
+        for i in range(int((1 - 2.0**-k) * side)):
+            sign = (-1) ** math.floor(i * 2 ** (k - 1) / side)
+            weight = sign * (2 ** (k - 1) - math.floor(i * 2 ** (k - 1) / side + 0.5))
+            argument = (2 * i + 1) * math.sqrt(1.5 * snr / (side**2 - 1))
+            total += weight * erfc(argument) / side
+    return total / (bits_per_symbol // 2)
+
+
+def gray_qam_ber_rayleigh(bits_per_symbol: int, snr: float) -> float:
+    """The same averaged over an exponential SNR: erfc(sqrt(a g)) becomes 1 - sqrt(a m/(1+a m))."""
+    side = 2 ** (bits_per_symbol // 2)
+    total = 0.0
+    for k in range(1, bits_per_symbol // 2 + 1):
+        for i in range(int((1 - 2.0**-k) * side)):
+            sign = (-1) ** math.floor(i * 2 ** (k - 1) / side)
+            weight = sign * (2 ** (k - 1) - math.floor(i * 2 ** (k - 1) / side + 0.5))
+            scale = (2 * i + 1) ** 2 * 1.5 * snr / (side**2 - 1)
+            total += weight * (1 - math.sqrt(scale / (1 + scale))) / side
+    return total / (bits_per_symbol // 2)
+
+
+@pytest.mark.parametrize("bits_per_symbol", [2, 4, 6])
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_ber_over_awgn_lies_in_the_interval_of_the_closed_form(
+    bits_per_symbol: int, step: int
+) -> None:
+    snr_db = {2: (2, 6, 9), 4: (6, 12, 15), 6: (10, 18, 21)}[bits_per_symbol][step]
+    bits = balanced_bits(50, 6400 // 2**bits_per_symbol, bits_per_symbol)
+    rx = channels.link("awgn")(send(qam(bits, bits_per_symbol)), float(snr_db), seed=step)
+    errors = (decide(rx.symbols, bits_per_symbol) != bits).double().mean().item()
+    expected = gray_qam_ber(bits_per_symbol, 10 ** (snr_db / 10))
+    # Bits of one symbol fail together at most: that many fewer independent trials.
+    trials = bits.numel() / bits_per_symbol
+    tolerance = 1.96 * math.sqrt(expected * (1 - expected) / trials)
+    assert abs(errors - expected) < tolerance, f"{errors:.3e} against {expected:.3e}"
+
+
+@pytest.mark.parametrize("bits_per_symbol", [2, 4, 6])
+@pytest.mark.parametrize("snr_db", [5.0, 15.0, 25.0])
+def test_ber_over_rayleigh_lies_in_the_interval_of_the_closed_form(
+    bits_per_symbol: int, snr_db: float
+) -> None:
+    # Fading is one gain per image: many short images, and the interval is that of their mean.
+    images = 20_000
+    bits = balanced_bits(images, 64 // 2**bits_per_symbol, bits_per_symbol)
+    link = channels.link("rayleigh", grid=Grid(num_subcarriers=4))
+    rx = link(send(qam(bits, bits_per_symbol)), snr_db, seed=int(snr_db))
+    per_row = (decide(rx.symbols, bits_per_symbol) != bits).double().mean(1)
+    expected = gray_qam_ber_rayleigh(bits_per_symbol, 10 ** (snr_db / 10))
+    tolerance = 1.96 * per_row.std().item() / math.sqrt(images)
+    assert abs(per_row.mean().item() - expected) < tolerance, f"{per_row.mean():.3e}, {expected:.3e}"
+
+
+def test_qpsk_symbol_errors_tell_es_n0_from_eb_n0() -> None:
+    """3 dB too much or too little fails by a factor of more than 3."""
+    snr_db = 7.0
+    bits = torch.randint(0, 2, (20, 20_000)).float()
+    rx = channels.link("awgn")(send(qam(bits, 2)), snr_db, seed=1)
+    wrong = (decide(rx.symbols, 2) != bits).reshape(-1, 2).any(1).double().mean().item()
+    tail = 0.5 * erfc(math.sqrt(10 ** (snr_db / 10) / 2))
+    expected = 2 * tail - tail**2
+    assert abs(wrong - expected) < 4 * math.sqrt(expected / (bits.numel() / 2))
+
+
+@pytest.mark.parametrize("name", channels.links())
+def test_the_noise_variance_is_what_the_errors_show(name: str) -> None:
+    bits = torch.randint(0, 2, (40, 4096)).float()
+    tx = send(qam(bits, 2))
+    rx = channels.link(name)(tx, 10.0, seed=4)
+    ratio = ((rx.symbols - tx.symbols).abs().square() / rx.noise_var).mean().item()
+    assert abs(ratio - 1) < 4 / math.sqrt(tx.symbols.numel())
+
+
+@pytest.mark.parametrize("name", ["awgn", "ntn-tdl-a", "ntn-tdl-d"])
+def test_least_squares_estimation_costs_snr_and_does_not_understate_the_errors(name: str) -> None:
+    tx = send(qam(torch.randint(0, 2, (40, 8192)).float(), 2))
+    perfect = channels.link(name)(tx, 12.0, seed=4)
+    estimated = channels.link(name, estimator="ls")(tx, 12.0, seed=4)
+    error = (estimated.symbols - tx.symbols).abs().square()
+    assert error.median() > (perfect.symbols - tx.symbols).abs().square().median()
+    assert (error / estimated.noise_var).mean() < 1.05
+
+
+@pytest.mark.parametrize("name", ["rayleigh", "rician", *(f"ntn-tdl-{p}" for p in "abcd")])
+def test_mean_channel_gain_is_one(name: str) -> None:
+    images = 4000
+    link = channels.link(name, grid=Grid(num_subcarriers=2, pilot_symbols=(0,)))
+    tx = send(torch.ones(images, 2, dtype=torch.complex64))
+    rx = link(tx, 0.0, seed=2)
+    gain = (1 / rx.noise_var).mean(1)
+    assert abs(gain.mean().item() - 1) < 4 * gain.std().item() / math.sqrt(images)
+
+
+def test_power_is_enforced_per_image_and_the_tail_is_not_sent() -> None:
+    symbols = torch.zeros(2, 100, dtype=torch.complex64)
+    symbols[0, :60] = 5.0
+    symbols[1] = 0.01j
+    symbols[0, 60:] = 9.0
+    tx = Transmission(symbols, torch.tensor([60, 100]), SESSION)
+    rx = channels.link("awgn")(tx, 200.0, seed=1)
+    assert torch.allclose(rx.symbols[0, :60].abs(), torch.ones(60), atol=1e-5)
+    assert torch.allclose(rx.symbols[1].abs(), torch.ones(100), atol=1e-5)
+    assert rx.symbols[0, 60:].abs().max() < 1e-5
+
+
+def test_a_row_without_power_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rows \[1\] have no finite"):
+        channels.link("awgn")(send(torch.tensor([[1 + 0j], [0j]])), 3.0)
+
+
+@pytest.mark.parametrize("name", channels.links())
+def test_one_seed_one_reception_and_no_generator_is_disturbed(name: str) -> None:
+    tx = send(qam(torch.randint(0, 2, (2, 2000)).float(), 2))
+    link = channels.link(name)
+    torch_state, sionna_state = torch.get_rng_state(), config.torch_rng("cpu").get_state()
+    first, second = (link(tx, 5.0, seed=9) for _ in range(2))
+    assert torch.equal(first.symbols, second.symbols)
+    assert not torch.equal(first.symbols, link(tx, 5.0, seed=10).symbols)
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert torch.equal(sionna_state, config.torch_rng("cpu").get_state())
+    assert not torch.equal(link(tx, 5.0).symbols, link(tx, 5.0).symbols)
+
+
+def test_fading_and_noise_do_not_depend_on_what_is_sent() -> None:
+    link = channels.link("ntn-tdl-a")
+    a = link(send(torch.ones(1, 500, dtype=torch.complex64)), 5.0, seed=3)
+    b = link(send(torch.full((1, 500), 1j, dtype=torch.complex64)), 5.0, seed=3)
+    assert torch.allclose(a.noise_var, b.noise_var)
+    assert torch.allclose(a.symbols - 1, b.symbols - 1j, atol=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["perfect", "ls"])
+@pytest.mark.parametrize("name", channels.links())
+def test_gradients_pass(name: str, estimator: str) -> None:
+    symbols = qam(torch.randint(0, 2, (2, 2000)).float(), 2).requires_grad_()
+    rx = channels.link(name, estimator=estimator)(send(symbols), 5.0, seed=1)
+    (rx.symbols.real * torch.randn_like(rx.symbols.real)).sum().backward()
+    assert symbols.grad is not None
+    assert bool(torch.isfinite(torch.view_as_real(symbols.grad)).all())
+    assert (symbols.grad.abs() > 0).float().mean() > 0.99
+
+
+def test_fading_evolves_over_the_slots_of_one_image() -> None:
+    tx = send(torch.ones(1, 36_000, dtype=torch.complex64))
+    still = channels.link("ntn-tdl-a", speed_mps=0.0)(tx, 10.0, seed=1).noise_var
+    moving = channels.link("ntn-tdl-a", speed_mps=200.0)(tx, 10.0, seed=1).noise_var
+    per_slot = 3600
+    assert torch.allclose(still[0, :per_slot], still[0, -per_slot:], rtol=1e-3)
+    assert not torch.allclose(moving[0, :per_slot], moving[0, -per_slot:], rtol=0.1)
+
+
+def test_a_reception_survives_its_file(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "rx.safetensors"
+    rx = channels.link("awgn")(send(torch.ones(2, 8, dtype=torch.complex64)), 3.0, seed=1)
+    rx.save(path)
+    again = Reception.load(path)
+    assert again.session == rx.session
+    assert torch.equal(again.symbols, rx.symbols)
+    assert torch.equal(again.noise_var, rx.noise_var)
+    path.write_bytes(b"not a reception")
+    with pytest.raises(InputError, match="not a saved Reception"):
+        Reception.load(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: channels.link("awng"), "did you mean 'awgn'"),
+        (lambda: channels.link("awgn", sped_mps=1), "unknown parameter"),
+        (lambda: channels.link("ntn-tdl-a", sped_mps=1), "did you mean 'speed_mps'"),
+        (lambda: channels.link("ntn-tdl-a", delay_spread_s=-1.0), "delay_spread_s must be"),
+        (lambda: channels.link("awgn", estimator="lss"), "did you mean 'ls'"),
+        (lambda: channels.link("awgn", carrier_hz=0.0), "carrier_hz must be positive"),
+        (lambda: channels.link("rician", k_factor_db=math.inf), "k_factor_db must be finite"),
+        (lambda: Grid(subcarrier_spacing_hz=10e3), "subcarrier_spacing_hz must be"),
+        (lambda: Grid(pilot_symbols=(14,)), "pilot_symbols must name"),
+        (
+            lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), math.nan),
+            "snr_db must be finite",
+        ),
+        (
+            lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), 1.0, seed=-1),
+            "seed must be an integer",
+        ),
+        (lambda: send(torch.ones(1, 4)), "symbols must be complex64"),
+    ],
+)
+def test_bad_input_gets_one_line(call: object, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        call()  # type: ignore[operator]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", channels.links())
+def test_repr_states_what_a_reader_needs(name: str) -> None:
+    text = repr(channels.link(name, estimator="ls"))
+    for word in ("carrier 2 GHz", "bandwidth", "kHz", "Doppler", "ls channel", "overhead", "E_s"):
+        assert word in text

@@ -1,0 +1,83 @@
+"""NTN-TDL-A…D against the tables of TR 38.811 V15.4.0, typed here a second time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from channels.ntn import NTNTDL
+from channels.randomness import seeded
+
+# Table: (normalised delays, powers in dB with line of sight and scatter of tap 1 apart, K1 in dB)
+TABLES = {
+    "A": ([0, 1.0811, 2.8416], [0, -4.675, -6.482], None),
+    "B": ([0, 0.7249, 0.7410, 5.7392], [0, -1.973, -4.332, -11.914], None),
+    "C": ([0, 14.8124], [-0.394, -10.618, -23.373], 10.224),
+    "D": ([0, 0.5596, 7.3340], [-0.284, -11.991, -9.887, -16.771], 11.707),
+}
+SPREAD_S = 100e-9
+
+
+def model(profile: str) -> NTNTDL:
+    return NTNTDL(profile, delay_spread_s=SPREAD_S, carrier_hz=2e9, speed_mps=1.0)
+
+
+@pytest.mark.parametrize("profile", TABLES)
+def test_drawn_taps_have_the_powers_of_the_table(profile: str) -> None:
+    _, powers_db, k_db = TABLES[profile]
+    linear = 10 ** (np.array(powers_db) / 10)
+    taps = linear if k_db is None else np.concatenate([[linear[0] + linear[1]], linear[2:]])
+    images = 20_000
+    with seeded(5):
+        gains, _ = model(profile)(images, 1, 15e3)
+    drawn = gains[:, 0, 0, 0, 0, :, 0].abs().square()
+    for tap, expected in enumerate(taps / taps.sum()):
+        mean, error = drawn[:, tap].mean().item(), drawn[:, tap].std().item() / math.sqrt(images)
+        assert abs(mean - expected) < 4 * error, f"tap {tap}: {mean} against {expected}"
+
+
+@pytest.mark.parametrize("profile", TABLES)
+def test_delays_scale_with_the_delay_spread(profile: str) -> None:
+    delays, powers_db, k_db = TABLES[profile]
+    _, tau = model(profile)(2, 1, 15e3)
+    np.testing.assert_allclose(tau[0, 0, 0].numpy(), np.array(delays) * SPREAD_S, rtol=1e-5)
+    linear = 10 ** (np.array(powers_db) / 10)
+    taps = linear if k_db is None else np.concatenate([[linear[0] + linear[1]], linear[2:]])
+    shares, place = taps / taps.sum(), np.array(delays)
+    rms = math.sqrt(shares @ place**2 - (shares @ place) ** 2)
+    assert rms == pytest.approx(1, abs=2e-4)
+
+
+@pytest.mark.parametrize("profile", ["C", "D"])
+def test_k_factor_of_the_first_tap(profile: str) -> None:
+    """Second and fourth moment of a Rician tap give its K factor, apart from the model's own."""
+    _, _, k_db = TABLES[profile]
+    images = 100_000
+    with seeded(6):
+        gains, _ = model(profile)(images, 1, 15e3)
+    power = gains[:, 0, 0, 0, 0, 0, 0].abs().square().double()
+    ratio = (power.square().mean() / power.mean().square()).item()
+    # For K = s/d: E p^2 / (E p)^2 = 1 + (2K + 1)/(K + 1)^2 for Gaussian scatter; Sionna's scatter
+    # is a sum of 20 sinusoids, whose fourth moment is 2 - 1/20 instead of 2.
+    k = 10 ** (k_db / 10)
+    expected = 1 + (2 * k + 1 - 1 / 20) / (k + 1) ** 2
+    blocks = power.reshape(100, -1)
+    spread = (blocks.square().mean(1) / blocks.mean(1).square()).std().item() / 10
+    assert abs(ratio - expected) < 4 * spread
+    assert 10 * math.log10(model(profile).k_factor.item()) == pytest.approx(k_db, abs=1e-3)
+
+
+def test_line_of_sight_phase_differs_between_images() -> None:
+    with seeded(7):
+        gains, _ = model("C")(2000, 1, 15e3)
+    first = gains[:, 0, 0, 0, 0, 0, 0]
+    assert (first / first.abs()).mean().abs() < 4 / math.sqrt(2000)
+
+
+def test_images_do_not_share_a_channel() -> None:
+    with seeded(8):
+        gains, _ = model("A")(50, 1, 15e3)
+    assert len(torch.unique(gains[:, 0, 0, 0, 0, 0, 0].abs())) == 50

@@ -1,0 +1,205 @@
+"""Tables: intervals against scipy, files that keep their meaning, figures."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from rich.console import Console
+from scipy import stats
+
+from channels import InputError
+from scenarios import Table
+from scenarios.inputs import Picture
+from scenarios.panel import panel
+from scenarios.printing import print_table
+from scenarios.statistics import mean_interval, wilson_interval
+
+METADATA: dict[str, Any] = {
+    "parameters": {"cbr": 1 / 16, "seed": 0, "trials": 2, "pictures": 3},
+    "codecs": {"a": "a", "b": "b"},
+    "links": {"awgn": "Link(awgn)"},
+    "versions": {"semcom": "0"},
+}
+
+
+def frame(codecs: str = "ab", link: str = "awgn", lost: bool = True) -> pd.DataFrame:
+    draws = np.random.default_rng(0)
+    return pd.DataFrame(
+        [
+            {
+                "scenario": "snr", "codec": codec, "link": link, "snr_db": float(snr_db),
+                "cbr": 1 / 16, "cbr_used": 0.06, "cpp": 0.06, "image": image, "trial": trial,
+                "psnr": round(25 + snr_db + image + draws.normal(), 4), "roi_psnr": None,
+                "ssim": 0.9, "ms_ssim": None, "outage": lost and snr_db == 0 and image == 0,
+                "rx_snr_db": 1.25, "mcs": 4 if codec == "b" else None,
+            }
+            for codec in codecs for snr_db in (0, 6) for image in range(3) for trial in range(2)
+        ]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table(frame(), METADATA)
+
+
+@pytest.mark.parametrize("n", [2, 3, 12, 100])
+def test_mean_interval_is_students(n: int) -> None:
+    values = np.random.default_rng(n).normal(30, 2, n)
+    mean, low, high = mean_interval(values.tolist())
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (mean, low, high) == pytest.approx((values.mean(), expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("events", "trials"), [(0, 1), (0, 12), (3, 12), (12, 12), (50, 400)])
+def test_wilson_interval(events: int, trials: int) -> None:
+    share, low, high = wilson_interval(events, trials)
+    expected = stats.binomtest(events, trials).proportion_ci(0.95, method="wilson")
+    assert (share, low, high) == pytest.approx((events / trials, *expected), abs=1e-12)
+
+
+def test_too_few_values_have_no_interval() -> None:
+    assert mean_interval([30.0])[0] == 30
+    assert all(math.isnan(bound) for bound in mean_interval([30.0])[1:])
+    assert math.isnan(mean_interval([])[0])
+
+
+def test_mean_interval_covers_the_truth() -> None:
+    draws = np.random.default_rng(1).normal(0, 1, (400, 5))
+    covered = sum(low <= 0 <= high for _, low, high in map(mean_interval, draws.tolist()))
+    assert stats.binomtest(covered, 400, 0.95).pvalue > 1e-4
+
+
+def test_summary_averages_trials_before_pictures(table: Table) -> None:
+    summary = table.summary("psnr")
+    assert summary["codec"].tolist() == ["a", "a", "b", "b"]
+    assert summary["n"].tolist() == [3, 3, 3, 3]
+    rows = table.frame.query("codec == 'a' and snr_db == 6")
+    means = rows.groupby("image")["psnr"].mean().tolist()
+    assert tuple(summary.loc[1, ["mean", "low", "high"]]) == pytest.approx(mean_interval(means))
+
+
+def test_summary_of_one_picture_is_over_its_trials() -> None:
+    one = Table(frame()[lambda rows: rows["image"] == 1], METADATA)
+    assert one.summary("psnr")["n"].tolist() == [2, 2, 2, 2]
+
+
+def test_summary_of_outage_and_of_nothing(table: Table) -> None:
+    outage = table.summary("outage")
+    assert outage["n"].tolist() == [6] * 4
+    assert tuple(outage.loc[0, ["mean", "low", "high"]]) == pytest.approx(wilson_interval(2, 6))
+    assert table.summary("roi_psnr")["mean"].isna().all()
+    with pytest.raises(InputError, match="did you mean 'psnr'"):
+        table.summary("psn")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_saved_table_comes_back(table: Table, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t.{ending}"
+    table.save(path)
+    loaded = Table.load(path)
+    pd.testing.assert_frame_equal(loaded.frame, table.frame)
+    assert loaded.metadata == table.metadata
+    again = tmp_path / f"again.{ending}"
+    loaded.save(again)
+    assert again.read_bytes() == path.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([path.name, again.name])
+
+
+def test_failed_save_leaves_the_old_file(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("old")
+
+    def torn(self: Path, *_: Any, **__: Any) -> None:
+        self.touch()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", torn)
+    with pytest.raises(OSError, match="disk full"):
+        table.save(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_are_no_tables(table: Table, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\.parquet or \.csv"):
+        table.save(tmp_path / "t.xlsx")
+    for name in ("t.parquet", "t.csv"):
+        with pytest.raises(InputError, match="is not a saved table"):
+            Table.load(tmp_path / name)
+        (tmp_path / name).write_text("hello")
+        with pytest.raises(InputError, match=r"not a (saved table|table of results)"):
+            Table.load(tmp_path / name)
+
+
+def test_merge(table: Table) -> None:
+    own = {"codecs": {"c": "c"}, "links": {"rayleigh": "Link(rayleigh)"}}
+    other = Table(frame("c", "rayleigh"), METADATA | own)
+    both = Table.merge([table, other])
+    assert len(both) == len(table) + len(other)
+    assert list(both.metadata["codecs"]) == ["a", "b", "c"]
+    with pytest.raises(InputError, match="the same rows"):
+        Table.merge([table, table])
+    with pytest.raises(InputError, match="disagree about 'parameters'"):
+        Table.merge([table, Table(other.frame, METADATA | {"parameters": {"seed": 1}})])
+    with pytest.raises(InputError, match="disagree about link 'awgn'"):
+        Table.merge([table, Table(other.frame, METADATA | {"links": {"awgn": "other"}})])
+    with pytest.raises(InputError, match="no table to merge"):
+        Table.merge([])
+
+
+def test_print_names_its_terms(table: Table) -> None:
+    console = Console(record=True, width=240, file=io.StringIO())
+    print_table(table, ["psnr", "roi_psnr", "outage"], console)
+    text = console.export_text()
+    assert "PSNR [dB] over awgn" in text
+    assert "share of pictures lost over awgn" in text
+    assert "C = 1" in text
+    assert "E_s/N_0 per complex channel use" in text
+    assert "Link(awgn)" in text
+
+
+def test_plot_shows_means_bands_and_losses(table: Table, tmp_path: Path) -> None:
+    figure = table.plot("psnr", tmp_path / "psnr.png")
+    top, bottom = figure.axes
+    assert top.get_ylabel() == "PSNR [dB]"
+    assert bottom.get_ylabel() == "lost"
+    assert [line.get_label() for line in top.get_lines()] == ["a", "b"]
+    assert top.get_lines()[0].get_ydata() == pytest.approx(table.summary("psnr")["mean"][:2])
+    assert len(top.collections) == 2
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "CBR 1/16" in words
+    assert "3 pictures × 2 trials" in words
+    assert min(Image.open(tmp_path / "psnr.png").size) > 500
+
+
+def test_plot_of_one_point_and_of_no_value(table: Table) -> None:
+    point = Table(frame(lost=False)[lambda rows: rows["snr_db"] == 6], METADATA)
+    assert len(point.plot("psnr").axes) == 1
+    with pytest.raises(InputError, match="holds no roi_psnr"):
+        table.plot("roi_psnr")
+
+
+def test_panel_outlines_the_region_and_shares_a_scale(tmp_path: Path) -> None:
+    image = torch.rand(1, 48, 64, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(1, 48, 64, dtype=torch.bool)
+    mask[:, 10:30, 10:30] = True
+    measured = {"psnr": 20.0, "roi_psnr": 21.0, "outage": True}
+    received = {"a": (image * 0.9, measured), "b": (image * 0.5, measured)}
+    figure: Figure = panel(Picture(image, mask), received, "title")
+    limits = {axis.images[0].get_clim() for axis in figure.axes[4:6]}
+    assert len(limits) == 1
+    below = figure.axes[1].get_xlabel()
+    assert "PSNR 20.00 dB" in below and "ROI 21.00 dB" in below and "lost" in below
+    figure.savefig(tmp_path / "panel.png")
