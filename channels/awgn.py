@@ -19,6 +19,4 @@ def noise_variance(snr_db: Tensor) -> Tensor:
 
 def complex_normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Circular complex Gaussian complex64 draws of unit variance: half in each real dimension."""
-    return torch.randn(
-        shape, dtype=torch.complex64, device=device, generator=generator(device)
-    )
+    return torch.randn(shape, dtype=torch.complex64, device=device, generator=generator(device))

@@ -31,7 +31,9 @@ class FlatFading(ChannelModel):
     def __init__(self, k_factor_db: float | None, device: torch.device | str = "cpu") -> None:
         super().__init__(precision="single", device=str(device))
         if k_factor_db is not None and not math.isfinite(k_factor_db):
-            raise InputError(f"k_factor_db must be finite, got {k_factor_db}; use 'awgn' for no fading")
+            raise InputError(
+                f"k_factor_db must be finite, got {k_factor_db}; use 'awgn' for no fading"
+            )
         self._k = 0.0 if k_factor_db is None else 10 ** (k_factor_db / 10)
 
     def __call__(

@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def cyclic_prefix_fraction(self) -> float:
-        """Normal cyclic prefix over useful symbol length, averaged over a slot (TS 38.211 5.3.1)."""
+        """Normal cyclic prefix over useful symbol length, mean over a slot (TS 38.211 5.3.1)."""
         return 1 / SYMBOLS_PER_SLOT
 
     @property
@@ -136,7 +136,7 @@ def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
 
 
 def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
-    """Read the first ``num_symbols`` data entries off a grid: ``[batch, T, F]`` → ``[batch, K]``."""
+    """Read the first data entries off a grid: ``[batch, T, F]`` to ``[batch, num_symbols]``."""
     place = torch.arange(frame.shape[1], device=frame.device) % SYMBOLS_PER_SLOT
     data = ~torch.isin(place, torch.tensor(grid.pilot_symbols, device=frame.device))
     return frame[:, data].flatten(1)[:, :num_symbols]

@@ -52,4 +52,5 @@ def _sionna_name(device: torch.device | str) -> str:
 
 def generator(device: torch.device | str = "cpu") -> torch.Generator:
     """Sionna's generator for a device, from which every draw of a link comes."""
-    return config.torch_rng(_sionna_name(device))
+    found: torch.Generator = config.torch_rng(_sionna_name(device))
+    return found

@@ -77,7 +77,7 @@ class Transmission:
 
     @property
     def sent(self) -> Tensor:
-        """bool ``[batch, K]``: true where a symbol is really sent."""
+        """Bool ``[batch, K]``: true where a symbol is really sent."""
         place = torch.arange(self.symbols.shape[1], device=self.symbols.device)
         return place < self.used.to(self.symbols.device)[:, None]
 
@@ -92,7 +92,7 @@ class Reception:
         symbols: complex64 ``[batch, K]``, unbiased estimates of what was sent.
         noise_var: float32 ``[batch, K]``, the error variance of each estimate that a max-log
             demapper or a channel adaptive unit should believe.
-        snr_db: float32 ``[batch]``, the receiver's own estimate of E_s/N_0 over this picture, in dB.
+        snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0.
         session: the transmission's session, handed through untouched.
 
     >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),

@@ -85,6 +85,9 @@ def contenders(codecs: Codecs) -> dict[str, Codec]:
 
     Raises:
         InputError: on an unknown name, a label twice, or no codec at all.
+
+    >>> list(contenders(["jpeg2000-ldpc", "hevc-ldpc"]))
+    ['jpeg2000-ldpc', 'hevc-ldpc']
     """
     if isinstance(codecs, Mapping):
         labelled = list(codecs.items())
@@ -123,7 +126,12 @@ def points(snr_db: Sequence[float]) -> tuple[float, ...]:
 
 
 def check_rate(cbr: float) -> None:
-    """Refuse a rate that is not a positive number."""
+    """Refuse a rate that no picture can be sent at.
+
+    >>> check_rate(-1 / 16)
+    Traceback (most recent call last):
+    channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
+    """
     if not (math.isfinite(cbr) and 0 < cbr <= MAX_CBR):
         raise InputError(
             f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr}"
@@ -131,7 +139,10 @@ def check_rate(cbr: float) -> None:
 
 
 def check_whole(name: str, value: int, least: int) -> None:
-    """Refuse what is not a whole number from ``least`` on."""
+    """Refuse what is not a whole number from ``least`` on.
+
+    >>> check_whole("trials", 3, least=1)
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{name} must be a whole number from {least} on, got {value!r}")
 

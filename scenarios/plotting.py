@@ -11,6 +11,7 @@ from channels import InputError
 from scenarios.definitions import LABELS
 from scenarios.results import Table
 from scenarios.style import COLOURS, INK, MARKERS, frame, rate
+from semcom.catalogue import codecs as shipped
 
 _MOST_TICKS = 13
 
@@ -26,6 +27,11 @@ def curves(table: Table, metric: str) -> Figure:
 
     Raises:
         InputError: on an unknown metric, or one that the table has no value of.
+
+    >>> from scenarios.definitions import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> len(curves(Table(pd.DataFrame([row]), {}), "psnr").axes)
+    1
     """
     summary = table.summary(metric)
     if summary["mean"].isna().all():
@@ -77,9 +83,11 @@ def curves(table: Table, metric: str) -> Figure:
 def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = True) -> None:
     places = sorted(set(summary["snr_db"]))
     apart = 0.2 if len(places) == 1 else 0.0
+    places_of = _places(codecs)
     for index, codec in enumerate(codecs):
+        place = places_of[codec]
         rows = summary[summary["codec"] == codec].sort_values("snr_db")
-        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
         points = rows["snr_db"].to_numpy() + apart * (index - (len(codecs) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
         if bands and len(places) == 1:
@@ -97,6 +105,13 @@ def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = Tr
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=9, color=INK)
+
+
+def _places(codecs: list[str]) -> dict[str, int]:
+    """Places in the palette: codecs of this library look the same in every figure."""
+    known = list(shipped())
+    others = [codec for codec in codecs if codec not in known]
+    return {codec: place for place, codec in enumerate([*known, *others])}
 
 
 def _limits(summary: pd.DataFrame) -> tuple[float, float]:

@@ -38,7 +38,13 @@ def print_table(table: Table, metrics: Sequence[str], console: Console | None = 
 
 
 def captions(table: Table) -> list[str]:
-    """The definitions that a reader needs beside the numbers, one line each."""
+    """The definitions that a reader needs beside the numbers, one line each.
+
+    >>> from scenarios.definitions import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> captions(Table(pd.DataFrame([row]), {"links": {"awgn": "Link(awgn)"}}))[-1]
+    'Link(awgn)'
+    """
     parameters = table.metadata.get("parameters", {})
     cbr = parameters.get("cbr", math.nan)
     lines = [
@@ -51,17 +57,17 @@ def captions(table: Table) -> list[str]:
 
 
 def _grid(summary: pd.DataFrame, metric: str) -> Grid:
+    """A row for each SNR, a column for each codec: four of them fit on 80 characters."""
+    codecs = list(dict.fromkeys(summary["codec"]))
     grid = Grid(box=box.SIMPLE_HEAD)
-    grid.add_column("codec")
-    for snr_db in sorted(set(summary["snr_db"])):
-        grid.add_column(f"{snr_db:g} dB", justify="right")
-    for codec in dict.fromkeys(summary["codec"]):
-        rows = summary[summary["codec"] == codec].sort_values("snr_db")
-        cells = [
-            _cell(mean, low, high, metric)
-            for mean, low, high in zip(rows["mean"], rows["low"], rows["high"], strict=True)
-        ]
-        grid.add_row(str(codec), *cells)
+    grid.add_column(Text("SNR [dB]"), justify="right", no_wrap=True)
+    for codec in codecs:
+        grid.add_column(str(codec), justify="right", no_wrap=True)
+    for snr_db, rows in summary.groupby("snr_db"):
+        values = zip(rows["codec"], rows["mean"], rows["low"], rows["high"], strict=True)
+        at = {codec: _cell(mean, low, high, metric) for codec, mean, low, high in values}
+        cells = [at.get(codec, "") for codec in codecs]
+        grid.add_row(f"{snr_db:g}", *cells)
     return grid
 
 

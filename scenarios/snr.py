@@ -85,7 +85,14 @@ def sweep_of(
     seed: int,
     trials: int,
 ) -> sweep.Sweep:
-    """Check every argument of :func:`snr` and lay out the grid."""
+    """Check every argument of :func:`snr` and lay out the grid.
+
+    >>> import torch
+    >>> codecs = ["jpeg2000-ldpc", "hevc-ldpc"]
+    >>> grid = sweep_of(torch.rand(3, 1, 64, 64), None, codecs, ["awgn"], [6], 1 / 4, 0, 1)
+    >>> len(grid.tasks())
+    6
+    """
     pictures = inputs.pictures(images, masks)
     inputs.check_rate(cbr)
     inputs.check_whole("trials", trials, 1)

@@ -36,6 +36,9 @@ def frame(figure: Figure, title: str, small_print: str, legend_rows: int = 0) ->
 
     Returns:
         The lower end of the title, where a legend may hang from, as a share of the height.
+
+    >>> frame(Figure(figsize=(4, 3)), "title", "what the lines mean")
+    0.9
     """
     width, height = map(float, figure.get_size_inches())
     lines = textwrap.wrap(small_print, int(width * 72 / (0.56 * SMALL)))

@@ -6,12 +6,11 @@ Rows do not depend on the number of workers, on the executor, or on interruption
 
 from __future__ import annotations
 
-import copyreg
 import hashlib
-import io
 import json
 import pickle
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -138,8 +137,9 @@ def run(
         with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
             report(0, len(missing), "starting, fitting codecs to links")
             todo = [tasks[index] for index in missing]
-            pairs = _adapted_pairs(sweep, todo, pool)
-            pictures = [_packed(picture, pool) for picture in sweep.pictures]
+            pairs = _pairs(sweep, todo, pool)
+            pictures = [_pickled(p) if pool else p for p in sweep.pictures]
+            _refuse_early(sweep, pairs, pictures, pool)
             jobs = [(pairs[t.codec, t.link], pictures[t.image], t) for t in todo]
             for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
                 key = keys[missing[index]]
@@ -198,9 +198,14 @@ def code_digest() -> str:
 
 
 def _identity(codec: Codec) -> str:
-    """The codec's own fingerprint, or else a hash of all it holds."""
+    """The codec's own fingerprint, or else a hash of all it holds; if need be, no two alike."""
     own = getattr(codec, "fingerprint", None)
-    return str(own) if own else hashlib.sha256(_pickled(codec)).hexdigest()
+    if own:
+        return str(own)
+    try:
+        return hashlib.sha256(_pickled(codec)).hexdigest()
+    except InputError:
+        return uuid.uuid4().hex
 
 
 def _hash(parts: list[object]) -> str:
@@ -220,65 +225,60 @@ def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
     }
 
 
-def _adapted_pairs(
+def _pairs(
     sweep: Sweep, tasks: Sequence[Task], pool: Executor | None
-) -> dict[tuple[str, str], Any]:
-    """Codecs adapted to their links, shown to serve the smallest picture at the lowest SNR."""
-    names = list(dict.fromkeys((task.codec, task.link) for task in tasks))
-    smallest = min(sweep.pictures, key=lambda picture: picture.image.numel())
-    sample = _packed(smallest, pool)
+) -> dict[tuple[str, str], bytes | Pair]:
+    """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
+    found: dict[tuple[str, str], bytes | Pair] = {}
+    for name in dict.fromkeys((task.codec, task.link) for task in tasks):
+        codec, link = sweep.codecs[name[0]], sweep.links[name[1]]
+        found[name] = _pickled((codec, link)) if pool else _adapted(codec, link)
+    return found
+
+
+def _refuse_early(
+    sweep: Sweep,
+    pairs: Mapping[tuple[str, str], bytes | Pair],
+    pictures: Sequence[bytes | Picture],
+    pool: Executor | None,
+) -> None:
+    """Let every codec encode the smallest picture at the lowest SNR before anything is written."""
+    sizes = [picture.image.numel() for picture in sweep.pictures]
+    smallest = sizes.index(min(sizes))
     jobs = [
-        (
-            _packed((sweep.codecs[codec], sweep.links[link]), pool),
-            sample,
-            Task(codec, link, sweep.snr_db[0], sweep.cbr, image=0, trial=0, draw=0),
-        )
-        for codec, link in names
+        (pair, pictures[smallest], Task(*name, sweep.snr_db[0], sweep.cbr, smallest, 0, 0))
+        for name, pair in pairs.items()
     ]
-    return {names[index]: pair for index, pair in finished(pool, _adapt, jobs)}
+    for _ in finished(pool, _offer, jobs):
+        pass
 
 
-def _adapt(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> bytes | Pair:
+def _adapted(codec: Codec, link: Link) -> Pair:
+    return codec.adapted(link), link
+
+
+@lru_cache(maxsize=16)
+def _adapted_from(blob: bytes) -> Pair:
+    """A pair as it came by pickle; each process fits it once."""
+    return _adapted(*pickle.loads(blob))
+
+
+def _offer(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> None:
+    """Encode and no more: an InputError tells that the codec cannot serve."""
     with _TURN:
-        codec, link = _unpacked(pair)
-        adapted = codec.adapted(link)
-        encode(adapted, _unpacked(picture), task)
-        return _pickled((adapted, link)) if isinstance(pair, bytes) else (adapted, link)
+        codec, _ = _adapted_from(pair) if isinstance(pair, bytes) else pair
+        encode(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
 
 
 def _transmit(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> Outcome:
     with _TURN:
-        codec, link = _unpacked(pair)
-        return transmit(codec, link, _unpacked(picture), task)[1]
-
-
-def _packed(thing: Any, pool: Executor | None) -> Any:
-    """What travels to an executor, pickled once for all of its tasks."""
-    return thing if pool is None else _pickled(thing)
-
-
-def _unpacked(thing: Any) -> Any:
-    return _unpickled(thing) if isinstance(thing, bytes) else thing
-
-
-@lru_cache(maxsize=16)
-def _unpickled(blob: bytes) -> Any:
-    return pickle.loads(blob)
+        codec, link = _adapted_from(pair) if isinstance(pair, bytes) else pair
+        sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
+        return transmit(codec, link, sent, task)[1]
 
 
 def _pickled(thing: Any) -> bytes:
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, Link: _reduced}
     try:
-        pickler.dump(thing)
+        return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise InputError(f"cannot be sent to a worker: {error}; use workers=1") from error
-    return buffer.getvalue()
-
-
-def _reduced(link: Link) -> Any:
-    """A link that its name builds travels as its name; its propagation may be a closure."""
-    if link.name in channels.links() and repr(channels.link(link.name)) == repr(link):
-        return channels.link, (link.name,)
-    return link.__reduce_ex__(pickle.HIGHEST_PROTOCOL)

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -82,6 +82,11 @@ def encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
 
     Raises:
         InputError: if the codec cannot serve this rate.
+
+    >>> from semcom.separate import SeparateCodec
+    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
+    >>> encode(SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None), task).used
+    tensor([1024])
     """
     mask = None if picture.mask is None else picture.mask[None]
     with one_thread(), torch.no_grad():
@@ -102,6 +107,13 @@ def transmit(codec: Codec, link: Link, picture: Picture, task: Task) -> tuple[Te
 
     Raises:
         InputError: if the codec cannot serve this rate.
+
+    >>> import channels
+    >>> from semcom.separate import SeparateCodec
+    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
+    >>> codec, picture = SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None)
+    >>> transmit(codec, channels.link("awgn"), picture, task)[1].measured["outage"]
+    False
     """
     images = picture.image[None]
     masks = None if picture.mask is None else picture.mask[None]
@@ -126,14 +138,14 @@ def transmit(codec: Codec, link: Link, picture: Picture, task: Task) -> tuple[Te
 
 
 def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
-    has_roi = masks is not None and bool(masks.any())
-    try:
+    roi_psnr = ms_ssim = None
+    if masks is not None and bool(masks.any()):
+        roi_psnr = _rounded(metrics.roi_psnr(out, images, masks), 4)
+    with suppress(InputError):  # too small a picture for five scales
         ms_ssim = _rounded(metrics.ms_ssim(out, images), 6)
-    except InputError:
-        ms_ssim = None
     return {
         "psnr": _rounded(metrics.psnr(out, images), 4),
-        "roi_psnr": _rounded(metrics.roi_psnr(out, images, masks), 4) if has_roi else None,
+        "roi_psnr": roi_psnr,
         "ssim": _rounded(metrics.ssim(out, images), 6),
         "ms_ssim": ms_ssim,
     }
@@ -147,7 +159,12 @@ def _rounded(value: Tensor, digits: int) -> float | None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let PyTorch compute in one thread, the same sums in the same order everywhere."""
+    """Let PyTorch compute in one thread, the same sums in the same order everywhere.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

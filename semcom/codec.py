@@ -106,7 +106,8 @@ def check_images(images: Tensor) -> None:
         )
     if min(height, width) < MIN_SIDE:
         raise InputError(
-            f"images are {height} x {width}, but both sides must be at least {MIN_SIDE}: enlarge them"
+            f"images are {height} x {width}, but both sides must be at least {MIN_SIDE}: "
+            "enlarge them"
         )
     if not bool(torch.isfinite(images).all()):
         raise InputError("images hold NaN or infinite values: replace them, e.g. torch.nan_to_num")

@@ -21,7 +21,8 @@ def random_ellipse(size: int, generator: torch.Generator) -> Tensor:
     place = (torch.arange(size) + 0.5) / size
     y = (place - centre_y) / (0.1 + 0.3 * radius_y)
     x = (place - centre_x) / (0.1 + 0.3 * radius_x)
-    return ((y[:, None] ** 2 + x[None] ** 2) < 1).float()[None]
+    inside: Tensor = y[:, None] ** 2 + x[None] ** 2 < 1
+    return inside.float()[None]
 
 
 def random_crop(sample: Sample, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -140,7 +139,7 @@ def train(
             group["lr"] = plan.learning_rate * _schedule(step, plan.steps)
         loss = _loss(codec, samples, links, plan, step, device)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         optimizer.step()
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
@@ -252,7 +251,7 @@ def _save(
     metadata = {"step": str(step), "plan": json.dumps(asdict(plan)), "codec": codec.name}
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, str(partial), metadata)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _resume(
@@ -270,7 +269,9 @@ def _resume(
         raise InputError(f"{path} is damaged ({error}): delete it to start anew") from error
     same = json.loads(json.dumps(asdict(plan))) == json.loads(metadata["plan"])
     if metadata["codec"] != codec.name or not same:
-        raise InputError(f"{path.parent} holds a run of another codec or plan: choose another --out")
+        raise InputError(
+            f"{path.parent} holds a run of another codec or plan: choose another --out"
+        )
     step = int(metadata["step"])
     for name, value in codec.named_parameters():
         value.data.copy_(tensors[f"weight.{name}"])

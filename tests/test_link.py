@@ -101,7 +101,9 @@ def test_ber_over_rayleigh_lies_in_the_interval_of_the_closed_form(
     per_row = (decide(rx.symbols, bits_per_symbol) != bits).double().mean(1)
     expected = gray_qam_ber_rayleigh(bits_per_symbol, 10 ** (snr_db / 10))
     tolerance = 1.96 * per_row.std().item() / math.sqrt(images)
-    assert abs(per_row.mean().item() - expected) < tolerance, f"{per_row.mean():.3e}, {expected:.3e}"
+    assert abs(per_row.mean().item() - expected) < tolerance, (
+        f"{per_row.mean():.3e}, {expected:.3e}"
+    )
 
 
 def test_qpsk_symbol_errors_tell_es_n0_from_eb_n0() -> None:

@@ -70,7 +70,7 @@ def test_crops_are_pictures_with_their_masks(samples: list) -> None:  # type: ig
     generator = torch.Generator().manual_seed(1)
     images, roi = random_batch(samples, 16, 64, generator)
     assert images.shape == roi.shape == (16, 1, 64, 64)
-    assert 0 <= images.min() and images.max() <= 1
+    assert images.min() >= 0 and images.max() <= 1
     assert set(roi.unique().tolist()) <= {0.0, 1.0}
     assert 0 < roi.mean() < 1
 

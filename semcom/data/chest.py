@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
-from semcom.data.film import Array, Film, Pose, smooth, texture
+from semcom.data.film import Array, Exposure, Film, Pose, smooth, texture
 
+_EXPOSURE = Exposure(contrast=(2.6, 3.6), middle=(0.62, 0.78), white=1.45, blur=0.0025)
 _SIDES = (-1.0, 1.0)
 """The patient's right lies on the left of the film; the heart leans to the other side."""
 
@@ -53,13 +53,13 @@ def chest(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         - _stomach_bubble(film, rng)
     )
     depth = depth + 0.02 * body * texture(rng, size, 1.6, low=2)
-    return _exposed(film, depth, rng), lungs
+    return _EXPOSURE.expose(film, depth, rng), lungs
 
 
 def _lung(side: float, rng: np.random.Generator) -> Array:
     """Outline of one lung: chest wall down, dome of the diaphragm inwards, mediastinum up."""
     left = side > 0
-    apex = np.array([0.27, -0.74 + rng.normal(0, 0.015)])
+    apex = (0.27, -0.74 + rng.normal(0, 0.015))
     base = 0.5 + rng.normal(0, 0.03) + (0.03 if left else 0)
     wall = smooth(
         [
@@ -94,7 +94,7 @@ def _lung(side: float, rng: np.random.Generator) -> Array:
         ]
     else:
         inner = [(0.175, 0.14), (0.12, -0.02), (0.105, -0.3)]
-    border = smooth([floor[-1], *inner, (0.135, -0.6), (0.19, -0.71), apex], 64)
+    border = smooth([tuple(floor[-1]), *inner, (0.135, -0.6), (0.19, -0.71), apex], 64)
     outline = np.concatenate([wall, floor[1:], border[1:-1]])
     return outline * (side, 1.0)
 
@@ -129,16 +129,19 @@ def _heart(film: Film, rng: np.random.Generator) -> Array:
     knob = film.ellipsoid((0.09, -0.28), (0.09, 0.1))
     band = np.exp(-((film.x / 0.12) ** 4)) / (1 + np.exp(-(film.y + 0.75) / 0.06))
     shadow = np.maximum.reduce([chambers, 0.8 * atrium, 0.55 * knob, 0.6 * band])
-    return gaussian_filter(shadow, 0.012 / film.pixel)
+    return film.blurred(shadow, 0.012)
 
 
 def _below_diaphragm(film: Film, outlines: list[Array]) -> Array:
     """1 below the domes, 0 above: the abdomen's organs."""
-    right, left = (outline[np.argmin(np.abs(np.abs(outline[:, 0]) - 0.4) - outline[:, 1] / 9)]
-                   for outline in outlines)
+    right, left = (
+        outline[np.argmin(np.abs(np.abs(outline[:, 0]) - 0.4) - outline[:, 1] / 9)]
+        for outline in outlines
+    )
     level = np.where(film.x < 0, right[1], left[1])
     level = level + 0.55 * np.maximum(np.abs(film.x) - 0.45, 0) - 0.03
-    return 1 / (1 + np.exp(-(film.y - level - 0.05) / 0.04))
+    below: Array = 1 / (1 + np.exp(-(film.y - level - 0.05) / 0.04))
+    return below
 
 
 def _spine(film: Film, rng: np.random.Generator) -> Array:
@@ -151,7 +154,7 @@ def _spine(film: Film, rng: np.random.Generator) -> Array:
     waist = 0.085 + 0.018 * (film.y + 1) / 2 - 0.012 * (1 - 4 * within**2)
     column = 1 / (1 + np.exp((np.abs(x) - waist) / 0.006))
     plates = np.exp(-(((np.abs(within) - 0.42) / 0.045) ** 2))
-    disc = np.exp(-(((np.abs(within) - 0.5) / 0.05) ** 2))
+    disc = np.exp(-(((np.abs(within) - 0.5) / 0.1) ** 2))
     pedicle = np.exp(-(((np.abs(x) - 0.055) / 0.014) ** 2) - ((within + 0.15) / 0.16) ** 2)
     process = np.exp(-((x / 0.014) ** 2) - ((within - 0.2) / 0.16) ** 2)
     return column * (0.09 + 0.07 * plates - 0.06 * disc) + 0.08 * pedicle + 0.08 * process
@@ -232,7 +235,9 @@ def _vessels(film: Film, rng: np.random.Generator) -> Array:
             kept = rng.random((2, heading.size)) < (1.0, 0.8)[generation > 2]
             heading = np.concatenate([heading - fork * uneven, heading + fork * (1 - uneven)])
             start = np.concatenate([end, end])
-            radius = np.concatenate([radius * 0.84 * (1.3 - uneven), radius * 0.84 * (0.3 + uneven)])
+            radius = np.concatenate(
+                [radius * 0.84 * (1.3 - uneven), radius * 0.84 * (0.3 + uneven)]
+            )
             keep = kept.ravel()
             heading, start, radius = heading[keep], start[keep], radius[keep]
         total += 0.02 * film.ellipsoid((side * hilum[0], hilum[1]), (0.07, 0.11))
@@ -248,7 +253,7 @@ def _nodules(film: Film, rng: np.random.Generator) -> Array:
         radius = 0.02 + 0.05 * rng.random() ** 2
         shape = (radius * rng.uniform(0.8, 1.2), radius)
         nodule = film.ellipsoid(centre, shape, rng.uniform(0, np.pi))
-        total += rng.uniform(0.1, 0.2) * gaussian_filter(nodule, 0.1 * radius / film.pixel)
+        total += rng.uniform(0.1, 0.2) * film.blurred(nodule, 0.1 * radius)
     return total
 
 
@@ -257,18 +262,4 @@ def _stomach_bubble(film: Film, rng: np.random.Generator) -> Array:
     strength = rng.uniform(0, 0.16)
     centre = (rng.uniform(0.3, 0.45), rng.uniform(0.52, 0.58))
     bubble = film.ellipsoid(centre, (rng.uniform(0.08, 0.15), rng.uniform(0.05, 0.09)), 0.1)
-    return strength * gaussian_filter(bubble, 0.01 / film.pixel)
-
-
-def _exposed(film: Film, depth: Array, rng: np.random.Generator) -> Array:
-    """The film's response: contrast, veil, uneven exposure, marker, blur and grain."""
-    uneven = rng.normal(0, 0.03, 2)
-    depth = depth * (1 + uneven[0] * film.x + uneven[1] * film.y)
-    contrast, middle = rng.uniform(2.6, 3.6), rng.uniform(0.62, 0.78)
-    black, white = (1 / (1 + np.exp(-contrast * (end - middle))) for end in (0, 1.45))
-    grey = (1 / (1 + np.exp(-contrast * (depth - middle))) - black) / (white - black)
-    grey = gaussian_filter(grey, 0.0025 / film.pixel)
-    grain = rng.uniform(0.008, 0.016) * (film.size / 256) ** 0.5
-    grey = grey + grain * (0.5 + np.sqrt(np.clip(grey, 0, 1))) * texture(rng, film.size, 0.2)
-    low, high = rng.uniform(0, 0.05), rng.uniform(0.88, 1)
-    return np.clip(low + (high - low) * grey, 0, 1)
+    return strength * film.blurred(bubble, 0.01)

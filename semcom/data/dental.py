@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
-from semcom.data.film import Array, Film, Pose, smooth, texture
+from semcom.data.film import Array, Exposure, Film, Pose, smooth, texture
 
+_EXPOSURE = Exposure(contrast=(2.8, 3.8), middle=(0.46, 0.58), white=1.25, blur=0.0035)
 _WIDTHS = np.array([0.073, 0.064, 0.07, 0.066, 0.066, 0.1, 0.097, 0.086])
 """Crown widths from the middle to the wisdom tooth, in body units."""
 _LENGTHS = np.array([0.37, 0.35, 0.41, 0.36, 0.36, 0.35, 0.33, 0.29])
@@ -49,7 +49,7 @@ def dental(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         + rng.uniform(0.06, 0.14) * np.exp(-((film.x / 0.16) ** 2))
     )
     depth = depth + 0.025 * texture(rng, size, 1.7, low=2)
-    return _exposed(film, depth, rng), cover
+    return _EXPOSURE.expose(film, depth, rng), cover
 
 
 def _lower_border(smile: float) -> Array:
@@ -132,15 +132,13 @@ def _midface(film: Film, rng: np.random.Generator) -> Array:
         cheek = smooth([(0.5, -0.5), (0.62, -0.62), (0.8, -0.66), (1.05, -0.6)], 32)
         total += 2.4 * film.tubes([cheek * (side, 1)], 0.035, core=0.5)
         nostril = film.ellipsoid((side * 0.075, -0.78), (0.065, 0.26))
-        total -= 0.14 * gaussian_filter(nostril, 0.015 / film.pixel)
+        total -= 0.14 * film.blurred(nostril, 0.015)
     septum = np.stack([np.full(8, rng.normal(0, 0.008)), np.linspace(-1.05, -0.52, 8)], -1)
     palate = smooth([(-0.7, -0.5), (-0.3, -0.47), (0.3, -0.47), (0.7, -0.5)], 32)
     return total + 4.0 * film.tubes([septum], 0.014) + 3.5 * film.tubes([palate], 0.016)
 
 
-def _teeth(
-    film: Film, rng: np.random.Generator, smile: float
-) -> tuple[Array, Array, Array]:
+def _teeth(film: Film, rng: np.random.Generator, smile: float) -> tuple[Array, Array, Array]:
     """All teeth: what they add to the depth, their coverage, and the bone's rim around roots."""
     total, cover, sockets = (np.zeros_like(film.x) for _ in range(3))
     missing = rng.uniform(0.0, 0.12)
@@ -223,7 +221,9 @@ class _Tooth:
                           [0.55, 0.78, 0.97, 1.0, 0.8, 0.74])  # fmt: skip
         cusps = 0.012 * np.cos(u / half * (6 if molar else 4)) if self.place > 2 else 0 * u
         top = v * self.length + cusps + 0.004
-        crown = np.minimum(half * bulge - np.abs(u), np.minimum(top, (neck + 0.06 - v) * self.length))
+        crown = np.minimum(
+            half * bulge - np.abs(u), np.minimum(top, (neck + 0.06 - v) * self.length)
+        )
         if not molar:
             root = half * 0.78 * np.sqrt(np.clip((1 - v) / (1 - neck), 0, 1)) - np.abs(u)
             return crown, np.minimum(root, (v - neck) * self.length), neck
@@ -243,11 +243,10 @@ class _Tooth:
     def _pulp(self, neck: float) -> Array:
         half, v, u = self.width / 2, self.v, self.u
         molar = self.place >= _FIRST_MOLAR
-        chamber = np.exp(
+        canals: Array = np.exp(
             -((u / (half * (0.42 if molar else 0.2))) ** 4)
             - ((v - neck) / (0.09 if molar else 0.13)) ** 4
         )
-        canals = chamber
         fade = (v > neck) * np.clip((0.97 - v) / 0.3, 0, 1)
         for middle in (-0.46, 0.46) if molar else (0.0,):
             line = u - middle * half * (1 + 0.25 * np.clip(v - 0.5, 0, 1))
@@ -273,17 +272,3 @@ class _Tooth:
             hole = ((u - edge) / (0.4 * half)) ** 2 + ((v - rng.uniform(0.12, 0.3)) / 0.07) ** 2
             value = value - 0.22 * solid * np.exp(-hole)
         return value
-
-
-def _exposed(film: Film, depth: Array, rng: np.random.Generator) -> Array:
-    """The film's response: contrast, uneven exposure, blur and grain."""
-    uneven = rng.normal(0, 0.04, 2)
-    depth = depth * (1 + uneven[0] * film.x + uneven[1] * film.y)
-    contrast, middle = rng.uniform(2.8, 3.8), rng.uniform(0.46, 0.58)
-    black, white = (1 / (1 + np.exp(-contrast * (end - middle))) for end in (0, 1.25))
-    grey = (1 / (1 + np.exp(-contrast * (depth - middle))) - black) / (white - black)
-    grey = gaussian_filter(grey, 0.0035 / film.pixel)
-    grain = rng.uniform(0.007, 0.014) * (film.size / 256) ** 0.5
-    grey = grey + grain * (0.5 + np.sqrt(np.clip(grey, 0, 1))) * texture(rng, film.size, 0.2)
-    low, high = rng.uniform(0.01, 0.06), rng.uniform(0.88, 1)
-    return np.clip(low + (high - low) * grey, 0, 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
+from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 Array = NDArray[np.float64]
@@ -55,7 +56,8 @@ class Film:
     def _pixels(self, points: Array) -> Array:
         """Pixel coordinates (column, row) of body points ``[..., 2]``; 0 is a pixel's centre."""
         on_film = points @ self._to_film.T + self._shift
-        return (on_film + 1) * (self.size / 2) - 0.5
+        pixels: Array = (on_film + 1) * (self.size / 2) - 0.5
+        return pixels
 
     def polygon(self, points: ArrayLike, soft: float = 0.0) -> Array:
         """Coverage in [0, 1] of a polygon ``[m, 2]``, its edge blurred by ``soft`` body units."""
@@ -64,7 +66,12 @@ class Film:
         corners = (self._pixels(np.asarray(points, dtype=np.float64)) + 0.5) * zoom - 0.5
         ImageDraw.Draw(sheet).polygon([(float(u), float(v)) for u, v in corners], fill=255)
         cover = np.asarray(sheet.reduce(zoom), dtype=np.float64) / 255
-        return gaussian_filter(cover, soft / self.pixel) if soft else cover
+        return self.blurred(cover, soft) if soft else cover
+
+    def blurred(self, picture: Array, sigma: float) -> Array:
+        """A picture behind a Gaussian blur of ``sigma`` body units."""
+        soft: Array = gaussian_filter(picture, sigma / self.pixel)
+        return soft
 
     def inside(self, cover: Array) -> Array:
         """Depth inside a coverage: distance to its edge, in body units."""
@@ -79,7 +86,8 @@ class Film:
         cos, sin = np.cos(tilt), np.sin(tilt)
         along, across = (dx * cos + dy * sin) / radii[0], (dy * cos - dx * sin) / radii[1]
         edge = self.pixel / min(radii)
-        return np.sqrt(np.clip(1 - along**2 - across**2 + edge**2, 0, None))
+        thickness: Array = np.sqrt(np.clip(1 - along**2 - across**2 + edge**2, 0, None))
+        return thickness
 
     def tubes(
         self, curves: ArrayLike, radius: ArrayLike, core: float = 0.0, lumen: float = 0.75
@@ -132,6 +140,37 @@ class Film:
         return sheet.reshape(margin, margin)[1:-1, 1:-1]
 
 
+@dataclass(frozen=True)
+class Exposure:
+    """How depth becomes grey: a film's S-shaped response, uneven light, blur and grain.
+
+    Args:
+        contrast: range of the response's steepness.
+        middle: range of the depth that is shown as mid-grey.
+        white: depth that is shown as white.
+        blur: standard deviation of the blur, in body units.
+    """
+
+    contrast: tuple[float, float]
+    middle: tuple[float, float]
+    white: float
+    blur: float
+
+    def expose(self, film: Film, depth: Array, rng: np.random.Generator) -> Array:
+        """Grey values in [0, 1] of a depth ``[size, size]``."""
+        uneven = rng.normal(0, 0.035, 2)
+        depth = depth * (1 + uneven[0] * film.x + uneven[1] * film.y)
+        contrast, middle = rng.uniform(*self.contrast), rng.uniform(*self.middle)
+        black, white = (1 / (1 + np.exp(-contrast * (end - middle))) for end in (0, self.white))
+        grey = (1 / (1 + np.exp(-contrast * (depth - middle))) - black) / (white - black)
+        grey = film.blurred(grey, self.blur)
+        grain = rng.uniform(0.008, 0.015) * (film.size / 256) ** 0.5
+        grey = grey + grain * (0.5 + np.sqrt(np.clip(grey, 0, 1))) * texture(rng, film.size, 0.2)
+        low, high = rng.uniform(0, 0.05), rng.uniform(0.88, 1)
+        shown: Array = np.clip(low + (high - low) * grey, 0, 1)
+        return shown
+
+
 def texture(
     rng: np.random.Generator, size: int, slope: float, low: float = 1.0, high: float = np.inf
 ) -> Array:
@@ -155,8 +194,6 @@ def texture(
 
 def smooth(points: ArrayLike, samples: int = 48) -> Array:
     """A smooth curve ``[samples, 2]`` through points ``[m, 2]``, without overshoot."""
-    from scipy.interpolate import PchipInterpolator
-
     knots = np.asarray(points, dtype=np.float64)
     reach = np.concatenate([[0.0], np.linalg.norm(np.diff(knots, axis=0), axis=1).cumsum()])
     curve: Array = PchipInterpolator(reach, knots)(np.linspace(0, reach[-1], samples))

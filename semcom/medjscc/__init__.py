@@ -3,4 +3,3 @@
 from semcom.medjscc.codec import MedJSCC
 
 __all__ = ["MedJSCC"]
-

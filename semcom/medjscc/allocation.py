@@ -27,6 +27,7 @@ class PowerAllocation(nn.Module):
     """
 
     order: Tensor
+    cosine: Tensor
 
     def __init__(self, latents: int) -> None:
         super().__init__()

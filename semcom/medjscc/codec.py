@@ -84,7 +84,7 @@ class MedJSCC(LearnedCodec):
         if session.channel_uses < least:
             raise InputError(
                 f"medjscc needs at least {least} channel uses for {height} x {width} pixels, got "
-                f"{session.channel_uses}: raise cbr to {math.ceil(1e4 * least / height / width) / 1e4:g}"
+                f"{session.channel_uses}: raise cbr to {least / (height * width):.5f}"
             )
         mask = torch.zeros_like(images) if roi is None else roi.to(images.dtype)
         snr = torch.full((len(images),), session.snr_db, device=images.device)

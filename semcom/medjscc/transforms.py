@@ -31,7 +31,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """``[batch, features, H, W]`` to the same."""
-        return maps + self.body(maps)
+        changed: Tensor = maps + self.body(maps)
+        return changed
 
 
 class AdaptiveStage(nn.Module):
@@ -105,7 +106,8 @@ class Synthesis(nn.Module):
         maps = self.stage8(self.up8(maps), condition)
         blocky = nn.functional.pixel_unshuffle(linear, 4)
         maps = self.stage4(self.join(torch.cat([self.up4(maps), blocky], dim=1)), condition)
-        return linear + self.head(maps)
+        images: Tensor = linear + self.head(maps)
+        return images
 
 
 def cosine_matrix(size: int) -> Tensor:

@@ -123,7 +123,8 @@ def _noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
             _DRAWN.pop(next(iter(_DRAWN)))
         probe = _qpsk(channel_uses)
         parts = [
-            link(probe, snr_db, seed=_SEED + part).noise_var for part in range(REALISATIONS // _BATCH)
+            link(probe, snr_db, seed=_SEED + part).noise_var
+            for part in range(REALISATIONS // _BATCH)
         ]
         _DRAWN[key] = torch.cat(parts).double().clamp(1e-6, 1e6).numpy()
     return _DRAWN[key]

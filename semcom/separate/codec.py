@@ -16,7 +16,8 @@ from channels.power import normalize_power
 from semcom.codec import Codec
 from semcom.separate.adaptation import choose_mcs, gaussian_success, link_success
 from semcom.separate.mcs import mcs_table
-from semcom.separate.source import Picture, source_coder
+from semcom.separate.scale import Picture
+from semcom.separate.source import source_coder
 from semcom.separate.transport import TransportBlock
 
 GREY = 0.5
@@ -126,9 +127,7 @@ class SeparateCodec(Codec):
             success = link_success(self._link, session.channel_uses, session.snr_db)
         _, height, width = session.image_shape
         smallest = self._source.smallest(height, width)
-        return choose_mcs(
-            session.channel_uses, height * width, smallest, self._table, success
-        )
+        return choose_mcs(session.channel_uses, height * width, smallest, self._table, success)
 
     def _block(self, session: Session) -> TransportBlock:
         table = mcs_table(self._table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sionna.phy.mapping import pam_gray
 
 Array = NDArray[np.float64]
@@ -54,20 +54,22 @@ def bicm(bits_per_symbol: int) -> tuple[Array, Array]:
     return information, dispersion
 
 
-def mutual_information(snr_db: ArrayLike, bits_per_symbol: int) -> Array:
+def mutual_information(snr_db: float | Array, bits_per_symbol: int) -> Array:
     """BICM mutual information in bits per complex symbol at an E_s/N_0 in dB.
 
-    >>> mutual_information([-100.0, 100.0], 6).round(2).tolist()
+    >>> mutual_information(np.array([-100.0, 100.0]), 6).round(2).tolist()
     [0.0, 6.0]
     """
-    return np.interp(snr_db, SNR_GRID_DB, bicm(bits_per_symbol)[0])
+    result: Array = np.interp(np.asarray(snr_db), SNR_GRID_DB, bicm(bits_per_symbol)[0])
+    return result
 
 
-def effective_snr_db(information: ArrayLike, bits_per_symbol: int) -> Array:
+def effective_snr_db(information: float | Array, bits_per_symbol: int) -> Array:
     """The E_s/N_0 in dB of a Gaussian channel of this mutual information (MIESM).
 
     >>> float(effective_snr_db(mutual_information(3.0, 4), 4).round(3))
     3.0
     """
     rising, first = np.unique(bicm(bits_per_symbol)[0], return_index=True)
-    return np.interp(information, rising, SNR_GRID_DB[first])
+    result: Array = np.interp(np.asarray(information), rising, SNR_GRID_DB[first])
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -36,9 +37,11 @@ def encode(picture: NDArray[np.float32], level_db: float) -> bytes:
     if not level_db > 0:
         raise InputError(f"level_db must be positive, got {level_db}")
     samples = np.round(picture * 255).astype(np.uint8)
+    # The stub of imagecodecs wants a whole level; the function takes fractions.
+    level: Any = level_db
     return bytes(
         imagecodecs.jpeg2k_encode(
-            samples, level=level_db, codecformat="j2k", reversible=False, numthreads=1
+            samples, level=level, codecformat="j2k", reversible=False, numthreads=1
         )
     )
 

@@ -61,7 +61,7 @@ class BlockCode:
 
     def encode(self, bits: Tensor) -> Tensor:
         """Encode float ``[batch, info_bits]`` into float ``[batch, coded_bits]``."""
-        mother = torch.cat([self._encoder(chunk) for chunk in bits.split(_CHUNK)])
+        mother = torch.cat([self._encoder(chunk) for chunk in torch.split(bits, _CHUNK)])
         place = torch.arange(self._coded_bits) % self._mother_bits
         columns = mother[:, place].reshape(len(bits), self._bits_per_symbol, -1)
         return columns.transpose(1, 2).reshape(len(bits), -1)
@@ -81,7 +81,7 @@ class BlockCode:
         short = -self._coded_bits % self._mother_bits
         rows = torch.nn.functional.pad(rows, (0, short))
         mother = rows.reshape(len(llr), -1, self._mother_bits).sum(1)
-        decoded = [self._decode_chunk(chunk, check) for chunk in mother.split(_CHUNK)]
+        decoded = [self._decode_chunk(chunk, check) for chunk in torch.split(mother, _CHUNK)]
         return torch.cat([bits for bits, _ in decoded]), torch.cat([right for _, right in decoded])
 
     def _decode_chunk(
@@ -99,9 +99,7 @@ class BlockCode:
 
 
 @lru_cache(maxsize=32)
-def block_code(
-    info_bits: int, coded_bits: int, bits_per_symbol: int, base_graph: str
-) -> BlockCode:
+def block_code(info_bits: int, coded_bits: int, bits_per_symbol: int, base_graph: str) -> BlockCode:
     """The code of one size, built once and kept.
 
     >>> block_code(40, 400, 2, "bg2") is block_code(40, 400, 2, "bg2")

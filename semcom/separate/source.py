@@ -1,4 +1,4 @@
-"""The image coders of the separate baseline, each as a ladder of qualities."""
+"""The image coders of the separate baseline, each as ladders of qualities."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from channels.errors import unknown_name
-from semcom.separate import hevc, jpeg2000
+from semcom.separate import hevc_payload, jpeg2000
 from semcom.separate.rate import fit
-
-Picture = NDArray[np.float32]
+from semcom.separate.scale import Picture
 
 
 @dataclass(frozen=True)
@@ -23,15 +20,17 @@ class SourceCoder:
     Args:
         name: its name in :func:`source_coder`.
         top: finest step of its quality ladder; 0 is the coarsest.
-        encode: picture ``[H, W]`` and step → payload.
+        encode: picture ``[H, W]``, scale and step → payload.
         decode: payload, height, width → picture; trailing zero bytes are harmless.
-        smallest: height, width → bytes that hold the coarsest stream of nearly any X-ray.
+        scales: height, width, bytes → the scales worth trying; at 2 the picture is halved.
+        smallest: height, width → bytes that hold the coarsest payload of any X-ray.
     """
 
     name: str
     top: int
-    encode: Callable[[Picture, int], bytes]
+    encode: Callable[[Picture, int, int], bytes]
     decode: Callable[[bytes, int, int], Picture]
+    scales: Callable[[int, int, int], tuple[int, ...]]
     smallest: Callable[[int, int], int]
 
     def fit(self, picture: Picture, budget: int) -> bytes:
@@ -44,41 +43,29 @@ class SourceCoder:
         >>> len(source_coder("jpeg2000").fit(ramp, 90)) <= 90
         True
         """
+        height, width = picture.shape
 
         def error(payload: bytes) -> float:
-            decoded = self.decode(payload, *picture.shape)
+            decoded = self.decode(payload, height, width)
             return float(np.mean((decoded - picture) ** 2, dtype=np.float64))
 
-        return fit(
-            lambda step: self.encode(picture, step), self.top, budget, error, picture.size
-        )
+        def best(scale: int) -> bytes:
+            return fit(
+                lambda step: self.encode(picture, scale, step),
+                self.top,
+                budget,
+                error,
+                finest=picture.size // scale**2,
+            )
+
+        payloads = [best(scale) for scale in self.scales(height, width, budget)]
+        return payloads[0] if len(payloads) == 1 else min(payloads, key=error)
 
 
-_BLURS = 16
-_WIDEST_BLUR = 128.0
-_QP_STEPS = 16
 _FIRST_DB, _LAST_DB, _DB_STEPS = 5, 65, 20
 
 
-def _hevc_encode(picture: Picture, step: int) -> bytes:
-    """QP 51 of an ever less blurred picture, then the picture itself at QP 51 to 0.
-
-    Blurring goes on where the coarsest QP ends, so that every budget that holds a flat picture
-    holds some version of this one; the receiver need not know.
-    """
-    blurred = picture
-    if step < _BLURS:
-        sigma = _WIDEST_BLUR * 2 ** (-step / 2)
-        blurred = np.clip(gaussian_filter(picture, sigma, mode="nearest"), 0, 1)
-    stream = hevc.encode(blurred, hevc.QP_MAX - max(step - _BLURS, 0) / _QP_STEPS)
-    return stream.removeprefix(hevc.header(*picture.shape))
-
-
-def _hevc_decode(payload: bytes, height: int, width: int) -> Picture:
-    return hevc.decode(hevc.header(height, width) + payload)
-
-
-def _jpeg2000_encode(picture: Picture, step: int) -> bytes:
+def _jpeg2000_encode(picture: Picture, scale: int, step: int) -> bytes:
     return jpeg2000.strip(jpeg2000.encode(picture, _FIRST_DB + step / _DB_STEPS))
 
 
@@ -91,9 +78,10 @@ _CODERS = {
     for coder in (
         SourceCoder(
             "hevc",
-            _BLURS + hevc.QP_MAX * _QP_STEPS,
-            _hevc_encode,
-            _hevc_decode,
+            hevc_payload.TOP,
+            hevc_payload.encode,
+            hevc_payload.decode,
+            hevc_payload.scales,
             lambda height, width: 24 + height * width // 1536,
         ),
         SourceCoder(
@@ -101,6 +89,7 @@ _CODERS = {
             (_LAST_DB - _FIRST_DB) * _DB_STEPS,
             _jpeg2000_encode,
             _jpeg2000_decode,
+            lambda height, width, budget: (1,),
             lambda height, width: 64 + height * width // 16384,
         ),
     )
@@ -113,8 +102,8 @@ def source_coder(name: str) -> SourceCoder:
     Raises:
         InputError: on an unknown name.
 
-    >>> source_coder("hevc").top
-    832
+    >>> source_coder("hevc").name
+    'hevc'
     """
     if name not in _CODERS:
         raise unknown_name("source coder", name, _CODERS)

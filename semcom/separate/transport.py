@@ -116,19 +116,18 @@ class TransportBlock:
             parts = [
                 self._decode_chunk(*chunk)
                 for chunk in zip(
-                    symbols.detach().cpu().split(_CHUNK),
-                    noise_var.detach().cpu().split(_CHUNK),
+                    torch.split(symbols.detach().cpu(), _CHUNK),
+                    torch.split(noise_var.detach().cpu(), _CHUNK),
                     strict=True,
                 )
             ]
-        # Leaving inference mode, a copy makes ordinary tensors of the results.
         return torch.cat([bits for bits, _ in parts]), torch.cat([ok for _, ok in parts])
 
     def _decode_chunk(self, symbols: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor]:
         llr = soft_bits(symbols, noise_var, self.mcs.bits_per_symbol)
         llr = llr * (1 - 2 * _gold(llr.shape[1]))
         sizes = self.segmentation
-        columns = llr.split(list(sizes.coded_bits), 1)
+        columns = torch.split(llr, list(sizes.coded_bits), 1)
         blocks = torch.empty(len(symbols), sizes.num_blocks, sizes.info_bits)
         ok = torch.ones(len(symbols), dtype=torch.bool)
         name = "CRC24B" if sizes.num_blocks > 1 else "CRC24A"
@@ -152,9 +151,7 @@ class TransportBlock:
 
     def _code(self, coded_bits: int) -> BlockCode:
         sizes = self.segmentation
-        return block_code(
-            sizes.info_bits, coded_bits, self.mcs.bits_per_symbol, sizes.base_graph
-        )
+        return block_code(sizes.info_bits, coded_bits, self.mcs.bits_per_symbol, sizes.base_graph)
 
 
 def soft_bits(symbols: Tensor, noise_var: Tensor, bits_per_symbol: int) -> Tensor:

@@ -1,0 +1,142 @@
+"""The separate codec keeps the contract, falls off its cliff, and hides nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+import channels
+from channels import InputError, Reception
+from semcom.separate import SeparateCodec, TransportBlock
+from semcom.separate.mcs import mcs_table
+from semcom.separate.source import source_coder
+
+SOURCES = ["hevc", "jpeg2000"]
+
+
+def pictures(count: int, height: int = 96, width: int = 80) -> Tensor:
+    y = torch.linspace(0, 1, height)[:, None]
+    x = torch.linspace(0, 1, width)
+    rows = [0.5 + 0.4 * torch.sin(5 * x * (1 + n) + n) * torch.cos(7 * y) for n in range(count)]
+    grain = 0.02 * torch.randn(count, 1, height, width)
+    return (torch.stack(rows)[:, None] + grain).clamp(0, 1)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_without_errors_the_picture_is_the_source_coders_own(source: str) -> None:
+    images = pictures(2)
+    codec = SeparateCodec(source)
+    tx = codec.encode(images, cbr=1 / 8, snr_db=18.0)
+    decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 18.0, seed=1))
+    assert lost.tolist() == [False, False]
+    assert tx.session.mcs is not None
+    block = TransportBlock(tx.session.channel_uses, mcs_table(1)[tx.session.mcs])
+    coder = source_coder(source)
+    for row in range(2):
+        picture = images[row, 0].numpy()
+        own = coder.decode(coder.fit(picture, block.payload_bits // 8), 96, 80)
+        assert torch.equal(decoded[row, 0], torch.from_numpy(own))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_below_the_cliff_the_picture_is_grey(source: str) -> None:
+    codec = SeparateCodec(source)
+    tx = codec.encode(pictures(2), cbr=1 / 4, snr_db=-15.0)
+    decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, -15.0, seed=1))
+    assert lost.tolist() == [True, True]
+    assert torch.equal(decoded, torch.full_like(decoded, 0.5))
+
+
+def test_concealment_still_reports_the_loss() -> None:
+    codec = SeparateCodec("hevc", mcs=9, on_loss="conceal")
+    tx = codec.encode(pictures(3), cbr=1 / 4, snr_db=0.0)
+    decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
+    assert lost.all()
+    assert decoded.shape == (3, 1, 96, 80)
+    assert 0 <= float(decoded.min()) <= float(decoded.max()) <= 1
+
+
+@pytest.mark.parametrize("cbr", [1 / 16, 0.1, 1 / 3])
+def test_uses_and_power(cbr: float) -> None:
+    tx = SeparateCodec("jpeg2000").encode(pictures(2), cbr=cbr, snr_db=10.0)
+    assert tx.symbols.shape == (2, round(cbr * 96 * 80))
+    assert tx.used.tolist() == [round(cbr * 96 * 80)] * 2
+    assert torch.allclose(tx.symbols.abs().square().mean(1), torch.ones(2), atol=1e-5)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_session_does_not_depend_on_content(source: str) -> None:
+    codec = SeparateCodec(source)
+    flat, busy = torch.full((1, 1, 64, 64), 0.3), torch.rand(1, 1, 64, 64)
+    for snr_db in (-15.0, 0.0, 12.0):
+        sessions = [codec.encode(x, cbr=1 / 2, snr_db=snr_db).session for x in (flat, busy)]
+        assert sessions[0] == sessions[1]
+
+
+def test_batch_and_single_pictures_agree() -> None:
+    images = pictures(3)
+    codec = SeparateCodec("jpeg2000")
+    together = codec.encode(images, cbr=1 / 8, snr_db=6.0)
+    for row in range(3):
+        alone = codec.encode(images[row : row + 1], cbr=1 / 8, snr_db=6.0)
+        assert torch.allclose(alone.symbols[0], together.symbols[row])
+
+
+def test_decoding_needs_nothing_but_the_reception(tmp_path_factory: pytest.TempPathFactory) -> None:
+    link = channels.link("rayleigh")
+    codec = SeparateCodec("jpeg2000").adapted(link)
+    rx = link(codec.encode(pictures(2), cbr=1 / 4, snr_db=20.0), 20.0, seed=4)
+    path = tmp_path_factory.mktemp("rx") / "rx.safetensors"
+    rx.save(path)
+    assert torch.equal(SeparateCodec("jpeg2000").decode(Reception.load(path)), codec.decode(rx))
+
+
+def test_adapted_is_a_copy() -> None:
+    codec = SeparateCodec("jpeg2000")
+    adapted = codec.adapted(channels.link("rayleigh"))
+    images = pictures(1)
+    fading = adapted.encode(images, cbr=1 / 4, snr_db=15.0).session.mcs
+    plain = codec.encode(images, cbr=1 / 4, snr_db=15.0).session.mcs
+    assert fading is not None and plain is not None and fading < plain
+
+
+@pytest.mark.parametrize("table", [1, 2, 3])
+def test_fixed_mcs_and_tables(table: int) -> None:
+    codec = SeparateCodec("jpeg2000", mcs=20, mcs_table=table)
+    tx = codec.encode(pictures(1), cbr=1 / 4, snr_db=-3.0)
+    assert tx.session.mcs == 20
+    _, lost = codec.decode_with_outage(channels.link("awgn")(tx, 35.0, seed=2))
+    assert not lost.any()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_budget_too_small(source: str) -> None:
+    with pytest.raises(InputError, match="raise cbr"):
+        SeparateCodec(source).encode(pictures(1), cbr=1 / 200, snr_db=10.0)
+
+
+def test_fixed_mcs_too_small() -> None:
+    with pytest.raises(InputError, match="raise cbr"):
+        SeparateCodec("hevc", mcs=0).encode(pictures(1), cbr=1 / 32, snr_db=10.0)
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(InputError, match="did you mean 'jpeg2000'"):
+        SeparateCodec("jpeg200")
+    with pytest.raises(InputError, match="'auto' or 0 to 28"):
+        SeparateCodec(mcs=29)
+    with pytest.raises(InputError, match="1, 2 or 3"):
+        SeparateCodec(mcs_table=4)
+    with pytest.raises(InputError, match="did you mean 'grey'"):
+        SeparateCodec(on_loss="gray")
+
+
+def test_session_without_mcs_is_refused() -> None:
+    codec = SeparateCodec("jpeg2000")
+    rx = channels.link("awgn")(codec.encode(pictures(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
+    bare = dataclasses.replace(rx, session=dataclasses.replace(rx.session, mcs=None))
+    with pytest.raises(InputError, match="mcs is None"):
+        codec.decode(bare)

@@ -1,0 +1,118 @@
+"""The choice of the MCS: information tables, thresholds, expected quality over fading."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import channels
+from channels import InputError
+from semcom.separate import TransportBlock
+from semcom.separate.adaptation import choose_mcs, gaussian_success, link_success
+from semcom.separate.information import bicm, effective_snr_db, mutual_information
+from semcom.separate.mcs import mcs_table
+from semcom.separate.threshold import required_snr_db
+from semcom.separate.transport import soft_bits
+
+
+@pytest.mark.parametrize("order", [2, 4, 6, 8])
+@pytest.mark.parametrize("snr_db", [0.0, 8.0])
+def test_information_equals_that_of_the_demapper(order: int, snr_db: float) -> None:
+    """1 - E[log2(1 + exp(-L))] a bit, by Monte Carlo over the library's own soft bits."""
+    uses, noise_var = 20000, 10 ** (-snr_db / 10)
+    mcs = next(m for m in mcs_table(2) if m.bits_per_symbol == order)
+    block = TransportBlock(uses, mcs)
+    symbols = block.encode(torch.randint(0, 2, (1, block.payload_bits)).float())
+    sign = 2.0 * (soft_bits(symbols, torch.full(symbols.shape, 1e-4), order) > 0) - 1
+    noise = noise_var**0.5 * torch.randn(symbols.shape, dtype=torch.complex64)
+    llr = soft_bits(symbols + noise, torch.full(symbols.shape, noise_var), order)
+    bits = 1 - torch.nn.functional.softplus(-sign * llr) / math.log(2)
+    per_use = bits.reshape(uses, order).sum(1)
+    tolerance = 4.5 * float(per_use.std()) / math.sqrt(uses)
+    assert abs(float(per_use.mean() - mutual_information(snr_db, order))) < tolerance
+    # At high SNR the variance hangs on rare events and a sample of it is no test.
+    dispersion = float(np.interp(snr_db, np.arange(-30, 50.01, 0.1), bicm(order)[1]))
+    assert snr_db > 0 or float(per_use.var()) == pytest.approx(dispersion, rel=0.1)
+
+
+def test_information_rises_and_stays_below_capacity() -> None:
+    snr_db = np.arange(-20.0, 40.0, 0.5)
+    for order in (2, 4, 6, 8):
+        information = mutual_information(snr_db, order)
+        assert np.all(np.diff(information) > -1e-9)
+        assert np.all(information < np.log2(1 + 10 ** (snr_db / 10)))
+        low = snr_db[information < 0.99 * order]
+        assert np.allclose(effective_snr_db(mutual_information(low, order), order), low, atol=1e-3)
+
+
+def test_threshold_is_above_capacity_and_rises_with_rate() -> None:
+    for number in (1, 2, 3):
+        for order in (2, 4, 6, 8):
+            schemes = [m for m in mcs_table(number) if m.bits_per_symbol == order]
+            blocks = [TransportBlock(2048, mcs) for mcs in schemes]
+            needed = [required_snr_db(block) for block in blocks]
+            assert needed == sorted(needed)
+            for block, snr_db in zip(blocks, needed, strict=True):
+                assert np.log2(1 + 10 ** (snr_db / 10)) > block.mcs.bits_per_use
+
+
+def test_longer_blocks_need_less() -> None:
+    mcs = mcs_table(1)[4]
+    needed = [required_snr_db(TransportBlock(uses, mcs)) for uses in (256, 1024, 4096)]
+    assert needed == sorted(needed, reverse=True)
+
+
+def test_gaussian_choice_is_the_highest_rate_that_arrives() -> None:
+    for snr_db in (-3.0, 4.0, 11.0, 20.0):
+        chosen = choose_mcs(2048, 32768, 40, 1, gaussian_success(snr_db))
+        arriving = [
+            block.payload_bits
+            for block in (TransportBlock(2048, mcs) for mcs in mcs_table(1))
+            if required_snr_db(block) <= snr_db
+        ]
+        assert TransportBlock(2048, mcs_table(1)[chosen]).payload_bits == max(arriving)
+
+
+def test_choice_without_hope_is_the_lowest_rate_that_holds_a_picture() -> None:
+    assert choose_mcs(4096, 65536, 66, 1, gaussian_success(-20.0)) == 0
+    chosen = choose_mcs(4096, 65536, 200, 1, gaussian_success(-20.0))
+    payloads = [TransportBlock(4096, mcs).payload_bits // 8 for mcs in mcs_table(1)]
+    assert payloads[chosen] >= 200 > payloads[chosen - 1]
+
+
+def test_budget_too_small_for_any_mcs() -> None:
+    with pytest.raises(InputError, match="raise cbr"):
+        choose_mcs(32, 65536, 66, 1, gaussian_success(30.0))
+
+
+def test_awgn_link_and_gaussian_rule_agree() -> None:
+    link = channels.link("awgn")
+    for snr_db in (0.0, 7.0, 15.0):
+        by_link = choose_mcs(1024, 16384, 40, 1, link_success(link, 1024, snr_db))
+        assert by_link == choose_mcs(1024, 16384, 40, 1, gaussian_success(snr_db))
+
+
+def test_rayleigh_outage_equals_its_closed_form() -> None:
+    # One gain |h|^2 ~ Exp(1) per picture: it is lost if 10 log10 |h|^2 + SNR < threshold.
+    success = link_success(channels.link("rayleigh"), 512, 12.0)
+    for index in (2, 6, 11):
+        block = TransportBlock(512, mcs_table(1)[index])
+        expected = math.exp(-(10 ** ((required_snr_db(block) - 12.0) / 10)))
+        tolerance = 4.5 * math.sqrt(expected * (1 - expected) / 200)
+        assert abs(success(block) - expected) < tolerance
+
+
+def test_fading_lowers_the_rate() -> None:
+    fading = choose_mcs(1024, 16384, 40, 1, link_success(channels.link("rayleigh"), 1024, 15.0))
+    assert fading < choose_mcs(1024, 16384, 40, 1, gaussian_success(15.0))
+
+
+def test_statistics_leave_the_generators_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    link_success(channels.link("rician", k_factor_db=3.0), 256, 5.0)
+    assert torch.equal(torch.rand(3), expected)
