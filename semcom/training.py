@@ -162,6 +162,12 @@ def train(
     return codec
 
 
+def _buffers(codec: LearnedCodec) -> dict[str, Tensor]:
+    """What a codec stores beside its parameters."""
+    parameters = dict(codec.named_parameters())
+    return {name: value for name, value in codec.state_dict().items() if name not in parameters}
+
+
 def _schedule(step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / 200)
     return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
@@ -248,6 +254,7 @@ def _save(
         state = optimizer.state[value]
         tensors[f"mean.{name}"] = state["exp_avg"]
         tensors[f"square.{name}"] = state["exp_avg_sq"]
+    tensors |= {f"buffer.{name}": value for name, value in _buffers(codec).items()}
     metadata = {"step": str(step), "plan": json.dumps(asdict(plan)), "codec": codec.name}
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, str(partial), metadata)
@@ -273,6 +280,8 @@ def _resume(
             f"{path.parent} holds a run of another codec or plan: choose another --out"
         )
     step = int(metadata["step"])
+    for name, value in _buffers(codec).items():
+        value.copy_(tensors[f"buffer.{name}"])
     for name, value in codec.named_parameters():
         value.data.copy_(tensors[f"weight.{name}"])
         average[name].copy_(tensors[f"average.{name}"])

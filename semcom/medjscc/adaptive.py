@@ -10,8 +10,8 @@ class ChannelAdaptiveUnit(nn.Module):
     """Scales each feature map by a gate computed from its mean and the link's condition.
 
     After the attention feature module of Xu et al., "Wireless image transmission using deep source
-    channel coding with attention modules" (ADJSCC), IEEE TCSVT 2022. Gates lie in (0, 2) and start
-    near 1.
+    channel coding with attention modules" (ADJSCC), IEEE TCSVT 2022. Gates lie in (0.5, 1.5): a
+    gate that can close shuts features off for good.
 
     Args:
         features: number of feature maps.
@@ -25,11 +25,12 @@ class ChannelAdaptiveUnit(nn.Module):
     def __init__(self, features: int, conditions: int) -> None:
         super().__init__()
         hidden = max(8, features // 4)
+        self.norm = nn.LayerNorm(features)
         self.gate = nn.Sequential(
             nn.Linear(features + conditions, hidden), nn.ReLU(), nn.Linear(hidden, features)
         )
 
     def forward(self, maps: Tensor, condition: Tensor) -> Tensor:
         """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, conditions]``."""
-        summary = torch.cat([maps.mean((2, 3)), condition], dim=1)
-        return maps * 2 * torch.sigmoid(self.gate(summary))[:, :, None, None]
+        summary = torch.cat([self.norm(maps.mean((2, 3))), condition], dim=1)
+        return maps * (1 + 0.5 * torch.tanh(self.gate(summary)))[:, :, None, None]

@@ -1,8 +1,7 @@
 """Analysis and synthesis: a picture and its mask to latents at 1/16, and back.
 
-Each transform is a linear one plus a network. The linear part starts as the 16 x 16 block cosine
-transform, the network at zero: the codec begins as an analogue transform scheme and training only
-adds to it.
+Each transform is the 16 x 16 block cosine transform plus a network that starts at zero: the codec
+begins as an analogue transform scheme and training only adds to it.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
+        last = nn.Conv2d(features, features, 3, padding=1)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
         self.body = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(features, features, 3, padding=1),
+            nn.Conv2d(features, features, 3, padding=1), nn.LeakyReLU(0.1), last
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -52,10 +52,12 @@ class AdaptiveStage(nn.Module):
 class Analysis(nn.Module):
     """Picture and mask ``[batch, 1, H, W]`` to latents ``[batch, latents, H/16, W/16]``."""
 
+    cosine: Tensor
+
     def __init__(self, latents: int, widths: tuple[int, int, int]) -> None:
         super().__init__()
         low, mid, high = widths
-        self.linear = nn.Conv2d(1, latents, STRIDE, STRIDE, bias=False)
+        self.register_buffer("cosine", cosine_basis(latents), persistent=False)
         self.stem = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(32, low, 3, padding=1))
         self.stage4 = AdaptiveStage(low, 1)
         self.down8 = nn.Conv2d(low, mid, 2, 2)
@@ -66,8 +68,6 @@ class Analysis(nn.Module):
         self.scale = nn.Parameter(torch.ones(latents))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        with torch.no_grad():
-            self.linear.weight.copy_(cosine_basis(latents))
 
     def forward(self, images: Tensor, roi: Tensor, condition: Tensor) -> Tensor:
         """Latents of pictures centred on zero."""
@@ -77,14 +77,20 @@ class Analysis(nn.Module):
         latents: Tensor = self.linear(images) + self.scale[:, None, None] * self.head(maps)
         return latents
 
+    def linear(self, images: Tensor) -> Tensor:
+        """Cosine coefficients ``[batch, latents, H/16, W/16]``."""
+        return nn.functional.conv2d(images, self.cosine, stride=STRIDE)
+
 
 class Synthesis(nn.Module):
     """Latents ``[batch, latents, H/16, W/16]`` to pictures ``[batch, 1, H, W]``."""
 
+    cosine: Tensor
+
     def __init__(self, latents: int, widths: tuple[int, int, int]) -> None:
         super().__init__()
         low, mid, high = widths
-        self.linear = nn.ConvTranspose2d(latents, 1, STRIDE, STRIDE, bias=False)
+        self.register_buffer("cosine", cosine_basis(latents), persistent=False)
         self.stem = nn.Conv2d(latents, high, 3, padding=1)
         self.stage16 = AdaptiveStage(high, 2)
         self.up8 = nn.Sequential(nn.Conv2d(high, 4 * mid, 1), nn.PixelShuffle(2))
@@ -94,14 +100,12 @@ class Synthesis(nn.Module):
         self.stage4 = AdaptiveStage(low, 1)
         self.head = nn.Sequential(nn.Conv2d(low, 16, 3, padding=1), nn.PixelShuffle(4))
         self.scale = nn.Parameter(torch.ones(latents))
-        with torch.no_grad():
-            self.linear.weight.copy_(cosine_basis(latents))
         nn.init.zeros_(self.head[0].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.head[0].bias)  # type: ignore[arg-type]
 
     def forward(self, latents: Tensor, condition: Tensor) -> Tensor:
         """Pictures centred on zero."""
-        linear: Tensor = self.linear(latents)
+        linear = nn.functional.conv_transpose2d(latents, self.cosine, stride=STRIDE)
         maps = self.stage16(self.stem(latents * self.scale[:, None, None]), condition)
         maps = self.stage8(self.up8(maps), condition)
         blocky = nn.functional.pixel_unshuffle(linear, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Literal, Self
 
 import numpy as np
@@ -65,6 +66,14 @@ class SeparateCodec(Codec):
         self._conceal = on_loss == "conceal"
         self._link: Link | None = None
         self.name = f"{source}-ldpc"
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides its results beside the library's own version."""
+        coders = f"av {version('av')}, imagecodecs {version('imagecodecs')}"
+        loss = "conceal" if self._conceal else "grey"
+        mcs = "auto" if self._mcs is None else self._mcs
+        return f"{self.name}, mcs {mcs} of table {self._table}, {loss}, {coders}"
 
     def adapted(self, link: Link) -> Self:
         """A copy whose MCS maximises the expected quality over the link's fading.

@@ -73,6 +73,18 @@ def _jpeg2000_decode(payload: bytes, height: int, width: int) -> Picture:
     return jpeg2000.decode(jpeg2000.restore(payload, height, width))
 
 
+def _jpeg2000_scales(height: int, width: int, budget: int) -> tuple[int, ...]:
+    return (1,)
+
+
+def _jpeg2000_smallest(height: int, width: int) -> int:
+    return 64 + height * width // 16384
+
+
+def _hevc_smallest(height: int, width: int) -> int:
+    return 24 + height * width // 1536
+
+
 _CODERS = {
     coder.name: coder
     for coder in (
@@ -82,15 +94,15 @@ _CODERS = {
             hevc_payload.encode,
             hevc_payload.decode,
             hevc_payload.scales,
-            lambda height, width: 24 + height * width // 1536,
+            _hevc_smallest,
         ),
         SourceCoder(
             "jpeg2000",
             (_LAST_DB - _FIRST_DB) * _DB_STEPS,
             _jpeg2000_encode,
             _jpeg2000_decode,
-            lambda height, width, budget: (1,),
-            lambda height, width: 64 + height * width // 16384,
+            _jpeg2000_scales,
+            _jpeg2000_smallest,
         ),
     )
 }
