@@ -28,7 +28,7 @@ class Grid:
         InputError: on a numerology that NR does not have or pilots outside the slot.
 
     >>> Grid().num_slots(4096), round(Grid().overhead, 3)
-    (2, 0.199)
+    (2, 0.2)
     """
 
     subcarrier_spacing_hz: float = 15e3

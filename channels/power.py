@@ -24,7 +24,7 @@ def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
     Raises:
         InputError: if a row carries no power or is not finite.
 
-    >>> normalize_power(torch.tensor([[3 + 4j, 0j]])).abs().square().mean().item()
+    >>> normalize_power(torch.tensor([[2j, -2j]])).abs().square().mean().item()
     1.0
     """
     if sent is None:

@@ -23,6 +23,7 @@ class LearnedCodec(nn.Module, Codec):
     """A codec whose symbols are the outputs of a network.
 
     Everything is differentiable: ``encode``, a link, and :meth:`reconstruct` make a training step.
+    Weights are stored in half precision and computed with in single.
     A codec holds no link; channel models would enter its weights.
 
     Attributes:
@@ -64,6 +65,9 @@ class LearnedCodec(nn.Module, Codec):
     def load(cls, path: str | Path) -> Self:
         """Rebuild a codec from a file that :meth:`save` wrote, in evaluation mode.
 
+        Its weights are frozen, so that pictures carry no graph; ``codec.requires_grad_()`` opens
+        them for training.
+
         Raises:
             InputError: if the file is missing, damaged, or holds another codec.
         """
@@ -77,13 +81,13 @@ class LearnedCodec(nn.Module, Codec):
                 )
             with torch.random.fork_rng(devices=[]):
                 codec = cls(**json.loads(metadata["config"]))
-            codec.load_state_dict(state)
+            codec.load_state_dict(state)  # casts to the network's own precision
         except InputError:
             raise
         except (OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
-        return codec.eval()
+        return codec.eval().requires_grad_(False)
 
 
 def pad_to(images: Tensor, stride: int) -> Tensor:

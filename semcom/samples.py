@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from channels import InputError
 from semcom.crops import Sample
 from semcom.data import list_pictures, load_folder, phantoms
 
@@ -27,6 +28,9 @@ def load_samples(
     Returns:
         Pairs of a picture float32 ``[1, H, W]`` and its bool mask or ``None``.
 
+    Raises:
+        InputError: if there is nothing to train on, or a folder cannot be used.
+
     >>> len(load_samples(None, num_phantoms=1, size=64))
     2
     """
@@ -44,6 +48,8 @@ def load_samples(
         if num_phantoms:
             drawn, roi = phantoms(kind, num_phantoms, size or 256, seed=PHANTOM_SEED)
             samples += list(zip(drawn, roi, strict=True))
+    if not samples:
+        raise InputError("nothing to train on: give a folder of pictures or phantoms")
     return samples
 
 

@@ -82,6 +82,7 @@ def test_gradients_reach_the_first_layer(
     images, masks = pictures
     codec = semcom.codec(name)
     assert isinstance(codec, LearnedCodec)
+    codec.requires_grad_()
     tx = codec.encode(images, cbr=CBR, snr_db=8.0, roi=masks)
     psnr(codec.decode(channels.link(link)(tx, 8.0, seed=1)), images).sum().backward()
     first = next(codec.parameters())

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import semcom
 from channels import InputError
+from scenarios.cli import main
 from semcom.catalogue import learned
 from semcom.crops import random_batch
 from semcom.samples import load_samples, split
@@ -85,3 +87,42 @@ def test_validation_samples_are_not_trained_on(samples: list) -> None:  # type: 
 def test_impossible_plans_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         Plan(**options)  # type: ignore[arg-type]
+
+
+TINY = ["--phantoms", "1", "--size", "64", "--steps", "2", "--batch", "1", "--crop", "32"]
+
+
+def test_semcom_train_writes_weights_that_load(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "medjscc", *TINY, "--out", str(run)])
+    assert ended.value.code == 0, capsys.readouterr().err
+    assert semcom.codec("medjscc", weights=run / "medjscc.safetensors").name == "medjscc"
+    assert len((run / "log.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["medjsc", *TINY], "cannot be trained"),
+        (["hevc-ldpc", *TINY], "no weights to train"),
+        (["medjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
+        (["medjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
+        (["medjscc", *TINY, "--crop", "33"], "multiple of 16"),
+        (["medjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
+        (["medjscc", *TINY, "--images", "nowhere"], "does not exist"),
+    ],
+)
+def test_semcom_train_answers_bad_input_with_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *arguments, "--out", str(run)])
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not run.exists()
