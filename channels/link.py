@@ -12,13 +12,13 @@ from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
 from torch import Tensor
 
 from channels.awgn import complex_normal, noise_variance
-from channels.errors import InputError, unknown_name
+from channels.errors import InputError, check_number, unknown_name
 from channels.fading import FlatFading
 from channels.ntn import NTNTDL
 from channels.ofdm import SYMBOLS_PER_SLOT, Grid, estimate_ls, from_grid, to_grid
 from channels.power import AveragePower
 from channels.randomness import seeded
-from channels.signal import Reception, Transmission
+from channels.signal import SNR_DB, Reception, Transmission
 
 ESTIMATORS = ("perfect", "ls")
 SPEED_OF_LIGHT = 299_792_458.0
@@ -59,8 +59,9 @@ class Link:
     def __post_init__(self) -> None:
         if self.estimator not in ESTIMATORS:
             raise unknown_name("estimator", self.estimator, ESTIMATORS)
-        if not 0 < self.carrier_hz < float("inf"):
-            raise InputError(f"carrier_hz must be positive, got {self.carrier_hz}")
+        check_number("carrier_hz", self.carrier_hz, 1e6, 1e12)
+        if not isinstance(self.grid, Grid):
+            raise InputError(f"grid must be a channels.Grid, got {self.grid!r}")
 
     @property
     def overhead(self) -> float:
@@ -81,13 +82,20 @@ class Link:
             The reception: unbiased LMMSE symbol estimates and the error variance of each.
 
         Raises:
-            InputError: if ``snr_db`` is not finite or a row has no power.
+            InputError: if ``snr_db`` lies outside -100…100 dB or a row has no power.
         """
+        if not isinstance(tx, Transmission):
+            raise InputError(f"a link takes a Transmission, got {type(tx).__name__}: encode first")
         device = tx.symbols.device
         batch, num_symbols = tx.symbols.shape
-        snr = torch.as_tensor(snr_db, dtype=torch.float32, device=device).expand(batch)
-        if not bool(torch.isfinite(snr).all()):
-            raise InputError(f"snr_db must be finite, got {snr_db}")
+        if not isinstance(snr_db, Tensor):
+            snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB))
+        elif snr_db.shape not in ((), (batch,)) or not bool((snr_db.abs() <= SNR_DB[1]).all()):
+            raise InputError(
+                f"snr_db must be one number or [{batch}], finite and in -100…100 dB, got "
+                f"{list(snr_db.shape)}"
+            )
+        snr = snr_db.to(device, torch.float32).expand(batch)
         noise_var = noise_variance(snr)
         frame = to_grid(self.power(tx), self.grid)
         with seeded(seed, device):
@@ -167,6 +175,9 @@ _PROPAGATIONS: dict[str, Callable[..., Propagation]] = {
 }
 
 
+_RANGES = {"k_factor_db": (-100.0, 100.0), "delay_spread_s": (0.0, 1.0), "speed_mps": (0.0, 1e5)}
+
+
 def links() -> dict[str, str]:
     """Every link by name, with one line on what it is.
 
@@ -205,7 +216,7 @@ def link(
     >>> link("ntn-tdl-c", delay_spread_s=30e-9, speed_mps=0.0).name
     'ntn-tdl-c'
     """
-    if name not in _PROPAGATIONS:
+    if not isinstance(name, str) or name not in _PROPAGATIONS:
         raise unknown_name("link", name, _PROPAGATIONS)
     build = _PROPAGATIONS[name]
     own = [key for key in inspect.signature(build).parameters if key != "carrier_hz"]
@@ -213,8 +224,8 @@ def link(
         if key not in own:
             known = [*own, "estimator", "carrier_hz", "grid"]
             raise unknown_name(f"parameter of link {name!r}", key, known)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{key} must be a number, got {value!r}")
+        check_number(key, value, *_RANGES[key])
+    check_number("carrier_hz", carrier_hz, 1e6, 1e12)
     propagation, summary = build(carrier_hz, **parameters)
     made = Link(name, propagation, summary, grid or Grid(), carrier_hz, estimator)
     if propagation is not None:

@@ -41,12 +41,16 @@ class Grid:
                 "subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, "
                 f"got {self.subcarrier_spacing_hz}"
             )
-        if not 1 <= self.num_subcarriers <= 3300:
-            raise InputError(f"num_subcarriers must lie in 1..3300, got {self.num_subcarriers}")
-        inside = all(0 <= place < SYMBOLS_PER_SLOT for place in self.pilot_symbols)
-        if not self.pilot_symbols or not inside or len(self.pilot_symbols) == SYMBOLS_PER_SLOT:
+        count = self.num_subcarriers
+        if type(count) is not int or not 1 <= count <= 3300:
+            raise InputError(f"num_subcarriers must be an int in 1..3300, got {count!r}")
+        places = self.pilot_symbols
+        if not isinstance(places, tuple) or not (
+            0 < len(places) == len(set(places)) < SYMBOLS_PER_SLOT
+            and all(type(place) is int and 0 <= place < SYMBOLS_PER_SLOT for place in places)
+        ):
             raise InputError(
-                f"pilot_symbols must name 1 to 13 symbols of 0..13, got {self.pilot_symbols}"
+                f"pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got {places!r}"
             )
 
     @property

@@ -11,7 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from channels.errors import InputError
+from channels.errors import InputError, check_number
+
+SNR_DB = (-100.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Session:
         mcs: index of the modulation and coding scheme agreed on, for codecs that have one
             (in 5G the control channel carries it).
 
+    Raises:
+        InputError: if a field is of another kind or out of range.
+
     >>> Session("deepjscc", (1, 256, 256), 4096, 6.0).channel_uses
     4096
     """
@@ -37,6 +42,24 @@ class Session:
     channel_uses: int
     snr_db: float
     mcs: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("session snr_db", self.snr_db, *SNR_DB)
+        sides = self.image_shape
+        if not isinstance(sides, tuple) or len(sides) != 3 or not all(map(_is_count, sides)):
+            raise InputError(
+                f"session image_shape must be (C, H, W) of positive ints, got {sides!r}"
+            )
+        if not _is_count(self.channel_uses):
+            raise InputError(
+                f"session channel_uses must be a positive int, got {self.channel_uses!r}"
+            )
+        if self.mcs is not None and not (self.mcs == 0 or _is_count(self.mcs)):
+            raise InputError(f"session mcs must be None or an index, got {self.mcs!r}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,8 @@ class Transmission:
     session: Session
 
     def __post_init__(self) -> None:
+        if not isinstance(self.symbols, Tensor) or not isinstance(self.used, Tensor):
+            raise InputError("symbols and used must be tensors")
         if self.symbols.ndim != 2 or self.symbols.dtype != torch.complex64:
             raise InputError(
                 f"symbols must be complex64 [batch, K], got {self.symbols.dtype} "
@@ -106,8 +131,34 @@ class Reception:
     snr_db: Tensor
     session: Session
 
+    def __post_init__(self) -> None:
+        tensors = (self.symbols, self.noise_var, self.snr_db)
+        if not all(isinstance(tensor, Tensor) for tensor in tensors):
+            raise InputError("symbols, noise_var and snr_db must be tensors")
+        shape = self.symbols.shape
+        if self.symbols.dtype != torch.complex64 or len(shape) != 2 or 0 in shape:
+            raise InputError(
+                f"symbols must be complex64 [batch, K], got {self.symbols.dtype} {list(shape)}"
+            )
+        if self.noise_var.shape != shape or self.snr_db.shape != shape[:1]:
+            raise InputError(
+                f"noise_var must be {list(shape)} and snr_db {list(shape[:1])} like symbols, got "
+                f"{list(self.noise_var.shape)} and {list(self.snr_db.shape)}"
+            )
+        finite = bool(torch.isfinite(torch.view_as_real(self.symbols.detach())).all())
+        if not finite or not bool(torch.isfinite(self.snr_db).all()):
+            raise InputError("symbols and snr_db must be finite: the link or the file is at fault")
+        if not bool((torch.isfinite(self.noise_var) & (self.noise_var > 0)).all()):
+            raise InputError("noise_var must be finite and positive")
+
     def save(self, path: str | Path) -> None:
-        """Write to a safetensors file."""
+        """Write to a safetensors file.
+
+        Raises:
+            InputError: if the folder does not exist.
+        """
+        if not Path(path).parent.is_dir():
+            raise InputError(f"folder {Path(path).parent} does not exist: make it first")
         parts = torch.view_as_real(self.symbols.detach()).contiguous().cpu()
         save_file(
             {
@@ -132,7 +183,15 @@ class Reception:
                 symbols, noise_var, snr_db = (
                     file.get_tensor(name) for name in ("symbols", "noise_var", "snr_db")
                 )
-        except (OSError, KeyError, SafetensorError) as error:
-            raise InputError(f"{path} is not a saved Reception: {error}") from error
-        session["image_shape"] = tuple(session["image_shape"])
-        return cls(torch.view_as_complex(symbols), noise_var, snr_db, Session(**session))
+            session["image_shape"] = tuple(session["image_shape"])
+            return cls(torch.view_as_complex(symbols), noise_var, snr_db, Session(**session))
+        except (
+            OSError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{Path(path).name} is not a saved Reception: {reason}") from error

@@ -48,7 +48,7 @@ def train(
     plan = replace(
         default_plan(codec, steps, seed), batch=batch, crop=crop, learning_rate=learning_rate
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(plan.seed)
     model = learned(codec)
     training, validation = split(load_samples(images, masks, phantoms, size))
     if isinstance(model, MedJSCC):

@@ -69,8 +69,10 @@ def learned(name: str) -> LearnedCodec:
     'deepjscc'
     """
     if name not in _LEARNED:
-        hint = ": it has no weights to train" if name in _SUMMARIES else ""
-        raise InputError(f"{name!r} cannot be trained{hint}; choose from {', '.join(_LEARNED)}")
+        if name in _SUMMARIES:
+            known = ", ".join(_LEARNED)
+            raise InputError(f"{name!r} has no weights to train; choose from {known}")
+        raise unknown_name("learned codec", name, _LEARNED)
     return _LEARNED[name]()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import Self
 
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
+from channels.errors import check_number
+from channels.signal import SNR_DB
 
 MIN_SIDE = 32
 
@@ -70,6 +71,16 @@ class Codec(ABC):
                 f"this reception was sent by {rx.session.codec!r}, not {self.name!r}: "
                 f"decode it with semcom.codec({rx.session.codec!r})"
             )
+        session = rx.session
+        if session.image_shape[0] != 1 or min(session.image_shape[1:]) < MIN_SIDE:
+            raise InputError(
+                f"the session's image_shape {session.image_shape} is not a grey picture"
+            )
+        if rx.symbols.shape[1] > session.channel_uses:
+            raise InputError(
+                f"the reception holds {rx.symbols.shape[1]} symbols, its session allows "
+                f"{session.channel_uses}"
+            )
         return self._decode(rx)
 
     def adapted(self, link: Link) -> Self:
@@ -121,7 +132,7 @@ def check_roi(roi: Tensor, images: Tensor) -> None:
     if not isinstance(roi, Tensor) or roi.shape != images.shape:
         got = list(roi.shape) if isinstance(roi, Tensor) else type(roi)
         raise InputError(f"roi must have the images' shape {list(images.shape)}, got {got}")
-    if roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all()):
+    if roi.is_complex() or (roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all())):
         raise InputError("roi must be bool, or numbers in [0, 1]")
 
 
@@ -133,10 +144,8 @@ def open_session(
     >>> open_session("deepjscc", torch.zeros(1, 1, 256, 256), cbr=1/16, snr_db=6.0).channel_uses
     4096
     """
-    if not (math.isfinite(cbr) and 0 < cbr <= 8):
-        raise InputError(f"cbr must lie in (0, 8] complex channel uses per pixel, got {cbr}")
-    if not math.isfinite(snr_db):
-        raise InputError(f"snr_db must be finite, got {snr_db}")
+    check_number("cbr, complex channel uses per pixel,", cbr, 1e-12, 8)
+    check_number("snr_db", snr_db, *SNR_DB)
     channels, height, width = images.shape[1:]
     uses = round(cbr * height * width * channels)
     if uses < 1:

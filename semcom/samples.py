@@ -34,6 +34,8 @@ def load_samples(
     >>> len(load_samples(None, num_phantoms=1, size=64))
     2
     """
+    if masks is not None and images is None:
+        raise InputError("masks are given without images: give both folders")
     samples: list[Sample] = []
     if images is not None:
         pictures, _ = load_folder(images, size=size)
@@ -41,12 +43,16 @@ def load_samples(
         if masks is not None:
             named = list_pictures(images, masks)
             _, found = load_folder(images, masks, size=size)
-            regions = dict(zip((path.name for path in named), found or [], strict=True))
+            regions = dict(
+                zip((path.name for path in named), () if found is None else found, strict=True)
+            )
         names = [path.name for path in list_pictures(images)]
         samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
     for kind in ("chest", "dental"):
         if num_phantoms:
-            drawn, roi = phantoms(kind, num_phantoms, size or 256, seed=PHANTOM_SEED)
+            drawn, roi = phantoms(
+                kind, num_phantoms, 256 if size is None else size, seed=PHANTOM_SEED
+            )
             samples += list(zip(drawn, roi, strict=True))
     if not samples:
         raise InputError("nothing to train on: give a folder of pictures or phantoms")

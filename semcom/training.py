@@ -22,6 +22,7 @@ from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
 
 EMA_DECAY = 0.998
+_LOG_COLUMNS = ("step", "loss_db", "validation_psnr_db", "seconds")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Plan:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.crop < 32 or self.crop % 16:
             raise InputError(f"crop must be a multiple of 16 from 32 on, got {self.crop}")
+        if isinstance(self.seed, bool) or not 0 <= self.seed < 2**40:
+            raise InputError(f"seed must lie in 0..2^40-1, got {self.seed}")
         if not 0 < self.learning_rate < 1:
             raise InputError(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
 
@@ -121,14 +124,20 @@ def train(
         The codec with averaged weights, in evaluation mode, on the CPU.
 
     Raises:
-        InputError: if the folder holds a run of another plan.
+        InputError: if the folder holds a run of another plan or files without their checkpoint, a
+            picture is smaller than a crop, or training diverges.
     """
     out = Path(out)
+    _check_sizes([*samples, *(validation or [])], plan.crop)
     codec.to(device).train()
     optimizer = torch.optim.Adam(codec.parameters(), lr=plan.learning_rate)
     average = {name: value.detach().clone() for name, value in codec.named_parameters()}
     checkpoint = out / "checkpoint.safetensors"
-    start = _resume(checkpoint, codec, optimizer, average, plan) if checkpoint.exists() else 0
+    if checkpoint.exists():
+        start = _resume(checkpoint, codec, optimizer, average, plan)
+    else:
+        start = 0
+        _refuse_foreign(out, codec.name)
     links = [channels.link(name) for name, _ in plan.links]
     out.mkdir(parents=True, exist_ok=True)
     _trim_log(out / "log.csv", start)
@@ -138,6 +147,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * _schedule(step, plan.steps)
         loss = _loss(codec, samples, links, plan, step, device)
+        if not math.isfinite(loss.item()):
+            raise InputError(f"training diverged at step {step}: lower the learning rate")
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
@@ -160,6 +171,24 @@ def train(
     codec.to("cpu").eval()
     codec.save(out / f"{codec.name}.safetensors")
     return codec
+
+
+def _check_sizes(samples: list[Sample], crop: int) -> None:
+    for image, _ in samples:
+        height, width = image.shape[1:]
+        if min(height, width) < crop:
+            raise InputError(
+                f"a picture is {height} x {width}, smaller than a crop of {crop}: lower --crop "
+                "or leave it out"
+            )
+
+
+def _refuse_foreign(out: Path, codec: str) -> None:
+    for name in ("log.csv", f"{codec}.safetensors"):
+        if (out / name).exists():
+            raise InputError(f"{out} holds {name} but no checkpoint: choose another --out")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out")
 
 
 def _buffers(codec: LearnedCodec) -> dict[str, Tensor]:
@@ -227,7 +256,7 @@ def _log(path: Path, step: int, loss: float, score: float, seconds: float) -> No
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if new:
-            writer.writerow(["step", "loss_db", "validation_psnr_db", "seconds"])
+            writer.writerow(_LOG_COLUMNS)
         writer.writerow([step, f"{loss:.4f}", f"{score:.4f}", f"{seconds:.1f}"])
 
 
@@ -235,9 +264,12 @@ def _trim_log(path: Path, step: int) -> None:
     """Drop log lines past the checkpoint that a run resumes from."""
     if not path.exists():
         return
-    rows = path.read_text().splitlines()
-    kept = rows[:1] + [row for row in rows[1:] if int(row.split(",")[0]) <= step]
-    path.write_text("\n".join(kept) + "\n")
+    rows = path.read_text(errors="replace").splitlines()
+    places = [row.split(",")[0] for row in rows]
+    kept = [r for r, at in zip(rows, places, strict=True) if at.isdecimal() and int(at) <= step]
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join([",".join(_LOG_COLUMNS), *kept]) + "\n")
+    partial.replace(path)
 
 
 def _save(
@@ -268,26 +300,29 @@ def _resume(
     average: dict[str, Tensor],
     plan: Plan,
 ) -> int:
+    damaged = InputError(f"{path} is damaged: move it and log.csv away to start anew")
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} is damaged ({error}): delete it to start anew") from error
-    same = json.loads(json.dumps(asdict(plan))) == json.loads(metadata["plan"])
-    if metadata["codec"] != codec.name or not same:
+        stored, owner, step = json.loads(metadata["plan"]), metadata["codec"], int(metadata["step"])
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise damaged from error
+    if owner != codec.name or stored != json.loads(json.dumps(asdict(plan))):
         raise InputError(
             f"{path.parent} holds a run of another codec or plan: choose another --out"
         )
-    step = int(metadata["step"])
-    for name, value in _buffers(codec).items():
-        value.copy_(tensors[f"buffer.{name}"])
-    for name, value in codec.named_parameters():
-        value.data.copy_(tensors[f"weight.{name}"])
-        average[name].copy_(tensors[f"average.{name}"])
-        optimizer.state[value] = {
-            "step": torch.tensor(float(step)),
-            "exp_avg": tensors[f"mean.{name}"].to(value.device),
-            "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
-        }
+    try:
+        for name, value in _buffers(codec).items():
+            value.copy_(tensors[f"buffer.{name}"])
+        for name, value in codec.named_parameters():
+            value.data.copy_(tensors[f"weight.{name}"])
+            average[name].copy_(tensors[f"average.{name}"])
+            optimizer.state[value] = {
+                "step": torch.tensor(float(step)),
+                "exp_avg": tensors[f"mean.{name}"].to(value.device),
+                "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
+            }
+    except (KeyError, RuntimeError) as error:
+        raise damaged from error
     return step

@@ -21,6 +21,11 @@ def send(symbols: torch.Tensor) -> Transmission:
     return Transmission(symbols, used, SESSION)
 
 
+def receive(noise_var: float) -> Reception:
+    ones = torch.ones(1, 4, dtype=torch.complex64)
+    return Reception(ones, torch.full((1, 4), noise_var), torch.zeros(1), SESSION)
+
+
 def qam(bits: torch.Tensor, bits_per_symbol: int) -> torch.Tensor:
     return Mapper("qam", bits_per_symbol, precision="single", device="cpu")(bits)
 
@@ -152,10 +157,10 @@ def test_power_is_enforced_per_image_and_the_tail_is_not_sent() -> None:
     symbols[1] = 0.01j
     symbols[0, 60:] = 9.0
     tx = Transmission(symbols, torch.tensor([60, 100]), SESSION)
-    rx = channels.link("awgn")(tx, 200.0, seed=1)
-    assert torch.allclose(rx.symbols[0, :60].abs(), torch.ones(60), atol=1e-5)
-    assert torch.allclose(rx.symbols[1].abs(), torch.ones(100), atol=1e-5)
-    assert rx.symbols[0, 60:].abs().max() < 1e-5
+    rx = channels.link("awgn")(tx, 100.0, seed=1)
+    assert torch.allclose(rx.symbols[0, :60].abs(), torch.ones(60), atol=1e-4)
+    assert torch.allclose(rx.symbols[1].abs(), torch.ones(100), atol=1e-4)
+    assert rx.symbols[0, 60:].abs().max() < 1e-4
 
 
 def test_a_row_without_power_is_refused() -> None:
@@ -227,13 +232,30 @@ def test_a_reception_survives_its_file(tmp_path: object) -> None:
         (lambda: channels.link("ntn-tdl-a", sped_mps=1), "did you mean 'speed_mps'"),
         (lambda: channels.link("ntn-tdl-a", delay_spread_s=-1.0), "delay_spread_s must be"),
         (lambda: channels.link("awgn", estimator="lss"), "did you mean 'ls'"),
-        (lambda: channels.link("awgn", carrier_hz=0.0), "carrier_hz must be positive"),
-        (lambda: channels.link("rician", k_factor_db=math.inf), "k_factor_db must be finite"),
+        (lambda: channels.link("awgn", carrier_hz=0.0), "carrier_hz must be"),
+        (lambda: channels.link("awgn", carrier_hz="2e9"), "carrier_hz must be"),
+        (lambda: channels.link("awgn", grid="x"), "grid must be"),
+        (lambda: channels.link(["awgn"]), "unknown link"),
+        (lambda: channels.link("rician", k_factor_db=math.inf), "k_factor_db must be"),
+        (lambda: channels.link("rician", k_factor_db=1e5), "k_factor_db must be"),
+        (lambda: Grid(pilot_symbols=[2, 11]), "pilot_symbols must be a tuple"),
+        (lambda: Grid(num_subcarriers=12.5), "num_subcarriers must be"),
+        (lambda: channels.link("awgn")(None, 3.0), "takes a Transmission"),
+        (lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), "6"), "snr_db must be"),
+        (
+            lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), torch.ones(3)),
+            "snr_db must be one number",
+        ),
+        (lambda: Session("a", (1, 64), 4, 0.0), "image_shape must be"),
+        (lambda: Session("a", (1, 64, 64), 0, 0.0), "channel_uses must be"),
+        (lambda: Session("a", (1, 64, 64), 4, 0.0, True), "mcs must be"),
+        (lambda: receive(math.nan), "noise_var must be finite"),
+        (lambda: receive(0.0), "noise_var must be finite"),
         (lambda: Grid(subcarrier_spacing_hz=10e3), "subcarrier_spacing_hz must be"),
-        (lambda: Grid(pilot_symbols=(14,)), "pilot_symbols must name"),
+        (lambda: Grid(pilot_symbols=(14,)), "pilot_symbols must be"),
         (
             lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), math.nan),
-            "snr_db must be finite",
+            "snr_db must be",
         ),
         (
             lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), 1.0, seed=-1),

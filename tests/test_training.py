@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import semcom
 from channels import InputError
@@ -68,6 +69,32 @@ def test_another_plan_is_not_mixed_into_a_run(tmp_path: Path, samples: list) -> 
         train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
 
 
+def test_a_folder_without_its_checkpoint_is_left_alone(tmp_path: Path, samples: list) -> None:  # type: ignore[type-arg]
+    (tmp_path / "log.csv").write_text("1,precious\n")
+    with pytest.raises(InputError, match=r"holds log.csv but no checkpoint"):
+        train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+    assert (tmp_path / "log.csv").read_text() == "1,precious\n"
+
+
+def test_a_torn_log_does_not_stop_a_resumed_run(tmp_path: Path, samples: list) -> None:  # type: ignore[type-arg]
+    train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("9,torn\n\nrub")
+    train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+
+
+def test_pictures_and_masks_of_one_size_become_samples(tmp_path: Path) -> None:
+    images, masks = semcom.data.phantoms("chest", n=2, size=64, seed=3)
+    for folder, pictures in (("images", images), ("masks", masks)):
+        (tmp_path / folder).mkdir()
+        for i, picture in enumerate(pictures[:, 0]):
+            pixels = (picture.float() * 255).round().byte().numpy()
+            Image.fromarray(pixels).save(tmp_path / folder / f"{i}.png")
+    found = load_samples(tmp_path / "images", tmp_path / "masks")
+    assert [mask is not None for _, mask in found] == [True, True]
+
+
 def test_crops_are_pictures_with_their_masks(samples: list) -> None:  # type: ignore[type-arg]
     generator = torch.Generator().manual_seed(1)
     images, roi = random_batch(samples, 16, 64, generator)
@@ -106,13 +133,17 @@ def test_semcom_train_writes_weights_that_load(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["medjsc", *TINY], "cannot be trained"),
+        (["medjsc", *TINY], "did you mean 'medjscc'"),
         (["hevc-ldpc", *TINY], "no weights to train"),
         (["medjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
         (["medjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
         (["medjscc", *TINY, "--crop", "33"], "multiple of 16"),
         (["medjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
         (["medjscc", *TINY, "--images", "nowhere"], "does not exist"),
+        (["medjscc", *TINY, "--masks", "nowhere"], "masks are given without images"),
+        (["medjscc", *TINY, "--crop", "80"], "smaller than a crop of 80"),
+        (["medjscc", *TINY, "--seed", "-1"], "seed must lie"),
+        (["medjscc", *TINY, "--seed", str(2**63)], "seed must lie"),
     ],
 )
 def test_semcom_train_answers_bad_input_with_one_line(
