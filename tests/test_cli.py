@@ -50,13 +50,19 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["--codecs", "medjsc"], "did you mean 'medjscc'"),
         (["--codecs", "hevc-ldpc", "--channel", "ntn-tdl-e"], "did you mean 'ntn-tdl-"),
         (["--codecs", "hevc-ldpc", "--channel", ","], "no link to compare"),
+        (["--codecs", ","], "no codec to compare"),
+        (["--codecs", "hevc-ldpc,hevc-ldpc"], "name each once"),
+        (["--codecs", "hevc-ldpc", "--channel", "awgn,awgn"], "name each once"),
+        (["--snr", "101"], "must lie in [-100, 100] dB"),
+        (["--snr", "1e999"], "must lie in [-100, 100] dB"),
+        (["--out", ""], "name a folder"),
         (["--cbr", "-1/16"], "must be above 0"),
         (["--cbr", "1/0"], "write a fraction or a number"),
         (["--codecs", "hevc-ldpc", "--cbr", "9"], "cbr must lie in (0, 8]"),
         (["--snr", "0:12"], "write start:stop:step"),
         (["--snr", "12:0:2"], "write start:stop:step"),
         (["--snr", "0:nan:1"], "write start:stop:step"),
-        (["--snr", "0:1e9:1"], "too many"),
+        (["--snr", "0:1:1e-4"], "too many"),
         (["--size", "31"], "--size"),
         (["--limit", "0"], "--limit"),
         (["--workers", "0"], "--workers"),
@@ -122,6 +128,29 @@ def test_out_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_out_below_a_file_is_found_before_any_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scenarios.sweep.transmit", lambda *_: pytest.fail("sent"))
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file" / "out", tmp_path / ("x" * 300)):
+        assert semcom("run", "snr", *QUICK, "--out", str(out)) == 2
+        assert "name a folder" in error_line(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_perfectly_received_picture_is_tabled_but_not_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.full((64, 64), 128, np.uint8)).save(tmp_path / "images" / "a.png")
+    arguments = ["--images", str(tmp_path / "images"), "--out", str(tmp_path / "out")]
+    assert semcom("run", "snr", *QUICK, "--codecs", "jpeg2000-ldpc", *arguments) == 0
+    assert "inf" in capsys.readouterr().out
+    files = {file.name for file in (tmp_path / "out").iterdir()}
+    assert files == set(FILES) - {"psnr.png", "roi_psnr.png"}
+
+
 def test_run_writes_everything_and_a_second_run_finds_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +164,12 @@ def test_run_writes_everything_and_a_second_run_finds_it(
     monkeypatch.setattr("scenarios.sweep.transmit", lambda *_: pytest.fail("sent again"))
     assert semcom("run", "snr", *QUICK, "--out", str(out)) == 0
     assert {name: (out / name).read_bytes() for name in FILES} == first
+
+    monkeypatch.undo()
+    for damaged in (b"", b"hello", first["panel.png"][:5000]):
+        (out / "panel.png").write_bytes(damaged)
+        assert semcom("run", "snr", *QUICK, "--out", str(out)) == 0
+        assert (out / "panel.png").read_bytes() == first["panel.png"]
 
 
 def test_no_file_name_reaches_the_results(tmp_path: Path) -> None:

@@ -73,6 +73,12 @@ def test_too_few_values_have_no_interval() -> None:
     assert math.isnan(mean_interval([])[0])
 
 
+def test_infinite_values_have_a_mean_only() -> None:
+    mean, low, high = mean_interval([math.inf, 30.0])
+    assert mean == math.inf
+    assert math.isnan(low) and math.isnan(high)
+
+
 def test_mean_interval_covers_the_truth() -> None:
     draws = np.random.default_rng(1).normal(0, 1, (400, 5))
     covered = sum(low <= 0 <= high for _, low, high in map(mean_interval, draws.tolist()))
@@ -100,6 +106,8 @@ def test_summary_of_outage_and_of_nothing(table: Table) -> None:
     assert table.summary("roi_psnr")["mean"].isna().all()
     with pytest.raises(InputError, match="did you mean 'psnr'"):
         table.summary("psn")
+    with pytest.raises(InputError, match="did you mean 'psnr'"):
+        table.summary(["psnr"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -130,6 +138,24 @@ def test_failed_save_leaves_the_old_file(
         table.save(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_paths_that_cannot_be_read_or_written(table: Table, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.parquet"
+    frame().to_parquet(foreign)
+    for path in (foreign, tmp_path, tmp_path / "nothing.parquet"):
+        with pytest.raises(InputError, match="is not a saved table: [a-z]"):
+            Table.load(path)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match="it is a folder"):
+        table.save(tmp_path / "folder.csv")
+    with pytest.raises(InputError, match=r"cannot write 't\.csv': .* create it first"):
+        table.save(tmp_path / "missing" / "t.csv")
+    with pytest.raises(InputError, match="create it first"):
+        table.plot("psnr", tmp_path / "missing" / "t.png")
+    for name in ("t", "t.xyz"):
+        with pytest.raises(InputError, match=r"name it \.png, \.pdf or \.svg"):
+            table.plot("psnr", tmp_path / name)
 
 
 def test_files_that_are_no_tables(table: Table, tmp_path: Path) -> None:
@@ -189,6 +215,23 @@ def test_plot_of_one_point_and_of_no_value(table: Table) -> None:
     assert len(point.plot("psnr").axes) == 1
     with pytest.raises(InputError, match="holds no roi_psnr"):
         table.plot("roi_psnr")
+
+
+def test_plot_leaves_infinite_means_out() -> None:
+    rows = frame(lost=False)
+    rows.loc[rows["snr_db"] == 6, "psnr"] = math.inf
+    table = Table(rows, METADATA)
+    assert table.summary("psnr")["mean"][1] == math.inf
+    assert np.isfinite(table.plot("psnr").axes[0].get_ylim()).all()
+    with pytest.raises(InputError, match="every mean of psnr is infinite"):
+        Table(rows.assign(psnr=math.inf), METADATA).plot("psnr")
+
+
+def test_panel_of_a_picture_without_scores() -> None:
+    image = torch.zeros(1, 48, 64)
+    measured = {"psnr": None, "roi_psnr": None, "outage": True}
+    figure = panel(Picture(image, None), {"a": (image, measured)}, "title")
+    assert figure.axes[1].get_xlabel() == "lost"
 
 
 def test_panel_outlines_the_region_and_shares_a_scale(tmp_path: Path) -> None:

@@ -186,12 +186,29 @@ def test_torn_line_is_computed_again(tmp_path: Path) -> None:
     assert json.loads(lines[-1])["key"] == json.loads(content.splitlines()[-1])["key"]
 
 
+MEASURED: dict[str, Any] = {
+    "cbr_used": 0.06, "cpp": 0.06, "psnr": math.inf, "roi_psnr": None, "ssim": 1.0,
+    "ms_ssim": None, "outage": False, "rx_snr_db": 6.0, "mcs": None,
+}  # fmt: skip
+
+
 def test_journal_survives_garbage(tmp_path: Path) -> None:
-    garbage = '[1]\n{"key": "a"}\n\x00\n{"key": "b", "measured": 3}\n'
+    garbage = '[1]\n{"key": "a"}\n\x00\n{"key": "b", "measured": 3}\n' + "[" * 200_000 + "\n"
     (tmp_path / "journal.jsonl").write_text(garbage)
     with Journal(tmp_path) as journal:
-        journal.write("c", Outcome({"psnr": math.inf}, 0, 0))
-    assert Journal(tmp_path).read() == {"c": {"psnr": math.inf}}
+        journal.write("c", Outcome(MEASURED, 0, 0))
+    assert Journal(tmp_path).read() == {"c": MEASURED}
+
+
+@pytest.mark.parametrize(
+    "change", [{"psnr": "30"}, {"outage": 1}, {"outage": None}, {"mcs": 1.5}, {"codec": "other"}]
+)
+def test_journal_line_of_other_columns_or_types_is_not_finished(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write("c", Outcome(MEASURED | change, 0, 0))
+    assert Journal(tmp_path).read() == {}
 
 
 _RUN = """
@@ -273,7 +290,19 @@ def test_picture_digest_sees_pixels_and_mask() -> None:
         ({"links": ["awng"]}, "did you mean 'awgn'"),
         ({"links": ["awgn", channels.link("awgn")]}, "'awgn' appears twice"),
         ({"snr_db": []}, "no point"),
-        ({"snr_db": [math.nan]}, "must be finite"),
+        ({"snr_db": [math.nan]}, "snr_db must be a finite number"),
+        ({"snr_db": [101]}, r"in \[-100, 100\]"),
+        ({"snr_db": None}, "snr_db must be a list"),
+        ({"snr_db": ["6"]}, r"snr_db\[0\] must be Real"),
+        ({"codecs": None}, "codecs must be a list of str or Codec, got NoneType"),
+        ({"codecs": [None]}, r"codecs\[0\] must be str or Codec, got NoneType"),
+        ({"codecs": {"a": None}}, "codecs\\['a'\\] must be Codec"),
+        ({"links": 3}, "links must be a list of str or Link"),
+        ({"links": [None]}, r"links\[0\] must be"),
+        ({"cbr": "1/16"}, "cbr must lie in"),
+        ({"executor": "dask"}, "executor must be a concurrent.futures.Executor"),
+        ({"out": ""}, "out is empty: name a folder"),
+        ({"out": 3}, "out must be str or Path"),
         ({"cbr": -1 / 16}, "cbr must lie in"),
         ({"cbr": math.nan}, "cbr must lie in"),
         ({"trials": 0}, "trials must be a whole number from 1 on"),
@@ -298,9 +327,22 @@ def test_bad_pictures_are_named() -> None:
         pictures(images, masks[..., :32])
     with pytest.raises(InputError, match="no picture"):
         pictures([], None)
+    for wrong in (None, "images"):
+        with pytest.raises(InputError, match="images must be a list of Tensor"):
+            pictures(wrong, None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"images\[0\] must be Tensor"):
+        pictures([None], None)  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"images must have shape \[n, 1, H, W\]"):
+        pictures(images[0], None)
 
 
 def test_inputs_in_their_order() -> None:
     assert list(contenders({"b": BlockMean(), "a": BlockMean()})) == ["b", "a"]
     assert list(routes(["rayleigh", "awgn"])) == ["rayleigh", "awgn"]
     assert points([6, -0.0, 6.0]) == (0.0, 6.0)
+
+
+def test_lone_inputs_are_wrapped() -> None:
+    assert list(contenders(BlockMean())) == ["block-mean"]
+    assert list(routes("awgn")) == list(routes(channels.link("awgn"))) == ["awgn"]
+    assert points(6) == points(torch.tensor([6.0])) == (6.0,)
