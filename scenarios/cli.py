@@ -44,13 +44,17 @@ def run_snr(
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
     ] = None,
-    codecs: Annotated[str, typer.Option(help="Names, separated by commas; default: all.")] = "",
+    codecs: Annotated[
+        str | None, typer.Option(help="Names, separated by commas; default: all.")
+    ] = None,
     channel: Annotated[str, typer.Option(help="Links, separated by commas.")] = "ntn-tdl-c",
     snr: Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")] = "0:12:2",
     cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
         "1/16"
     ),
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results/snr"),
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/snr"
+    ),
     seed: Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and noise.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default: one per core.")
@@ -73,7 +77,7 @@ def run_snr(
             masks=masks,
             limit=limit,
             size=size,
-            codecs=parse_names(codecs),
+            codecs=None if codecs is None else parse_names(codecs),
             links=parse_names(channel),
             snr_db=points,
             cbr=rate,

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from rich.console import Console
 from torch import Tensor
@@ -34,11 +35,11 @@ class Request:
     masks: Path | None
     limit: int | None
     size: int | None
-    codecs: list[str]
+    codecs: list[str] | None
     links: list[str]
     snr_db: list[float]
     cbr: float
-    out: Path
+    out: str
     seed: int
     workers: int
 
@@ -49,9 +50,8 @@ def run(request: Request) -> Table:
     Raises:
         InputError: before anything is written, if an option does not fit.
     """
-    if request.out.exists() and not request.out.is_dir():
-        raise InputError(f"--out {request.out} is a file: name a folder")
-    contenders = inputs.contenders(request.codecs or list(codecs()))
+    out = inputs.folder(request.out)
+    contenders = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
     links = list(inputs.routes(request.links).values())
     inputs.check_rate(request.cbr)
     images, masks = _pictures(request)
@@ -66,11 +66,11 @@ def run(request: Request) -> Table:
         trials=1,
     )
     with bar("semcom run snr") as report:
-        rows = sweep.run(grid, out=request.out, workers=request.workers, report=report)
+        rows = sweep.run(grid, out=out, workers=request.workers, report=report)
         table = table_of(grid, rows)
-        _write(table, grid, request.out)
+        _write(table, grid, out)
     table.print()
-    Console().print(f"Results are in {request.out}", highlight=False)
+    Console().print(f"Results are in {out}", highlight=False)
     return table
 
 
@@ -98,11 +98,11 @@ def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
     table.save(out / "results.csv")
     for metric in ("psnr", "roi_psnr", "outage"):
         path = out / f"{metric}.png"
-        values = table.frame[metric]
-        if values.isna().all() or (metric == "outage" and not values.any()):
-            path.unlink(missing_ok=True)
-        else:
+        means = table.summary(metric)["mean"]
+        if np.isfinite(means).any() and (metric != "outage" or means.any()):
             table.plot(metric, path)
+        else:
+            path.unlink(missing_ok=True)
     _write_panel(grid, out / "panel.png")
 
 
@@ -129,7 +129,10 @@ def _write_panel(grid: sweep.Sweep, path: Path) -> None:
 
 
 def _key_of(path: Path) -> str | None:
-    if not path.exists():
+    """What a finished panel shows; ``None`` where there is none, or a damaged one."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return str(image.info.get(_KEY))
+    except (OSError, SyntaxError, ValueError):
         return None
-    with Image.open(path) as image:
-        return str(image.info.get(_KEY))

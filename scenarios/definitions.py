@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MAX_SNR_DB = 100
+
 DEFINITIONS = {
     "snr_db": "average E_s/N_0 per complex channel use in dB: noise variance 10^(-snr_db/10) per "
     "complex symbol, half of it per real dimension; the transmitter knows it",
@@ -56,3 +58,6 @@ COLUMNS = {
     "mcs": "Int64",
 }
 """Columns of a table and their pandas types."""
+
+IDENTITY = ("scenario", "codec", "link", "snr_db", "cbr", "image", "trial")
+"""Columns that tell one row from another; all others are measured."""

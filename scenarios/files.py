@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from channels import InputError
 
 
 @contextmanager
@@ -18,11 +21,66 @@ def replacing(path: str | Path) -> Iterator[Path]:
     ...         _ = new.write_text("whole")
     ...     [file.name for file in Path(folder).iterdir()]
     ['a.txt']
+
+    Raises:
+        InputError: if nothing can be written there.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"cannot write {str(path)!r}: it is a folder, name a file in it")
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise InputError(
+            f"cannot write {path.name!r}: folder {str(path.parent)!r} is not there or not "
+            "writable, create it first or name another"
+        )
     new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield new
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_for(path: Path | None) -> Iterator[None]:
+    """Create a folder, and remove it again if nothing was written.
+
+    Args:
+        path: the folder, there or not; ``None`` for none.
+
+    Raises:
+        InputError: if nothing can be written there.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     with folder_for(Path(parent, "a", "b")):
+    ...         Path(parent, "a", "b").is_dir()
+    ...     list(Path(parent).iterdir())
+    True
+    []
+    """
+    if path is None:
+        yield
+        return
+    created: list[Path] = []
+    try:
+        _create(path, created)
+        yield
+    finally:
+        with suppress(OSError):  # not empty, or never created
+            for folder in created:
+                folder.rmdir()
+
+
+def _create(folder: Path, created: list[Path]) -> None:
+    try:
+        created += [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        is_file = isinstance(error, FileExistsError)
+        reason = "it is a file" if is_file else getattr(error, "strerror", error)
+        raise InputError(
+            f"cannot write results to {str(folder)!r}: {reason}; name a folder that can be written"
+        ) from None

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from numbers import Real
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 import channels
 from channels import InputError, Link
+from channels.errors import check_number
+from scenarios.definitions import MAX_SNR_DB
 from semcom.catalogue import codec as codec_named
 from semcom.codec import Codec, check_images, check_roi
 
 Pictures: TypeAlias = Tensor | Sequence[Tensor]
 T = TypeVar("T")
 MAX_CBR = 8
-Codecs: TypeAlias = Sequence[str | Codec] | Mapping[str, Codec]
+Codecs: TypeAlias = str | Codec | Sequence[str | Codec] | Mapping[str, Codec]
+Links: TypeAlias = str | Link | Sequence[str | Link]
+Points: TypeAlias = float | Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,9 @@ def pictures(images: Pictures, masks: Pictures | None) -> list[Picture]:
     >>> len(pictures(torch.zeros(2, 1, 64, 64), None))
     2
     """
-    if len(images) == 0:
+    images = _tensors("images", images)
+    masks = None if masks is None else _tensors("masks", masks)
+    if not images:
         raise InputError("images hold no picture: pass at least one")
     if masks is not None and len(masks) != len(images):
         raise InputError(f"{len(masks)} masks do not fit {len(images)} images: pass one mask each")
@@ -81,60 +89,77 @@ def contenders(codecs: Codecs) -> dict[str, Codec]:
     """Codecs by the label they carry in tables.
 
     Args:
-        codecs: names or codecs; a mapping gives labels of its own, e.g. to two weights.
+        codecs: names or codecs, or one; a mapping gives labels of its own, e.g. to two weights.
 
     Raises:
-        InputError: on an unknown name, a label twice, or no codec at all.
+        InputError: on an unknown name, a label twice, no codec at all, or something else.
 
     >>> list(contenders(["jpeg2000-ldpc", "hevc-ldpc"]))
     ['jpeg2000-ldpc', 'hevc-ldpc']
     """
     if isinstance(codecs, Mapping):
+        for label, codec in codecs.items():
+            _check_type("a label of codecs", label, str)
+            _check_type(f"codecs[{label!r}]", codec, Codec)
         labelled = list(codecs.items())
     else:
-        built = [codec_named(codec) if isinstance(codec, str) else codec for codec in codecs]
+        listed = _listed("codecs", codecs, (str, Codec))
+        built = [codec_named(codec) if isinstance(codec, str) else codec for codec in listed]
         labelled = [(codec.name, codec) for codec in built]
-    return _unique("codec", labelled, "pass a mapping {label: codec}")
+    return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
 
 
-def routes(links: Sequence[str | Link]) -> dict[str, Link]:
+def routes(links: Links) -> dict[str, Link]:
     """Links by name.
 
     Raises:
-        InputError: on an unknown name, a name twice, or no link at all.
+        InputError: on an unknown name, a name twice, no link at all, or something else.
 
     >>> list(routes(["awgn", channels.link("ntn-tdl-c", speed_mps=0.0)]))
     ['awgn', 'ntn-tdl-c']
     """
-    built = [channels.link(link) if isinstance(link, str) else link for link in links]
+    listed = _listed("links", links, (str, Link))
+    built = [channels.link(link) if isinstance(link, str) else link for link in listed]
     labelled = [(link.name, link) for link in built]
-    return _unique("link", labelled, "rename one, dataclasses.replace(link, name=...)")
+    return _unique("link", labelled, "in Python, dataclasses.replace(link, name=...) renames one")
 
 
-def points(snr_db: Sequence[float]) -> tuple[float, ...]:
+def points(snr_db: Points) -> tuple[float, ...]:
     """SNR points in dB, sorted, each once.
 
     >>> points([4, 0, 4])
     (0.0, 4.0)
     """
-    values = sorted({float(value) + 0.0 for value in snr_db})
-    if not values:
+    listed = _listed("snr_db", snr_db, (Real,))
+    if not listed:
         raise InputError("snr_db holds no point: pass at least one, in dB")
-    if not all(math.isfinite(value) for value in values):
-        raise InputError(f"snr_db must be finite, got {values}")
-    return tuple(values)
+    numbers = (check_number("snr_db", value, -MAX_SNR_DB, MAX_SNR_DB) for value in listed)
+    return tuple(sorted({number + 0.0 for number in numbers}))
 
 
-def check_rate(cbr: float) -> None:
+def folder(out: str | Path) -> Path:
+    """A folder's path.
+
+    >>> folder("results").name
+    'results'
+    """
+    _check_type("out", out, (str, Path))
+    if not str(out).strip():
+        raise InputError("out is empty: name a folder for the results")
+    return Path(out)
+
+
+def check_rate(cbr: object) -> None:
     """Refuse a rate that no picture can be sent at.
 
     >>> check_rate(-1 / 16)
     Traceback (most recent call last):
     channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
     """
-    if not (math.isfinite(cbr) and 0 < cbr <= MAX_CBR):
+    real = isinstance(cbr, Real) and not isinstance(cbr, bool)
+    if not (real and 0 < float(cbr) <= MAX_CBR):  # type: ignore[arg-type]
         raise InputError(
-            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr}"
+            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr!r}"
         )
 
 
@@ -147,11 +172,41 @@ def check_whole(name: str, value: int, least: int) -> None:
         raise InputError(f"{name} must be a whole number from {least} on, got {value!r}")
 
 
+def _tensors(name: str, values: Pictures) -> list[Tensor]:
+    if isinstance(values, Tensor) and values.ndim != 4:
+        raise InputError(f"{name} must have shape [n, 1, H, W], got {list(values.shape)}")
+    return _listed(name, values, (Tensor,), alone=False)
+
+
+def _listed(name: str, values: object, kinds: tuple[type, ...], *, alone: bool = True) -> list[Any]:
+    """A list of such things; one ``alone`` is put into a list."""
+    if isinstance(values, np.ndarray) or (isinstance(values, Tensor) and Real in kinds):
+        values = values.tolist()
+    if alone and isinstance(values, kinds):
+        return [values]
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list of {_named(kinds)}, got {type(values).__name__}")
+    listed = list(values)
+    for index, value in enumerate(listed):
+        _check_type(f"{name}[{index}]", value, kinds)
+    return listed
+
+
+def _check_type(name: str, value: object, kinds: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kinds):
+        words = _named(kinds if isinstance(kinds, tuple) else (kinds,))
+        raise InputError(f"{name} must be {words}, got {type(value).__name__}")
+
+
+def _named(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
+
+
 def _unique(kind: str, labelled: list[tuple[str, T]], remedy: str) -> dict[str, T]:
     if not labelled:
         raise InputError(f"no {kind} to compare: name at least one")
     names = [name for name, _ in labelled]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{kind} {name!r} appears twice: {remedy}")
+            raise InputError(f"{kind} {name!r} appears twice: name each once ({remedy})")
     return dict(labelled)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Self
 
+from scenarios.definitions import COLUMNS, IDENTITY
 from scenarios.task import Measured, Outcome
+
+_TYPES = {"float64": (float, NoneType), "Int64": (int, NoneType), "bool": (bool,)}
+_MEASURED = {name: _TYPES[kind] for name, kind in COLUMNS.items() if name not in IDENTITY}
 
 
 class Journal:
@@ -23,10 +27,11 @@ class Journal:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
+    ...     measured = dict.fromkeys(_MEASURED) | {"outage": False}
     ...     with Journal(Path(folder)) as journal:
-    ...         journal.write("abc", Outcome({"psnr": 30.0}, 0.1, 0.2))
-    ...     Journal(Path(folder)).read()
-    {'abc': {'psnr': 30.0}}
+    ...         journal.write("abc", Outcome(measured, 0.1, 0.2))
+    ...     list(Journal(Path(folder)).read())
+    ['abc']
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -34,16 +39,18 @@ class Journal:
         self._descriptor: int | None = None
 
     def read(self) -> dict[str, Measured]:
-        """Measured values of every finished task by key; a torn line counts as not finished."""
+        """Measured values of every finished task by key; a damaged line counts as not."""
         if self._path is None or not self._path.exists():
             return {}
         finished: dict[str, Measured] = {}
         for line in self._path.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-                finished[entry["key"]] = dict(entry["measured"])
-            except (ValueError, TypeError, KeyError):
+                key, measured = entry["key"], entry["measured"]
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue
+            if isinstance(key, str) and _is_measured(measured):
+                finished[key] = measured
         return finished
 
     def write(self, key: str, outcome: Outcome) -> None:
@@ -73,6 +80,14 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _is_measured(values: object) -> bool:
+    return (
+        isinstance(values, dict)
+        and values.keys() == _MEASURED.keys()
+        and all(type(values[name]) in types for name, types in _MEASURED.items())
+    )
 
 
 def _open(path: Path) -> int:

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import typer
 
+from scenarios.definitions import MAX_SNR_DB
+
 _MOST_POINTS = 1000
 
 
@@ -42,6 +44,9 @@ def parse_snr(text: str) -> list[float]:
         numbers = [Fraction(part.strip()) for part in text.split(":")]
     except (ValueError, ZeroDivisionError):
         raise typer.BadParameter(f"--snr {text!r}: {remedy}") from None
+    if any(abs(number) > MAX_SNR_DB for number in numbers):
+        limits = f"[-{MAX_SNR_DB}, {MAX_SNR_DB}] dB"
+        raise typer.BadParameter(f"--snr {text!r}: points and step must lie in {limits}")
     if len(numbers) == 1:
         return [float(numbers[0])]
     if len(numbers) != 3 or numbers[2] <= 0 or numbers[1] < numbers[0]:

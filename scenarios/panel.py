@@ -77,11 +77,11 @@ def _outline(axis: Axes, mask: NDArray[np.bool_] | None) -> None:
 
 
 def _scores(measured: Measured) -> str:
-    psnr, roi = measured["psnr"], measured["roi_psnr"]
-    lines = [f"PSNR {psnr:.2f} dB", "" if roi is None else f"ROI {roi:.2f} dB"]
+    scores = {"PSNR": measured["psnr"], "ROI": measured["roi_psnr"]}
+    lines = [f"{name} {value:.2f} dB" for name, value in scores.items() if value is not None]
     if measured["outage"]:
         lines.append("lost")
-    return "\n".join(line for line in lines if line)
+    return "\n".join(lines)
 
 
 def _definitions(has_roi: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,14 +20,14 @@ _MOST_TICKS = 13
 def curves(table: Table, metric: str) -> Figure:
     """Mean of a metric against SNR: a panel per link, a colour per codec.
 
-    Where pictures were lost, a lower panel shows their share.
+    Where pictures were lost, a lower panel shows their share. Infinite means are left out.
 
     Args:
         table: the results.
         metric: as in :meth:`~scenarios.Table.summary`.
 
     Raises:
-        InputError: on an unknown metric, or one that the table has no value of.
+        InputError: on an unknown metric, or one that the table has no finite mean of.
 
     >>> from scenarios.definitions import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
@@ -36,6 +37,9 @@ def curves(table: Table, metric: str) -> Figure:
     summary = table.summary(metric)
     if summary["mean"].isna().all():
         raise InputError(f"the table holds no {metric}: pass masks or larger pictures")
+    summary = summary.replace([np.inf, -np.inf], np.nan)
+    if summary["mean"].isna().all():
+        raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     links, codecs = (list(dict.fromkeys(summary[name])) for name in ("link", "codec"))
     lost = table.summary("outage")
     with_lost = metric != "outage" and bool(lost["mean"].any())

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from channels import InputError
 from channels.errors import unknown_name
-from scenarios.definitions import COLUMNS, LABELS
+from scenarios.definitions import COLUMNS, IDENTITY, LABELS
 from scenarios.files import replacing
 from scenarios.statistics import mean_interval, wilson_interval
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _KEY = b"semcom"
-_IDENTITY = ["scenario", "codec", "link", "snr_db", "cbr", "image", "trial"]
 
 
 class Table:
@@ -64,7 +63,7 @@ class Table:
         The same table gives the same bytes.
 
         Raises:
-            InputError: on another ending.
+            InputError: on another ending, or a folder that is not there.
         """
         path = Path(path)
         if path.suffix not in (".parquet", ".csv"):
@@ -92,16 +91,19 @@ class Table:
             InputError: if there is no such file or it holds something else.
         """
         path = Path(path)
+        wrong = f"{path.name!r} is not a saved table"
+        if not path.is_file():
+            reason = "it is a folder" if path.is_dir() else "there is no such file"
+            raise InputError(f"{wrong}: {reason}, name a .parquet or .csv file")
         try:
-            if path.suffix == ".csv":
-                return cls(*_read_csv(path))
-            rows = pq.read_table(path)
-            return cls(rows.to_pandas(), json.loads(rows.schema.metadata[_KEY]))
+            frame, metadata = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+            return cls(frame, metadata)
         except InputError:
             raise
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path.name!r} is not a saved table: {reason}") from error
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise InputError(
+                f"{wrong}: it cannot be read or holds something else, load what Table.save wrote"
+            ) from error
 
     @classmethod
     def merge(cls, tables: Sequence[Table]) -> Table:
@@ -118,7 +120,7 @@ class Table:
         for table in tables[1:]:
             metadata = _merged(metadata, table.metadata)
         frame = pd.concat([table.frame for table in tables], ignore_index=True)
-        if bool(frame.duplicated(_IDENTITY).any()):
+        if bool(frame.duplicated(list(IDENTITY)).any()):
             raise InputError("the tables hold the same rows: leave one of them out")
         return cls(frame, metadata)
 
@@ -138,7 +140,7 @@ class Table:
         Raises:
             InputError: on an unknown metric.
         """
-        if metric not in LABELS:
+        if not isinstance(metric, str) or metric not in LABELS:
             raise unknown_name("metric", metric, LABELS)
         rows = []
         for (codec, link, snr_db), group in self.frame.groupby(
@@ -165,12 +167,16 @@ class Table:
             path: where to save the figure; ``None`` only returns it.
 
         Raises:
-            InputError: on an unknown metric, or one that the table has no value of.
+            InputError: on an unknown metric, one that the table has no finite mean of, or a path
+                that cannot be written to.
         """
         from scenarios.plotting import curves
 
         figure = curves(self, metric)
         if path is not None:
+            endings = figure.canvas.get_supported_filetypes()
+            if Path(path).suffix[1:].lower() not in endings:
+                raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
             with replacing(path) as new:
                 figure.savefig(new, dpi=200)
         return figure
@@ -180,6 +186,11 @@ class Table:
         from scenarios.printing import print_table
 
         print_table(self, metrics)
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    rows = pq.read_table(path)
+    return rows.to_pandas(), json.loads((rows.schema.metadata or {})[_KEY])
 
 
 def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels import Link
 from scenarios import inputs, sweep
 from scenarios.definitions import DEFINITIONS
 from scenarios.progress import bar, silent
@@ -23,8 +22,8 @@ def snr(
     masks: inputs.Pictures | None = None,
     *,
     codecs: inputs.Codecs,
-    links: Sequence[str | Link],
-    snr_db: Sequence[float],
+    links: inputs.Links,
+    snr_db: inputs.Points,
     cbr: float = 1 / 16,
     seed: int = 0,
     trials: int = 1,
@@ -41,9 +40,9 @@ def snr(
     Args:
         images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
         masks: bool, shaped like the images, true in the region of interest; ``None`` without.
-        codecs: names or codecs; a mapping gives labels of its own.
-        links: names or links.
-        snr_db: points, average E_s/N_0 per complex channel use in dB.
+        codecs: names or codecs, or one; a mapping gives labels of its own.
+        links: names or links, or one.
+        snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: complex channel uses per picture element, uses / (H * W * C).
         seed: seeds every fading and noise draw.
         trials: transmissions of each picture at each point, with independent draws.
@@ -64,10 +63,11 @@ def snr(
     Table(4 rows: jpeg2000-ldpc over awgn)
     """
     grid = sweep_of(images, masks, codecs, links, snr_db, cbr, seed, trials)
+    folder = None if out is None else inputs.folder(out)
     with bar("semcom run snr") if progress else nullcontext(silent) as report:
         rows = sweep.run(
             grid,
-            out=None if out is None else Path(out),
+            out=folder,
             executor=executor,
             workers=workers,
             report=report,
@@ -79,8 +79,8 @@ def sweep_of(
     images: inputs.Pictures,
     masks: inputs.Pictures | None,
     codecs: inputs.Codecs,
-    links: Sequence[str | Link],
-    snr_db: Sequence[float],
+    links: inputs.Links,
+    snr_db: inputs.Points,
     cbr: float,
     seed: int,
     trials: int,

@@ -15,7 +15,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and 95 % interval of independent values, after Student.
 
     Args:
-        values: any number of values; the interval is NaN below two.
+        values: any number of values; the interval is NaN below two, or where one is infinite.
 
     Returns:
         ``(mean, low, high)``.
@@ -27,7 +27,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     if data.size == 0:
         return math.nan, math.nan, math.nan
     mean = float(data.mean())
-    if data.size == 1:
+    if data.size == 1 or not np.isfinite(data).all():
         return mean, math.nan, math.nan
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, data.size - 1))
     half = quantile * float(data.std(ddof=1)) / math.sqrt(data.size)

@@ -24,6 +24,7 @@ from torch import Tensor
 import channels
 import semcom
 from channels import InputError, Link
+from scenarios.files import folder_for
 from scenarios.inputs import Picture, check_whole
 from scenarios.journal import Journal
 from scenarios.pool import finished, hands
@@ -126,27 +127,16 @@ def run(
         One row per task, in the order of the tasks.
 
     Raises:
-        InputError: if a codec cannot serve the rate, or a worker process died.
+        InputError: if ``out`` cannot be written to, a codec cannot serve the rate, or a worker
+            process died.
     """
     check_whole("workers", workers, 1)
-    tasks = sweep.tasks()
-    keys = sweep.keys(tasks)
-    found = Journal(out).read()
-    missing = [index for index, key in enumerate(keys) if key not in found]
-    if missing:
-        with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
-            report(0, len(missing), "starting, fitting codecs to links")
-            todo = [tasks[index] for index in missing]
-            pairs = _pairs(sweep, todo, pool)
-            pictures = [_pickled(p) if pool else p for p in sweep.pictures]
-            _refuse_early(sweep, pairs, pictures, pool)
-            jobs = [(pairs[t.codec, t.link], pictures[t.image], t) for t in todo]
-            for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
-                key = keys[missing[index]]
-                journal.write(key, outcome)
-                found[key] = outcome.measured
-                report(done, len(missing), describe(todo[index]))
-    return [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+    if not isinstance(executor, Executor | None):
+        raise InputError(
+            f"executor must be a concurrent.futures.Executor or None, got {executor!r}"
+        )
+    with folder_for(out):
+        return _run(sweep, out, executor, workers, report)
 
 
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
@@ -212,8 +202,32 @@ def _hash(parts: list[object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
+def _run(
+    sweep: Sweep, out: Path | None, executor: Executor | None, workers: int, report: Report
+) -> list[Row]:
+    tasks = sweep.tasks()
+    keys = sweep.keys(tasks)
+    found = Journal(out).read()
+    missing = [index for index, key in enumerate(keys) if key not in found]
+    if missing:
+        with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
+            report(0, len(missing), "starting, fitting codecs to links")
+            todo = [tasks[index] for index in missing]
+            pairs = _pairs(sweep, todo, pool)
+            pictures = [_pickled(p) if pool else p for p in sweep.pictures]
+            _refuse_early(sweep, pairs, pictures, pool)
+            jobs = [(pairs[t.codec, t.link], pictures[t.image], t) for t in todo]
+            for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
+                key = keys[missing[index]]
+                journal.write(key, outcome)
+                found[key] = outcome.measured
+                report(done, len(missing), describe(todo[index]))
+    return [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+
+
 def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
     return {
+        **measured,
         "scenario": sweep.scenario,
         "codec": task.codec,
         "link": task.link,
@@ -221,7 +235,6 @@ def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
         "cbr": task.cbr,
         "image": task.image,
         "trial": task.trial,
-        **measured,
     }
 
 

@@ -22,6 +22,7 @@ from scenarios.inputs import Picture
 from scenarios.panel import panel
 from scenarios.printing import print_table
 from scenarios.statistics import mean_interval, wilson_interval
+from scenarios.task import Measured
 
 METADATA: dict[str, Any] = {
     "parameters": {"cbr": 1 / 16, "seed": 0, "trials": 2, "pictures": 3},
@@ -144,7 +145,7 @@ def test_paths_that_cannot_be_read_or_written(table: Table, tmp_path: Path) -> N
     foreign = tmp_path / "foreign.parquet"
     frame().to_parquet(foreign)
     for path in (foreign, tmp_path, tmp_path / "nothing.parquet"):
-        with pytest.raises(InputError, match="is not a saved table: [a-z]"):
+        with pytest.raises(InputError, match=r"is not a saved table: [a-z]"):
             Table.load(path)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="it is a folder"):
@@ -229,7 +230,7 @@ def test_plot_leaves_infinite_means_out() -> None:
 
 def test_panel_of_a_picture_without_scores() -> None:
     image = torch.zeros(1, 48, 64)
-    measured = {"psnr": None, "roi_psnr": None, "outage": True}
+    measured: Measured = {"psnr": None, "roi_psnr": None, "outage": True}
     figure = panel(Picture(image, None), {"a": (image, measured)}, "title")
     assert figure.axes[1].get_xlabel() == "lost"
 
