@@ -14,14 +14,14 @@ from torch import Tensor
 from channels.awgn import complex_normal, noise_variance
 from channels.errors import InputError, check_number, unknown_name
 from channels.fading import FlatFading
-from channels.ntn import NTNTDL
+from channels.ntn import NTNTDL, SPEED_OF_LIGHT_MPS
 from channels.ofdm import SYMBOLS_PER_SLOT, Grid, estimate_ls, from_grid, to_grid
 from channels.power import AveragePower
 from channels.randomness import seeded
 from channels.signal import SNR_DB, Reception, Transmission
 
 ESTIMATORS = ("perfect", "ls")
-SPEED_OF_LIGHT = 299_792_458.0
+MAX_DOPPLER_FRACTION = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Link:
     """Carries symbols over a satellite link; differentiable from end to end.
 
     Each row of a transmission is one image. Its symbols fill as many OFDM slots as they need and
-    fading evolves over those slots. The link enforces the power constraint itself.
+    fading evolves over those slots. The link enforces the power constraint itself. The channel acts
+    on each subcarrier: there is no interference between symbols or subcarriers, and
+    :func:`link` refuses parameters for which that would be wrong.
 
     Args:
         name: the link's name in tables and plots.
@@ -132,7 +134,7 @@ class Link:
             f"{grid.subcarrier_spacing_hz / 1e3:g} kHz, pilots on symbols "
             f"{list(grid.pilot_symbols)} of {SYMBOLS_PER_SLOT}, {self.estimator} channel "
             f"estimation, one-tap LMMSE, overhead {100 * grid.overhead:.1f} % (not in cbr); "
-            "SNR = E_s/N_0 per complex channel use)"
+            "no ISI, no ICI; SNR = E_s/N_0 per complex channel use)"
         )
 
 
@@ -158,7 +160,7 @@ def _rician(carrier_hz: float, *, k_factor_db: float = 10.0) -> Propagation:
 def _ntn_tdl(
     profile: str, carrier_hz: float, *, delay_spread_s: float = 100e-9, speed_mps: float = 3 / 3.6
 ) -> Propagation:
-    doppler_hz = speed_mps / SPEED_OF_LIGHT * carrier_hz
+    doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
     summary = (
         f"TR 38.811 NTN-TDL-{profile}, RMS delay spread {delay_spread_s * 1e9:g} ns, "
         f"terminal {speed_mps:.3g} m/s (Doppler up to {doppler_hz:.3g} Hz), "
@@ -229,5 +231,24 @@ def link(
     propagation, summary = build(carrier_hz, **parameters)
     made = Link(name, propagation, summary, grid or Grid(), carrier_hz, estimator)
     if propagation is not None:
-        propagation(torch.device("cpu"))
+        _check_quasi_static(made, propagation(torch.device("cpu")))
     return made
+
+
+def _check_quasi_static(link: Link, model: ChannelModel) -> None:
+    """Refuse what the frequency-domain path would get wrong without a word: ISI and ICI."""
+    if not isinstance(model, NTNTDL):
+        return
+    longest_s, prefix_s = float(model.delays.max()), link.grid.cyclic_prefix_s
+    if longest_s > prefix_s:
+        raise InputError(
+            f"the last tap comes {longest_s * 1e6:.3g} us late, after the cyclic prefix of "
+            f"{prefix_s * 1e6:.3g} us, and intersymbol interference is not modelled: "
+            "lower delay_spread_s or the subcarrier spacing"
+        )
+    limit_hz = MAX_DOPPLER_FRACTION * link.grid.subcarrier_spacing_hz
+    if model.doppler_hz > limit_hz:
+        raise InputError(
+            f"Doppler of {model.doppler_hz:.0f} Hz exceeds {limit_hz:.0f} Hz, 5 % of the "
+            "subcarrier spacing, and intercarrier interference is not modelled: lower speed_mps"
+        )

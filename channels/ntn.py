@@ -13,6 +13,8 @@ from sionna.phy.channel.tr38901 import TDL
 
 from channels.errors import InputError, unknown_name
 
+SPEED_OF_LIGHT_MPS = 299_792_458.0
+
 
 @cache
 def ntn_tdl_profiles() -> dict[str, Any]:
@@ -47,6 +49,8 @@ class NTNTDL(TDL):
     10.224
     """
 
+    doppler_hz: float
+
     def __init__(
         self,
         profile: str,
@@ -60,6 +64,7 @@ class NTNTDL(TDL):
         for name, value in (("delay_spread_s", delay_spread_s), ("speed_mps", speed_mps)):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{name} must be finite and not negative, got {value}")
+        self.__dict__["doppler_hz"] = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
         self.__dict__["_profile"] = ntn_tdl_profiles()[profile]
         super().__init__(
             "D" if self._profile["los_power_db"] is not None else "A",

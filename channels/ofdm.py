@@ -64,6 +64,11 @@ class Grid:
         return 1 / SYMBOLS_PER_SLOT
 
     @property
+    def cyclic_prefix_s(self) -> float:
+        """Shorter of the normal cyclic prefixes of a slot, 144 samples of 2048 per symbol, in s."""
+        return 144 / 2048 / self.subcarrier_spacing_hz
+
+    @property
     def symbol_rate_hz(self) -> float:
         """OFDM symbols per second, cyclic prefix included."""
         return self.subcarrier_spacing_hz / (1 + self.cyclic_prefix_fraction)
@@ -72,7 +77,7 @@ class Grid:
     def overhead(self) -> float:
         """Share of time-frequency resource that carries no data: pilots and cyclic prefix."""
         data = (SYMBOLS_PER_SLOT - len(self.pilot_symbols)) / SYMBOLS_PER_SLOT
-        return 1 - data / (1 + self.cyclic_prefix_fraction)
+        return round(1 - data / (1 + self.cyclic_prefix_fraction), 6)
 
     def num_slots(self, num_symbols: int) -> int:
         """Slots that ``num_symbols`` data symbols fill."""

@@ -56,6 +56,9 @@ def run_snr(
         "results/snr"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and noise.")] = 0,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Draws of fading and noise per picture and point.")
+    ] = 1,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default: one per core.")
     ] = None,
@@ -83,6 +86,7 @@ def run_snr(
             cbr=rate,
             out=out,
             seed=seed,
+            trials=trials,
             workers=workers or os.cpu_count() or 1,
         )
     )

@@ -41,6 +41,7 @@ class Request:
     cbr: float
     out: str
     seed: int
+    trials: int
     workers: int
 
 
@@ -63,7 +64,7 @@ def run(request: Request) -> Table:
         request.snr_db,
         request.cbr,
         request.seed,
-        trials=1,
+        trials=request.trials,
     )
     with bar("semcom run snr") as report:
         rows = sweep.run(grid, out=out, workers=request.workers, report=report)

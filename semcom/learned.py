@@ -53,6 +53,10 @@ class LearnedCodec(nn.Module, Codec):
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:12]
 
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return f"{type(self).__name__}({self.config()}, {count / 1e6:.2f} M parameters)"
+
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision."""
         state = {

@@ -310,7 +310,8 @@ def _resume(
         raise damaged from error
     if owner != codec.name or stored != json.loads(json.dumps(asdict(plan))):
         raise InputError(
-            f"{path.parent} holds a run of another codec or plan: choose another --out"
+            f"{path.parent} holds a run of another codec or plan (steps are part of it): "
+            "choose another --out"
         )
     try:
         for name, value in _buffers(codec).items():
