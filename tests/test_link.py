@@ -51,30 +51,33 @@ def decide(symbols: torch.Tensor, bits_per_symbol: int) -> torch.Tensor:
     return place[nearest].flatten(-2)
 
 
+def gray_qam_terms(bits_per_symbol: int) -> list[tuple[float, float]]:
+    """(weight, scale): BER = sum of weight * erfc(sqrt(scale * SNR)) for square Gray QAM in AWGN.
+
+    Cho and Yoon, IEEE Trans. Comm. 2002, eq. 14 and 16.
+    """
+    side, per_axis = 2 ** (bits_per_symbol // 2), bits_per_symbol // 2
+    return [
+        (
+            (-1) ** math.floor(i * 2 ** (k - 1) / side)
+            * (2 ** (k - 1) - math.floor(i * 2 ** (k - 1) / side + 0.5))
+            / side
+            / per_axis,
+            (2 * i + 1) ** 2 * 1.5 / (side**2 - 1),
+        )
+        for k in range(1, per_axis + 1)
+        for i in range(int((1 - 2.0**-k) * side))
+    ]
+
+
 def gray_qam_ber(bits_per_symbol: int, snr: float) -> float:
-    """Exact BER of square Gray QAM in AWGN (Cho and Yoon, IEEE Trans. Comm. 2002, eq. 14, 16)."""
-    side = 2 ** (bits_per_symbol // 2)
-    total = 0.0
-    for k in range(1, bits_per_symbol // 2 + 1):
-        for i in range(int((1 - 2.0**-k) * side)):
-            sign = (-1) ** math.floor(i * 2 ** (k - 1) / side)
-            weight = sign * (2 ** (k - 1) - math.floor(i * 2 ** (k - 1) / side + 0.5))
-            argument = (2 * i + 1) * math.sqrt(1.5 * snr / (side**2 - 1))
-            total += weight * erfc(argument) / side
-    return total / (bits_per_symbol // 2)
+    return sum(w * erfc(math.sqrt(a * snr)) for w, a in gray_qam_terms(bits_per_symbol))
 
 
 def gray_qam_ber_rayleigh(bits_per_symbol: int, snr: float) -> float:
-    """The same averaged over an exponential SNR: erfc(sqrt(a g)) becomes 1 - sqrt(a m/(1+a m))."""
-    side = 2 ** (bits_per_symbol // 2)
-    total = 0.0
-    for k in range(1, bits_per_symbol // 2 + 1):
-        for i in range(int((1 - 2.0**-k) * side)):
-            sign = (-1) ** math.floor(i * 2 ** (k - 1) / side)
-            weight = sign * (2 ** (k - 1) - math.floor(i * 2 ** (k - 1) / side + 0.5))
-            scale = (2 * i + 1) ** 2 * 1.5 * snr / (side**2 - 1)
-            total += weight * (1 - math.sqrt(scale / (1 + scale))) / side
-    return total / (bits_per_symbol // 2)
+    """The same averaged over an exponential SNR of mean m: erfc(sqrt(a g)), 1 - sqrt(am/(1+am))."""
+    terms = gray_qam_terms(bits_per_symbol)
+    return sum(w * (1 - math.sqrt(a * snr / (1 + a * snr))) for w, a in terms)
 
 
 @pytest.mark.parametrize("bits_per_symbol", [2, 4, 6])
