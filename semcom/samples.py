@@ -41,11 +41,9 @@ def load_samples(
         pictures, _ = load_folder(images, size=size)
         regions: dict[str, object] = {}
         if masks is not None:
-            named = list_pictures(images, masks)
             _, found = load_folder(images, masks, size=size)
-            regions = dict(
-                zip((path.name for path in named), () if found is None else found, strict=True)
-            )
+            named = [path.name for path in list_pictures(images, masks)]
+            regions = dict(zip(named, found, strict=True))  # type: ignore[arg-type]
         names = [path.name for path in list_pictures(images)]
         samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
     for kind in ("chest", "dental"):

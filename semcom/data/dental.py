@@ -34,7 +34,7 @@ def dental(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     )
     smile = rng.uniform(0.1, 0.24)
     occlusion = 0.02 + smile * (0.5 - film.x**2 * 1.3)
-    mandible = _mandible(film, rng, smile)
+    mandible = _mandible(film, smile)
     teeth, cover, sockets = _teeth(film, rng, smile)
     maxilla = _maxilla(film, occlusion)
     bone = np.clip(mandible + maxilla, 0, 1)
@@ -69,7 +69,7 @@ def _lower_border(smile: float) -> Array:
     )
 
 
-def _mandible(film: Film, rng: np.random.Generator, smile: float) -> Array:
+def _mandible(film: Film, smile: float) -> Array:
     """Coverage of body, rami, joints and coronoid processes."""
     outer = _lower_border(smile)
     inner = smooth(
