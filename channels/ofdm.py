@@ -6,23 +6,51 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
-from sionna.phy.ofdm import LSChannelEstimator, ResourceGrid, ResourceGridMapper
+from sionna.phy.ofdm import PilotPattern, ResourceGrid, ResourceGridMapper
 from torch import Tensor
 
-from channels.errors import InputError
+from channels.errors import InputError, check_number
+from channels.precision import precision_of
 
 SYMBOLS_PER_SLOT = 14
+SPACINGS_HZ = (15e3, 30e3, 60e3, 120e3)
+
+# Resource blocks by bandwidth in MHz: TS 38.101-5 (NTN bands) takes them from TS 38.101-1
+# table 5.3.2-1 (FR1) and TS 38.101-2 table 5.3.2-1 (FR2).
+RESOURCE_BLOCKS: dict[tuple[str, float], dict[float, int]] = {
+    ("fr1", 15e3): {5: 25, 10: 52, 15: 79, 20: 106, 25: 133, 30: 160, 40: 216, 50: 270},
+    ("fr1", 30e3): {5: 11, 10: 24, 15: 38, 20: 51, 25: 65, 30: 78, 40: 106, 50: 133}
+    | {60: 162, 70: 189, 80: 217, 90: 245, 100: 273},
+    ("fr1", 60e3): {10: 11, 15: 18, 20: 24, 25: 31, 30: 38, 40: 51, 50: 65}
+    | {60: 79, 70: 93, 80: 107, 90: 121, 100: 135},
+    ("fr2", 60e3): {50: 66, 100: 132, 200: 264},
+    ("fr2", 120e3): {50: 32, 100: 66, 200: 132, 400: 264},
+}
 
 
 @dataclass(frozen=True)
 class Grid:
-    """5G NR numerology with pilots on whole OFDM symbols, in slots of 14 symbols.
+    """5G NR numerology with pilots, in slots of 14 OFDM symbols.
+
+    Every cyclic prefix has the normal length of 144/2048 symbol; the slightly longer one that NR
+    gives one symbol of each half millisecond counts in ``overhead`` only.
 
     Args:
         subcarrier_spacing_hz: 15e3, 30e3, 60e3 or 120e3 (TS 38.211 table 4.2-1).
         num_subcarriers: width of the grid, 12 per resource block (25 blocks = 5 MHz at 15 kHz).
-        pilot_symbols: OFDM symbols of each slot that carry pilots on every subcarrier.
+        pilot_symbols: OFDM symbols of each slot that carry demodulation pilots.
+        pilot_comb: pilots stand on every ``pilot_comb``-th subcarrier of those symbols
+            (2 is DM-RS type 1, TS 38.211 clause 7.4.1.1); data on the others.
+        phase_tracking_every: if given, every so many subcarriers carry a pilot on all symbols
+            (PT-RS, TS 38.211 clause 7.4.1.2: 24 or 48), and the receiver corrects the common
+            phase of each symbol by them.
+        spread: the symbols of an image stand in pseudo-random order on the resource elements that
+            they fill, turned by pseudo-random multiples of 90°; both ends know how. A codec's
+            strong or similar symbols then do not meet as neighbours, and ICI is as good as noise
+            (NR scrambles its bits and interleaves resource blocks to this end, TS 38.211 clauses
+            7.3.1.1 and 7.3.1.6). ``False`` fills subcarriers first, then OFDM symbols.
 
     Raises:
         InputError: on a numerology that NR does not have or pilots outside the slot.
@@ -34,9 +62,12 @@ class Grid:
     subcarrier_spacing_hz: float = 15e3
     num_subcarriers: int = 300
     pilot_symbols: tuple[int, ...] = (2, 11)
+    pilot_comb: int = 1
+    phase_tracking_every: int | None = None
+    spread: bool = True
 
     def __post_init__(self) -> None:
-        if self.subcarrier_spacing_hz not in (15e3, 30e3, 60e3, 120e3):
+        if self.subcarrier_spacing_hz not in SPACINGS_HZ:
             raise InputError(
                 "subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, "
                 f"got {self.subcarrier_spacing_hz}"
@@ -52,6 +83,65 @@ class Grid:
             raise InputError(
                 f"pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got {places!r}"
             )
+        comb, tracking = self.pilot_comb, self.phase_tracking_every
+        if type(comb) is not int or not 1 <= comb <= 12:
+            raise InputError(f"pilot_comb must be an int in 1..12, got {comb!r}")
+        if tracking is not None and (type(tracking) is not int or tracking < 2 or tracking % comb):
+            raise InputError(
+                "phase_tracking_every must be None or an int of at least 2 that pilot_comb "
+                f"({comb}) divides, got {tracking!r}"
+            )
+        if not isinstance(self.spread, bool):
+            raise InputError(f"spread must be True or False, got {self.spread!r}")
+
+    @classmethod
+    def nr(
+        cls,
+        bandwidth_hz: float,
+        subcarrier_spacing_hz: float = 15e3,
+        frequency_range: str = "fr1",
+        *,
+        pilot_symbols: tuple[int, ...] = (2, 11),
+        pilot_comb: int = 1,
+        phase_tracking_every: int | None = None,
+    ) -> Grid:
+        """Grid that fills an NR channel bandwidth.
+
+        Args:
+            bandwidth_hz: channel bandwidth in Hz, 5e6 to 400e6.
+            subcarrier_spacing_hz: spacing in Hz.
+            frequency_range: ``"fr1"`` (S band) or ``"fr2"`` (Ka band).
+            pilot_symbols: see :class:`Grid`.
+            pilot_comb: see :class:`Grid`.
+            phase_tracking_every: see :class:`Grid`.
+
+        Raises:
+            InputError: on a bandwidth that NR does not have at this spacing.
+
+        >>> Grid.nr(400e6, 120e3, "fr2").num_subcarriers
+        3168
+        """
+        key = (frequency_range, subcarrier_spacing_hz)
+        if key not in RESOURCE_BLOCKS:
+            known = ", ".join(f"{name} {hz / 1e3:g} kHz" for name, hz in RESOURCE_BLOCKS)
+            raise InputError(
+                f"NR has no {frequency_range!r} at a spacing of {subcarrier_spacing_hz!r} Hz; "
+                f"known: {known}"
+            )
+        blocks = RESOURCE_BLOCKS[key]
+        megahertz = check_number("bandwidth_hz", bandwidth_hz, 0, 1e12) / 1e6
+        if megahertz not in blocks:
+            raise InputError(
+                f"NR has no channel of {megahertz:g} MHz in {frequency_range} at "
+                f"{subcarrier_spacing_hz / 1e3:g} kHz; known: {', '.join(map(str, blocks))} MHz"
+            )
+        return cls(
+            subcarrier_spacing_hz,
+            12 * blocks[megahertz],
+            pilot_symbols,
+            pilot_comb,
+            phase_tracking_every,
+        )
 
     @property
     def bandwidth_hz(self) -> float:
@@ -59,29 +149,49 @@ class Grid:
         return self.num_subcarriers * self.subcarrier_spacing_hz
 
     @property
-    def cyclic_prefix_fraction(self) -> float:
-        """Normal cyclic prefix over useful symbol length, mean over a slot (TS 38.211 5.3.1)."""
-        return 1 / SYMBOLS_PER_SLOT
+    def fft_size(self) -> int:
+        """Smallest power of two that leaves at least an eighth of guard subcarriers."""
+        return max(16, 2 ** math.ceil(math.log2(self.num_subcarriers * 9 / 8)))
+
+    @property
+    def sample_rate_hz(self) -> float:
+        """Rate of the time-domain waveform in samples per second."""
+        return self.fft_size * self.subcarrier_spacing_hz
+
+    @property
+    def cyclic_prefix_samples(self) -> int:
+        """Normal cyclic prefix, 144 samples of 2048 (TS 38.211 clause 5.3.1), on this grid."""
+        return max(1, round(self.fft_size * 144 / 2048))
 
     @property
     def cyclic_prefix_s(self) -> float:
-        """Shorter of the normal cyclic prefixes of a slot, 144 samples of 2048 per symbol, in s."""
-        return 144 / 2048 / self.subcarrier_spacing_hz
+        """Length of the cyclic prefix in seconds."""
+        return self.cyclic_prefix_samples / self.sample_rate_hz
 
     @property
-    def symbol_rate_hz(self) -> float:
-        """OFDM symbols per second, cyclic prefix included."""
-        return self.subcarrier_spacing_hz / (1 + self.cyclic_prefix_fraction)
+    def symbol_period_s(self) -> float:
+        """OFDM symbol with its cyclic prefix, in seconds."""
+        return 1 / self.subcarrier_spacing_hz + self.cyclic_prefix_s
+
+    @property
+    def pilots(self) -> np.ndarray:
+        """Bool ``[14, num_subcarriers]``: where one slot carries pilots of either kind."""
+        mask = np.zeros((SYMBOLS_PER_SLOT, self.num_subcarriers), dtype=bool)
+        if self.phase_tracking_every is not None:
+            mask[:, :: self.phase_tracking_every] = True
+        for place in self.pilot_symbols:
+            mask[place, :: self.pilot_comb] = True
+        return mask
 
     @property
     def overhead(self) -> float:
         """Share of time-frequency resource that carries no data: pilots and cyclic prefix."""
-        data = (SYMBOLS_PER_SLOT - len(self.pilot_symbols)) / SYMBOLS_PER_SLOT
-        return round(1 - data / (1 + self.cyclic_prefix_fraction), 6)
+        data = 1 - self.pilots.mean()
+        return round(float(1 - data / (1 + 1 / SYMBOLS_PER_SLOT)), 6)
 
     def num_slots(self, num_symbols: int) -> int:
         """Slots that ``num_symbols`` data symbols fill."""
-        per_slot = (SYMBOLS_PER_SLOT - len(self.pilot_symbols)) * self.num_subcarriers
+        per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
         return math.ceil(num_symbols / per_slot)
 
     def frequencies_hz(self, device: torch.device) -> Tensor:
@@ -89,81 +199,110 @@ class Grid:
         place = torch.arange(self.num_subcarriers, dtype=torch.float32, device=device)
         return (place - self.num_subcarriers // 2) * self.subcarrier_spacing_hz
 
+    def describe(self) -> list[tuple[str, float | str, str, str]]:
+        """Rows of (parameter, value, unit, source)."""
+        tracking = self.phase_tracking_every
+        rows: list[tuple[str, float | str, str, str]] = [
+            ("bandwidth", self.bandwidth_hz / 1e6, "MHz", "occupied"),
+            ("subcarriers", self.num_subcarriers, "", "TS 38.101-1/-2 table 5.3.2-1"),
+            ("subcarrier spacing", self.subcarrier_spacing_hz / 1e3, "kHz", "TS 38.211 4.2"),
+            ("cyclic prefix", self.cyclic_prefix_s * 1e6, "us", "TS 38.211 5.3.1"),
+            (
+                "pilots",
+                f"symbols {list(self.pilot_symbols)} of 14, every {self.pilot_comb} subcarriers",
+                "",
+                "TS 38.211 7.4.1.1",
+            ),
+        ]
+        if tracking is not None:
+            rows.append(("phase tracking", f"every {tracking} subcarriers", "", "TS 38.211 7.4.1.2"))
+        order = "pseudo-random" if self.spread else "subcarriers first"
+        rows.append(("order of symbols", order, "", "known to both ends"))
+        rows.append(("overhead", 100 * self.overhead, "%", "pilots and prefix, not in cbr"))
+        return rows
+
 
 @cache
-def _resource_grid(grid: Grid, slots: int, device: str) -> ResourceGrid:
-    pilots = [
-        slot * SYMBOLS_PER_SLOT + place for slot in range(slots) for place in grid.pilot_symbols
-    ]
+def pilot_values(grid: Grid, slots: int) -> Tensor:
+    """Known QPSK pilots, complex128 ``[14 * slots, num_subcarriers]``, zero where data stand."""
+    draw = np.random.default_rng(2024).integers(0, 4, (SYMBOLS_PER_SLOT, grid.num_subcarriers))
+    values = np.exp(1j * np.pi / 4 * (2 * draw + 1)) * grid.pilots
+    return torch.from_numpy(np.tile(values, (slots, 1)))
+
+
+@cache
+def _resource_grid(grid: Grid, slots: int, precision: str, device: str) -> ResourceGrid:
+    mask = np.tile(grid.pilots, (slots, 1))
+    values = pilot_values(grid, slots).numpy()[mask]
     return ResourceGrid(
         num_ofdm_symbols=slots * SYMBOLS_PER_SLOT,
         fft_size=grid.num_subcarriers,
         subcarrier_spacing=grid.subcarrier_spacing_hz,
-        pilot_pattern="kronecker",
-        pilot_ofdm_symbol_indices=pilots,
-        precision="single",
+        pilot_pattern=PilotPattern(
+            mask[None, None], values[None, None], precision=precision, device=device
+        ),
+        precision=precision,
         device=device,
     )
 
 
 @cache
-def _mapper(grid: Grid, slots: int, device: str) -> ResourceGridMapper:
+def _mapper(grid: Grid, slots: int, precision: str, device: str) -> ResourceGridMapper:
     return ResourceGridMapper(
-        _resource_grid(grid, slots, device), precision="single", device=device
+        _resource_grid(grid, slots, precision, device), precision=precision, device=device
     )
 
 
 @cache
-def _ls_estimator(grid: Grid, slots: int, device: str) -> LSChannelEstimator:
-    return LSChannelEstimator(
-        _resource_grid(grid, slots, device),
-        interpolation_type="lin",
-        precision="single",
-        device=device,
-    )
+def _room(grid: Grid, slots: int) -> int:
+    return slots * int((~grid.pilots).sum())
+
+
+@cache
+def _spread(grid: Grid, num_symbols: int, device: str) -> tuple[Tensor, Tensor]:
+    """Where each symbol stands on the flattened frame, and its quarter turn, complex64."""
+    free = np.flatnonzero(~np.tile(grid.pilots, (grid.num_slots(num_symbols), 1)))[:num_symbols]
+    draws = np.random.default_rng(2025)
+    places = torch.from_numpy(draws.permutation(free)) if grid.spread else torch.from_numpy(free)
+    quarters = torch.from_numpy(draws.integers(0, 4, num_symbols) * int(grid.spread))
+    turns = torch.tensor([1, 1j, -1, -1j], dtype=torch.complex64)[quarters]
+    return places.to(device), turns.to(device)
 
 
 def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
     """Place symbols on as many slots as they need, pilots included.
 
     Args:
-        symbols: complex64 ``[batch, K]``.
+        symbols: complex ``[batch, K]``.
         grid: the numerology.
 
     Returns:
-        complex64 ``[batch, 14 * slots, num_subcarriers]``; the last slot is padded with zeros.
+        complex ``[batch, 14 * slots, num_subcarriers]``; the last slot is padded with zeros.
 
     >>> to_grid(torch.ones(2, 4096, dtype=torch.complex64), Grid()).shape
     torch.Size([2, 28, 300])
     """
-    slots = grid.num_slots(symbols.shape[1])
-    mapper = _mapper(grid, slots, str(symbols.device))
-    room = _resource_grid(grid, slots, str(symbols.device)).num_data_symbols
-    padded = torch.nn.functional.pad(symbols, (0, int(room) - symbols.shape[1]))
+    count, device = symbols.shape[1], str(symbols.device)
+    slots = grid.num_slots(count)
+    places, turns = _spread(grid, count, device)
+    order = places.argsort()
+    padded = torch.nn.functional.pad((symbols * turns)[:, order], (0, _room(grid, slots) - count))
+    mapper = _mapper(grid, slots, precision_of(symbols.dtype), device)
     frame: Tensor = mapper(padded[:, None, None, :])
     return frame[:, 0, 0]
 
 
 def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
-    """Read the first data entries off a grid: ``[batch, T, F]`` to ``[batch, num_symbols]``."""
-    place = torch.arange(frame.shape[1], device=frame.device) % SYMBOLS_PER_SLOT
-    data = ~torch.isin(place, torch.tensor(grid.pilot_symbols, device=frame.device))
-    return frame[:, data].flatten(1)[:, :num_symbols]
-
-
-def estimate_ls(frame: Tensor, noise_var: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Least-squares channel estimate at the pilots, linear in between.
+    """Read symbols, or real values that belong to them, off a grid.
 
     Args:
-        frame: complex64 ``[batch, T, F]``, the received grid.
-        noise_var: float32 ``[batch]``, noise variance per resource element.
+        frame: complex or float ``[batch, T, F]``.
+        num_symbols: how many were sent.
         grid: the numerology.
 
     Returns:
-        The estimate, complex64 ``[batch, T, F]``, and its error variance, float32, same shape.
+        ``[batch, num_symbols]``, in the order in which they were sent.
     """
-    slots = frame.shape[1] // SYMBOLS_PER_SLOT
-    estimator = _ls_estimator(grid, slots, str(frame.device))
-    h, error_var = estimator(frame.detach()[:, None, None], noise_var)
-    error_var = torch.broadcast_to(error_var, h.shape)
-    return h[:, 0, 0, 0, 0], error_var[:, 0, 0, 0, 0].real
+    places, turns = _spread(grid, num_symbols, str(frame.device))
+    read = frame.flatten(1)[:, places]
+    return read * turns.conj() if read.is_complex() else read

@@ -14,6 +14,7 @@ from torch import Tensor
 from channels.errors import InputError, check_number
 
 SNR_DB = (-100.0, 100.0)
+COMPLEX = (torch.complex64, torch.complex128)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Transmission:
     """A batch of pictures as complex baseband symbols.
 
     Args:
-        symbols: complex64 ``[batch, K]``; entries from ``used`` on are zero and never sent.
+        symbols: complex64 ``[batch, K]`` (complex128 for gradient checks in double precision);
+            entries from ``used`` on are zero and never sent.
         used: int64 ``[batch]``, the number of channel uses that each row spends.
         session: what both ends agreed on before.
 
@@ -87,7 +89,7 @@ class Transmission:
     def __post_init__(self) -> None:
         if not isinstance(self.symbols, Tensor) or not isinstance(self.used, Tensor):
             raise InputError("symbols and used must be tensors")
-        if self.symbols.ndim != 2 or self.symbols.dtype != torch.complex64:
+        if self.symbols.ndim != 2 or self.symbols.dtype not in COMPLEX:
             raise InputError(
                 f"symbols must be complex64 [batch, K], got {self.symbols.dtype} "
                 f"{list(self.symbols.shape)}"
@@ -136,7 +138,7 @@ class Reception:
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise InputError("symbols, noise_var and snr_db must be tensors")
         shape = self.symbols.shape
-        if self.symbols.dtype != torch.complex64 or len(shape) != 2 or 0 in shape:
+        if self.symbols.dtype not in COMPLEX or len(shape) != 2 or 0 in shape:
             raise InputError(
                 f"symbols must be complex64 [batch, K], got {self.symbols.dtype} {list(shape)}"
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from channels.errors import InputError
 from channels.ntn import NTNTDL
 from channels.randomness import seeded
 
@@ -81,3 +83,59 @@ def test_images_do_not_share_a_channel() -> None:
     with seeded(8):
         gains, _ = model("A")(50, 1, 15e3)
     assert len(torch.unique(gains[:, 0, 0, 0, 0, 0, 0].abs())) == 50
+
+
+@pytest.mark.parametrize("profile", TABLES)
+def test_attributes_say_how_far_the_model_spreads(profile: str) -> None:
+    built = NTNTDL(profile, SPREAD_S, carrier_hz=20e9, speed_mps=30.0)
+    assert built.doppler_hz == pytest.approx(30 * 20e9 / 299_792_458)
+    assert built.max_delay_s == pytest.approx(max(TABLES[profile][0]) * SPREAD_S)
+
+
+@pytest.mark.parametrize("k_db", [-5.0, 10.0, 20.0])
+@pytest.mark.parametrize("profile", ["C", "D"])
+def test_k_factor_can_be_chosen(profile: str, k_db: float) -> None:
+    """TR 38.901 clause 7.7.6: scattered taps scaled alike, delays back to unit RMS spread."""
+    delays, powers_db, _ = TABLES[profile]
+    images = 20_000
+    built = NTNTDL(profile, SPREAD_S, 2e9, 1.0, k_factor_db=k_db)
+    with seeded(9):
+        gains, tau = built(images, 1, 15e3)
+    linear = 10 ** (np.array(powers_db[1:]) / 10)
+    k = 10 ** (k_db / 10)
+    taps = linear / linear.sum() / (k + 1)
+    taps[0] += k / (k + 1)
+    drawn = gains[:, 0, 0, 0, 0, :, 0].abs().square()
+    for tap, expected in enumerate(taps):
+        mean, error = drawn[:, tap].mean().item(), drawn[:, tap].std().item() / math.sqrt(images)
+        assert abs(mean - expected) < 4 * error, f"tap {tap}: {mean} against {expected}"
+    place = tau[0, 0, 0].double().numpy()
+    rms = math.sqrt(taps @ place**2 - (taps @ place) ** 2)
+    assert rms == pytest.approx(SPREAD_S, rel=1e-5)
+    np.testing.assert_allclose(place / place.max(), np.array(delays) / max(delays), rtol=1e-6)
+    assert built.max_delay_s == pytest.approx(place.max())
+    first = 10 * math.log10(built.k_factor.item())
+    assert first == pytest.approx(k_db + 10 * math.log10(linear.sum() / linear[0]), abs=1e-3)
+
+
+def test_the_k_factor_of_the_table_changes_nothing() -> None:
+    _, powers_db, _ = TABLES["D"]
+    scattered = 10 * math.log10(sum(10 ** (p / 10) for p in powers_db[1:]))
+    with seeded(10):
+        plain, delays = model("D")(20, 3, 15e3)
+    chosen = NTNTDL("D", SPREAD_S, 2e9, 1.0, k_factor_db=powers_db[0] - scattered)
+    with seeded(10):
+        scaled, scaled_delays = chosen(20, 3, 15e3)
+    torch.testing.assert_close(plain, scaled)
+    torch.testing.assert_close(delays, scaled_delays, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(("profile", "k_db"), [("A", 5.0), ("C", 31.0), ("D", math.nan)])
+def test_a_k_factor_that_cannot_be_is_refused(profile: str, k_db: float) -> None:
+    with pytest.raises(InputError, match="k_factor_db"):
+        NTNTDL(profile, SPREAD_S, 2e9, 1.0, k_factor_db=k_db)
+
+
+def test_a_device_can_follow_the_old_parameters() -> None:
+    build = partial(NTNTDL, "A", SPREAD_S, 2e9, 1.0)
+    assert build("cpu").device == "cpu"

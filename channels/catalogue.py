@@ -1,0 +1,397 @@
+"""Links by name: which propagation, band and grid, and where each number comes from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+from channels.amplifier import Rapp, Saleh, SoftLimiter
+from channels.delay_spread import delay_spread_s as tabulated_delay_spread_s
+from channels.describe import Row
+from channels.doppler import Precompensation, Residual
+from channels.errors import InputError, check_number, unknown_name
+from channels.fading import FlatFading, ShadowedRician
+from channels.link import Link
+from channels.lms import Loo, TwoState
+from channels.ntn import NTNCDL, NTNTDL
+from channels.ofdm import Grid
+from channels.power import AveragePower, PeakPower
+from channels.propagation import Build, model_for
+from channels.satellite import ALTITUDES_M, SPEED_OF_LIGHT_MPS
+from channels.system_level import SystemLevel
+
+CARRIERS_HZ = {"s": 2e9, "ka": 20e9}
+WALKING_MPS = 3 / 3.6
+NO_DOPPLER: Row = ("Doppler", "none", "", "")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model with its description and the defaults that go with it."""
+
+    propagation: Build | None
+    rows: tuple[Row, ...]
+    grid: Grid = field(default_factory=Grid)
+    residual: Residual = field(default_factory=Residual)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a link: ``build(carrier_hz, **parameters)``, a line on it, its carrier."""
+
+    build: Callable[..., Made]
+    line: str
+    carrier_hz: float = CARRIERS_HZ["s"]
+
+
+def _moving(speed_mps: float, carrier_hz: float) -> tuple[float, tuple[Row, Row]]:
+    """Largest scatter Doppler of a terminal, and the rows that say so."""
+    doppler_hz = check_number("speed_mps", speed_mps, 0, 1e4) * carrier_hz / SPEED_OF_LIGHT_MPS
+    return doppler_hz, (
+        ("terminal speed", speed_mps, "m/s", ""),
+        ("scatter Doppler up to", doppler_hz, "Hz", "v f / c; Jakes spectrum"),
+    )
+
+
+def _awgn(carrier_hz: float) -> Made:
+    return Made(None, (NO_DOPPLER, ("fading", "none", "", "")))
+
+
+def _rayleigh(carrier_hz: float, *, speed_mps: float = 0.0) -> Made:
+    doppler_hz, rows = _moving(speed_mps, carrier_hz)
+    fading: Row = ("fading", "Rayleigh, frequency-flat", "", "unit mean power")
+    return Made(partial(FlatFading, None, doppler_hz=doppler_hz), (fading, *rows))
+
+
+def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 0.0) -> Made:
+    check_number("k_factor_db", k_factor_db, -100, 100)
+    doppler_hz, rows = _moving(speed_mps, carrier_hz)
+    fading: Row = ("fading", "Rician, frequency-flat", "", "unit mean power")
+    return Made(
+        partial(FlatFading, k_factor_db, doppler_hz=doppler_hz),
+        (fading, ("K factor", k_factor_db, "dB", ""), *rows),
+    )
+
+
+def _shadowed(
+    family: type[ShadowedRician] | type[Loo],
+    source: str,
+    shadowing: str,
+    carrier_hz: float,
+    *,
+    speed_mps: float = 0.0,
+    normalize: bool = True,
+) -> Made:
+    doppler_hz, rows = _moving(speed_mps, carrier_hz)
+    kept = check_flag("normalize", normalize)
+    build = partial(family.preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
+    return Made(build, (("shadowing", shadowing, "", source), *rows, _power_row(build)))
+
+
+def _shadowed_at(
+    carrier_hz: float,
+    *,
+    elevation_deg: float = 45.0,
+    speed_mps: float = 0.0,
+    normalize: bool = True,
+) -> Made:
+    doppler_hz, rows = _moving(speed_mps, carrier_hz)
+    kept = check_flag("normalize", normalize)
+    build = partial(
+        ShadowedRician.at_elevation, elevation_deg, doppler_hz=doppler_hz, normalize=kept
+    )
+    row: Row = ("elevation", elevation_deg, "deg", "Abdi et al. 2003, eq. 19")
+    return Made(build, (row, *rows, _power_row(build)))
+
+
+def _two_state(
+    environment: str,
+    carrier_hz: float,
+    *,
+    elevation_deg: float = 30.0,
+    speed_mps: float = WALKING_MPS,
+    normalize: bool = True,
+) -> Made:
+    _, rows = _moving(speed_mps, carrier_hz)
+    kept = check_flag("normalize", normalize)
+    build = partial(
+        TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept
+    )
+    table = model_for(build, torch.device("cpu")).parameters.elevation_deg
+    return Made(
+        build,
+        (
+            ("environment", environment, "", "ITU-R P.681-11 section 6.2, two states"),
+            ("elevation", elevation_deg, "deg", f"column of {table} deg"),
+            *rows,
+            _power_row(build),
+        ),
+    )
+
+
+def _ntn_tdl(
+    profile: str,
+    carrier_hz: float,
+    *,
+    delay_spread_s: float | None = None,
+    environment: str | None = None,
+    elevation_deg: float | None = None,
+    k_factor_db: float | None = None,
+    speed_mps: float = WALKING_MPS,
+) -> Made:
+    if elevation_deg is not None and environment is None:
+        raise InputError("elevation_deg picks a delay spread by environment: give both or neither")
+    spread_s, spread = _delay_spread(
+        profile, carrier_hz, delay_spread_s, environment, elevation_deg or 50.0
+    )
+    _, rows = _moving(speed_mps, carrier_hz)
+    table: Row = ("profile", f"NTN-TDL-{profile}", "", "TR 38.811 tables 6.9.2-1 to -4")
+    k_rows: tuple[Row, ...] = ()
+    if k_factor_db is not None:
+        k_rows = (("K factor", k_factor_db, "dB", "scaled after TR 38.901 7.7.6"),)
+    build = partial(
+        NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db
+    )
+    return Made(build, (table, *spread, *k_rows, *rows))
+
+
+def _ntn_cdl(
+    profile: str,
+    carrier_hz: float,
+    *,
+    delay_spread_s: float | None = None,
+    environment: str | None = None,
+    elevation_deg: float = 50.0,
+    speed_mps: float = WALKING_MPS,
+) -> Made:
+    spread_s, spread = _delay_spread(
+        profile, carrier_hz, delay_spread_s, environment, elevation_deg
+    )
+    _, rows = _moving(speed_mps, carrier_hz)
+    return Made(
+        partial(NTNCDL, profile, spread_s, carrier_hz, speed_mps, elevation_deg),
+        (
+            ("profile", f"NTN-CDL-{profile}", "", "TR 38.811 tables 6.9.1-1 to -4"),
+            ("elevation", elevation_deg, "deg", "TR 38.811 6.9.1"),
+            *spread,
+            *rows,
+        ),
+    )
+
+
+def _delay_spread(
+    profile: str,
+    carrier_hz: float,
+    given_s: float | None,
+    environment: str | None,
+    elevation_deg: float,
+) -> tuple[float, tuple[Row, ...]]:
+    """RMS delay spread: given, or the median of an environment at this elevation and band."""
+    if given_s is not None and environment is not None:
+        raise InputError("delay_spread_s and environment both set the delay spread: give one")
+    if environment is None:
+        spread_s = 100e-9 if given_s is None else check_number("delay_spread_s", given_s, 0, 1e-3)
+        return spread_s, (("RMS delay spread", spread_s * 1e9, "ns", "TR 38.811 6.9.2, scaled"),)
+    band = "s" if carrier_hz <= 6e9 else "ka"
+    spread_s = tabulated_delay_spread_s(environment, elevation_deg, band, profile in "CD")
+    source = f"median, {environment}, {elevation_deg:g} deg, TR 38.811 tables 6.7.2-1a to -8b"
+    return spread_s, (("RMS delay spread", spread_s * 1e9, "ns", source),)
+
+
+def _leo(
+    orbit: str,
+    band: str,
+    environment: str,
+    carrier_hz: float,
+    *,
+    elevation_deg: float = 30.0,
+    speed_mps: float = WALKING_MPS,
+    line_of_sight: bool | None = None,
+    shadowing: bool = False,
+    precompensation: Precompensation = Precompensation(),  # noqa: B008
+) -> Made:
+    altitude_m = ALTITUDES_M[orbit]
+    low_hz, high_hz = {"s": (1.9e9, 4e9), "ka": (19e9, 40e9)}[band]
+    if not low_hz <= carrier_hz <= high_hz:
+        raise InputError(
+            f"carrier_hz must lie in {low_hz / 1e9:g}…{high_hz / 1e9:g} GHz for a link in "
+            f"{band.title()} band, got {carrier_hz / 1e9:g} GHz"
+        )
+    check_number("elevation_deg", elevation_deg, 10, 90)
+    if not isinstance(precompensation, Precompensation):
+        raise InputError(
+            f"precompensation must be a channels.Precompensation, got {precompensation!r}"
+        )
+    if line_of_sight is not None:
+        check_flag("line_of_sight", line_of_sight)
+    check_flag("shadowing", shadowing)
+    _, rows = _moving(speed_mps, carrier_hz)
+    build = partial(
+        SystemLevel,
+        environment,
+        elevation_deg,
+        altitude_m,
+        carrier_hz,
+        speed_mps,
+        line_of_sight,
+        shadowing,
+    )
+    sight = {None: "by the elevation's probability", True: "always", False: "never"}
+    grid = Grid(phase_tracking_every=24)
+    if band == "ka":
+        grid = Grid.nr(50e6, 120e3, "fr2", phase_tracking_every=24)
+    return Made(
+        build,
+        (
+            ("environment", environment, "", "TR 38.811 6.7.2, openntn; isotropic antennas"),
+            ("altitude", altitude_m / 1e3, "km", "TR 38.821 table 6.1.1.1-1"),
+            ("elevation", elevation_deg, "deg", "tables of the nearest 10 deg"),
+            ("line of sight", sight[line_of_sight], "", "TR 38.811 table 6.6.1-1"),
+            ("shadowing", "yes" if shadowing else "no", "", "TR 38.811 tables 6.6.2-1 to -3"),
+            *rows,
+        ),
+        grid,
+        precompensation.residual(altitude_m, elevation_deg, carrier_hz),
+    )
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is a bool; ``name`` is for the error.
+
+    >>> check_flag("normalize", True)
+    True
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def _power_row(build: Callable[..., Any]) -> Row:
+    power = model_for(build, torch.device("cpu")).law.mean_power
+    return ("mean power", power, "", "1: SNR is the mean over fading; else rel. to line of sight")
+
+
+def _recipes() -> dict[str, Recipe]:
+    recipes = {
+        "awgn": Recipe(_awgn, "Constant gain and white Gaussian noise."),
+        "rayleigh": Recipe(_rayleigh, "Rayleigh fading, frequency-flat, no line of sight."),
+        "rician": Recipe(_rician, "Rician fading, frequency-flat, line of sight at k_factor_db."),
+        "shadowed-rician": Recipe(
+            _shadowed_at, "Shadowed Rician (Abdi 2003), fitted to elevations of 20…80°."
+        ),
+    }
+    abdi, loo = "Abdi et al. 2003, table III", "Loo 1985; preset values after Abdi et al. 2003"
+    for degree in ("light", "average", "heavy"):
+        recipes[f"shadowed-rician-{degree}"] = Recipe(
+            partial(_shadowed, ShadowedRician, abdi, degree),
+            f"Shadowed Rician (Abdi 2003), {degree} shadowing, frequency-flat.",
+        )
+        recipes[f"loo-{degree}"] = Recipe(
+            partial(_shadowed, Loo, loo, degree),
+            f"Loo: log-normal direct wave, {degree} shadowing, frequency-flat.",
+        )
+    for environment in ("urban", "suburban", "village", "rural-wooded", "residential"):
+        recipes[f"lms-{environment}"] = Recipe(
+            partial(_two_state, environment),
+            f"ITU-R P.681-11 two-state land-mobile-satellite, {environment}.",
+        )
+    sights = {"A": "no ", "B": "no ", "C": "", "D": ""}
+    for profile, sight in sights.items():
+        recipes[f"ntn-tdl-{profile.lower()}"] = Recipe(
+            partial(_ntn_tdl, profile), f"3GPP TR 38.811 NTN-TDL-{profile}, {sight}line of sight."
+        )
+        recipes[f"ntn-cdl-{profile.lower()}"] = Recipe(
+            partial(_ntn_cdl, profile), f"3GPP TR 38.811 NTN-CDL-{profile}, {sight}line of sight."
+        )
+    for orbit in ("leo600", "leo1200"):
+        for band, carrier_hz in CARRIERS_HZ.items():
+            for environment in ("dense-urban", "urban", "suburban"):
+                recipes[f"{orbit}-{band}-{environment}"] = Recipe(
+                    partial(_leo, orbit, band, environment),
+                    f"TR 38.811 system level, {environment}, {ALTITUDES_M[orbit] / 1e3:g} km, "
+                    f"{band.title()} band, residual Doppler.",
+                    carrier_hz,
+                )
+    return recipes
+
+
+RECIPES = _recipes()
+COMMON = ("estimator", "domain", "carrier_hz", "grid", "residual", "power", "amplifier")
+
+
+def links() -> dict[str, str]:
+    """Every link by name, with one line on what it is.
+
+    >>> links()["ntn-tdl-c"]
+    '3GPP TR 38.811 NTN-TDL-C, line of sight.'
+    """
+    return {name: recipe.line for name, recipe in RECIPES.items()}
+
+
+def link(
+    name: str,
+    *,
+    estimator: str = "perfect",
+    domain: str = "frequency",
+    carrier_hz: float | None = None,
+    grid: Grid | None = None,
+    residual: Residual | None = None,
+    power: AveragePower | PeakPower | None = None,
+    amplifier: SoftLimiter | Rapp | Saleh | None = None,
+    **parameters: Any,
+) -> Link:
+    """Build a link by name.
+
+    Args:
+        name: one of :func:`links`.
+        estimator: ``"perfect"``, ``"ls"`` or ``"lmmse"``.
+        domain: ``"frequency"`` (fast) or ``"time"`` (every sample of the waveform).
+        carrier_hz: carrier frequency in Hz; by default 2 GHz (S band) or 20 GHz (Ka band).
+        grid: OFDM numerology and pilots; by default 300 subcarriers of 15 kHz, in Ka band 384 of
+            120 kHz.
+        residual: carrier offset left by Doppler pre-compensation; by default none, for
+            ``"leo…"`` that of a :class:`~channels.Precompensation`.
+        power: power constraint, by default unit mean power.
+        amplifier: amplifier model, by default linear.
+        **parameters: the link's own:
+
+            - ``speed_mps`` in m/s: all but ``"awgn"``;
+            - ``k_factor_db`` in dB: ``"rician"``, ``"ntn-tdl-c"``, ``"ntn-tdl-d"``;
+            - ``elevation_deg`` in degrees: ``"shadowed-rician"``, ``"lms-…"``, ``"ntn-…"``,
+              ``"leo…"``;
+            - ``normalize``: ``"shadowed-rician…"``, ``"loo-…"``, ``"lms-…"``;
+            - ``delay_spread_s`` in s or ``environment``: ``"ntn-…"``;
+            - ``line_of_sight``, ``shadowing``, ``precompensation``: ``"leo…"``.
+
+    Raises:
+        InputError: on an unknown name, an unknown parameter or a value out of range.
+
+    >>> link("ntn-tdl-c", delay_spread_s=30e-9, speed_mps=0.0).name
+    'ntn-tdl-c'
+    """
+    if not isinstance(name, str) or name not in RECIPES:
+        raise unknown_name("link", name, RECIPES)
+    recipe = RECIPES[name]
+    own = [key for key in inspect.signature(recipe.build).parameters if key != "carrier_hz"]
+    for key in parameters:
+        if key not in own:
+            raise unknown_name(f"parameter of link {name!r}", key, [*own, *COMMON])
+    chosen_hz = recipe.carrier_hz if carrier_hz is None else carrier_hz
+    made = recipe.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
+    return Link(
+        name,
+        made.propagation,
+        made.rows,
+        made.grid if grid is None else grid,
+        chosen_hz,
+        estimator,
+        domain,
+        made.residual if residual is None else residual,
+        AveragePower() if power is None else power,
+        amplifier,
+    )
