@@ -21,7 +21,13 @@ from openntn.utils import gen_single_sector_topology
 from sionna.phy.channel import AWGN, ChannelModel, OFDMChannel, RayleighBlockFading
 from sionna.phy.channel.tr38901 import CDL, TDL, AntennaArray
 from sionna.phy.mimo import StreamManagement
-from sionna.phy.ofdm import ResourceGrid, ResourceGridDemapper, ResourceGridMapper
+from sionna.phy.ofdm import (
+    OFDMDemodulator,
+    OFDMModulator,
+    ResourceGrid,
+    ResourceGridDemapper,
+    ResourceGridMapper,
+)
 
 import channels
 from channels import Session, Transmission
@@ -37,39 +43,57 @@ def symbols() -> torch.Tensor:
 
 
 class Bare:
-    """Sionna's blocks in a row, on the grid of a link."""
+    """Sionna's blocks in a row, on the grid of a link; with an offset, its waveform blocks too."""
 
-    def __init__(self, grid: channels.Grid, model: Callable[[], ChannelModel] | None) -> None:
+    def __init__(
+        self, grid: channels.Grid, model: Callable[[], ChannelModel] | None, offset: bool = False
+    ) -> None:
         slots = grid.num_slots(SYMBOLS)
         self.frame = ResourceGrid(
             num_ofdm_symbols=14 * slots,
             fft_size=grid.num_subcarriers,
             subcarrier_spacing=grid.subcarrier_spacing_hz,
             pilot_pattern="kronecker",
-            pilot_ofdm_symbol_indices=[14 * s + p for s in range(slots) for p in grid.pilot_symbols],
+            pilot_ofdm_symbol_indices=[
+                14 * s + p for s in range(slots) for p in grid.pilot_symbols
+            ],
             **SINGLE,
         )
         self.mapper = ResourceGridMapper(self.frame, **SINGLE)
         self.demapper = ResourceGridDemapper(
             self.frame, StreamManagement(np.array([[1]]), 1), **SINGLE
         )
-        self.model = model
+        self.model, self.offset = model, offset
+        self.grid = grid
+        self.modulator = OFDMModulator(grid.cyclic_prefix_samples, **SINGLE)
+        self.demodulator = OFDMDemodulator(
+            grid.num_subcarriers, 0, grid.cyclic_prefix_samples, **SINGLE
+        )
         if model is None:
             self.awgn = AWGN(**SINGLE)
 
     def __call__(self, sent: torch.Tensor) -> torch.Tensor:
         room = int(self.frame.num_data_symbols)
-        frame = self.mapper(
-            torch.nn.functional.pad(sent, (0, room - SYMBOLS))[:, None, None]
-        )
+        frame = self.mapper(torch.nn.functional.pad(sent, (0, room - SYMBOLS))[:, None, None])
         no = torch.tensor(10 ** (-SNR_DB / 10))
         if self.model is None:
             received = self.awgn(frame, no)
+            received = self.turned(received) if self.offset else received
         else:
             channel = OFDMChannel(self.model(), self.frame, return_channel=True, **SINGLE)
             received, h = channel(frame, no)
+            if self.offset:
+                received = self.turned(received)
             received = received / h[:, :, :, 0, 0]
         return self.demapper(received)[:, 0, 0, :SYMBOLS]
+
+    def turned(self, received: torch.Tensor) -> torch.Tensor:
+        """Offset of 200 Hz in the time domain."""
+        waveform = self.modulator(received)
+        rate = self.grid.num_subcarriers * self.grid.subcarrier_spacing_hz
+        time = torch.arange(waveform.shape[-1], dtype=torch.float64) / rate
+        phase = 2 * math.pi * torch.remainder(200.0 * time, 1.0)
+        return self.demodulator(waveform * torch.polar(torch.ones_like(phase), phase).to(waveform))
 
 
 def antenna() -> AntennaArray:
@@ -88,9 +112,7 @@ class OpenNTN:
     """openntn as its documentation uses it: a new topology for every batch."""
 
     def __init__(self, model: type, scenario: str, carrier_hz: float) -> None:
-        array = [
-            openntn.Antenna("single", "V", "omni", carrier_hz) for _ in range(2)
-        ]
+        array = [openntn.Antenna("single", "V", "omni", carrier_hz) for _ in range(2)]
         self.scenario = scenario
         self.model = model(
             carrier_frequency=carrier_hz,
@@ -120,6 +142,9 @@ def kept(model: ChannelModel) -> Callable[[], ChannelModel]:
     return lambda: model
 
 
+STEADY = channels.Residual()
+NO_TRACKING = channels.Grid()
+KA = channels.Grid(120e3, 384)
 CASES: dict[str, Callable[[], Callable[[], ChannelModel]] | None] = {
     "awgn": None,
     "rayleigh": lambda: kept(RayleighBlockFading(1, 1, 1, 1, **SINGLE)),
@@ -133,13 +158,18 @@ CASES: dict[str, Callable[[], Callable[[], ChannelModel]] | None] = {
     "leo600-s-urban": lambda: OpenNTN(openntn.Urban, "urb", 2e9),
     "leo600-ka-suburban": lambda: OpenNTN(openntn.SubUrban, "sur", 20e9),
 }
+OFFSET_CASES = ["awgn", "ntn-tdl-a", "leo600-s-urban"]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "offset"), [(name, False) for name in CASES] + [(name, True) for name in OFFSET_CASES]
+)
 @pytest.mark.parametrize("side", ["ours", "bare"])
-def test_link(benchmark: Callable[..., object], name: str, side: str) -> None:
-    benchmark.group = name  # type: ignore[attr-defined]
-    link = channels.link(name)
+def test_link(benchmark: Callable[..., object], name: str, offset: bool, side: str) -> None:
+    benchmark.group = name + (", 200 Hz offset" if offset else "")  # type: ignore[attr-defined]
+    residual = channels.Residual(offset_hz=200.0) if offset else STEADY
+    grid = KA if "-ka-" in name else NO_TRACKING
+    link = channels.link(name, grid=grid, residual=residual)
     sent = symbols()
     if side == "ours":
         tx = Transmission(
@@ -149,6 +179,6 @@ def test_link(benchmark: Callable[..., object], name: str, side: str) -> None:
         benchmark(link, tx, SNR_DB)
     else:
         build = CASES[name]
-        bare = Bare(link.grid, None if build is None else build())
+        bare = Bare(link.grid, None if build is None else build(), offset)
         bare(sent)
         benchmark(bare, sent)

@@ -119,9 +119,7 @@ def _two_state(
 ) -> Made:
     _, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = partial(
-        TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept
-    )
+    build = partial(TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept)
     table = model_for(build, torch.device("cpu")).parameters.elevation_deg
     return Made(
         build,
@@ -154,9 +152,7 @@ def _ntn_tdl(
     k_rows: tuple[Row, ...] = ()
     if k_factor_db is not None:
         k_rows = (("K factor", k_factor_db, "dB", "scaled after TR 38.901 7.7.6"),)
-    build = partial(
-        NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db
-    )
+    build = partial(NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db)
     return Made(build, (table, *spread, *k_rows, *rows))
 
 

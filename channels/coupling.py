@@ -8,11 +8,13 @@ a symbol multiplies it by a ramp. Delays within the cyclic prefix leave both int
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from channels.ofdm import Grid
+from channels.squared import squared_magnitude
 
 
 def ici_power(offset: Tensor | float) -> Tensor:
@@ -22,102 +24,108 @@ def ici_power(offset: Tensor | float) -> Tensor:
         offset: carrier offset over the subcarrier spacing.
 
     >>> round(float(10 * torch.log10(ici_power(0.1))), 2)
-    -14.91
+    -14.89
     """
-    return 1 - torch.sinc(torch.as_tensor(offset, dtype=torch.float64)).square()
+    share: Tensor = 1 - torch.sinc(torch.as_tensor(offset, dtype=torch.float64)).square()
+    return share
 
 
-def modulate(frame: Tensor, grid: Grid) -> Tensor:
-    """Useful part of each OFDM symbol: ``[..., num_subcarriers]`` to ``[..., fft_size]``, unitary.
-
-    >>> modulate(torch.ones(1, 14, 300, dtype=torch.complex64), Grid()).shape
-    torch.Size([1, 14, 512])
-    """
-    return torch.fft.ifft(torch.fft.ifftshift(widen(frame, grid), -1), norm="ortho")
-
-
-def demodulate(waveform: Tensor, grid: Grid) -> Tensor:
-    """Inverse of :func:`modulate`; what falls on guard subcarriers is dropped."""
-    return narrow(torch.fft.fftshift(torch.fft.fft(waveform, norm="ortho"), -1), grid)
-
-
-def widen(frame: Tensor, grid: Grid) -> Tensor:
-    """Add the guard subcarriers: the grid's centre comes to ``fft_size // 2``."""
-    left = grid.fft_size // 2 - grid.num_subcarriers // 2
-    right = grid.fft_size - grid.num_subcarriers - left
-    return torch.nn.functional.pad(frame, (left, right))
-
-
-def narrow(spectrum: Tensor, grid: Grid) -> Tensor:
-    """Drop the guard subcarriers."""
-    left = grid.fft_size // 2 - grid.num_subcarriers // 2
-    return spectrum[..., left : left + grid.num_subcarriers]
-
-
-def phasor(
-    offset_hz: Tensor, rate_hz_per_s: float, start_s: Tensor, num_samples: int, sample_rate_hz: float
-) -> Tensor:
-    """Carrier e^{j2π(ft + rt²/2)}, its phase reduced in float64 so that long frames stay exact.
+@dataclass(frozen=True)
+class Carrier:
+    """Carrier e^{j2π(ft + rt²/2)} over the useful part of OFDM symbols, in two factors.
 
     Args:
-        offset_hz: float64 ``[batch]``, f at t = 0.
-        rate_hz_per_s: r in Hz/s.
-        start_s: float64 ``[T]``, when each stretch begins.
-        num_samples: samples per stretch.
-        sample_rate_hz: their rate.
-
-    Returns:
-        complex128 ``[batch, T, num_samples]``.
-
-    >>> phasor(torch.tensor([100.0]), 0.0, torch.zeros(1), 4, 400.0).angle()[0, 0, 1].item()
-    1.5707963267948966
+        start: complex128 ``[batch, T, 1]``, at the first sample of each symbol.
+        within: complex128 ``[batch, 1 or T, fft_size]``, from there on.
     """
-    sample = torch.arange(num_samples, dtype=torch.float64, device=offset_hz.device)
-    time = start_s.to(offset_hz)[:, None] + sample / sample_rate_hz
-    cycles = offset_hz.double()[:, None, None] * time + 0.5 * rate_hz_per_s * time.square()
+
+    start: Tensor
+    within: Tensor
+
+    @property
+    def gain(self) -> Tensor:
+        """What all subcarriers of a symbol are multiplied by, complex128 ``[batch, T, 1]``."""
+        return self.start * self.within.mean(-1, keepdim=True)
+
+
+def turn(cycles: Tensor) -> Tensor:
+    """e^{j2π·cycles}, float64 to complex128; the phase is reduced first and stays exact.
+
+    >>> turn(torch.tensor(0.25, dtype=torch.float64)).imag.item()
+    1.0
+    """
     phase = 2 * math.pi * torch.remainder(cycles, 1.0)
     return torch.polar(torch.ones_like(phase), phase)
 
 
+def carrier(offset_hz: Tensor, rate_hz_per_s: float, num_symbols: int, grid: Grid) -> Carrier:
+    """Carrier of each image over a frame.
+
+    Args:
+        offset_hz: float64 ``[batch]``, offset at the first sample of the first useful part.
+        rate_hz_per_s: its rate.
+        num_symbols: OFDM symbols of the frame.
+        grid: the numerology.
+
+    >>> one = carrier(torch.tensor([1500.0]).double(), 0.0, 14, Grid())
+    >>> one.start.shape, one.within.shape, round(one.gain.abs()[0, 0, 0].item(), 4)
+    (torch.Size([1, 14, 1]), torch.Size([1, 1, 512]), 0.9836)
+    """
+    counted = {"dtype": torch.float64, "device": offset_hz.device}
+    begin = torch.arange(num_symbols, **counted) * grid.symbol_period_s  # type: ignore[call-overload]
+    time = torch.arange(grid.fft_size, **counted) / grid.sample_rate_hz  # type: ignore[call-overload]
+    start = offset_hz[:, None] * begin + 0.5 * rate_hz_per_s * begin.square()
+    within = (offset_hz[:, None] * time)[:, None]
+    if rate_hz_per_s:
+        within = within + rate_hz_per_s * (begin[:, None] * time + 0.5 * time.square())
+    return Carrier(turn(start)[..., None], turn(within))
+
+
 def ramp(grid: Grid, device: torch.device) -> Tensor:
-    """From −1/2 to 1/2 over the useful part of a symbol, zero mean, float64 ``[fft_size]``."""
-    place = torch.arange(grid.fft_size, dtype=torch.float64, device=device)
+    """From −1/2 to 1/2 over the useful part of a symbol, zero mean, float32 ``[fft_size]``."""
+    place = torch.arange(grid.fft_size, dtype=torch.float32, device=device)
     return (place - (grid.fft_size - 1) / 2) / grid.fft_size
 
 
-def couple(useful: Tensor, change: Tensor | None, carrier: Tensor | None, grid: Grid) -> Tensor:
+def couple(useful: Tensor, change: Tensor | None, by: Carrier | None, grid: Grid) -> Tensor:
     """Let a changing channel and a carrier offset act on received symbols.
+
+    Which subcarrier is called the centre does not matter here, so the occupied ones stand first.
 
     Args:
         useful: complex ``[batch, T, F]``, channel at mid-symbol times what was sent.
-        change: complex ``[batch, T, F]``, change of the channel over the symbol times what was sent.
-        carrier: complex ``[batch, T, fft_size]`` from :func:`phasor`.
+        change: complex ``[batch, T, F]``, its change over the symbol times what was sent.
+        by: the carrier; ``None`` if it has no offset.
         grid: the numerology.
 
     Returns:
         complex ``[batch, T, F]``.
     """
-    waveform = modulate(useful, grid)
+    waveform = torch.fft.ifft(useful, grid.fft_size)
     if change is not None:
-        waveform = waveform + modulate(change, grid) * ramp(grid, useful.device)
-    if carrier is not None:
-        waveform = waveform * carrier
-    return demodulate(waveform, grid).to(useful.dtype)
+        moving = torch.fft.ifft(change, grid.fft_size)
+        waveform = waveform + moving * ramp(grid, useful.device)
+    if by is not None:
+        waveform = waveform * by.within.to(useful.dtype)
+    spectrum = torch.fft.fft(waveform)[..., : grid.num_subcarriers]
+    return spectrum if by is None else spectrum * by.start.to(useful.dtype)
 
 
-def leaked_power(power: Tensor, carrier: Tensor, grid: Grid) -> Tensor:
+def leaked_power(power: Tensor, by: Carrier, grid: Grid) -> Tensor:
     """Expected ICI power on each subcarrier under a carrier offset.
 
     Args:
-        power: float ``[batch, T, F]``, received power per resource element.
-        carrier: complex ``[batch, T, fft_size]``; the middle symbol stands for all.
+        power: float ``[batch or 1, T or 1, F or 1]``, received power per resource element.
+        by: the carrier; its course over the middle symbol stands for all.
         grid: the numerology.
 
     Returns:
-        float ``[batch, T, F]``: the power convolved with the squared coupling to other subcarriers.
+        float ``[batch, T or 1, F]``: the power convolved with the squared coupling to others.
     """
-    middle = carrier[:, carrier.shape[1] // 2]
-    kernel = (torch.fft.fft(middle) / grid.fft_size).abs().square()
+    power = power.expand(*power.shape[:2], grid.num_subcarriers)
+    middle = by.within[:, by.within.shape[1] // 2]
+    kernel = squared_magnitude(torch.fft.fft(middle) / grid.fft_size).to(power.dtype)
     kernel[:, 0] = 0
-    spectrum = torch.fft.rfft(widen(power, grid)) * torch.fft.rfft(kernel.to(power.dtype))[:, None]
-    return narrow(torch.fft.irfft(spectrum, grid.fft_size), grid).clamp_min(0)
+    spectrum = torch.fft.rfft(power, grid.fft_size) * torch.fft.rfft(kernel)[:, None]
+    leaked: Tensor = torch.fft.irfft(spectrum, grid.fft_size)
+    return leaked[..., : grid.num_subcarriers].clamp_min(0)

@@ -68,7 +68,12 @@ class Residual:
         if self.is_zero:
             return [("residual Doppler", "none", "", "pre-compensated")]
         return [
-            ("residual Doppler, known", self.offset_hz, "Hz", "common to all paths, TR 38.811 6.9.2"),
+            (
+                "residual Doppler, known",
+                self.offset_hz,
+                "Hz",
+                "common to all paths",
+            ),
             ("residual Doppler, uniform +-", self.spread_hz, "Hz", "place in the beam"),
             ("residual Doppler, std", self.deviation_hz, "Hz", "oscillator, ephemeris"),
             ("residual Doppler rate", self.rate_hz_per_s, "Hz/s", ""),
@@ -138,9 +143,7 @@ class Precompensation:
         rate = satellite.doppler_rate_hz_per_s(**place)
         beam_hz = 0.0
         if self.beam_diameter_m:
-            beam_hz = satellite.beam_edge_doppler_hz(
-                **place, beam_diameter_m=self.beam_diameter_m
-            )
+            beam_hz = satellite.beam_edge_doppler_hz(**place, beam_diameter_m=self.beam_diameter_m)
         deviation_hz = satellite.ephemeris_doppler_error_hz(
             **place,
             position_error_m=self.position_error_m,

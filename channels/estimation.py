@@ -1,7 +1,7 @@
 """Channel estimation from pilots: least squares or LMMSE, separable in frequency and time.
 
-The receiver knows long-term statistics only: a delay profile, the largest scatter Doppler, the spread
-of the residual carrier offset and the power of noise and interference.
+The receiver knows long-term statistics only: a delay profile, the largest scatter Doppler, the
+spread of the residual carrier offset and the power of noise and interference.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from channels.doppler import Residual
 from channels.ofdm import SYMBOLS_PER_SLOT, Grid, pilot_values
 from channels.propagation import doppler_of
+from channels.squared import squared_magnitude
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,24 @@ class Prior:
     offset_hz: float = 0.0
 
     @classmethod
-    def flat_profile(cls, longest_s: float, bandwidth_hz: float, **moments: float) -> Prior:
-        """Robust prior: equal power at all delays up to the longest (Li, Cimini, Sollenberger 1998).
+    def flat_profile(
+        cls,
+        longest_s: float,
+        bandwidth_hz: float,
+        doppler_hz: float = 0.0,
+        offset_hz: float = 0.0,
+    ) -> Prior:
+        """Robust prior (Li, Cimini, Sollenberger 1998): all delays up to the longest count alike.
 
         >>> len(Prior.flat_profile(1e-6, 5e6).delays_s)
         18
         """
         count = 1 if longest_s == 0 else 8 + math.ceil(2 * longest_s * bandwidth_hz)
         delays = tuple(longest_s * i / max(1, count - 1) for i in range(count))
-        return cls((1 / count,) * count, delays, **moments)
+        return cls((1 / count,) * count, delays, doppler_hz, offset_hz)
 
     def time_correlation(self, lag_s: Tensor, *, tracked: bool) -> Tensor:
-        """Correlation of a gain over time, float64 in [−1, 1]; ``tracked``: common phase removed."""
+        """Correlation of a gain over time, float64; ``tracked``: its common phase is removed."""
         scatter = torch.sinc(2 * self.doppler_hz * lag_s)
         spread = 0.0 if tracked else 2 * math.pi * self.offset_hz
         return scatter * torch.exp(-0.5 * (spread * lag_s).square())
@@ -61,12 +68,13 @@ def prior_of(model: ChannelModel | None, residual: Residual, grid: Grid) -> Prio
     """
     if model is None:
         return Prior(offset_hz=residual.rms_hz)
-    moments = {"doppler_hz": doppler_of(model), "offset_hz": residual.rms_hz}
+    doppler_hz, offset_hz = doppler_of(model), residual.rms_hz
     profile = getattr(model, "delay_profile", None)
     if profile is not None:
-        return Prior(*profile, **moments)
+        powers, delays_s = profile
+        return Prior(powers, delays_s, doppler_hz, offset_hz)
     longest_s = min(getattr(model, "max_delay_s", math.inf), 2 * grid.cyclic_prefix_s)
-    return Prior.flat_profile(longest_s, grid.bandwidth_hz, **moments)
+    return Prior.flat_profile(longest_s, grid.bandwidth_hz, doppler_hz, offset_hz)
 
 
 @lru_cache(maxsize=32)
@@ -99,7 +107,9 @@ class Estimate:
     error_var: Tensor
 
 
-def estimate(received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, kind: str) -> Estimate:
+def estimate(
+    received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, kind: str
+) -> Estimate:
     """Estimate the channel from the pilots of a received frame.
 
     Args:
@@ -130,8 +140,8 @@ def estimate(received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, ki
         received = received * turn.conj()
     comb = slice(None, None, grid.pilot_comb)
     known = pilots[symbols][:, comb]
-    raw = received[:, symbols][..., comb] * known.conj() / known.abs().square()
-    power = (raw.abs().square().mean((1, 2)) - disturbance).clamp_min(1e-6)
+    raw = received[:, symbols][..., comb] * known.conj() / squared_magnitude(known)
+    power = (squared_magnitude(raw).mean((1, 2)) - disturbance).clamp_min(1e-6)
 
     in_frequency = _smooth_lmmse if kind == "lmmse" else _interpolate_ls
     rows, rows_var = in_frequency(raw, disturbance, power, grid, prior)
@@ -144,12 +154,15 @@ def estimate(received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, ki
         loaded = between + noise[:, None, None] * torch.eye(len(symbols), device=received.device)
         weights = torch.linalg.solve(loaded, to_pilots.T.expand(len(noise), -1, -1)).mT
     else:
-        weights = _linear_weights(time, time[symbols]).to(received.device).expand(len(noise), -1, -1)
+        weights = _linear_weights(time, time[symbols]).to(received.device)
+        weights = weights.expand(len(noise), -1, -1)
     bias = 1 - 2 * (weights * to_pilots).sum(-1) + ((weights @ between) * weights).sum(-1)
     h = weights.to(received) @ rows
     shape = rows_var / rows_var.mean(-1, keepdim=True)
     spread = (weights.square().sum(-1) * noise[:, None])[..., None] * shape[:, None]
-    error = power[:, None, None] * (bias.clamp_min(0)[..., None] + spread + phase_var[:, None, None])
+    error = power[:, None, None] * (
+        bias.clamp_min(0)[..., None] + spread + phase_var[:, None, None]
+    )
     if tracked:
         h = h * turn
     return Estimate(h, error.to(disturbance.dtype))
@@ -162,7 +175,7 @@ def _interpolate_ls(
     place = torch.arange(grid.num_subcarriers, dtype=torch.float64)
     weights = _linear_weights(place, place[:: grid.pilot_comb].contiguous()).to(raw.device)
     atoms = _atoms(prior, grid).to(raw.device)
-    missed = (atoms - weights.to(atoms) @ atoms[:: grid.pilot_comb]).abs().square().sum(-1)
+    missed = squared_magnitude(atoms - weights.to(atoms) @ atoms[:: grid.pilot_comb]).sum(-1)
     var = disturbance[:, None] * weights.square().sum(-1) + power[:, None] * missed
     return raw @ weights.T.to(raw), var
 
@@ -176,7 +189,7 @@ def _smooth_lmmse(
     gain = scale / (scale.square() + load)
     rows = ((raw @ left.conj().to(raw)) * gain[:, None].to(raw)) @ reach.T.to(raw)
     left_over = load / (scale.square() + load)
-    var = power[:, None] * (left_over.double() @ reach.abs().square().T)
+    var = power[:, None] * (left_over.double() @ squared_magnitude(reach).T)
     return rows, var
 
 
@@ -211,7 +224,7 @@ def _common_phase(
     nearest = (torch.searchsorted(symbols, time, right=True) - 1).clamp_min(0)
     turned = (gains * gains[:, symbols[nearest]].conj()).sum(-1).angle()
     phase = chain[:, nearest] + turned
-    power = (rows.abs().square().mean((1, 2)) - disturbance).clamp_min(1e-6)
+    power = (squared_magnitude(rows).mean((1, 2)) - disturbance).clamp_min(1e-6)
     ratio = disturbance / power
     count = gains.shape[-1]
     return phase, (ratio + ratio.square() / 2) / count

@@ -10,16 +10,17 @@ from torch import Tensor
 
 from channels.amplifier import Rapp, Saleh, SoftLimiter, transmit
 from channels.awgn import complex_normal, noise_variance
-from channels.coupling import couple, leaked_power, phasor
+from channels.coupling import Carrier, carrier, couple, leaked_power
 from channels.describe import Row, one_line, table
 from channels.doppler import Residual
 from channels.errors import InputError, check_number, unknown_name
 from channels.estimation import estimate, prior_of
-from channels.ofdm import Grid, from_grid, to_grid
+from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, from_grid, place, to_grid
 from channels.power import AveragePower, PeakPower
 from channels.propagation import Build, Paths, Response, doppler_of, draw_response, model_for
 from channels.randomness import seeded
 from channels.signal import SNR_DB, Reception, Transmission
+from channels.squared import squared_magnitude
 from channels.waveform import draw_waveform_paths, propagate, respond_waveform
 
 ESTIMATORS = ("perfect", "ls", "lmmse")
@@ -133,64 +134,90 @@ class Link:
         """
         if not isinstance(tx, Transmission):
             raise InputError(f"a link takes a Transmission, got {type(tx).__name__}: encode first")
-        batch, num_symbols = tx.symbols.shape
-        frame = to_grid(self.power(tx), self.grid)
-        noise_var = noise_variance(_checked_snr(snr_db, batch).to(frame.device))
-        noise_var = noise_var.to(frame.real.dtype)[:, None, None]
+        sent = self.power(tx)
+        batch, num_symbols = sent.shape
+        noise_var = noise_variance(_checked_snr(snr_db, batch).to(sent.device))
+        noise_var = noise_var.to(sent.real.dtype)[:, None]
+        with seeded(seed, sent.device):
+            channel = self._draw(batch, num_symbols, sent.device)
+            noise = noise_var.sqrt() * complex_normal((batch, num_symbols), sent.device)
+            if self._acts_elementwise(channel):
+                h = at_symbols(channel.response.h.to(sent.dtype), num_symbols, self.grid)
+                got = _Received(h * sent + noise, h, noise_var)
+            else:
+                got = self._through_frame(sent, channel, noise, noise_var)
+        # In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
+        gain = squared_magnitude(got.h).clamp_min(1e-9)
+        symbols = got.symbols * (got.h.conj() / gain)
+        error_var = (got.disturbance / gain).expand(batch, num_symbols)
+        mean_snr = (gain / got.disturbance).expand(batch, -1).mean(1)
+        return Reception(symbols, error_var, 10 * torch.log10(mean_snr), tx.session)
+
+    def _draw(self, batch: int, num_symbols: int, device: torch.device) -> _Channel:
+        """Draw fading, then the residual offset."""
+        grid, model = self.grid, self._model(device)
+        num_times = SYMBOLS_PER_SLOT * grid.num_slots(num_symbols)
+        paths: Paths | None = None
+        if self.domain == "time":
+            paths = draw_waveform_paths(model, batch, num_times, grid, device)
+            response = respond_waveform(paths, num_times, grid)
+        else:
+            offset = not self.residual.is_zero
+            response = draw_response(model, batch, num_times, grid, device, offset=offset)
+        offset_hz = self.residual.draw(batch, device)
+        by = None
+        if not self.residual.is_zero:
+            by = carrier(offset_hz, self.residual.rate_hz_per_s, num_times, grid)
+        return _Channel(response, paths, offset_hz, by)
+
+    def _acts_elementwise(self, channel: _Channel) -> bool:
+        """Whether each symbol is but multiplied by a gain that the receiver knows."""
+        response = channel.response
+        return (
+            self.estimator == "perfect"
+            and self.amplifier is None
+            and all(
+                part is None
+                for part in (channel.paths, channel.carrier, response.change, response.stray)
+            )
+        )
+
+    def _through_frame(
+        self, sent: Tensor, channel: _Channel, noise: Tensor, noise_var: Tensor
+    ) -> _Received:
+        """Send symbols with their pilots through amplifier, channel and channel estimation."""
+        grid, num_symbols = self.grid, sent.shape[1]
+        frame = to_grid(sent, grid)
         bussgang: Tensor | float = 1.0
         distortion: Tensor | float = 0.0
         if self.amplifier is not None:
-            sent = transmit(frame, self.grid.fft_size, self.amplifier)
-            frame, bussgang = sent.frame, sent.gain[:, None, None]
-            distortion = sent.distortion[:, None, None]
-        with seeded(seed, frame.device):
-            passed = self._propagate(frame)
-        received = passed.received + noise_var.sqrt() * passed.noise
-        disturbance = noise_var + passed.interference + distortion * passed.h.abs().square()
+            amplified = transmit(frame, grid.fft_size, self.amplifier)
+            frame, bussgang = amplified.frame, amplified.gain[:, None, None]
+            distortion = amplified.distortion[:, None, None]
+        if channel.paths is None:
+            received = _apply(channel, frame, grid)
+        else:
+            rate = self.residual.rate_hz_per_s
+            received = propagate(frame, channel.paths, channel.offset_hz, rate, grid)
+        elsewhere = noise_var.sqrt()[..., None] * complex_normal(tuple(frame.shape), frame.device)
+        received = received + place(noise.to(frame.dtype), grid, onto=elsewhere.to(frame.dtype))
 
+        h, interference = _known(channel, grid)
+        h = h.to(frame.dtype)
+        disturbance = noise_var[..., None] + interference.to(frame.real.dtype)
+        disturbance = disturbance + distortion * squared_magnitude(h)
         if self.estimator == "perfect":
-            h_hat, total = passed.h * bussgang, disturbance
+            h_hat, total = h * bussgang, disturbance
         else:
             mean = disturbance.expand(frame.shape).mean((1, 2))
-            prior = prior_of(self._model(frame.device), self.residual, self.grid)
-            found = estimate(received, mean, self.grid, prior, self.estimator)
+            prior = prior_of(self._model(frame.device), self.residual, grid)
+            found = estimate(received, mean, grid, prior, self.estimator)
             h_hat, total = found.h, disturbance + found.error_var
-        gain = h_hat.abs().square().clamp_min(1e-9)
-        # In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
-        symbols = from_grid(received * h_hat.conj() / gain, num_symbols, self.grid)
-        effective = from_grid((total / gain).expand(frame.shape), num_symbols, self.grid)
-        mean_snr = from_grid((gain / total).expand(frame.shape), num_symbols, self.grid).mean(1)
-        return Reception(symbols, effective, 10 * torch.log10(mean_snr), tx.session)
-
-    def _propagate(self, frame: Tensor) -> _Passed:
-        """Draw fading, noise and offset, in this order, and send a frame through the channel."""
-        (batch, num_symbols, _), device, grid = frame.shape, frame.device, self.grid
-        model = self._model(device)
-        paths: Paths | None = None
-        if self.domain == "time":
-            paths = draw_waveform_paths(model, batch, num_symbols, grid, device)
-            response = respond_waveform(paths, num_symbols, grid)
-        else:
-            offset = not self.residual.is_zero
-            response = draw_response(model, batch, num_symbols, grid, device, offset=offset)
-        noise = complex_normal(tuple(frame.shape), device).to(frame.dtype)
-        offset_hz = self.residual.draw(batch, device)
-        carrier = self._carrier(offset_hz, num_symbols)
-        h, interference = _known(response, carrier, grid)
-        if paths is None:
-            received = _apply(response, frame, carrier, grid)
-        else:
-            received = propagate(frame, paths, offset_hz, self.residual.rate_hz_per_s, grid)
-        return _Passed(received, h.to(frame.dtype), interference.to(frame.real.dtype), noise)
-
-    def _carrier(self, offset_hz: Tensor, num_symbols: int) -> Tensor | None:
-        """Phasor of the residual offset at every sample of each symbol's useful part."""
-        if self.residual.is_zero:
-            return None
-        grid = self.grid
-        start_s = torch.arange(num_symbols, dtype=torch.float64) * grid.symbol_period_s
-        rate = self.residual.rate_hz_per_s
-        return phasor(offset_hz, rate, start_s, grid.fft_size, grid.sample_rate_hz)
+        return _Received(
+            from_grid(received, num_symbols, grid),
+            at_symbols(h_hat, num_symbols, grid),
+            at_symbols(total, num_symbols, grid),
+        )
 
     def _model(self, device: torch.device) -> ChannelModel | None:
         return None if self.propagation is None else model_for(self.propagation, device)
@@ -224,11 +251,22 @@ class Link:
 
 
 @dataclass(frozen=True)
-class _Passed:
-    received: Tensor
+class _Channel:
+    """What was drawn for a batch."""
+
+    response: Response
+    paths: Paths | None
+    offset_hz: Tensor
+    carrier: Carrier | None
+
+
+@dataclass(frozen=True)
+class _Received:
+    """Received symbols, the gains that the receiver believes, noise and interference power."""
+
+    symbols: Tensor
     h: Tensor
-    interference: Tensor
-    noise: Tensor
+    disturbance: Tensor
 
 
 def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:
@@ -242,28 +280,31 @@ def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:
     return snr_db.double().expand(batch)
 
 
-def _apply(response: Response, frame: Tensor, carrier: Tensor | None, grid: Grid) -> Tensor:
+def _apply(channel: _Channel, frame: Tensor, grid: Grid) -> Tensor:
     """Frequency-domain path, free of thermal noise."""
+    response = channel.response
     received = response.h.to(frame.dtype) * frame
     change = response.change
-    if change is not None or carrier is not None:
+    if change is not None or channel.carrier is not None:
         moved = None if change is None else change.to(frame.dtype) * frame
-        received = couple(received, moved, carrier, grid)
+        received = couple(received, moved, channel.carrier, grid)
     if response.stray is not None:
         stray = complex_normal(tuple(frame.shape), frame.device)
         received = received + (response.stray.sqrt() * stray).to(frame.dtype)
     return received
 
 
-def _known(response: Response, carrier: Tensor | None, grid: Grid) -> tuple[Tensor, Tensor]:
+def _known(channel: _Channel, grid: Grid) -> tuple[Tensor, Tensor]:
     """Effective gain of each resource element and the power of its interference."""
+    response = channel.response
     h = response.h
-    interference = torch.zeros((), device=h.device)
+    interference = torch.zeros(1, 1, 1, device=h.device)
     if response.stray is not None:
         interference = interference + response.stray
     if response.change is not None:
-        interference = interference + response.change.abs().square() / 12
-    if carrier is not None:
-        interference = interference + leaked_power(h.abs().square(), carrier, grid)
-        h = h * carrier.mean(-1)[..., None].to(h.dtype)
+        interference = interference + squared_magnitude(response.change) / 12
+    if channel.carrier is not None:
+        leaked = leaked_power(squared_magnitude(h), channel.carrier, grid)
+        interference = interference + leaked
+        h = h * channel.carrier.gain.to(h.dtype)
     return h, interference

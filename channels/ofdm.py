@@ -8,18 +8,16 @@ from functools import cache
 
 import numpy as np
 import torch
-from sionna.phy.ofdm import PilotPattern, ResourceGrid, ResourceGridMapper
 from torch import Tensor
 
 from channels.errors import InputError, check_number
-from channels.precision import precision_of
 
 SYMBOLS_PER_SLOT = 14
 SPACINGS_HZ = (15e3, 30e3, 60e3, 120e3)
 
 # Resource blocks by bandwidth in MHz: TS 38.101-5 (NTN bands) takes them from TS 38.101-1
 # table 5.3.2-1 (FR1) and TS 38.101-2 table 5.3.2-1 (FR2).
-RESOURCE_BLOCKS: dict[tuple[str, float], dict[float, int]] = {
+RESOURCE_BLOCKS: dict[tuple[str, float], dict[int, int]] = {
     ("fr1", 15e3): {5: 25, 10: 52, 15: 79, 20: 106, 25: 133, 30: 160, 40: 216, 50: 270},
     ("fr1", 30e3): {5: 11, 10: 24, 15: 38, 20: 51, 25: 65, 30: 78, 40: 106, 50: 133}
     | {60: 162, 70: 189, 80: 217, 90: 245, 100: 273},
@@ -137,7 +135,7 @@ class Grid:
             )
         return cls(
             subcarrier_spacing_hz,
-            12 * blocks[megahertz],
+            12 * blocks[int(megahertz)],
             pilot_symbols,
             pilot_comb,
             phase_tracking_every,
@@ -151,7 +149,7 @@ class Grid:
     @property
     def fft_size(self) -> int:
         """Smallest power of two that leaves at least an eighth of guard subcarriers."""
-        return max(16, 2 ** math.ceil(math.log2(self.num_subcarriers * 9 / 8)))
+        return max(16, 1 << math.ceil(math.log2(self.num_subcarriers * 9 / 8)))
 
     @property
     def sample_rate_hz(self) -> float:
@@ -215,7 +213,9 @@ class Grid:
             ),
         ]
         if tracking is not None:
-            rows.append(("phase tracking", f"every {tracking} subcarriers", "", "TS 38.211 7.4.1.2"))
+            rows.append(
+                ("phase tracking", f"every {tracking} subcarriers", "", "TS 38.211 7.4.1.2")
+            )
         order = "pseudo-random" if self.spread else "subcarriers first"
         rows.append(("order of symbols", order, "", "known to both ends"))
         rows.append(("overhead", 100 * self.overhead, "%", "pilots and prefix, not in cbr"))
@@ -231,78 +231,80 @@ def pilot_values(grid: Grid, slots: int) -> Tensor:
 
 
 @cache
-def _resource_grid(grid: Grid, slots: int, precision: str, device: str) -> ResourceGrid:
-    mask = np.tile(grid.pilots, (slots, 1))
-    values = pilot_values(grid, slots).numpy()[mask]
-    return ResourceGrid(
-        num_ofdm_symbols=slots * SYMBOLS_PER_SLOT,
-        fft_size=grid.num_subcarriers,
-        subcarrier_spacing=grid.subcarrier_spacing_hz,
-        pilot_pattern=PilotPattern(
-            mask[None, None], values[None, None], precision=precision, device=device
-        ),
-        precision=precision,
-        device=device,
-    )
-
-
-@cache
-def _mapper(grid: Grid, slots: int, precision: str, device: str) -> ResourceGridMapper:
-    return ResourceGridMapper(
-        _resource_grid(grid, slots, precision, device), precision=precision, device=device
-    )
-
-
-@cache
-def _room(grid: Grid, slots: int) -> int:
-    return slots * int((~grid.pilots).sum())
-
-
-@cache
 def _spread(grid: Grid, num_symbols: int, device: str) -> tuple[Tensor, Tensor]:
     """Where each symbol stands on the flattened frame, and its quarter turn, complex64."""
     free = np.flatnonzero(~np.tile(grid.pilots, (grid.num_slots(num_symbols), 1)))[:num_symbols]
     draws = np.random.default_rng(2025)
-    places = torch.from_numpy(draws.permutation(free)) if grid.spread else torch.from_numpy(free)
+    places = torch.from_numpy(draws.permutation(free) if grid.spread else free)
     quarters = torch.from_numpy(draws.integers(0, 4, num_symbols) * int(grid.spread))
     turns = torch.tensor([1, 1j, -1, -1j], dtype=torch.complex64)[quarters]
     return places.to(device), turns.to(device)
 
 
-def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
-    """Place symbols on as many slots as they need, pilots included.
+def place(symbols: Tensor, grid: Grid, onto: Tensor | None = None) -> Tensor:
+    """Place symbols on as many slots as they need.
 
     Args:
         symbols: complex ``[batch, K]``.
         grid: the numerology.
+        onto: complex ``[batch, 14 * slots, num_subcarriers]``, what stands elsewhere; ``None``
+            means zeros.
 
     Returns:
-        complex ``[batch, 14 * slots, num_subcarriers]``; the last slot is padded with zeros.
+        complex ``[batch, 14 * slots, num_subcarriers]``.
 
-    >>> to_grid(torch.ones(2, 4096, dtype=torch.complex64), Grid()).shape
+    >>> place(torch.ones(2, 4096, dtype=torch.complex64), Grid()).shape
     torch.Size([2, 28, 300])
     """
-    count, device = symbols.shape[1], str(symbols.device)
-    slots = grid.num_slots(count)
-    places, turns = _spread(grid, count, device)
-    order = places.argsort()
-    padded = torch.nn.functional.pad((symbols * turns)[:, order], (0, _room(grid, slots) - count))
-    mapper = _mapper(grid, slots, precision_of(symbols.dtype), device)
-    frame: Tensor = mapper(padded[:, None, None, :])
-    return frame[:, 0, 0]
+    batch, count = symbols.shape
+    num_times = SYMBOLS_PER_SLOT * grid.num_slots(count)
+    places, turns = _spread(grid, count, str(symbols.device))
+    if onto is None:
+        onto = symbols.new_zeros(batch, num_times, grid.num_subcarriers)
+    return onto.flatten(1).index_copy(1, places, symbols * turns).reshape(onto.shape)
+
+
+def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
+    """Place symbols and pilots; arguments and shapes are those of :func:`place`.
+
+    >>> bool(to_grid(torch.ones(1, 300, dtype=torch.complex64), Grid())[0, 2].abs().min() > 0.99)
+    True
+    """
+    frame = place(symbols, grid)
+    return frame + pilot_values(grid, frame.shape[1] // SYMBOLS_PER_SLOT).to(frame)
 
 
 def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
-    """Read symbols, or real values that belong to them, off a grid.
+    """Read symbols off a frame, in the order in which they were sent: inverse of :func:`place`.
 
     Args:
-        frame: complex or float ``[batch, T, F]``.
+        frame: complex ``[batch, T, F]``.
         num_symbols: how many were sent.
         grid: the numerology.
 
     Returns:
-        ``[batch, num_symbols]``, in the order in which they were sent.
+        complex ``[batch, num_symbols]``.
     """
-    places, turns = _spread(grid, num_symbols, str(frame.device))
-    read = frame.flatten(1)[:, places]
-    return read * turns.conj() if read.is_complex() else read
+    _, turns = _spread(grid, num_symbols, str(frame.device))
+    return at_symbols(frame, num_symbols, grid) * turns.conj()
+
+
+def at_symbols(values: Tensor, num_symbols: int, grid: Grid) -> Tensor:
+    """Values of the resource elements on which symbols stand.
+
+    Args:
+        values: ``[batch, T or 1, F or 1]``.
+        num_symbols: how many symbols were sent.
+        grid: the numerology.
+
+    Returns:
+        ``[batch, num_symbols]``, or ``[batch, 1]`` where one value holds for all.
+    """
+    places, _ = _spread(grid, num_symbols, str(values.device))
+    if values.shape[1] == values.shape[2] == 1:
+        return values[:, 0]
+    if values.shape[2] == 1:
+        return values[:, places // grid.num_subcarriers, 0]
+    if values.shape[1] == 1:
+        return values[:, 0, places % grid.num_subcarriers]
+    return values.flatten(1)[:, places]

@@ -10,6 +10,7 @@ from torch import Tensor
 from channels.describe import Row
 from channels.errors import InputError, check_number
 from channels.signal import Transmission
+from channels.squared import squared_magnitude
 
 
 def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
@@ -28,10 +29,11 @@ def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
     >>> normalize_power(torch.tensor([[2j, -2j]])).abs().square().mean().item()
     1.0
     """
-    if sent is None:
-        sent = torch.ones_like(symbols, dtype=torch.bool)
-    symbols = torch.where(sent, symbols, 0)
-    power = symbols.abs().square().sum(1, keepdim=True) / sent.sum(1, keepdim=True).clamp_min(1)
+    count: Tensor | int = symbols.shape[1]
+    if sent is not None and not bool(sent.all()):
+        symbols = torch.where(sent, symbols, 0)
+        count = sent.sum(1, keepdim=True).clamp_min(1)
+    power = squared_magnitude(symbols).sum(1, keepdim=True) / count
     good = torch.isfinite(power) & (power > 1e-20)
     if not bool(good.all()):
         rows = torch.nonzero(~good[:, 0]).flatten().tolist()

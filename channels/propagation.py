@@ -11,6 +11,7 @@ from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
 from torch import Tensor
 
 from channels.ofdm import Grid
+from channels.squared import squared_magnitude
 
 SLOW = 1e-3
 """Scatter Doppler over subcarrier spacing below which a gain stands still within a symbol: the ICI
@@ -48,8 +49,8 @@ class Response:
     """What a channel does to each resource element.
 
     Args:
-        h: complex ``[batch, T, F]``, the gain at mid-symbol.
-        change: complex ``[batch, T, F]``, by how much it changes over the symbol's useful part;
+        h: complex ``[batch, T, F]``, the gain at mid-symbol; dimensions that do not matter are 1.
+        change: complex, like ``h``, by how much it changes over the symbol's useful part;
             ``None`` if it stands still.
         stray: float ``[batch, T, 1 or F]``, power of interference that ``change`` does not cause:
             of paths beyond the cyclic prefix, and in the time domain of moving gains, too;
@@ -104,8 +105,7 @@ def draw_response(
         The response, complex64.
     """
     if model is None:
-        one = torch.ones((), dtype=torch.complex64, device=device)
-        return Response(one.expand(batch, num_symbols, grid.num_subcarriers), None, None)
+        return Response(torch.ones(1, 1, 1, dtype=torch.complex64, device=device), None, None)
     if doppler_of(model) <= (0 if offset else SLOW) * grid.subcarrier_spacing_hz:
         return respond(draw_paths(model, batch, num_symbols, grid.symbol_period_s), grid)
     paths = draw_paths(model, batch, 2 * num_symbols + 1, grid.symbol_period_s / 2)
@@ -114,7 +114,9 @@ def draw_response(
     return respond(middle, grid, (paths.gains[..., 2::2] - paths.gains[..., :-2:2]) * share)
 
 
-def respond(middle: Paths, grid: Grid, change: Tensor | None = None, early_s: float = 0) -> Response:
+def respond(
+    middle: Paths, grid: Grid, change: Tensor | None = None, early_s: float = 0
+) -> Response:
     """Response of paths whose gains are given once per symbol.
 
     A path that comes later than the cyclic prefix by a share x of the symbol keeps the amplitude
@@ -130,7 +132,7 @@ def respond(middle: Paths, grid: Grid, change: Tensor | None = None, early_s: fl
     gains, stray = middle.gains, None
     if bool((beyond_s > 0).any()):
         kept = 1 - (beyond_s * grid.subcarrier_spacing_hz).clamp(0, 1)[..., None]
-        stray = (gains.abs().square() * (1 - kept.square())).sum(1)[..., None]
+        stray = (squared_magnitude(gains) * (1 - kept.square())).sum(1)[..., None]
         gains = gains * kept
         change = None if change is None else change * kept
     h = frequency_response(gains, middle.delays_s, grid)
@@ -139,9 +141,9 @@ def respond(middle: Paths, grid: Grid, change: Tensor | None = None, early_s: fl
 
 
 def frequency_response(gains: Tensor, delays_s: Tensor, grid: Grid) -> Tensor:
-    """Sum of paths at each subcarrier: ``[batch, P, T]`` and ``[batch, P]`` to ``[batch, T, F]``."""
+    """Sum paths at each subcarrier: ``[batch, P, T]``, ``[batch, P]`` to ``[batch, T, F or 1]``."""
     if gains.shape[1] == 1 and not bool(delays_s.any()):
-        return gains[:, 0, :, None].expand(-1, -1, grid.num_subcarriers)
+        return gains[:, 0, :, None]
     h: Tensor = cir_to_ofdm_channel(
         grid.frequencies_hz(gains.device), gains[:, None, None, None, None], delays_s[:, None, None]
     )

@@ -109,6 +109,11 @@ class Transmission:
         return place < self.used.to(self.symbols.device)[:, None]
 
 
+def _all_finite(values: Tensor) -> bool:
+    """In one pass and without a mask: a sum is finite only if every entry is."""
+    return bool(torch.isfinite(values.detach().sum()))
+
+
 @dataclass(frozen=True)
 class Reception:
     """What the receiver holds after equalisation: all that a decoder may look at.
@@ -147,10 +152,9 @@ class Reception:
                 f"noise_var must be {list(shape)} and snr_db {list(shape[:1])} like symbols, got "
                 f"{list(self.noise_var.shape)} and {list(self.snr_db.shape)}"
             )
-        finite = bool(torch.isfinite(torch.view_as_real(self.symbols.detach())).all())
-        if not finite or not bool(torch.isfinite(self.snr_db).all()):
+        if not _all_finite(torch.view_as_real(self.symbols)) or not _all_finite(self.snr_db):
             raise InputError("symbols and snr_db must be finite: the link or the file is at fault")
-        if not bool((torch.isfinite(self.noise_var) & (self.noise_var > 0)).all()):
+        if not _all_finite(self.noise_var) or not bool(self.noise_var.min() > 0):
             raise InputError("noise_var must be finite and positive")
 
     def save(self, path: str | Path) -> None:

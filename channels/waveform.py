@@ -11,10 +11,18 @@ from sionna.phy.channel import ChannelModel
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 from torch import Tensor
 
-from channels.coupling import narrow, phasor, widen
+from channels.coupling import turn
 from channels.ofdm import Grid
 from channels.precision import precision_of
-from channels.propagation import STEPS_PER_SYMBOL, Paths, Response, draw_paths, frequency_response, respond
+from channels.propagation import (
+    STEPS_PER_SYMBOL,
+    Paths,
+    Response,
+    draw_paths,
+    frequency_response,
+    respond,
+)
+from channels.squared import squared_magnitude
 
 EARLY_SHARE = 4
 """The receiver's window begins up to 1/4 of the cyclic prefix early: the band-limited edge of a
@@ -31,6 +39,23 @@ def _demodulator(
     fft_size: int, early: int, prefix: int, precision: str, device: str
 ) -> OFDMDemodulator:
     return OFDMDemodulator(fft_size, -early, prefix, precision=precision, device=device)
+
+
+def widen(frame: Tensor, grid: Grid) -> Tensor:
+    """Add the guard subcarriers: the grid's centre comes to ``fft_size // 2``.
+
+    >>> widen(torch.ones(1, 14, 300), Grid()).shape
+    torch.Size([1, 14, 512])
+    """
+    left = grid.fft_size // 2 - grid.num_subcarriers // 2
+    right = grid.fft_size - grid.num_subcarriers - left
+    return torch.nn.functional.pad(frame, (left, right))
+
+
+def narrow(spectrum: Tensor, grid: Grid) -> Tensor:
+    """Drop the guard subcarriers again."""
+    left = grid.fft_size // 2 - grid.num_subcarriers // 2
+    return spectrum[..., left : left + grid.num_subcarriers]
 
 
 def draw_waveform_paths(
@@ -60,14 +85,15 @@ def respond_waveform(paths: Paths, num_symbols: int, grid: Grid) -> Response:
     begin = torch.arange(num_symbols, dtype=torch.float64) * grid.symbol_period_s
     offsets = (torch.arange(STEPS_PER_SYMBOL, dtype=torch.float64) + 0.5) / STEPS_PER_SYMBOL
     times = begin[:, None] + grid.cyclic_prefix_s + offsets / grid.subcarrier_spacing_hz
-    within = paths.at(times.flatten()).unflatten(-1, times.shape)
+    within = paths.at(times.flatten())
+    within = within.reshape(*within.shape[:2], *times.shape)
     middle = within.mean(-1)
     response = respond(Paths(middle, paths.delays_s, grid.symbol_period_s), grid, early_s=early_s)
     moved = (within - middle[..., None]).flatten(2)
-    if not bool((moved.abs().amax() > 1e-6 * middle.abs().amax())):
+    if not bool(moved.abs().amax() > 1e-6 * middle.abs().amax()):
         return response
-    spread = frequency_response(moved, paths.delays_s, grid).abs().square()
-    spread = spread.unflatten(1, (num_symbols, STEPS_PER_SYMBOL)).mean(2)
+    spread = squared_magnitude(frequency_response(moved, paths.delays_s, grid))
+    spread = spread.reshape(len(spread), num_symbols, STEPS_PER_SYMBOL, -1).mean(2)
     return replace(response, stray=spread if response.stray is None else response.stray + spread)
 
 
@@ -104,13 +130,12 @@ def propagate(
     received = torch.zeros_like(sent)
     for path in range(paths.gains.shape[1]):
         delay_s = paths.delays_s[:, path, None].double() + early / rate
-        turn = torch.remainder(-frequency * delay_s, 1.0) * 2 * torch.pi
-        shifted = torch.fft.ifft(spectrum * torch.polar(torch.ones_like(turn), turn).to(sent.dtype))
+        shifted = torch.fft.ifft(spectrum * turn(-frequency * delay_s).to(sent.dtype))
         one = Paths(paths.gains[:, path : path + 1], paths.delays_s, paths.step_s)
         received = received + shifted[:, :num_samples] * one.at(sample_s)[:, 0].to(sent.dtype)
 
-    start_s = torch.tensor([-prefix / rate], dtype=torch.float64)
-    carrier = phasor(offset_hz, rate_hz_per_s, start_s, num_samples, rate)[:, 0]
-    received = received * carrier.to(sent.dtype)
+    time = sample_s - prefix / rate
+    cycles = offset_hz[:, None] * time + 0.5 * rate_hz_per_s * time.square()
+    received = received * turn(cycles).to(sent.dtype)
     demodulate = _demodulator(grid.fft_size, early, prefix, precision, device)
     return narrow(demodulate(received), grid).reshape(batch, frame.shape[1], -1)

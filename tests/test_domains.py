@@ -13,12 +13,12 @@ from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 import channels
 import semcom
 from channels import Grid, InputError, Link, Residual
-from channels.coupling import ici_power, narrow, widen
+from channels.coupling import ici_power
 from channels.ntn import NTNTDL
 from channels.ofdm import to_grid
 from channels.propagation import Paths
 from channels.randomness import seeded
-from channels.waveform import draw_waveform_paths, early_samples, propagate
+from channels.waveform import draw_waveform_paths, early_samples, narrow, propagate, widen
 from tests.signals import decibels, qpsk, send
 
 SPACING_HZ = 15e3
@@ -121,12 +121,8 @@ def test_time_domain_equals_sionnas_with_long_filters() -> None:
     early, prefix, lag = early_samples(paths, grid), grid.cyclic_prefix_samples, 60
     sent = OFDMModulator(prefix, precision="single", device="cpu")(widen(frame, grid))
     count = sent.shape[-1]
-    gains = paths.gains[:, None, None, None, None, :, :1].expand(
-        *[-1] * 6, count + 2 * lag
-    )
-    taps = cir_to_time_channel(
-        grid.sample_rate_hz, gains, paths.delays_s[:, None, None], -lag, lag
-    )
+    gains = paths.gains[:, None, None, None, None, :, :1].expand(*[-1] * 6, count + 2 * lag)
+    taps = cir_to_time_channel(grid.sample_rate_hz, gains, paths.delays_s[:, None, None], -lag, lag)
     apply = ApplyTimeChannel(count, 2 * lag + 1, precision="single", device="cpu")
     received = apply(sent[:, None, None], taps)[:, 0, 0, lag : lag + count]
     received = torch.nn.functional.pad(received, (early, 0))[:, :count]

@@ -206,10 +206,24 @@ def test_gradients_pass(name: str, estimator: str) -> None:
     assert (symbols.grad.abs() > 0).float().mean() > 0.99
 
 
+@pytest.mark.parametrize("name", ["awgn", "rayleigh", "ntn-tdl-a", "ntn-cdl-c", "lms-urban"])
+def test_the_short_way_of_symbols_is_the_long_way_through_the_frame(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tx, link = send(qam(torch.randint(0, 2, (3, 9000)).float(), 2)), channels.link(name)
+    short = link(tx, 8.0, seed=1)
+    monkeypatch.setattr(Link, "_acts_elementwise", lambda self, channel: False)
+    long = link(tx, 8.0, seed=1)
+    torch.testing.assert_close(short.symbols, long.symbols, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(short.noise_var, long.noise_var)
+    torch.testing.assert_close(short.snr_db, long.snr_db)
+
+
 def test_fading_evolves_over_the_slots_of_one_image() -> None:
     tx = send(torch.ones(1, 36_000, dtype=torch.complex64))
-    still = channels.link("ntn-tdl-a", speed_mps=0.0)(tx, 10.0, seed=1).noise_var
-    moving = channels.link("ntn-tdl-a", speed_mps=100.0)(tx, 10.0, seed=1).noise_var
+    grid = Grid(spread=False)
+    still = channels.link("ntn-tdl-a", grid=grid, speed_mps=0.0)(tx, 10.0, seed=1).noise_var
+    moving = channels.link("ntn-tdl-a", grid=grid, speed_mps=100.0)(tx, 10.0, seed=1).noise_var
     per_slot = 3600
     assert torch.allclose(still[0, :per_slot], still[0, -per_slot:], rtol=1e-3)
     assert not torch.allclose(moving[0, :per_slot], moving[0, -per_slot:], rtol=0.1)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from openntn import utils
 
 from channels.errors import InputError
 from channels.link_budget import (
@@ -146,7 +147,6 @@ def test_free_space_loss_of_the_report() -> None:
 
 
 def test_gases_against_openntn() -> None:
-    utils = pytest.importorskip("openntn.utils")
     wet = 7.5 * 288.15 / 216.7
     pressure, warmth = (1013.25 + wet) / 1013, 288 / 288.15
     for gigahertz in torch.linspace(1, 44, 200, dtype=torch.float64).tolist():

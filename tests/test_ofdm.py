@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from sionna.phy.ofdm import PilotPattern, ResourceGrid, ResourceGridMapper
 
 from channels import Grid, InputError
-from channels.ofdm import from_grid, pilot_values, to_grid
+from channels.ofdm import from_grid, pilot_values, place, to_grid
 
 GRIDS = [
     Grid(),
@@ -51,6 +54,35 @@ def test_symbols_come_back_in_order_and_pilots_stand_where_they_should(grid: Gri
     known = pilot_values(grid, grid.num_slots(700)).to(torch.complex64)
     assert torch.allclose(frame[:, known != 0], known[known != 0].expand(3, -1))
     torch.testing.assert_close(known[known != 0].abs(), torch.ones(int((known != 0).sum())))
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_without_spreading_the_frame_is_sionnas(grid: Grid) -> None:
+    plain = dataclasses.replace(grid, spread=False)
+    slots = plain.num_slots(700)
+    mask = np.tile(plain.pilots, (slots, 1))
+    single = {"precision": "single", "device": "cpu"}
+    values = pilot_values(plain, slots).numpy()[mask]
+    frame = ResourceGrid(
+        num_ofdm_symbols=14 * slots,
+        fft_size=plain.num_subcarriers,
+        subcarrier_spacing=plain.subcarrier_spacing_hz,
+        pilot_pattern=PilotPattern(mask[None, None], values[None, None], **single),
+        **single,
+    )
+    symbols = torch.randn(2, 700, dtype=torch.complex64)
+    room = torch.nn.functional.pad(symbols, (0, int(frame.num_data_symbols) - 700))
+    theirs = ResourceGridMapper(frame, **single)(room[:, None, None])[:, 0, 0]
+    torch.testing.assert_close(to_grid(symbols, plain), theirs)
+
+
+def test_spreading_scatters_neighbours_and_turns_them() -> None:
+    grid, symbols = Grid(), torch.ones(1, 3600, dtype=torch.complex64)
+    frame = to_grid(symbols, grid)[0, grid.pilots[:, 0] == 0]
+    correlation = (frame[:, 1:] * frame[:, :-1].conj()).mean().abs().item()
+    assert correlation < 4 / 3600**0.5
+    ordered = place(torch.arange(3600)[None].to(torch.complex64), grid).abs()
+    assert abs(ordered.diff(dim=-1)).median() > 300
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
