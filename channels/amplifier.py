@@ -1,69 +1,94 @@
-"""Amplifiers: memoryless nonlinearities on the oversampled OFDM waveform."""
+"""Power amplifiers: memoryless nonlinearities on the oversampled OFDM waveform."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from channels.describe import Row
 from channels.errors import InputError, check_number
+from channels.signal import COMPLEX
 from channels.squared import squared_magnitude
 
-BACKOFF_DB = (-10.0, 60.0)
-
-
-class Amplifier(Protocol):
-    """A gain that depends on the instantaneous power of a waveform of unit mean power."""
-
-    def gain(self, power: Tensor) -> Tensor:
-        """Complex or real gain at an instantaneous input power; any shape."""
-        ...
-
-    def describe(self) -> list[Row]:
-        """Rows of (parameter, value, unit, source)."""
-        ...
+BACKOFF_DB = (0.0, 80.0)
+CLIP_DB = (-10.0, 60.0)
+OVERSAMPLED_SAMPLES = 2.8
+"""Independent samples per subcarrier that a continuous OFDM waveform amounts to (van Nee and de
+Wild, "Reducing the peak-to-average power ratio of OFDM", VTC 1998; van Nee and Prasad, "OFDM for
+wireless multimedia communications", 2000). Not verified against the text."""
 
 
 @dataclass(frozen=True)
 class SoftLimiter:
-    """Amplitude clipping: linear up to the limit, constant beyond, phase kept.
+    """Ideal limiter: linear up to a peak amplitude, which is never exceeded; phases are kept.
 
-    Differentiable almost everywhere; at the kink the gradient is that of the linear side.
+    Applied to an OFDM waveform this is clipping of the PAPR. The amplitude has a kink at the limit,
+    where the gradient is a subgradient; everywhere else it is exact.
 
     Args:
-        clip_db: limit above the mean power in dB, −10 to 60.
+        clip_db: limit above the mean input power, -10 to 60 dB.
 
-    >>> SoftLimiter(clip_db=0.0).gain(torch.tensor([0.25, 4.0])).tolist()
-    [1.0, 0.5]
+    Raises:
+        InputError: if ``clip_db`` is out of range.
+
+    >>> SoftLimiter(clip_db=0)(torch.tensor([0.5j, -2.0])).abs().tolist()
+    [0.5, 1.0]
     """
 
     clip_db: float
 
     def __post_init__(self) -> None:
-        check_number("clip_db", self.clip_db, *BACKOFF_DB)
+        check_number("clip_db", self.clip_db, *CLIP_DB)
 
-    def gain(self, power: Tensor) -> Tensor:
-        """Real gain at an instantaneous power."""
-        return (10 ** (self.clip_db / 10) / power.clamp_min(10 ** (self.clip_db / 10))).sqrt()
+    def __call__(self, waveform: Tensor) -> Tensor:
+        """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
+        return waveform * self._gain(_power(waveform))
+
+    @property
+    def saturation_amplitude(self) -> float:
+        """Largest output amplitude, over the root mean square of the input."""
+        return float(10 ** (self.clip_db / 20))
+
+    def am_am(self, amplitude: Tensor) -> Tensor:
+        """Output amplitude, of any shape, over the root mean square of the input."""
+        return amplitude * self._gain(amplitude.square())
+
+    def am_pm_rad(self, amplitude: Tensor) -> Tensor:
+        """Phase shift in rad: none."""
+        return torch.zeros_like(amplitude)
+
+    def _gain(self, power: Tensor) -> Tensor:
+        limit = self.saturation_amplitude
+        return limit * power.clamp_min(limit**2).rsqrt()
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
-        return [("amplifier", "soft limiter", "", ""), ("clipping at", self.clip_db, "dB", "")]
+        return [
+            ("amplifier", "soft limiter", "", "Rapp with smoothness to infinity"),
+            ("clipping level", self.clip_db, "dB", "above mean input power"),
+        ]
 
 
 @dataclass(frozen=True)
 class Rapp:
-    """Solid-state amplifier: A / (1 + A^2p)^(1/2p), no phase shift (Rapp, ECSC 1991).
+    """Solid-state power amplifier that compresses amplitudes and keeps phases.
+
+    Amplitude a becomes a / (1 + (a/A)^2p)^(1/2p) at saturation amplitude A and smoothness p:
+    C. Rapp, "Effects of HPA-nonlinearity on a 4-DPSK/OFDM-signal for a digital sound broadcasting
+    system", 2nd European Conference on Satellite Communications, 1991.
 
     Args:
-        input_backoff_db: saturation power over mean input power in dB, −10 to 60.
-        smoothness: p, 0.1 to 100; 2 to 3 for solid state, large for a soft limiter.
+        input_backoff_db: A² over the mean input power, 0 to 80 dB.
+        smoothness: p, 0.5 to 100; the larger, the sharper the transition to saturation.
 
-    >>> round(Rapp(input_backoff_db=0.0).gain(torch.tensor(1.0)).item(), 4)
+    Raises:
+        InputError: if a parameter is out of range.
+
+    >>> round(Rapp(input_backoff_db=0, smoothness=2)(torch.tensor([1j]))[0].imag.item(), 4)
     0.8409
     """
 
@@ -72,211 +97,344 @@ class Rapp:
 
     def __post_init__(self) -> None:
         check_number("input_backoff_db", self.input_backoff_db, *BACKOFF_DB)
-        check_number("smoothness", self.smoothness, 0.1, 100)
+        check_number("smoothness", self.smoothness, 0.5, 100)
 
-    def gain(self, power: Tensor) -> Tensor:
-        """Real gain at an instantaneous power."""
-        p = self.smoothness
-        drive = (power * 10 ** (-self.input_backoff_db / 10)).clamp_min(1e-30)
-        # (1 + x^p)^(-1/2p) with x^p kept in the exponent: p = 100 would overflow.
-        return torch.exp(-torch.nn.functional.softplus(p * drive.log()) / (2 * p))
+    def __call__(self, waveform: Tensor) -> Tensor:
+        """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
+        return waveform * self._gain(_power(waveform))
+
+    @property
+    def saturation_amplitude(self) -> float:
+        """Largest output amplitude, over the root mean square of the input."""
+        return float(10 ** (self.input_backoff_db / 20))
+
+    def am_am(self, amplitude: Tensor) -> Tensor:
+        """Output amplitude, of any shape, over the root mean square of the input."""
+        return amplitude * self._gain(amplitude.square())
+
+    def am_pm_rad(self, amplitude: Tensor) -> Tensor:
+        """Phase shift in rad: none."""
+        return torch.zeros_like(amplitude)
+
+    def _gain(self, power: Tensor) -> Tensor:
+        """In logarithms, so that no power of a large amplitude overflows."""
+        relative = (power / self.saturation_amplitude**2).clamp_min(1e-30)
+        exponent = self.smoothness * relative.log()
+        compression = torch.logaddexp(exponent, torch.zeros_like(exponent))
+        return torch.exp(-compression / (2 * self.smoothness))
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
         return [
-            ("amplifier", "Rapp", "", "Rapp 1991"),
-            ("input back-off", self.input_backoff_db, "dB", "to saturation"),
-            ("smoothness", self.smoothness, "", ""),
+            ("amplifier", "solid state", "", "Rapp 1991"),
+            ("input back-off", self.input_backoff_db, "dB", "from saturation"),
+            ("smoothness", self.smoothness, "", "exponent p"),
         ]
 
 
 @dataclass(frozen=True)
 class Saleh:
-    """Travelling-wave tube: AM/AM and AM/PM (Saleh, IEEE Trans. Commun. 29(11), 1981).
+    """Travelling-wave tube amplifier: compresses amplitudes and turns phases.
 
-    With r the amplitude over that at saturation times 1/√β_a: A(r) = α_a r / (1 + β_a r²),
-    Φ(r) = α_φ r² / (1 + β_φ r²). The small-signal gain α_a is normalised away.
+    Amplitude r becomes α_a r / (1 + β_a r²) and the phase grows by α_p r² / (1 + β_p r²): A. Saleh,
+    "Frequency-independent and frequency-dependent nonlinear models of TWT amplifiers", IEEE Trans.
+    Commun. 29(11), 1981. The defaults are seen in several public programs but not verified against
+    the paper. An input of r = 1/√β_a saturates the tube, a stronger one comes out weaker.
 
     Args:
-        input_backoff_db: saturation power over mean input power in dB, −10 to 60.
-        alpha_p: α_φ in rad; default: Saleh's fit to a 1972 tube.
-        beta_p: β_φ.
-        beta_a: β_a; the amplitude saturates at 1/√β_a.
+        input_backoff_db: 1/β_a over the mean input power, 0 to 80 dB.
+        alpha_a: small-signal gain in Saleh's units, 1e-3 to 100.
+        beta_a: compression in Saleh's units, 1e-3 to 100.
+        alpha_p: growth of the phase with power in rad, -100 to 100.
+        beta_p: saturation of the phase, 0 to 100.
 
-    >>> round(Saleh(input_backoff_db=0.0).gain(torch.tensor(1.0)).abs().item(), 4)
-    0.5
+    Raises:
+        InputError: if a parameter is out of range.
+
+    >>> out = Saleh(input_backoff_db=0)(torch.tensor([1 + 0j]))
+    >>> round(out.abs().item(), 4), round(out.angle().item(), 4)
+    (1.0058, 0.3903)
     """
 
     input_backoff_db: float
+    alpha_a: float = 2.1587
+    beta_a: float = 1.1517
     alpha_p: float = 4.0033
     beta_p: float = 9.1040
-    beta_a: float = 1.1517
 
     def __post_init__(self) -> None:
         check_number("input_backoff_db", self.input_backoff_db, *BACKOFF_DB)
+        check_number("alpha_a", self.alpha_a, 1e-3, 100)
+        check_number("beta_a", self.beta_a, 1e-3, 100)
         check_number("alpha_p", self.alpha_p, -100, 100)
         check_number("beta_p", self.beta_p, 0, 100)
-        check_number("beta_a", self.beta_a, 1e-3, 100)
 
-    def gain(self, power: Tensor) -> Tensor:
-        """Complex gain at an instantaneous power."""
-        squared = power * 10 ** (-self.input_backoff_db / 10) / self.beta_a
-        phase = self.alpha_p * squared / (1 + self.beta_p * squared)
-        return torch.polar(1 / (1 + self.beta_a * squared), phase)
+    def __call__(self, waveform: Tensor) -> Tensor:
+        """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
+        power = _power(waveform)
+        return waveform * torch.polar(self._gain(power), self._turn(power))
+
+    @property
+    def saturation_amplitude(self) -> float:
+        """Largest output amplitude, in Saleh's units."""
+        return self.alpha_a / (2 * math.sqrt(self.beta_a))
+
+    def am_am(self, amplitude: Tensor) -> Tensor:
+        """Output amplitude in Saleh's units; the input's is over its root mean square."""
+        return amplitude * self._gain(amplitude.square())
+
+    def am_pm_rad(self, amplitude: Tensor) -> Tensor:
+        """Phase shift in rad at an input amplitude over its root mean square."""
+        return self._turn(amplitude.square())
+
+    @property
+    def _mean_power(self) -> float:
+        """Mean input power in Saleh's units."""
+        return float(10 ** (-self.input_backoff_db / 10) / self.beta_a)
+
+    def _gain(self, power: Tensor) -> Tensor:
+        scale = self._mean_power
+        return self.alpha_a * math.sqrt(scale) / (1 + self.beta_a * scale * power)
+
+    def _turn(self, power: Tensor) -> Tensor:
+        power = self._mean_power * power
+        return self.alpha_p * power / (1 + self.beta_p * power)
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
+        source = "Saleh 1981"
         return [
-            ("amplifier", "Saleh", "", "Saleh 1981"),
-            ("input back-off", self.input_backoff_db, "dB", "to saturation"),
-            ("AM/PM", f"{self.alpha_p:g} r²/(1 + {self.beta_p:g} r²)", "rad", ""),
+            ("amplifier", "travelling-wave tube", "", source),
+            ("input back-off", self.input_backoff_db, "dB", "from saturation"),
+            ("AM/AM", f"alpha {self.alpha_a:g}, beta {self.beta_a:g}", "", source),
+            ("AM/PM", f"alpha {self.alpha_p:g}, beta {self.beta_p:g}", "", source),
         ]
+
+
+Amplifier = SoftLimiter | Rapp | Saleh
 
 
 @dataclass(frozen=True)
 class Amplified:
-    """What an amplifier made of the frames of a batch.
+    """What an amplifier makes of a batch of OFDM frames; :func:`transmit` fills it.
 
     Args:
-        frame: complex ``[batch, T, F]``, at the mean power of what went in.
-        gain: complex ``[batch]``, Bussgang gain: the part of ``frame`` that is a multiple of the
-            input.
-        distortion: float ``[batch]``, in-band power of the rest per resource element.
-        out_of_band_db: float ``[batch]``, power outside the occupied subcarriers over that inside.
+        frame: complex ``[batch, T, F]``, radiated on the occupied subcarriers, at the mean power of
+            the frame that came in.
+        gain: complex ``[batch]``, Bussgang gain ⟨y, x⟩ / ⟨x, x⟩ of the radiated frame y over the
+            incoming frame x.
+        distortion: float ``[batch]``, mean |y − gain·x|² of a resource element, over all
+            subcarriers of the symbols that are not empty, for unit symbol energy.
+        papr_db: float ``[batch]``, peak over mean power of each image's amplified waveform.
+        output_backoff_db: float ``[batch]``, saturation power over mean output power.
+        acpr_db: float ``[batch]``, power in the stronger one of the two neighbouring bands, as wide
+            as the occupied one, over the power in the occupied one; NaN where oversampling does not
+            reach that far. Regrowth by the nonlinearity only: OFDM's own side lobes do not count.
     """
 
     frame: Tensor
     gain: Tensor
     distortion: Tensor
-    out_of_band_db: Tensor
+    papr_db: Tensor
+    output_backoff_db: Tensor
+    acpr_db: Tensor
 
 
 def transmit(
     frame: Tensor, fft_size: int, amplifier: Amplifier, oversampling: int = 4
 ) -> Amplified:
-    """Send frames through an amplifier.
+    """Send OFDM frames through an amplifier and an ideal filter around the occupied subcarriers.
 
-    Each image drives the amplifier at unit mean power, over its non-empty OFDM symbols, and leaves
-    with the in-band power it came with, so that an SNR keeps its meaning; what a back-off costs in
-    radiated power is for the link budget. A cyclic prefix repeats samples of its symbol, so a
-    memoryless amplifier treats it alike and it needs no samples of its own.
+    The waveform of each image enters at unit mean power over its symbols, empty ones excluded, and
+    is rescaled afterwards to the in-band power that the frame had, so that an SNR keeps its
+    meaning. Only the useful part of a symbol is computed: the nonlinearity has no memory, so the
+    amplified cyclic prefix is the prefix of the amplified symbol.
 
     Args:
-        frame: complex ``[batch, T, F]``, F occupied subcarriers around F // 2.
-        fft_size: subcarriers of the grid with its guard.
-        amplifier: the nonlinearity.
-        oversampling: samples per critical sample; 4 makes aliasing of the spectrum negligible.
+        frame: complex ``[batch, T, F]``, one OFDM symbol per row; subcarrier F // 2 is at DC.
+        fft_size: size of the FFT without oversampling, at least F.
+        amplifier: a nonlinearity.
+        oversampling: 1 to 16; 4 keeps products of third order from folding back.
 
     Returns:
-        The frames and what the amplifier did to them, all differentiable.
+        The radiated frame and what the amplifier did to it.
 
     Raises:
-        InputError: if the frame does not fit the grid.
+        InputError: if the frame has another shape, does not fit the FFT, or a row has no power.
 
-    >>> from channels import Grid
-    >>> frame = torch.randn(2, 14, 300, dtype=torch.complex64)
-    >>> sent = transmit(frame, Grid().fft_size, Rapp(input_backoff_db=40.0))
-    >>> bool((sent.frame - frame).abs().max() < 1e-3)
-    True
+    >>> frame = torch.ones(2, 14, 300, dtype=torch.complex64)
+    >>> sent = transmit(frame, 512, Rapp(input_backoff_db=6))
+    >>> sent.frame.shape, round(sent.frame.abs().square().mean().item(), 4)
+    (torch.Size([2, 14, 300]), 1.0)
     """
-    waveform = to_waveform(frame, fft_size, oversampling)
-    energy = squared_magnitude(frame)
-    filled = (energy.detach().sum(-1, keepdim=True) > 0).to(energy.dtype)
-    symbols = filled.sum((1, 2), keepdim=True).clamp_min(1)
-    drive = squared_magnitude(waveform).mean(-1, keepdim=True).sum(1, keepdim=True) / symbols
-    drive = drive.clamp_min(1e-30)
-    instantaneous = squared_magnitude(waveform) / drive
-    amplified = waveform * amplifier.gain(instantaneous).to(waveform.dtype)
-    spectrum = torch.fft.fftshift(torch.fft.fft(amplified, norm="ortho"), -1)
-    first = spectrum.shape[-1] // 2 - frame.shape[-1] // 2
-    inside = spectrum[..., first : first + frame.shape[-1]]
-    total, kept = (squared_magnitude(part).sum((1, 2)) for part in (spectrum, inside))
-    sent = inside * (energy.sum((1, 2)) / kept.clamp_min(1e-30)).sqrt()[:, None, None]
-    gain = (sent * frame.conj()).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-30)
-    rest = squared_magnitude(sent - gain[:, None, None] * frame).sum((1, 2))
-    distortion = rest / (filled.sum((1, 2)) * frame.shape[-1]).clamp_min(1)
-    leaked = 10 * torch.log10((total - kept).clamp_min(1e-30) / kept.clamp_min(1e-30))
-    return Amplified(sent, gain, distortion, leaked)
+    waveform = oversampled(frame, fft_size, oversampling)
+    amplified = amplifier(waveform)
+    spectrum = torch.fft.fft(amplified, norm="forward")
+    width = frame.shape[-1]
+    radiated = _band(spectrum, width, 0)
+    energy = _energy(frame)
+    sent = radiated * (energy / _energy(radiated)).sqrt()[:, None, None]
+
+    gain = (sent * frame.conj()).sum((1, 2)) / energy
+    symbols = _filled(frame).sum((1, 2))
+    distortion = _energy(sent - gain[:, None, None] * frame) / (symbols * width)
+    with torch.no_grad():
+        power = _power(amplified)
+        mean = power.mean(-1).sum(1) / symbols
+        if spectrum.shape[-1] >= 3 * width:
+            beside = [_energy(_band(spectrum, width, shift)) for shift in (-width, width)]
+            leaked = torch.maximum(*beside) / _energy(radiated)
+        else:
+            leaked = torch.full_like(mean, torch.nan)
+    return Amplified(
+        sent,
+        gain,
+        distortion,
+        _decibels(power.amax((1, 2)) / mean),
+        _decibels(amplifier.saturation_amplitude**2 / mean),
+        _decibels(leaked),
+    )
 
 
-def to_waveform(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
-    """Oversampled waveform of each OFDM symbol.
+def oversampled(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
+    """Waveform of OFDM frames without cyclic prefix.
 
     Args:
-        frame: complex ``[..., F]``.
-        fft_size: subcarriers of the grid with its guard, at least F.
-        oversampling: samples per critical sample.
+        frame: complex ``[batch, T, F]``, one OFDM symbol per row; subcarrier F // 2 is at DC.
+        fft_size: size of the FFT without oversampling, at least F.
+        oversampling: samples per Nyquist interval, 1 to 16.
 
     Returns:
-        complex ``[..., fft_size * oversampling]``.
+        complex ``[batch, T, oversampling * fft_size]``, of unit mean power per image over its
+        symbols, those that are zero throughout excluded.
 
-    >>> to_waveform(torch.ones(14, 300, dtype=torch.complex64), 512).shape
-    torch.Size([14, 2048])
+    Raises:
+        InputError: if the frame has another shape, does not fit the FFT, or a row has no power.
+
+    >>> oversampled(torch.ones(2, 14, 300, dtype=torch.complex64), 512).shape
+    torch.Size([2, 14, 2048])
     """
-    count = frame.shape[-1]
-    if not frame.is_complex() or count > fft_size:
-        raise InputError(
-            f"frame must be complex with at most fft_size = {fft_size} subcarriers, got "
-            f"{frame.dtype} {list(frame.shape)}"
+    if not isinstance(frame, Tensor) or frame.ndim != 3 or frame.dtype not in COMPLEX:
+        what = (
+            f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, Tensor) else f"{frame!r:.40}"
         )
-    if not isinstance(oversampling, int) or not 1 <= oversampling <= 64:
-        raise InputError(f"oversampling must be an int in 1..64, got {oversampling!r}")
-    left = fft_size * oversampling // 2 - count // 2
-    wide = torch.nn.functional.pad(frame, (left, fft_size * oversampling - count - left))
-    waveform: Tensor = torch.fft.ifft(torch.fft.ifftshift(wide, -1), norm="ortho")
-    return waveform
+        raise InputError(f"frame must be complex [batch, T, F], got {what}")
+    width = frame.shape[-1]
+    _check_count("oversampling", oversampling, 1, 16)
+    _check_count("fft_size", fft_size, width, 2**20)
+    mean = _energy(frame) / _filled(frame).sum((1, 2)).clamp_min(1)
+    good = torch.isfinite(mean) & (mean > 1e-20)
+    if not bool(good.all()):
+        rows = torch.nonzero(~good).flatten().tolist()
+        raise InputError(f"frames {rows} have no finite, non-zero power: send at least one symbol")
+    middle = width // 2
+    gap = frame.new_zeros(*frame.shape[:2], oversampling * fft_size - width)
+    spectrum = torch.cat([frame[..., middle:], gap, frame[..., :middle]], -1)
+    waveform: Tensor = torch.fft.ifft(spectrum, norm="forward")
+    return waveform / mean.sqrt()[:, None, None]
 
 
 def papr_db(waveform: Tensor) -> Tensor:
-    """Peak over mean power of each OFDM symbol in dB: complex ``[..., N]`` to float ``[...]``.
-
-    >>> round(papr_db(torch.tensor([[2j, 0, 0, 0]])).item(), 3)
-    6.021
-    """
-    power = squared_magnitude(waveform)
-    return 10 * torch.log10(power.amax(-1) / power.mean(-1).clamp_min(1e-30))
-
-
-def papr_ccdf(papr: Tensor, thresholds_db: Tensor) -> Tensor:
-    """Share of OFDM symbols whose PAPR exceeds each threshold.
+    """Peak over mean power of each OFDM symbol in dB, NaN where a symbol is zero throughout.
 
     Args:
-        papr: float, PAPR of symbols in dB, any shape.
-        thresholds_db: float ``[thresholds]``.
+        waveform: complex ``[..., samples]``, one OFDM symbol per row.
 
-    >>> papr_ccdf(torch.tensor([6.0, 8.0]), torch.tensor([5.0, 7.0, 9.0])).tolist()
-    [1.0, 0.5, 0.0]
+    Raises:
+        InputError: if the waveform is not complex.
+
+    >>> [round(value, 2) for value in papr_db(torch.tensor([[1j, 1], [0, 2]])).tolist()]
+    [0.0, 3.01]
     """
-    above: Tensor = papr.flatten()[:, None] > thresholds_db
-    return above.double().mean(0)
+    power = _power(waveform)
+    return _decibels(power.amax(-1) / power.mean(-1))
 
 
-def papr_ccdf_gaussian(thresholds_db: Tensor, num_samples: float) -> Tensor:
-    """CCDF of the PAPR of Gaussian samples: 1 − (1 − e^−γ)^N.
-
-    N = F for F subcarriers at the critical rate; N = 2.8 F for the continuous waveform (van Nee and
-    de Wild, VTC 1998).
+def papr_ccdf(
+    frame: Tensor, fft_size: int, thresholds_db: Tensor | Sequence[float], oversampling: int = 4
+) -> Tensor:
+    """Share of OFDM symbols whose PAPR exceeds each threshold; empty symbols do not count.
 
     Args:
-        thresholds_db: float ``[thresholds]``.
-        num_samples: N.
+        frame: complex ``[batch, T, F]``, one OFDM symbol per row.
+        fft_size: size of the FFT without oversampling, at least F.
+        thresholds_db: PAPR in dB, ``[thresholds]``.
+        oversampling: 1 to 16; peaks between samples need 4.
 
-    >>> round(papr_ccdf_gaussian(torch.tensor([10.0]), 300).item(), 4)
-    0.0135
+    Returns:
+        float64 ``[thresholds]``.
+
+    Raises:
+        InputError: as :func:`oversampled`.
+
+    >>> papr_ccdf(torch.ones(1, 14, 16, dtype=torch.complex64), 16, [6.0, 12.0, 12.1]).tolist()
+    [1.0, 1.0, 0.0]
     """
-    level = torch.pow(10.0, thresholds_db.double() / 10)
-    return -torch.expm1(num_samples * torch.log1p(-torch.exp(-level)))
+    with torch.no_grad():
+        found = papr_db(oversampled(frame, fft_size, oversampling)).flatten()
+    found = found[~found.isnan()].double()
+    levels = torch.as_tensor(thresholds_db, dtype=torch.float64, device=found.device)
+    return (found[:, None] > levels).double().mean(0)
 
 
-def clipped_gaussian(clip_db: float) -> tuple[float, float]:
-    """Bussgang gain and distortion of a soft limiter on a Gaussian waveform of unit power.
+def papr_ccdf_gaussian(
+    thresholds_db: Tensor | Sequence[float], num_subcarriers: int, oversampling: int = 1
+) -> Tensor:
+    """CCDF of the PAPR that Gaussian samples would have: 1 − (1 − e^−γ)^n.
 
-    With γ the clipping amplitude: α = 1 − e^−γ² + (√π/2) γ erfc(γ); the output power is 1 − e^−γ²,
-    the distortion what α² leaves of it (Ochiai and Imai, IEEE Trans. Commun. 50(1), 2002).
+    At Nyquist sampling n is the number N of subcarriers, and the form is exact for N independent
+    Gaussian samples whose peak is taken over the ensemble's mean power; over a symbol's own mean
+    power, as :func:`papr_db` has it, the tail is lower by a share of about (γ²/2 − γ)/N. For an
+    oversampled waveform n = 2.8 N, an empirical fit by van Nee and Prasad, "OFDM for wireless
+    multimedia communications", 2000 (not verified against the text).
 
-    >>> [round(value, 4) for value in clipped_gaussian(3.0)]
-    [0.9213, 0.0152]
+    Args:
+        thresholds_db: γ in dB, ``[thresholds]``.
+        num_subcarriers: N, at least 1.
+        oversampling: 1 for Nyquist sampling, more (up to 16) for the fit.
+
+    Returns:
+        float64 ``[thresholds]``.
+
+    Raises:
+        InputError: if a count is not an integer in its range.
+
+    >>> [round(share, 4) for share in papr_ccdf_gaussian([8.0, 10.0], 256).tolist()]
+    [0.3725, 0.0116]
     """
-    level = 10 ** (clip_db / 20)
-    gain = 1 - math.exp(-(level**2)) + math.sqrt(math.pi) / 2 * level * math.erfc(level)
-    return gain, 1 - math.exp(-(level**2)) - gain**2
+    _check_count("num_subcarriers", num_subcarriers, 1, 2**20)
+    _check_count("oversampling", oversampling, 1, 16)
+    levels = torch.as_tensor(thresholds_db, dtype=torch.float64)
+    samples = num_subcarriers * (1.0 if oversampling == 1 else OVERSAMPLED_SAMPLES)
+    return -torch.expm1(samples * torch.log1p(-torch.exp(-(10 ** (levels / 10)))))
+
+
+def _power(waveform: Tensor) -> Tensor:
+    if not isinstance(waveform, Tensor) or waveform.dtype not in COMPLEX:
+        kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
+        raise InputError(f"waveform must be a complex tensor [..., samples], got {kind}")
+    return squared_magnitude(waveform)
+
+
+def _energy(frame: Tensor) -> Tensor:
+    return _power(frame).sum((1, 2))
+
+
+def _filled(frame: Tensor) -> Tensor:
+    """Float ``[batch, T, 1]``: 1 where a symbol is not zero throughout."""
+    return (_power(frame.detach()).sum(-1, keepdim=True) > 0).to(frame.real.dtype)
+
+
+def _band(spectrum: Tensor, width: int, shift: int) -> Tensor:
+    """Subcarriers ``[..., width]`` around the one ``shift`` above DC."""
+    place = torch.arange(width, device=spectrum.device) - width // 2 + shift
+    return spectrum[..., place % spectrum.shape[-1]]
+
+
+def _decibels(ratio: Tensor) -> Tensor:
+    return 10 * torch.log10(ratio)
+
+
+def _check_count(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} must be an int in {low}..{high}, got {value!r}")

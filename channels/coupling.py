@@ -107,7 +107,7 @@ def couple(useful: Tensor, change: Tensor | None, by: Carrier | None, grid: Grid
         waveform = waveform + moving * ramp(grid, useful.device)
     if by is not None:
         waveform = waveform * by.within.to(useful.dtype)
-    spectrum = torch.fft.fft(waveform)[..., : grid.num_subcarriers]
+    spectrum: Tensor = torch.fft.fft(waveform)[..., : grid.num_subcarriers]
     return spectrum if by is None else spectrum * by.start.to(useful.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,12 @@ from channels.describe import Row
 from channels.errors import InputError, check_number
 from channels.signal import Transmission
 from channels.squared import squared_magnitude
+
+KNEE = 10 ** (-1 / 20)
+"""The soft clipper bends amplitudes only from 1 dB below its limit on."""
+
+STRONGEST_DRIVE = 1e12
+"""A row is driven into the clipper by at most 120 dB."""
 
 
 def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
@@ -41,10 +48,6 @@ def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
     return symbols / power.sqrt()
 
 
-EXPONENTS = (-20.0, 20.0)
-"""Clipping amplitudes are sought from 2^-20 to 2^20 of the root mean square."""
-
-
 @dataclass(frozen=True)
 class AveragePower:
     """Mean power 1 per image, never over the batch.
@@ -59,73 +62,106 @@ class AveragePower:
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
-        return [("power", "mean 1 per image", "", "over its used symbols")]
+        return [("power constraint", "mean |symbol|² of 1", "", "per image")]
 
 
 @dataclass(frozen=True)
 class PeakPower:
-    """Mean power 1 per image and no symbol above a peak, by smooth clipping of amplitudes.
+    """Mean power 1 per image and no symbol above a peak-to-average power ratio (PAPR).
 
-    The amplitude a of a symbol becomes c·tanh(a/c), its phase stays; c is found for each image so
-    that after scaling to unit mean power the limit on the peak is met.
+    Amplitudes are clipped softly, phases are kept. The clipper passes amplitudes unbent up to 1 dB
+    below the limit and approaches the limit beyond, twice differentiably; each row drives it just
+    so hard that the mean power is 1 after clipping. So a constellation whose own PAPR lies 1 dB
+    below the limit passes unchanged. The limit is on symbols, as for a single-carrier waveform;
+    the peaks of an OFDM waveform are clipped by ``channels.amplifier.SoftLimiter``.
 
     Args:
-        papr_db: largest power of a symbol over the mean in dB, 0.1 to 40.
+        papr_db: largest |symbol|² over the mean, 0 to 30 dB; 0 leaves the phase only.
 
     Raises:
-        InputError: if ``papr_db`` is out of range.
+        InputError: if ``papr_db`` is out of range; on a call, if a row carries no power, or so many
+            of its used symbols are zero that the others cannot make up for them below the limit.
 
-    >>> from channels import Session, Transmission
-    >>> symbols = torch.tensor([[4, 1j, 1, -1]], dtype=torch.complex64)
-    >>> tx = Transmission(symbols, torch.tensor([4]), Session("test", (1, 32, 32), 4, 0.0))
-    >>> power = PeakPower(papr_db=3.0)(tx).abs().square()
-    >>> round(power.mean().item(), 4), bool(power.max() <= 10 ** 0.3 + 1e-4)
+    >>> from channels import Session
+    >>> tx = Transmission(torch.tensor([[0.2j, 1, -3, 1]]), torch.tensor([4]),
+    ...                   Session("deepjscc", (1, 32, 32), 4, 6.0))
+    >>> power = PeakPower(papr_db=2.0)(tx).abs().square()
+    >>> round(power.mean().item(), 4), power.max().item() <= 10 ** (2.0 / 10)
     (1.0, True)
     """
 
     papr_db: float
 
     def __post_init__(self) -> None:
-        check_number("papr_db", self.papr_db, 0.1, 40)
+        check_number("papr_db", self.papr_db, 0, 30)
 
     def __call__(self, tx: Transmission) -> Tensor:
-        """Return complex ``[batch, K]`` at unit mean power over each row's used entries."""
+        """Return complex ``[batch, K]`` within the limit at unit mean power over used entries."""
         symbols = normalize_power(tx.symbols, tx.sent)
-        amplitude = symbols.abs()
-        limit = self._limit(amplitude, tx.sent)
-        soft = amplitude.clamp_min(1e-12) / limit
-        return normalize_power(symbols * (torch.tanh(soft) / soft), tx.sent)
-
-    def _limit(self, amplitude: Tensor, sent: Tensor) -> Tensor:
-        """Clipping amplitude ``[batch, 1]`` that meets the peak, with its gradient.
-
-        The ratio of peak to mean grows steadily with the limit: bisection finds it, and a Newton
-        step at the solution carries the gradient (implicit function theorem).
-        """
-        count = sent.sum(1, keepdim=True)
-        wanted = 10 ** (self.papr_db / 10)
-
-        def ratio(exponent: Tensor, amplitude: Tensor) -> Tensor:
-            limit = torch.exp2(exponent)
-            power = (limit * torch.tanh(amplitude / limit)).square()
-            return power.amax(1, keepdim=True) * count / power.sum(1, keepdim=True)
-
-        still = amplitude.detach()
-        low, high = (torch.full_like(still[:, :1], bound) for bound in EXPONENTS)
-        for _ in range(50):
-            middle = (low + high) / 2
-            met = ratio(middle, still) <= wanted
-            low, high = torch.where(met, middle, low), torch.where(met, high, middle)
-        with torch.enable_grad():
-            found = low.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(ratio(found, still).sum(), found)
-        miss = ratio(low, amplitude) - ratio(low, still).detach()
-        step = torch.where(slope > 1e-6, miss / slope.clamp_min(1e-6), torch.zeros_like(miss))
-        return torch.exp2(low - step)
+        used = tx.used.to(symbols.device)[:, None]
+        power = squared_magnitude(symbols)
+        limit = 10 ** (self.papr_db / 10)
+        drive = _drive(power, used, limit)
+        gain, _ = _clip(drive * power)
+        return symbols * (limit * drive).sqrt() * gain
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
         return [
-            ("power", "mean 1 per image", "", "over its used symbols"),
-            ("peak of a symbol", self.papr_db, "dB", "soft clipping c tanh(a/c)"),
+            *AveragePower().describe(),
+            ("PAPR of symbols", self.papr_db, "dB", "soft clipping, at most"),
         ]
+
+
+def _clip(power: Tensor) -> tuple[Tensor, Tensor]:
+    """Amplitude gain and slope of the clipper with limit 1, at an input power."""
+    amplitude = power.clamp_min(KNEE**2).sqrt()
+    beyond = (amplitude - KNEE) / (1 - KNEE)
+    root = (1 + beyond.square()).rsqrt()
+    return (KNEE + (1 - KNEE) * beyond * root) / amplitude, root**3
+
+
+def _drive(power: Tensor, used: Tensor, limit: float) -> Tensor:
+    """Power gain ``[batch, 1]`` ahead of the clipper; its gradient is by implicit differentiation.
+
+    Clipped power of row i grows by w_i per unit of ln(power_i · drive), and the sum over the row
+    stays fixed, so d ln(drive) = −Σ w_i d ln(power_i) / Σ w_i.
+    """
+    with torch.no_grad():
+        exact = power.double()
+        log_drive = _solve(exact, used, limit)
+        gain, slope = _clip(log_drive.exp() * exact)
+        weight = gain * slope / (gain * slope * exact).sum(1, keepdim=True)
+    moved = (weight.to(power.dtype) * (power - power.detach())).sum(1, keepdim=True)
+    return (log_drive.to(power.dtype) - moved).exp()
+
+
+def _solve(power: Tensor, used: Tensor, limit: float) -> Tensor:
+    """Logarithm of the drive that makes a row's clipped mean power 1/limit, by safe Newton steps.
+
+    Raises:
+        InputError: if the strongest drive does not reach it.
+    """
+    log_drive = torch.full_like(power[:, :1], -math.log(limit))
+    low, high = log_drive - 1, log_drive + math.log(STRONGEST_DRIVE)
+    short = torch.ones_like(log_drive)
+    for _ in range(60):
+        driven = log_drive.exp() * power
+        gain, slope = _clip(driven)
+        mean = (driven * gain.square()).sum(1, keepdim=True) / used
+        short = -torch.log(mean * limit)
+        if bool((short.abs() < 1e-12).all()):
+            break
+        low = torch.where(short > 0, log_drive, low)
+        high = torch.where(short > 0, high, log_drive)
+        growth = (driven * gain * slope).sum(1, keepdim=True) / used / mean
+        newton = log_drive + short / growth
+        inside = (newton > low) & (newton < high)
+        log_drive = torch.where(inside, newton, (low + high) / 2)
+    if bool((short > 1e-4).any()):
+        rows = torch.nonzero(short[:, 0] > 1e-4).flatten().tolist()
+        raise InputError(
+            f"rows {rows} have too many zero symbols for a PAPR of {10 * math.log10(limit):g} dB: "
+            "raise papr_db or send fewer zeros"
+        )
+    return log_drive

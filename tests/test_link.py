@@ -373,3 +373,20 @@ def test_a_sionna_model_is_a_propagation() -> None:
     for domain in ("frequency", "time"):
         rx = Link("mine", build, domain=domain, estimator="lmmse")(tx, 60.0, seed=1)
         assert (rx.symbols - tx.symbols).abs().square().median() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "amplifier", [channels.SoftLimiter(3.0), channels.Rapp(3.0), channels.Saleh(3.0)], ids=str
+)
+@pytest.mark.parametrize("name", ["awgn", "ntn-tdl-a"])
+def test_a_receiver_knows_an_amplifiers_distortion(name: str, amplifier: object) -> None:
+    """Errors over the variance handed on: 1 within 3 % where symbols fill their slots.
+
+    A slot that is not full has OFDM symbols of unequal power, and these unequal distortion.
+    """
+    tx = send(qam(torch.randint(0, 2, (40, 14_400)).float(), 2))
+    rx = channels.link(name, amplifier=amplifier)(tx, 25.0, seed=1)  # type: ignore[arg-type]
+    ratio = ((rx.symbols - tx.symbols).abs().square() / rx.noise_var).mean()
+    assert abs(float(ratio) - 1) < 0.03
+    clean = channels.link(name)(tx, 25.0, seed=1)
+    assert float((clean.snr_db - rx.snr_db).min()) > 1
