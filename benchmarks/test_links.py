@@ -66,9 +66,7 @@ class Bare:
         self.model, self.offset = model, offset
         self.grid = grid
         self.modulator = OFDMModulator(grid.cyclic_prefix_samples, **SINGLE)
-        self.demodulator = OFDMDemodulator(
-            grid.num_subcarriers, 0, grid.cyclic_prefix_samples, **SINGLE
-        )
+        self.demodulator = OFDMDemodulator(grid.fft_size, 0, grid.cyclic_prefix_samples, **SINGLE)
         if model is None:
             self.awgn = AWGN(**SINGLE)
 
@@ -88,12 +86,15 @@ class Bare:
         return self.demapper(received)[:, 0, 0, :SYMBOLS]
 
     def turned(self, received: torch.Tensor) -> torch.Tensor:
-        """Offset of 200 Hz in the time domain."""
-        waveform = self.modulator(received)
-        rate = self.grid.num_subcarriers * self.grid.subcarrier_spacing_hz
-        time = torch.arange(waveform.shape[-1], dtype=torch.float64) / rate
+        """Offset of 200 Hz in the time domain, on an FFT with guard subcarriers as ours."""
+        count = self.grid.num_subcarriers
+        left = (self.grid.fft_size - count) // 2
+        right = self.grid.fft_size - count - left
+        waveform = self.modulator(torch.nn.functional.pad(received, (left, right)))
+        time = torch.arange(waveform.shape[-1], dtype=torch.float64) / self.grid.sample_rate_hz
         phase = 2 * math.pi * torch.remainder(200.0 * time, 1.0)
-        return self.demodulator(waveform * torch.polar(torch.ones_like(phase), phase).to(waveform))
+        turned = waveform * torch.polar(torch.ones_like(phase), phase).to(waveform)
+        return self.demodulator(turned)[..., left : left + count]
 
 
 def antenna() -> AntennaArray:

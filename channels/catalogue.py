@@ -49,12 +49,14 @@ class Recipe:
     carrier_hz: float = CARRIERS_HZ["s"]
 
 
-def _moving(speed_mps: float, carrier_hz: float) -> tuple[float, tuple[Row, Row]]:
+def _moving(
+    speed_mps: float, carrier_hz: float, spectrum: str = "Jakes spectrum"
+) -> tuple[float, tuple[Row, Row]]:
     """Largest scatter Doppler of a terminal, and the rows that say so."""
     doppler_hz = check_number("speed_mps", speed_mps, 0, 1e4) * carrier_hz / SPEED_OF_LIGHT_MPS
     return doppler_hz, (
         ("terminal speed", speed_mps, "m/s", ""),
-        ("scatter Doppler up to", doppler_hz, "Hz", "v f / c; Jakes spectrum"),
+        ("scatter Doppler up to", doppler_hz, "Hz", f"v f / c; {spectrum}"),
     )
 
 
@@ -168,7 +170,7 @@ def _ntn_cdl(
     spread_s, spread = _delay_spread(
         profile, carrier_hz, delay_spread_s, environment, elevation_deg
     )
-    _, rows = _moving(speed_mps, carrier_hz)
+    _, rows = _moving(speed_mps, carrier_hz, "by ray angles")
     return Made(
         partial(NTNCDL, profile, spread_s, carrier_hz, speed_mps, elevation_deg),
         (
@@ -226,7 +228,7 @@ def _leo(
     if line_of_sight is not None:
         check_flag("line_of_sight", line_of_sight)
     check_flag("shadowing", shadowing)
-    _, rows = _moving(speed_mps, carrier_hz)
+    _, rows = _moving(speed_mps, carrier_hz, "by ray angles")
     build = partial(
         SystemLevel,
         environment,

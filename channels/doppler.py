@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from channels import satellite
+from channels.describe import Row
 from channels.errors import check_number
 from channels.randomness import generator
 
@@ -22,7 +23,7 @@ class Residual:
     The offset of an image is ``offset_hz`` + U(−1, 1)·``spread_hz`` + N(0, 1)·``deviation_hz``.
 
     Args:
-        offset_hz: known part in Hz.
+        offset_hz: fixed part in Hz, the same for all images.
         spread_hz: half width of a uniform part in Hz (the terminal's place in its beam).
         deviation_hz: standard deviation of a Gaussian part in Hz (oscillators, ephemeris).
         rate_hz_per_s: Doppler rate in Hz/s, the same for all images.
@@ -63,19 +64,14 @@ class Residual:
         )
         return self.offset_hz + (2 * uniform - 1) * self.spread_hz + gaussian * self.deviation_hz
 
-    def describe(self) -> list[tuple[str, float | str, str, str]]:
+    def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
         if self.is_zero:
             return [("residual Doppler", "none", "", "pre-compensated")]
         return [
-            (
-                "residual Doppler, known",
-                self.offset_hz,
-                "Hz",
-                "common to all paths",
-            ),
-            ("residual Doppler, uniform +-", self.spread_hz, "Hz", "place in the beam"),
-            ("residual Doppler, std", self.deviation_hz, "Hz", "oscillator, ephemeris"),
+            ("residual Doppler, fixed", self.offset_hz, "Hz", "common to all paths"),
+            ("residual Doppler, uniform +-", self.spread_hz, "Hz", "one draw per image"),
+            ("residual Doppler, Gaussian std", self.deviation_hz, "Hz", "one draw per image"),
             ("residual Doppler rate", self.rate_hz_per_s, "Hz/s", ""),
         ]
 

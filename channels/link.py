@@ -199,8 +199,11 @@ class Link:
         else:
             rate = self.residual.rate_hz_per_s
             received = propagate(frame, channel.paths, channel.offset_hz, rate, grid)
-        elsewhere = noise_var.sqrt()[..., None] * complex_normal(tuple(frame.shape), frame.device)
-        received = received + place(noise.to(frame.dtype), grid, onto=elsewhere.to(frame.dtype))
+        elsewhere: Tensor | None = None
+        if self.estimator != "perfect":
+            elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
+            elsewhere = noise_var.sqrt()[..., None] * elsewhere
+        received = received + place(noise.to(frame.dtype), grid, onto=elsewhere)
 
         h, interference = _known(channel, grid)
         h = h.to(frame.dtype)

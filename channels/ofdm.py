@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from channels.describe import Row
 from channels.errors import InputError, check_number
 
 SYMBOLS_PER_SLOT = 14
@@ -197,10 +198,10 @@ class Grid:
         place = torch.arange(self.num_subcarriers, dtype=torch.float32, device=device)
         return (place - self.num_subcarriers // 2) * self.subcarrier_spacing_hz
 
-    def describe(self) -> list[tuple[str, float | str, str, str]]:
+    def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
         tracking = self.phase_tracking_every
-        rows: list[tuple[str, float | str, str, str]] = [
+        rows: list[Row] = [
             ("bandwidth", self.bandwidth_hz / 1e6, "MHz", "occupied"),
             ("subcarriers", self.num_subcarriers, "", "TS 38.101-1/-2 table 5.3.2-1"),
             ("subcarrier spacing", self.subcarrier_spacing_hz / 1e3, "kHz", "TS 38.211 4.2"),
@@ -270,8 +271,8 @@ def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
     >>> bool(to_grid(torch.ones(1, 300, dtype=torch.complex64), Grid())[0, 2].abs().min() > 0.99)
     True
     """
-    frame = place(symbols, grid)
-    return frame + pilot_values(grid, frame.shape[1] // SYMBOLS_PER_SLOT).to(frame)
+    pilots = pilot_values(grid, grid.num_slots(symbols.shape[1])).to(symbols)
+    return place(symbols, grid, onto=pilots.expand(len(symbols), -1, -1))
 
 
 def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:

@@ -135,8 +135,10 @@ def respond(
         stray = (squared_magnitude(gains) * (1 - kept.square())).sum(1)[..., None]
         gains = gains * kept
         change = None if change is None else change * kept
-    h = frequency_response(gains, middle.delays_s, grid)
-    moved = None if change is None else frequency_response(change, middle.delays_s, grid)
+    if change is None:
+        return Response(frequency_response(gains, middle.delays_s, grid), None, stray)
+    both = frequency_response(torch.cat([gains, change], -1), middle.delays_s, grid)
+    h, moved = both.chunk(2, dim=1)
     return Response(h, moved, stray)
 
 

@@ -15,6 +15,11 @@ REDUCED = {
         "SNR_DB = [0, 3, 6, 9, 12]": "SNR_DB = [3, 9]",
         "NUM_BITS = 1_200_000": "NUM_BITS = 200_000",
     },
+    "02_channels.ipynb": {
+        "NUM_DRAWS = 100_000": "NUM_DRAWS = 5_000",
+        "NUM_SERIES = 2000": "NUM_SERIES = 100",
+        "NUM_IMAGES = 16": "NUM_IMAGES = 2",
+    },
 }
 
 
