@@ -14,20 +14,21 @@ from channels.amplifier import Rapp, Saleh, SoftLimiter
 from channels.delay_spread import delay_spread_s as tabulated_delay_spread_s
 from channels.describe import Row
 from channels.doppler import Precompensation, Residual
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import InputError, check_flag, check_name, check_number, shown, unknown_name
 from channels.fading import FlatFading, ShadowedRician
 from channels.link import Link
 from channels.lms import Loo, TwoState
 from channels.ntn import NTNCDL, NTNTDL
 from channels.ofdm import Grid
 from channels.power import AveragePower, PeakPower
-from channels.propagation import Build, model_for
+from channels.propagation import Build, model_for, recipe
 from channels.satellite import ALTITUDES_M, SPEED_OF_LIGHT_MPS
 from channels.system_level import SystemLevel
 
 CARRIERS_HZ = {"s": 2e9, "ka": 20e9}
 WALKING_MPS = 3 / 3.6
-NO_DOPPLER: Row = ("Doppler", "none", "", "")
+MEAN = "mean over fading"
+SIGHT = "of the unobstructed line of sight: fading changes the mean"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,11 @@ class Made:
     rows: tuple[Row, ...]
     grid: Grid = field(default_factory=Grid)
     residual: Residual = field(default_factory=Residual)
+    snr_reference: str = MEAN
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Entry:
     """How to make a link: ``build(carrier_hz, **parameters)``, a line on it, its carrier."""
 
     build: Callable[..., Made]
@@ -61,13 +63,13 @@ def _moving(
 
 
 def _awgn(carrier_hz: float) -> Made:
-    return Made(None, (NO_DOPPLER, ("fading", "none", "", "")))
+    return Made(None, (("fading", "none", "", ""),))
 
 
 def _rayleigh(carrier_hz: float, *, speed_mps: float = 0.0) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     fading: Row = ("fading", "Rayleigh, frequency-flat", "", "unit mean power")
-    return Made(partial(FlatFading, None, doppler_hz=doppler_hz), (fading, *rows))
+    return Made(recipe(FlatFading, None, doppler_hz=doppler_hz), (fading, *rows))
 
 
 def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 0.0) -> Made:
@@ -75,7 +77,7 @@ def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     fading: Row = ("fading", "Rician, frequency-flat", "", "unit mean power")
     return Made(
-        partial(FlatFading, k_factor_db, doppler_hz=doppler_hz),
+        recipe(FlatFading, k_factor_db, doppler_hz=doppler_hz),
         (fading, ("K factor", k_factor_db, "dB", ""), *rows),
     )
 
@@ -91,8 +93,10 @@ def _shadowed(
 ) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = partial(family.preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
-    return Made(build, (("shadowing", shadowing, "", source), *rows, _power_row(build)))
+    build = recipe(family.preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
+    row: Row = ("shadowing", shadowing, "", source)
+    reference = MEAN if kept else SIGHT
+    return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
 
 
 def _shadowed_at(
@@ -104,11 +108,12 @@ def _shadowed_at(
 ) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = partial(
+    build = recipe(
         ShadowedRician.at_elevation, elevation_deg, doppler_hz=doppler_hz, normalize=kept
     )
     row: Row = ("elevation", elevation_deg, "deg", "Abdi et al. 2003, eq. 19")
-    return Made(build, (row, *rows, _power_row(build)))
+    reference = MEAN if kept else SIGHT
+    return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
 
 
 def _two_state(
@@ -121,7 +126,7 @@ def _two_state(
 ) -> Made:
     _, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = partial(TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept)
+    build = recipe(TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept)
     table = model_for(build, torch.device("cpu")).parameters.elevation_deg
     return Made(
         build,
@@ -131,6 +136,7 @@ def _two_state(
             *rows,
             _power_row(build),
         ),
+        snr_reference=MEAN if kept else SIGHT,
     )
 
 
@@ -147,14 +153,18 @@ def _ntn_tdl(
     if elevation_deg is not None and environment is None:
         raise InputError("elevation_deg picks a delay spread by environment: give both or neither")
     spread_s, spread = _delay_spread(
-        profile, carrier_hz, delay_spread_s, environment, elevation_deg or 50.0
+        profile,
+        carrier_hz,
+        delay_spread_s,
+        environment,
+        50.0 if elevation_deg is None else elevation_deg,
     )
     _, rows = _moving(speed_mps, carrier_hz)
     table: Row = ("profile", f"NTN-TDL-{profile}", "", "TR 38.811 tables 6.9.2-1 to -4")
     k_rows: tuple[Row, ...] = ()
     if k_factor_db is not None:
         k_rows = (("K factor", k_factor_db, "dB", "scaled after TR 38.901 7.7.6"),)
-    build = partial(NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db)
+    build = recipe(NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db)
     return Made(build, (table, *spread, *k_rows, *rows))
 
 
@@ -172,7 +182,7 @@ def _ntn_cdl(
     )
     _, rows = _moving(speed_mps, carrier_hz, "by ray angles")
     return Made(
-        partial(NTNCDL, profile, spread_s, carrier_hz, speed_mps, elevation_deg),
+        recipe(NTNCDL, profile, spread_s, carrier_hz, speed_mps, elevation_deg),
         (
             ("profile", f"NTN-CDL-{profile}", "", "TR 38.811 tables 6.9.1-1 to -4"),
             ("elevation", elevation_deg, "deg", "TR 38.811 6.9.1"),
@@ -223,13 +233,13 @@ def _leo(
     check_number("elevation_deg", elevation_deg, 10, 90)
     if not isinstance(precompensation, Precompensation):
         raise InputError(
-            f"precompensation must be a channels.Precompensation, got {precompensation!r}"
+            f"precompensation must be a channels.Precompensation, got {shown(precompensation)}"
         )
     if line_of_sight is not None:
         check_flag("line_of_sight", line_of_sight)
     check_flag("shadowing", shadowing)
     _, rows = _moving(speed_mps, carrier_hz, "by ray angles")
-    build = partial(
+    build = recipe(
         SystemLevel,
         environment,
         elevation_deg,
@@ -239,7 +249,14 @@ def _leo(
         line_of_sight,
         shadowing,
     )
-    sight = {None: "by the elevation's probability", True: "always", False: "never"}
+    sight: dict[bool | None, Row] = {
+        None: ("line of sight", "by the elevation's probability", "", "TR 38.811 table 6.6.1-1"),
+        True: ("line of sight", "always", "", ""),
+        False: ("line of sight", "never", "", ""),
+    }
+    shadow: Row = ("shadowing", "none", "", "")
+    if shadowing:
+        shadow = ("shadowing", "and clutter loss", "", "TR 38.811 tables 6.6.2-1 to -3")
     grid = Grid(phase_tracking_every=24)
     if band == "ka":
         grid = Grid.nr(50e6, 120e3, "fr2", phase_tracking_every=24)
@@ -249,76 +266,66 @@ def _leo(
             ("environment", environment, "", "TR 38.811 6.7.2, openntn; isotropic antennas"),
             ("altitude", altitude_m / 1e3, "km", "TR 38.821 table 6.1.1.1-1"),
             ("elevation", elevation_deg, "deg", "tables of the nearest 10 deg"),
-            ("line of sight", sight[line_of_sight], "", "TR 38.811 table 6.6.1-1"),
-            ("shadowing", "yes" if shadowing else "no", "", "TR 38.811 tables 6.6.2-1 to -3"),
+            sight[line_of_sight],
+            shadow,
             *rows,
         ),
         grid,
         precompensation.residual(altitude_m, elevation_deg, carrier_hz),
+        SIGHT if shadowing else MEAN,
     )
-
-
-def check_flag(name: str, value: object) -> bool:
-    """Return ``value`` if it is a bool; ``name`` is for the error.
-
-    >>> check_flag("normalize", True)
-    True
-    """
-    if not isinstance(value, bool):
-        raise InputError(f"{name} must be True or False, got {value!r}")
-    return value
 
 
 def _power_row(build: Callable[..., Any]) -> Row:
     power = model_for(build, torch.device("cpu")).law.mean_power
-    return ("mean power", power, "", "1: SNR is the mean over fading; else rel. to line of sight")
+    return ("mean power", power, "", "of a gain")
 
 
-def _recipes() -> dict[str, Recipe]:
-    recipes = {
-        "awgn": Recipe(_awgn, "Constant gain and white Gaussian noise."),
-        "rayleigh": Recipe(_rayleigh, "Rayleigh fading, frequency-flat, no line of sight."),
-        "rician": Recipe(_rician, "Rician fading, frequency-flat, line of sight at k_factor_db."),
-        "shadowed-rician": Recipe(
+def _entries() -> dict[str, Entry]:
+    entries = {
+        "awgn": Entry(_awgn, "Constant gain and white Gaussian noise."),
+        "rayleigh": Entry(_rayleigh, "Rayleigh fading, frequency-flat, no line of sight."),
+        "rician": Entry(_rician, "Rician fading, frequency-flat, line of sight at k_factor_db."),
+        "shadowed-rician": Entry(
             _shadowed_at, "Shadowed Rician (Abdi 2003), fitted to elevations of 20…80°."
         ),
     }
     abdi, loo = "Abdi et al. 2003, table III", "Loo 1985; preset values after Abdi et al. 2003"
     for degree in ("light", "average", "heavy"):
-        recipes[f"shadowed-rician-{degree}"] = Recipe(
+        entries[f"shadowed-rician-{degree}"] = Entry(
             partial(_shadowed, ShadowedRician, abdi, degree),
             f"Shadowed Rician (Abdi 2003), {degree} shadowing, frequency-flat.",
         )
-        recipes[f"loo-{degree}"] = Recipe(
+        entries[f"loo-{degree}"] = Entry(
             partial(_shadowed, Loo, loo, degree),
             f"Loo: log-normal direct wave, {degree} shadowing, frequency-flat.",
         )
     for environment in ("urban", "suburban", "village", "rural-wooded", "residential"):
-        recipes[f"lms-{environment}"] = Recipe(
+        entries[f"lms-{environment}"] = Entry(
             partial(_two_state, environment),
             f"ITU-R P.681-11 two-state land-mobile-satellite, {environment}.",
         )
     sights = {"A": "no ", "B": "no ", "C": "", "D": ""}
     for profile, sight in sights.items():
-        recipes[f"ntn-tdl-{profile.lower()}"] = Recipe(
+        entries[f"ntn-tdl-{profile.lower()}"] = Entry(
             partial(_ntn_tdl, profile), f"3GPP TR 38.811 NTN-TDL-{profile}, {sight}line of sight."
         )
-        recipes[f"ntn-cdl-{profile.lower()}"] = Recipe(
+        entries[f"ntn-cdl-{profile.lower()}"] = Entry(
             partial(_ntn_cdl, profile), f"3GPP TR 38.811 NTN-CDL-{profile}, {sight}line of sight."
         )
     for orbit in ("leo600", "leo1200"):
         for band, carrier_hz in CARRIERS_HZ.items():
             for environment in ("dense-urban", "urban", "suburban"):
-                recipes[f"{orbit}-{band}-{environment}"] = Recipe(
+                entries[f"{orbit}-{band}-{environment}"] = Entry(
                     partial(_leo, orbit, band, environment),
                     f"TR 38.811 system level, {environment}, {ALTITUDES_M[orbit] / 1e3:g} km, "
                     f"{band.title()} band, residual Doppler.",
                     carrier_hz,
                 )
-    return recipes
+    return entries
 
 
-RECIPES = _recipes()
+ENTRIES = _entries()
 COMMON = ("estimator", "domain", "carrier_hz", "grid", "residual", "power", "amplifier")
 
 
@@ -328,7 +335,7 @@ def links() -> dict[str, str]:
     >>> links()["ntn-tdl-c"]
     '3GPP TR 38.811 NTN-TDL-C, line of sight.'
     """
-    return {name: recipe.line for name, recipe in RECIPES.items()}
+    return {name: entry.line for name, entry in ENTRIES.items()}
 
 
 def link(
@@ -358,12 +365,14 @@ def link(
         amplifier: amplifier model, by default linear.
         **parameters: the link's own:
 
-            - ``speed_mps`` in m/s: all but ``"awgn"``;
+            - ``speed_mps`` in m/s: all but ``"awgn"``; by default 0 for Rayleigh, Rician, shadowed
+              Rician and Loo, 3 km/h for the others;
             - ``k_factor_db`` in dB: ``"rician"``, ``"ntn-tdl-c"``, ``"ntn-tdl-d"``;
             - ``elevation_deg`` in degrees: ``"shadowed-rician"``, ``"lms-…"``, ``"ntn-…"``,
               ``"leo…"``;
             - ``normalize``: ``"shadowed-rician…"``, ``"loo-…"``, ``"lms-…"``;
-            - ``delay_spread_s`` in s or ``environment``: ``"ntn-…"``;
+            - ``delay_spread_s`` in s (100 ns), or ``environment`` for the median delay spread of
+              TR 38.811 at an elevation: ``"ntn-…"``;
             - ``line_of_sight``, ``shadowing``, ``precompensation``: ``"leo…"``.
 
     Raises:
@@ -372,15 +381,13 @@ def link(
     >>> link("ntn-tdl-c", delay_spread_s=30e-9, speed_mps=0.0).name
     'ntn-tdl-c'
     """
-    if not isinstance(name, str) or name not in RECIPES:
-        raise unknown_name("link", name, RECIPES)
-    recipe = RECIPES[name]
-    own = [key for key in inspect.signature(recipe.build).parameters if key != "carrier_hz"]
+    entry = ENTRIES[check_name("link", name, ENTRIES)]
+    own = [key for key in inspect.signature(entry.build).parameters if key != "carrier_hz"]
     for key in parameters:
         if key not in own:
             raise unknown_name(f"parameter of link {name!r}", key, [*own, *COMMON])
-    chosen_hz = recipe.carrier_hz if carrier_hz is None else carrier_hz
-    made = recipe.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
+    chosen_hz = entry.carrier_hz if carrier_hz is None else carrier_hz
+    made = entry.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
     return Link(
         name,
         made.propagation,
@@ -392,4 +399,5 @@ def link(
         made.residual if residual is None else residual,
         AveragePower() if power is None else power,
         amplifier,
+        made.snr_reference,
     )

@@ -122,9 +122,29 @@ def leaked_power(power: Tensor, by: Carrier, grid: Grid) -> Tensor:
     Returns:
         float ``[batch, T or 1, F]``: the power convolved with the squared coupling to others.
     """
-    power = power.expand(*power.shape[:2], grid.num_subcarriers)
     middle = by.within[:, by.within.shape[1] // 2]
-    kernel = squared_magnitude(torch.fft.fft(middle) / grid.fft_size).to(power.dtype)
+    return _to_neighbours(power, torch.fft.fft(middle) / grid.fft_size, grid)
+
+
+def moved_power(variance: Tensor, grid: Grid) -> Tensor:
+    """Expected ICI power on each subcarrier of a channel that moves within a symbol.
+
+    Args:
+        variance: float ``[batch, T, F or 1]``, variance of each gain over the symbol; a steady
+            change by c has |c|²/12. Its course is taken as a ramp.
+        grid: the numerology.
+
+    Returns:
+        float ``[batch, T, F]``.
+    """
+    coupling = torch.fft.fft(math.sqrt(12) * ramp(grid, variance.device)) / grid.fft_size
+    return _to_neighbours(variance, coupling[None], grid)
+
+
+def _to_neighbours(power: Tensor, coupling: Tensor, grid: Grid) -> Tensor:
+    """Convolve power over subcarriers with a squared coupling, except that to oneself."""
+    power = power.expand(*power.shape[:2], grid.num_subcarriers)
+    kernel = squared_magnitude(coupling).to(power.dtype)
     kernel[:, 0] = 0
     spectrum = torch.fft.rfft(power, grid.fft_size) * torch.fft.rfft(kernel)[:, None]
     leaked: Tensor = torch.fft.irfft(spectrum, grid.fft_size)

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import check_flag, check_name, check_number
 
 
 def delay_spread_s(
@@ -76,12 +76,9 @@ def _tables() -> dict[str, Any]:
 def _row(
     environment: str, elevation_deg: float, band: str, line_of_sight: bool, quantity: str
 ) -> float:
-    if environment not in _tables():
-        raise unknown_name("environment", environment, _tables())
-    if band not in ("s", "ka"):
-        raise unknown_name("band", band, ("s", "ka"))
-    if not isinstance(line_of_sight, bool):
-        raise InputError(f"line_of_sight must be True or False, got {line_of_sight!r}")
+    check_name("environment", environment, _tables())
+    check_name("band", band, ("s", "ka"))
+    check_flag("line_of_sight", line_of_sight)
     nearest = math.floor(check_number("elevation_deg", elevation_deg, 10, 90) / 10 + 0.5)
     state = _tables()[environment]["los" if line_of_sight else "nlos"]
     return float(state[band][quantity][nearest - 1])

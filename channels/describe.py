@@ -18,12 +18,12 @@ def written(value: float | str, unit: str, digits: int = 5) -> str:
 
 
 def one_line(rows: Iterable[Row]) -> str:
-    """All values on one line, to 12 digits: it serves as a key.
+    """All values on one line, to 7 digits: it serves as a key.
 
     >>> one_line([("carrier", 2.0, "GHz", ""), ("domain", "time", "", "")])
     'carrier 2 GHz; domain time'
     """
-    return "; ".join(f"{name} {written(value, unit, 12)}" for name, value, unit, _ in rows)
+    return "; ".join(f"{name} {written(value, unit, 7)}" for name, value, unit, _ in rows)
 
 
 def table(title: str, rows: Iterable[Row]) -> str:

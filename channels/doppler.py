@@ -13,7 +13,7 @@ from channels.describe import Row
 from channels.errors import check_number
 from channels.randomness import generator
 
-LIMIT_HZ = 1e6
+LIMIT_HZ = 1e7
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Residual:
 
     Args:
         offset_hz: fixed part in Hz, the same for all images.
-        spread_hz: half width of a uniform part in Hz (the terminal's place in its beam).
-        deviation_hz: standard deviation of a Gaussian part in Hz (oscillators, ephemeris).
+        spread_hz: half width of a uniform part in Hz.
+        deviation_hz: standard deviation of a Gaussian part in Hz.
         rate_hz_per_s: Doppler rate in Hz/s, the same for all images.
 
     Raises:
-        InputError: on a value outside ±1 MHz, or a negative spread or deviation.
+        InputError: on a value outside ±10 MHz, or a negative spread or deviation.
 
     >>> round(Residual(offset_hz=30.0, deviation_hz=40.0).rms_hz, 6)
     50.0
@@ -91,6 +91,9 @@ class Precompensation:
       standard deviation;
     - if the network compensates at the beam's centre instead, the difference to the terminal's
       place, uniform within that at the beam's edge.
+
+    The half widths of the uniform parts add up to one: right for the worst case, and up to √3 too
+    wide in the root mean square.
 
     Args:
         oscillator_ppm: largest oscillator error in parts per million.

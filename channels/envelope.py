@@ -11,11 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import hyp1f1, i0e
 from scipy.stats import ncx2
+from torch import Tensor
 
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_number, shown
 
 Array = NDArray[np.float64]
 CHUNK = 2**20
+MOST_NODES = 2e6
+HIGHEST = 1e100
+"""Levels beyond count as this one: laws have reached their limits, and nothing overflows."""
+
 STEP = 0.7
 """Step of the trapezoidal rule in units of the narrowest feature, at which it is right to 1e-9."""
 
@@ -28,13 +33,17 @@ class EnvelopeLaw:
     normal, Nakagami, different from state to state) makes it a mixture of Rice laws, so weights and
     nodes of a quadrature over that randomness are all that a model has to give.
 
-    Levels are numbers, numpy arrays or tensors on the CPU; answers are float64 of the same shape.
+    Levels are real numbers, arrays or tensors; answers are float64 arrays of the same shape.
 
     Args:
         weights: probabilities of the nodes, ``[N]``; they sum to 1.
         direct: amplitude of the direct wave at each node, ``[N]``.
         scatter_variance: variance of the scatter per real dimension at each node, ``[N]``; Abdi's
             and Loo's b: the scattered power is 2b.
+
+    Raises:
+        InputError: if columns differ in length, weights do not sum to 1, or an entry is not finite
+            or has the wrong sign; from all methods, on levels that are not finite real numbers.
 
     >>> rayleigh = EnvelopeLaw.rice(0.0, 0.5)
     >>> round(float(rayleigh.cdf(1.0)), 6)  # 1 - exp(-1)
@@ -45,14 +54,35 @@ class EnvelopeLaw:
     direct: Array
     scatter_variance: Array
 
+    def __post_init__(self) -> None:
+        columns = {name: _real(name, vars(self)[name]) for name in self.__dataclass_fields__}
+        sizes = {column.shape for column in columns.values()}
+        if len(sizes) > 1 or len(next(iter(sizes))) != 1:
+            raise InputError(f"weights, direct and scatter_variance must all be [N], got {sizes}")
+        for name, column in columns.items():
+            if not bool((column > 0).all() if name == "scatter_variance" else (column >= 0).all()):
+                raise InputError(f"{name} must be positive, got values down to {column.min():g}")
+            object.__setattr__(self, name, column)
+        if not math.isclose(self.weights.sum(), 1, rel_tol=1e-6):
+            raise InputError(f"weights must sum to 1, got {self.weights.sum():g}: divide by it")
+
     @classmethod
     def rice(cls, direct: float, scatter_variance: float) -> EnvelopeLaw:
         """Rice's law of a steady direct wave; Rayleigh's if ``direct`` is 0.
 
+        Args:
+            direct: amplitude of the direct wave, 0 to 1e20.
+            scatter_variance: variance of the scatter per real dimension, 1e-40 to 1e40.
+
+        Raises:
+            InputError: if a parameter is out of range.
+
         >>> EnvelopeLaw.rice(1.0, 0.5).mean_power
         2.0
         """
-        return cls(np.ones(1), np.full(1, float(direct)), np.full(1, float(scatter_variance)))
+        amplitude = check_number("direct", direct, 0, 1e20)
+        variance = check_number("scatter_variance", scatter_variance, 1e-40, 1e40)
+        return cls(np.ones(1), np.full(1, amplitude), np.full(1, variance))
 
     @classmethod
     def shadowed_rician(cls, b: float, m: float, omega: float) -> EnvelopeLaw:
@@ -64,7 +94,8 @@ class EnvelopeLaw:
             omega: mean power of the direct wave.
 
         Raises:
-            InputError: if a parameter is out of range.
+            InputError: if a parameter is out of range, or the scatter is so weak beside the direct
+                wave that the law would need more than two million nodes.
 
         >>> round(EnvelopeLaw.shadowed_rician(0.126, 10.1, 0.835).mean_power, 9)
         1.087
@@ -79,7 +110,7 @@ class EnvelopeLaw:
         low, high = brentq(excess, -42 / m - 2, 0), brentq(excess, 0, 10 + 10 / math.sqrt(m))
         widest = math.sqrt(omega * math.exp(high))
         step = STEP * min(0.5, 1 / math.sqrt(m), 2 * math.sqrt(b) / widest)
-        x = np.arange(low, high, step)
+        x = _grid(low, high, step, "raise b or m, or lower omega")
         weights = np.exp(-m * (np.expm1(x) - x))
         return cls(weights / weights.sum(), np.sqrt(omega) * np.exp(x / 2), np.full(len(x), b))
 
@@ -93,7 +124,8 @@ class EnvelopeLaw:
             sqrt_d0: its standard deviation.
 
         Raises:
-            InputError: if a parameter is out of range.
+            InputError: if a parameter is out of range, or the scatter is so weak beside the direct
+                wave that the law would need more than two million nodes.
 
         >>> law = EnvelopeLaw.loo(0.126, -0.115, 0.161)
         >>> abs(law.mean_power - (2 * 0.126 + math.exp(-2 * 0.115 + 2 * 0.161**2))) < 1e-9
@@ -106,12 +138,18 @@ class EnvelopeLaw:
             return cls.rice(math.exp(mu), b0)
         widest = math.exp(mu + 6 * sqrt_d0)
         step = STEP * min(1, math.sqrt(b0) / (widest * sqrt_d0))
-        z = np.arange(-9 - 2 * sqrt_d0, 9 + 2 * sqrt_d0, step)
+        end = 9 + 2 * sqrt_d0
+        z = _grid(-end, end, step, "raise b0, or lower mu or sqrt_d0")
         weights = np.exp(-(z**2) / 2)
         return cls(weights / weights.sum(), np.exp(mu + sqrt_d0 * z), np.full(len(z), b0))
 
     def scaled(self, gain: float) -> EnvelopeLaw:
-        """The law of ``gain`` times the envelope."""
+        """The law of ``gain``, 1e-20 to 1e20, times the envelope.
+
+        >>> EnvelopeLaw.rice(0.0, 0.5).scaled(2.0).mean_power
+        4.0
+        """
+        check_number("gain", gain, 1e-20, 1e20)
         return EnvelopeLaw(self.weights, gain * self.direct, gain**2 * self.scatter_variance)
 
     @property
@@ -143,14 +181,14 @@ class EnvelopeLaw:
         return self._mix(level, self._rice_cdf, self.weights)
 
     def power_pdf(self, power: ArrayLike) -> Array:
-        """Density of r² at a positive power."""
-        level = np.sqrt(np.asarray(power, dtype=np.float64))
-        density: Array = self.pdf(level) / (2 * level)
-        return density
+        """Density of r² at a power; 0 below 0, and at 0 the limit from above."""
+        powers = _real("power", power)
+        density = self._mix(np.sqrt(np.maximum(powers, 0)), self._rice_power_pdf, self.weights)
+        return np.where(powers < 0, 0, density)
 
     def power_cdf(self, power: ArrayLike) -> Array:
         """Probability of r² ≤ power."""
-        return self.cdf(np.sqrt(np.maximum(np.asarray(power, dtype=np.float64), 0)))
+        return self.cdf(np.sqrt(np.maximum(_real("power", power), 0)))
 
     def level_crossing_rate_hz(self, level: ArrayLike, doppler_hz: float) -> Array:
         """How often r falls through a level, per second.
@@ -169,18 +207,26 @@ class EnvelopeLaw:
     def average_fade_duration_s(self, level: ArrayLike, doppler_hz: float) -> Array:
         """Mean time that r stays below a level once it has fallen through it, in seconds.
 
+        0 at a level that r is never below, infinite at one that it never falls through.
+
         >>> law = EnvelopeLaw.rice(0.0, 0.5)  # (e - 1) / sqrt(2 pi)
         >>> round(float(law.average_fade_duration_s(1.0, 1.0)), 6)
         0.685495
         """
         check_number("doppler_hz", doppler_hz, 1e-12, 1e9)
-        below: Array = self.cdf(level) / self.level_crossing_rate_hz(level, doppler_hz)
-        return below
+        below, rate = self.cdf(level), self.level_crossing_rate_hz(level, doppler_hz)
+        limit = np.where(below > 0, np.inf, 0.0)
+        duration: Array = np.divide(below, rate, out=limit, where=rate > 0)
+        return duration
+
+    def _rice_power_pdf(self, level: Array) -> Array:
+        """Density of r² at the square of a level."""
+        b, a = self.scatter_variance, self.direct
+        value: Array = np.exp(-((level - a) ** 2) / (2 * b)) * i0e(level * a / b) / (2 * b)
+        return value
 
     def _rice_pdf(self, level: Array) -> Array:
-        b, a = self.scatter_variance, self.direct
-        value: Array = level / b * np.exp(-((level - a) ** 2) / (2 * b)) * i0e(level * a / b)
-        return value
+        return 2 * level * self._rice_power_pdf(level)
 
     def _rice_cdf(self, level: Array) -> Array:
         distance = (level - self.direct) / np.sqrt(self.scatter_variance)
@@ -191,12 +237,29 @@ class EnvelopeLaw:
         return value
 
     def _mix(self, level: ArrayLike, given: Callable[[Array], Array], weights: Array) -> Array:
-        levels = np.maximum(np.asarray(level, dtype=np.float64), 0)
-        if not np.isfinite(levels).all():
-            raise InputError("level must be finite")
+        levels = _real("level", level).clip(0, HIGHEST)
         parts = [given(part[:, None]) @ weights for part in self._chunks(levels.reshape(-1))]
         return np.concatenate(parts).reshape(levels.shape)
 
     def _chunks(self, levels: Array) -> Iterator[Array]:
         size = max(1, CHUNK // len(self.weights))
         return (levels[i : i + size] for i in range(0, max(1, len(levels)), size))
+
+
+def _real(name: str, value: object) -> Array:
+    """Finite real numbers of any shape as float64."""
+    try:
+        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be real numbers, got {shown(value)}") from error
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} must be real numbers, got {shown(value)}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} must be finite, got {shown(value)}")
+    return array.astype(np.float64)
+
+
+def _grid(low: float, high: float, step: float, remedy: str) -> Array:
+    if (high - low) / step > MOST_NODES:
+        raise InputError(f"the scatter is too weak beside the direct wave for this law: {remedy}")
+    return np.arange(low, high, step)

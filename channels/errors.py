@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -20,9 +19,35 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     unknown link 'awng': did you mean 'awgn'? Known: awgn, rayleigh
     """
     names = sorted(known)
-    near = get_close_matches(str(name).lower(), names, n=1, cutoff=0.4)
-    hint = f" did you mean {near[0]!r}?" if near else ""
-    return InputError(f"unknown {kind} {str(name)!r}:{hint} Known: {', '.join(names)}")
+    lowered = {known_name.lower(): known_name for known_name in names}
+    near = get_close_matches(name.lower(), lowered, 1, 0.4) if isinstance(name, str) else []
+    hint = f" did you mean {lowered[near[0]]!r}?" if near else ""
+    return InputError(f"unknown {kind} {shown(name)}:{hint} Known: {', '.join(names)}")
+
+
+def check_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return ``name`` if it is one of ``known``; ``kind`` is for the error.
+
+    >>> check_name("domain", "time", ["frequency", "time"])
+    'time'
+    """
+    names = list(known)
+    if not isinstance(name, str) or name not in names:
+        raise unknown_name(kind, name, names)
+    return name
+
+
+def shown(value: object) -> str:
+    """A value on one line of at most 60 characters, for an error.
+
+    >>> shown(np.zeros((2, 2)))
+    'array([[0., 0.], [0., 0.]])'
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an int too long for Python to print
+        text = type(value).__name__
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def check_number(name: str, value: object, low: float, high: float) -> float:
@@ -31,8 +56,30 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     >>> check_number("cbr", 2, 0, 8)
     2.0
     """
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    number = float(value) if real else math.nan  # type: ignore[arg-type]
-    if not low <= number <= high:
-        raise InputError(f"{name} must be a finite number in [{low:g}, {high:g}], got {value!r}")
-    return number
+    real = isinstance(value, int | float | np.integer | np.floating)
+    if real and not isinstance(value, bool | np.timedelta64) and low <= value <= high:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise InputError(f"{name} must be a finite number in [{low:g}, {high:g}], got {shown(value)}")
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is a bool; ``name`` is for the error.
+
+    >>> check_flag("normalize", True)
+    True
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False, got {shown(value)}")
+    return value
+
+
+def check_count(name: str, value: object, low: int, high: int) -> int:
+    """Return ``value`` if it is an int in low…high; ``name`` is for the error.
+
+    >>> check_count("batch_size", 16, 1, 1000)
+    16
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+    if not whole or not low <= value <= high:  # type: ignore[operator]
+        raise InputError(f"{name} must be an int in {low}..{high}, got {shown(value)}")
+    return int(value)  # type: ignore[call-overload, no-any-return]

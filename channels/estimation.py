@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
+from channels.coupling import turn
 from channels.doppler import Residual
+from channels.errors import InputError, check_name, shown
 from channels.ofdm import SYMBOLS_PER_SLOT, Grid, pilot_values
 from channels.propagation import doppler_of
+from channels.remembered import remembered
 from channels.squared import squared_magnitude
+from channels.tracking import pilot_rows, track
+
+BLOCK_SLOTS = 16
+"""Interpolation over time works on blocks of so many slots, and knows one more at either end."""
+
+MOST_ATOMS = 400
+"""The receiver tells at most so many delays apart."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,14 @@ class Prior:
         delays_s: those delays in seconds.
         doppler_hz: largest scatter Doppler in Hz; its spectrum is taken as flat.
         offset_hz: root mean square of the residual carrier offset in Hz.
+        rate_hz_per_s: its rate in Hz/s, which the orbit tells; its phase is removed.
     """
 
     powers: tuple[float, ...] = (1.0,)
     delays_s: tuple[float, ...] = (0.0,)
     doppler_hz: float = 0.0
     offset_hz: float = 0.0
+    rate_hz_per_s: float = 0.0
 
     @classmethod
     def flat_profile(
@@ -43,6 +54,7 @@ class Prior:
         bandwidth_hz: float,
         doppler_hz: float = 0.0,
         offset_hz: float = 0.0,
+        rate_hz_per_s: float = 0.0,
     ) -> Prior:
         """Robust prior (Li, Cimini, Sollenberger 1998): all delays up to the longest count alike.
 
@@ -50,34 +62,52 @@ class Prior:
         18
         """
         count = 1 if longest_s == 0 else 8 + math.ceil(2 * longest_s * bandwidth_hz)
+        if count > MOST_ATOMS:
+            raise InputError(
+                f"{longest_s:g} s are too long for a bandwidth of {bandwidth_hz:g} Hz: "
+                f"{count} delays, at most {MOST_ATOMS}"
+            )
         delays = tuple(longest_s * i / max(1, count - 1) for i in range(count))
-        return cls((1 / count,) * count, delays, doppler_hz, offset_hz)
+        return cls((1 / count,) * count, delays, doppler_hz, offset_hz, rate_hz_per_s)
 
-    def time_correlation(self, lag_s: Tensor, *, tracked: bool) -> Tensor:
-        """Correlation of a gain over time, float64; ``tracked``: its common phase is removed."""
-        scatter = torch.sinc(2 * self.doppler_hz * lag_s)
-        spread = 0.0 if tracked else 2 * math.pi * self.offset_hz
-        return scatter * torch.exp(-0.5 * (spread * lag_s).square())
+    def time_correlation(self, lag_s: Tensor, spread_hz: Tensor, widening: int = 1) -> Tensor:
+        """Correlation of a gain over time.
+
+        Args:
+            lag_s: float64 ``[T, P]``.
+            spread_hz: float64 ``[batch]``, standard deviation of the offset that is left.
+            widening: factor on the width of the scatter's spectrum. An offset that was measured and
+                removed leaves it off centre, as the measurement cannot tell one from the other: 2.
+
+        Returns:
+            float64 ``[batch, T, P]``.
+        """
+        scatter = torch.sinc(2 * widening * self.doppler_hz * lag_s)
+        return scatter * torch.exp(-0.5 * (2 * math.pi * spread_hz[:, None, None] * lag_s).square())
 
 
 def prior_of(model: ChannelModel | None, residual: Residual, grid: Grid) -> Prior:
     """What a receiver knows of a channel model: its delay profile, else up to which delay it goes.
 
     ``model.delay_profile`` holds mean powers and delays in seconds, two tuples; without it all
-    delays up to ``model.max_delay_s`` count alike, at most two cyclic prefixes.
+    delays up to ``model.max_delay_s`` count alike, as far as pilots can tell them apart.
     """
+    moments = doppler_of(model), residual.rms_hz, residual.rate_hz_per_s
     if model is None:
-        return Prior(offset_hz=residual.rms_hz)
-    doppler_hz, offset_hz = doppler_of(model), residual.rms_hz
+        return Prior((1.0,), (0.0,), *moments)
     profile = getattr(model, "delay_profile", None)
     if profile is not None:
         powers, delays_s = profile
-        return Prior(powers, delays_s, doppler_hz, offset_hz)
-    longest_s = min(getattr(model, "max_delay_s", math.inf), 2 * grid.cyclic_prefix_s)
-    return Prior.flat_profile(longest_s, grid.bandwidth_hz, doppler_hz, offset_hz)
+        return Prior(powers, delays_s, *moments)
+    longest_s = min(
+        getattr(model, "max_delay_s", math.inf),
+        1 / (2 * grid.subcarrier_spacing_hz * grid.pilot_comb),
+        (MOST_ATOMS - 8) / (2 * grid.bandwidth_hz),
+    )
+    return Prior.flat_profile(longest_s, grid.bandwidth_hz, *moments)
 
 
-@lru_cache(maxsize=32)
+@remembered(maxsize=32)
 def _atoms(prior: Prior, grid: Grid) -> Tensor:
     """Frequency responses of the delays, complex128 ``[F, L]``, scaled to their powers."""
     frequency = grid.frequencies_hz(torch.device("cpu")).double()
@@ -86,7 +116,7 @@ def _atoms(prior: Prior, grid: Grid) -> Tensor:
     return torch.polar(powers.sqrt().expand_as(phase), phase)
 
 
-@lru_cache(maxsize=32)
+@remembered(maxsize=32)
 def _atoms_at_pilots(prior: Prior, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
     """Singular value decomposition of the atoms on the pilot comb, and its reach over the grid."""
     atoms = _atoms(prior, grid)
@@ -122,50 +152,88 @@ def estimate(
     Returns:
         The estimate; its error variance includes the interpolation's error under the prior.
 
+    Raises:
+        InputError: on an unknown kind or shapes that do not fit the grid.
+
     >>> frame = pilot_values(Grid(), 1)[None]
     >>> found = estimate(frame, torch.tensor([0.01]), Grid(), Prior(), "ls")
     >>> round(found.h[0, 5, 7].real.item(), 4), round(found.error_var[0, 2, 0].item(), 4)
     (1.0, 0.01)
     """
-    slots = received.shape[1] // SYMBOLS_PER_SLOT
-    pilots = pilot_values(grid, slots).to(received)
-    symbols = torch.tensor(
-        [s * SYMBOLS_PER_SLOT + place for s in range(slots) for place in sorted(grid.pilot_symbols)]
-    )
-    tracked = grid.phase_tracking_every is not None
-    phase_var = torch.zeros_like(disturbance)
-    if tracked:
-        phase, phase_var = _common_phase(received, pilots, symbols, disturbance, grid)
-        turn = torch.polar(torch.ones_like(phase), phase)[..., None]
-        received = received * turn.conj()
-    comb = slice(None, None, grid.pilot_comb)
-    known = pilots[symbols][:, comb]
-    raw = received[:, symbols][..., comb] * known.conj() / squared_magnitude(known)
-    power = (squared_magnitude(raw).mean((1, 2)) - disturbance).clamp_min(1e-6)
+    check_name("kind of estimation", kind, ["ls", "lmmse"])
+    batch, num_times, width = received.shape if received.ndim == 3 else (0, 0, 0)
+    if not num_times or num_times % SYMBOLS_PER_SLOT or width != grid.num_subcarriers:
+        raise InputError(
+            f"received must be [batch, {SYMBOLS_PER_SLOT} * slots, {grid.num_subcarriers}], got "
+            f"{list(received.shape)}"
+        )
+    if disturbance.shape != (batch,) or not bool((disturbance >= 0).all()):
+        raise InputError(
+            f"disturbance must be [{batch}] and not negative, got {shown(disturbance)}"
+        )
+    time = torch.arange(num_times, device=received.device) * grid.symbol_period_s
+    cycles = (0.5 * prior.rate_hz_per_s * time.double().square()).expand(batch, -1)
+    spread_hz = torch.full_like(disturbance, prior.offset_hz, dtype=torch.float64)
+    if grid.phase_tracking_every is not None:
+        steady = received * turn(-cycles)[..., None].to(received)
+        offset_hz, spread_hz = track(steady, disturbance, grid)
+        cycles = cycles + offset_hz[:, None] * time
+    turned = turn(cycles)[..., None].to(received)
+    steady = received * turned.conj()
 
+    symbols = pilot_rows(grid, num_times)
+    comb = slice(None, None, grid.pilot_comb)
+    known = pilot_values(grid, num_times // SYMBOLS_PER_SLOT).to(received)[symbols][:, comb]
+    raw = steady[:, symbols][..., comb] * known.conj() / squared_magnitude(known)
+    power = (squared_magnitude(raw).mean((1, 2)) - disturbance).clamp_min(1e-6)
     in_frequency = _smooth_lmmse if kind == "lmmse" else _interpolate_ls
     rows, rows_var = in_frequency(raw, disturbance, power, grid, prior)
-    time = torch.arange(received.shape[1], dtype=torch.float64) * grid.symbol_period_s
-    correlation = prior.time_correlation(time[:, None] - time[symbols], tracked=tracked)
-    to_pilots = correlation.to(received.device)
-    between = to_pilots[symbols]
+    blocks = [
+        _over_time(begin, rows, rows_var, power, spread_hz, grid, prior, kind, num_times)
+        for begin in range(0, num_times, BLOCK_SLOTS * SYMBOLS_PER_SLOT)
+    ]
+    h, error_var = (torch.cat(parts, 1) for parts in zip(*blocks, strict=True))
+    return Estimate(h * turned, error_var.to(disturbance.dtype))
+
+
+def _over_time(
+    begin: int,
+    rows: Tensor,
+    rows_var: Tensor,
+    power: Tensor,
+    spread_hz: Tensor,
+    grid: Grid,
+    prior: Prior,
+    kind: str,
+    num_times: int,
+) -> tuple[Tensor, Tensor]:
+    """Interpolate rows of pilots over a block of slots, with the slot before and after it.
+
+    Returns the gains, complex ``[batch, T of the block, F]``, and their error variances.
+    """
+    end = min(begin + BLOCK_SLOTS * SYMBOLS_PER_SLOT, num_times)
+    symbols = pilot_rows(grid, num_times)
+    near = (symbols >= begin - SYMBOLS_PER_SLOT) & (symbols < end + SYMBOLS_PER_SLOT)
+    rows, given = rows[:, near], symbols[near].double()
+    wanted = torch.arange(begin, end, dtype=torch.float64)
+    tracked = grid.phase_tracking_every is not None
+
+    def correlation(a: Tensor, b: Tensor) -> Tensor:
+        lag_s = (a[:, None] - b).to(rows.device) * grid.symbol_period_s
+        return prior.time_correlation(lag_s, spread_hz, 2 if tracked and kind == "lmmse" else 1)
+
+    to_pilots, between = correlation(wanted, given), correlation(given, given)
     noise = (rows_var.mean(-1) / power).double()
     if kind == "lmmse":
-        loaded = between + noise[:, None, None] * torch.eye(len(symbols), device=received.device)
-        weights = torch.linalg.solve(loaded, to_pilots.T.expand(len(noise), -1, -1)).mT
+        loaded = between + noise[:, None, None] * torch.eye(len(given), device=rows.device)
+        weights = torch.linalg.solve(loaded, to_pilots.mT).mT
     else:
-        weights = _linear_weights(time, time[symbols]).to(received.device)
-        weights = weights.expand(len(noise), -1, -1)
+        weights = _linear_weights(wanted, given).to(rows.device).expand(len(noise), -1, -1)
     bias = 1 - 2 * (weights * to_pilots).sum(-1) + ((weights @ between) * weights).sum(-1)
-    h = weights.to(received) @ rows
     shape = rows_var / rows_var.mean(-1, keepdim=True)
     spread = (weights.square().sum(-1) * noise[:, None])[..., None] * shape[:, None]
-    error = power[:, None, None] * (
-        bias.clamp_min(0)[..., None] + spread + phase_var[:, None, None]
-    )
-    if tracked:
-        h = h * turn
-    return Estimate(h, error.to(disturbance.dtype))
+    error_var = power[:, None, None] * (bias.clamp_min(0)[..., None] + spread)
+    return weights.to(rows) @ rows, error_var
 
 
 def _interpolate_ls(
@@ -204,27 +272,3 @@ def _linear_weights(wanted: Tensor, given: Tensor) -> Tensor:
     weights[row, right - 1] = 1 - share
     weights[row, right] += share
     return weights
-
-
-def _common_phase(
-    received: Tensor, pilots: Tensor, symbols: Tensor, disturbance: Tensor, grid: Grid
-) -> tuple[Tensor, Tensor]:
-    """Common phase of each OFDM symbol ``[batch, T]`` and its error variance ``[batch]``.
-
-    Each symbol is compared with the last symbol before it that carries demodulation pilots (the
-    first one for those that come before), and these with one another in a chain.
-    """
-    columns = slice(None, None, grid.phase_tracking_every)
-    gains = received[..., columns] * pilots[:, columns].conj()
-    comb = slice(None, None, grid.pilot_comb)
-    rows = received[:, symbols][..., comb] * pilots[symbols][:, comb].conj()
-    steps = (rows[:, 1:] * rows[:, :-1].conj()).sum(-1).angle()
-    chain = torch.nn.functional.pad(steps.cumsum(1), (1, 0))
-    time = torch.arange(received.shape[1])
-    nearest = (torch.searchsorted(symbols, time, right=True) - 1).clamp_min(0)
-    turned = (gains * gains[:, symbols[nearest]].conj()).sum(-1).angle()
-    phase = chain[:, nearest] + turned
-    power = (squared_magnitude(rows).mean((1, 2)) - disturbance).clamp_min(1e-6)
-    ratio = disturbance / power
-    count = gains.shape[-1]
-    return phase, (ratio + ratio.square() / 2) / count

@@ -8,8 +8,9 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
+from channels.draws import check_draw, uniform
 from channels.envelope import EnvelopeLaw
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import check_flag, check_name, check_number
 from channels.jakes import jakes_process
 from channels.randomness import generator
 
@@ -54,7 +55,7 @@ class FlatModel(ChannelModel):
     ) -> None:
         super().__init__(precision="single", device=str(device))
         self.doppler_hz = check_number("doppler_hz", doppler_hz, 0, 1e9)
-        self._gain = 1 / math.sqrt(law.mean_power) if normalize else 1.0
+        self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self._scatter = self._gain * math.sqrt(2 * scatter_variance)
         self.law = law.scaled(self._gain)
 
@@ -66,15 +67,16 @@ class FlatModel(ChannelModel):
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, 1, num_time_steps]`` and delays ``[batch, 1, 1, 1]``."""
+        check_draw(batch_size, num_time_steps, sampling_frequency)
         device = torch.device(self.device)
         amplitude = self._gain * self._direct(batch_size)
-        phase = 2 * math.pi * torch.rand(batch_size, device=device, generator=generator(device))
+        phase = 2 * math.pi * uniform((batch_size,), device)
         direct = amplitude * torch.polar(torch.ones_like(phase), phase)
         scatter = self._scatter * jakes_process(
             batch_size, num_time_steps, sampling_frequency, self.doppler_hz, device
         )
         gains = (direct[:, None] + scatter)[:, None, None, None, None, None]
-        return gains, torch.zeros(batch_size, 1, 1, 1, device=device)
+        return gains, torch.zeros(batch_size, 1, 1, 1, dtype=torch.float32, device=device)
 
 
 class FlatFading(FlatModel):
@@ -88,7 +90,7 @@ class FlatFading(FlatModel):
         doppler_hz: largest Doppler shift of the scatter in Hz; 0 gives one gain per image.
 
     Raises:
-        InputError: if ``k_factor_db`` is not finite or the Doppler is negative.
+        InputError: if ``k_factor_db`` is beyond ±300 dB or the Doppler is negative.
 
     >>> gain, delay = FlatFading(None)(batch_size=2, num_time_steps=14, sampling_frequency=15e3)
     >>> gain.shape, delay.shape
@@ -102,12 +104,9 @@ class FlatFading(FlatModel):
         *,
         doppler_hz: float = 0.0,
     ) -> None:
-        if k_factor_db is not None and not abs(k_factor_db) <= 300:
-            raise InputError(
-                f"k_factor_db must be finite and within ±300 dB, got {k_factor_db}; "
-                "use 'awgn' for no fading"
-            )
-        k = 0.0 if k_factor_db is None else 10 ** (k_factor_db / 10)
+        k = 0.0
+        if k_factor_db is not None:
+            k = 10 ** (check_number("k_factor_db", k_factor_db, -300, 300) / 10)
         direct, variance = math.sqrt(k / (k + 1)), 1 / (2 * (k + 1))
         law = EnvelopeLaw.rice(direct, variance)
         super().__init__(law, variance, doppler_hz=doppler_hz, normalize=False, device=device)
@@ -169,9 +168,8 @@ class ShadowedRician(FlatModel):
         >>> round(ShadowedRician.preset("heavy", normalize=False).law.mean_power, 6)
         0.126897
         """
-        if shadowing not in SHADOWING:
-            raise unknown_name("shadowing", shadowing, SHADOWING)
-        return cls(*SHADOWING[shadowing], device, doppler_hz=doppler_hz, normalize=normalize)
+        parameters = SHADOWING[check_name("shadowing", shadowing, SHADOWING)]
+        return cls(*parameters, device, doppler_hz=doppler_hz, normalize=normalize)
 
     @classmethod
     def at_elevation(
@@ -230,15 +228,15 @@ def standard_gamma(shape: float, size: int, device: torch.device) -> Tensor:
     rng = generator(device)
     # A shape below 1 is raised by 1 and the draw multiplied by U^(1/shape).
     d = (shape + 1 if shape < 1 else shape) - 1 / 3
-    draws = torch.zeros(size, device=device)
+    draws = torch.zeros(size, dtype=torch.float32, device=device)
     missing = torch.ones(size, dtype=torch.bool, device=device)
     while bool(missing.any()):
-        x = torch.randn(size, device=device, generator=rng)
+        x = torch.randn(size, dtype=torch.float32, device=device, generator=rng)
         v = (1 + x / math.sqrt(9 * d)) ** 3
-        log_u = torch.log1p(-torch.rand(size, device=device, generator=rng))
+        log_u = torch.log1p(-uniform((size,), device))
         accepted = (v > 0) & (log_u < 0.5 * x**2 + d - d * v + d * torch.log(v.clamp_min(1e-30)))
         draws = torch.where(missing & accepted, d * v, draws)
         missing &= ~accepted
     if shape < 1:
-        draws = draws * (1 - torch.rand(size, device=device, generator=rng)) ** (1 / shape)
+        draws = draws * (1 - uniform((size,), device)) ** (1 / shape)
     return draws

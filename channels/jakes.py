@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 
 from channels.awgn import complex_normal
-from channels.errors import InputError, check_number
+from channels.draws import MOST
+from channels.errors import check_count, check_number
 
 DENSE_ENTRIES = 2**20
 """Up to so many waves times steps the sum is a matrix product, beyond it a non-uniform FFT."""
+
+FEWEST_WAVES = 16
+"""The number of waves is this times a power of two: series of different lengths then mostly share
+their draws, and the shorter one is the beginning of the longer."""
 
 SPREAD = 7
 """Grid points to either side over which the non-uniform FFT spreads a wave."""
@@ -51,21 +56,21 @@ def jakes_process(
     >>> jakes_process(2, 14, rate_hz=15e3, doppler_hz=100.0).shape
     torch.Size([2, 14])
     """
-    for name, size in (("batch_size", batch_size), ("num_steps", num_steps)):
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise InputError(f"{name} must be a positive int, got {size!r}")
+    check_count("batch_size", batch_size, 1, MOST)
+    check_count("num_steps", num_steps, 1, MOST)
     check_number("doppler_hz", doppler_hz, 0, 1e9)
     check_number("rate_hz", rate_hz, 1e-6, 1e12)
     device = torch.device(device)
     if doppler_hz == 0 or num_steps == 1:
         return complex_normal((batch_size, 1), device).expand(-1, num_steps)
     cycles = doppler_hz / rate_hz
-    num_waves = waves_needed(cycles * (num_steps - 1))
+    num_waves = FEWEST_WAVES
+    while num_waves < waves_needed(cycles * (num_steps - 1)):
+        num_waves *= 2
+    amplitudes = complex_normal((batch_size, num_waves), device) / math.sqrt(num_waves)
     if num_waves * num_steps <= DENSE_ENTRIES:
-        factor = _covariance_factor(num_waves, num_steps, cycles, device)
-        return complex_normal((batch_size, len(factor)), device) @ factor
-    amplitudes = complex_normal((batch_size, num_waves), device)
-    return sum_waves(amplitudes, num_steps, cycles) / math.sqrt(num_waves)
+        return amplitudes @ _waves(num_waves, num_steps, cycles, device)
+    return sum_waves(amplitudes, num_steps, cycles)
 
 
 def waves_needed(span: float) -> int:
@@ -87,17 +92,8 @@ def _cycles_per_step(num_waves: int, cycles: float, device: torch.device) -> Ten
 
 
 @lru_cache(maxsize=32)
-def _covariance_factor(
-    num_waves: int, num_steps: int, cycles: float, device: torch.device
-) -> Tensor:
-    """What turns white draws into the process: the waves, or as many draws as there are steps.
-
-    Where there are more waves than steps, the R of a QR decomposition has the same covariance.
-    """
-    waves = wave_matrix(num_waves, num_steps, cycles, device) / math.sqrt(num_waves)
-    if num_waves > num_steps:
-        waves = torch.linalg.qr(waves, mode="r").R
-    return waves.to(torch.complex64)
+def _waves(num_waves: int, num_steps: int, cycles: float, device: torch.device) -> Tensor:
+    return wave_matrix(num_waves, num_steps, cycles, device).to(torch.complex64)
 
 
 def wave_matrix(num_waves: int, num_steps: int, cycles: float, device: torch.device) -> Tensor:
@@ -112,7 +108,7 @@ def wave_matrix(num_waves: int, num_steps: int, cycles: float, device: torch.dev
     >>> wave_matrix(12, 28, 0.01, torch.device("cpu")).shape
     torch.Size([12, 28])
     """
-    step = torch.arange(num_steps, dtype=torch.float64, device=device) - num_steps // 2
+    step = torch.arange(num_steps, dtype=torch.float64, device=device)
     turns = torch.remainder(_cycles_per_step(num_waves, cycles, device)[:, None] * step, 1)
     return torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
 
@@ -121,7 +117,8 @@ def sum_waves(amplitudes: Tensor, num_steps: int, cycles: float) -> Tensor:
     """``amplitudes @ wave_matrix(...)`` by a non-uniform FFT, without the matrix.
 
     Each wave is spread over a grid of twice as many frequencies with a Gaussian, transformed, and
-    the Gaussian exp(−d²/width) is divided out.
+    the Gaussian exp(−d²/width) is divided out. That is exact around the transform's origin, which
+    is put into the middle of the series: waves are first turned to where they are there.
 
     Args:
         amplitudes: complex64 ``[batch, num_waves]``.
@@ -138,14 +135,19 @@ def sum_waves(amplitudes: Tensor, num_steps: int, cycles: float) -> Tensor:
     size = 2 ** math.ceil(math.log2(num_steps))
     grid_size = 2 * size
     width = math.sqrt(2) * SPREAD / math.pi  # what is cut off is then as small as what folds back
-    place = _cycles_per_step(amplitudes.shape[1], cycles, device) * grid_size
+    middle = num_steps // 2
+    cycles_per_step = _cycles_per_step(amplitudes.shape[1], cycles, device)
+    turns = torch.remainder(cycles_per_step * middle, 1)
+    turned = amplitudes * torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
+    amplitudes = turned.to(amplitudes.dtype)
+    place = cycles_per_step * grid_size
     first = place.floor() - SPREAD + 1
     grid = torch.zeros(amplitudes.shape[0], grid_size, dtype=torch.complex64, device=device)
     for offset in range(2 * SPREAD):
         weight = torch.exp(-((place - first - offset) ** 2) / width).to(torch.float32)
         index = torch.remainder(first + offset, grid_size).long()
         grid.index_add_(1, index, amplitudes * weight)
-    step = torch.arange(num_steps, dtype=torch.float64, device=device) - num_steps // 2
+    step = torch.arange(num_steps, dtype=torch.float64, device=device) - middle
     waves: Tensor = torch.fft.ifft(grid, norm="forward")[:, step.long() % grid_size]
     smoothing = math.sqrt(math.pi * width) * torch.exp(-width * (math.pi * step / grid_size) ** 2)
     return waves / smoothing.to(torch.float32)

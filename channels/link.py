@@ -10,12 +10,12 @@ from torch import Tensor
 
 from channels.amplifier import Rapp, Saleh, SoftLimiter, transmit
 from channels.awgn import complex_normal, noise_variance
-from channels.coupling import Carrier, carrier, couple, leaked_power
+from channels.coupling import Carrier, carrier, couple, leaked_power, moved_power
 from channels.describe import Row, one_line, table
 from channels.doppler import Residual
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import InputError, check_name, check_number, shown
 from channels.estimation import estimate, prior_of
-from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, from_grid, place, to_grid
+from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
 from channels.power import AveragePower, PeakPower
 from channels.propagation import Build, Paths, Response, doppler_of, draw_response, model_for
 from channels.randomness import seeded
@@ -54,6 +54,7 @@ class Link:
         residual: carrier offset left after Doppler pre-compensation.
         power: power constraint on the symbols.
         amplifier: memoryless amplifier on the OFDM waveform; ``None`` is linear.
+        snr_reference: what ``snr_db`` refers to, for :meth:`describe`.
 
     Raises:
         InputError: on an unknown estimator or domain, or a part that is out of range.
@@ -73,12 +74,18 @@ class Link:
     residual: Residual = field(default_factory=Residual)
     power: AveragePower | PeakPower = field(default_factory=AveragePower)
     amplifier: SoftLimiter | Rapp | Saleh | None = None
+    snr_reference: str = "mean over fading"
 
     def __post_init__(self) -> None:
-        if self.estimator not in ESTIMATORS:
-            raise unknown_name("estimator", self.estimator, ESTIMATORS)
-        if self.domain not in DOMAINS:
-            raise unknown_name("domain", self.domain, DOMAINS)
+        if not isinstance(self.name, str) or not self.name.isprintable():
+            raise InputError(f"name must be a line of text, got {shown(self.name)}")
+        if self.propagation is not None and not callable(self.propagation):
+            raise InputError(
+                "propagation must be None or a function of the device that makes a channel model, "
+                f"got {shown(self.propagation)}"
+            )
+        check_name("estimator", self.estimator, ESTIMATORS)
+        check_name("domain", self.domain, DOMAINS)
         check_number("carrier_hz", self.carrier_hz, 1e6, 1e12)
         for name, kinds in (
             ("grid", (Grid,)),
@@ -88,17 +95,23 @@ class Link:
         ):
             if not isinstance(getattr(self, name), kinds):
                 wanted = " or ".join(kind.__name__ for kind in kinds)
-                raise InputError(f"{name} must be a channels.{wanted}, got {getattr(self, name)!r}")
-        self._check_offset()
+                raise InputError(
+                    f"{name} must be a channels.{wanted}, got {shown(getattr(self, name))}"
+                )
+        self._check_offset(duration_s=0.0)
         self._check_scatter()
 
-    def _check_offset(self) -> None:
-        worst_hz = abs(self.residual.offset_hz) + self.residual.spread_hz
+    def _check_offset(self, duration_s: float) -> None:
+        residual = self.residual
+        drift_hz = abs(residual.rate_hz_per_s) * duration_s
+        worst_hz = (
+            abs(residual.offset_hz) + residual.spread_hz + 3 * residual.deviation_hz + drift_hz
+        )
         if worst_hz > self.grid.subcarrier_spacing_hz / 2:
             raise InputError(
-                f"a residual offset of {worst_hz:.0f} Hz exceeds half the subcarrier spacing of "
-                f"{self.grid.subcarrier_spacing_hz / 1e3:g} kHz: pre-compensate the Doppler or "
-                "take a wider spacing"
+                f"a residual offset of up to {worst_hz:.0f} Hz exceeds half the subcarrier spacing "
+                f"of {self.grid.subcarrier_spacing_hz / 1e3:g} kHz: pre-compensate the Doppler, "
+                "take a wider spacing or a shorter transmission"
             )
 
     def _check_scatter(self) -> None:
@@ -127,7 +140,8 @@ class Link:
             seed: seeds fading and noise; ``None`` draws on from Sionna's generator.
 
         Returns:
-            The reception: unbiased LMMSE symbol estimates and the error variance of each.
+            The reception: each symbol divided by the gain that the receiver believes, with the
+            variance of its error.
 
         Raises:
             InputError: if ``snr_db`` lies outside -100…100 dB or a row has no power.
@@ -138,25 +152,28 @@ class Link:
         batch, num_symbols = sent.shape
         noise_var = noise_variance(_checked_snr(snr_db, batch).to(sent.device))
         noise_var = noise_var.to(sent.real.dtype)[:, None]
-        with seeded(seed, sent.device):
+        with seeded(seed, sent.device, stream=0):
             channel = self._draw(batch, num_symbols, sent.device)
+        with seeded(seed, sent.device, stream=1):
             noise = noise_var.sqrt() * complex_normal((batch, num_symbols), sent.device)
             if self._acts_elementwise(channel):
                 h = at_symbols(channel.response.h.to(sent.dtype), num_symbols, self.grid)
-                got = _Received(h * sent + noise, h, noise_var)
+                got = _Received(h * sent + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
-                got = self._through_frame(sent, channel, noise, noise_var)
+                got = self._through_frame(tx, sent, channel, noise, noise_var)
         # In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
-        gain = squared_magnitude(got.h).clamp_min(1e-9)
+        gain = squared_magnitude(got.h).clamp_min(1e-20)
         symbols = got.symbols * (got.h.conj() / gain)
         error_var = (got.disturbance / gain).expand(batch, num_symbols)
-        mean_snr = (gain / got.disturbance).expand(batch, -1).mean(1)
-        return Reception(symbols, error_var, 10 * torch.log10(mean_snr), tx.session)
+        mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
+        snr_db = 10 * torch.log10(mean_snr.clamp_min(1e-10))
+        return Reception(symbols, error_var, snr_db, tx.session)
 
     def _draw(self, batch: int, num_symbols: int, device: torch.device) -> _Channel:
         """Draw fading, then the residual offset."""
         grid, model = self.grid, self._model(device)
         num_times = SYMBOLS_PER_SLOT * grid.num_slots(num_symbols)
+        self._check_offset(duration_s=num_times * grid.symbol_period_s)
         paths: Paths | None = None
         if self.domain == "time":
             paths = draw_waveform_paths(model, batch, num_times, grid, device)
@@ -183,11 +200,17 @@ class Link:
         )
 
     def _through_frame(
-        self, sent: Tensor, channel: _Channel, noise: Tensor, noise_var: Tensor
+        self, tx: Transmission, sent: Tensor, channel: _Channel, noise: Tensor, noise_var: Tensor
     ) -> _Received:
-        """Send symbols with their pilots through amplifier, channel and channel estimation."""
+        """Send symbols with their pilots through amplifier, channel and channel estimation.
+
+        Resource elements that an image does not use carry another user's symbols, so that ICI and
+        the amplifier's drive do not depend on how full a slot happens to be.
+        """
         grid, num_symbols = self.grid, sent.shape[1]
-        frame = to_grid(sent, grid)
+        others = at_symbols(filler(grid, num_symbols, sent.device), num_symbols, grid)
+        others = torch.where(tx.sent, 0, others.to(sent.dtype))
+        frame = to_grid(sent + others, grid)
         bussgang: Tensor | float = 1.0
         distortion: Tensor | float = 0.0
         if self.amplifier is not None:
@@ -210,16 +233,19 @@ class Link:
         disturbance = noise_var[..., None] + interference.to(frame.real.dtype)
         disturbance = disturbance + distortion * squared_magnitude(h)
         if self.estimator == "perfect":
-            h_hat, total = h * bussgang, disturbance
+            h_hat, total, uncertain = h * bussgang, disturbance, torch.zeros_like(disturbance)
         else:
             mean = disturbance.expand(frame.shape).mean((1, 2))
             prior = prior_of(self._model(frame.device), self.residual, grid)
             found = estimate(received, mean, grid, prior, self.estimator)
             h_hat, total = found.h, disturbance + found.error_var
+            uncertain = found.error_var if self.estimator == "ls" else torch.zeros_like(total)
+        alien = at_symbols(h * bussgang, num_symbols, grid) * others
         return _Received(
-            from_grid(received, num_symbols, grid),
+            from_grid(received, num_symbols, grid) - alien,
             at_symbols(h_hat, num_symbols, grid),
             at_symbols(total, num_symbols, grid),
+            at_symbols(uncertain, num_symbols, grid),
         )
 
     def _model(self, device: torch.device) -> ChannelModel | None:
@@ -239,7 +265,7 @@ class Link:
 
     def _all_rows(self) -> list[Row]:
         coupled = {
-            "frequency": "exact ICI of offset and fading; analytic ISI beyond the prefix",
+            "frequency": "ICI: offset exact, fading first order; ISI beyond prefix analytic",
             "time": "every sample: ISI and ICI as they come",
         }
         rows: list[Row] = [("carrier", self.carrier_hz / 1e9, "GHz", ""), *self.rows]
@@ -247,9 +273,9 @@ class Link:
         rows += [] if self.amplifier is None else self.amplifier.describe()
         return [
             *rows,
-            ("channel estimation", self.estimator, "", "one-tap LMMSE equaliser, bias removed"),
+            ("channel estimation", self.estimator, "", "division by the gain, then error variance"),
             ("domain", self.domain, "", coupled[self.domain]),
-            ("SNR", "E_s/N_0 per complex channel use", "", "mean over fading"),
+            ("SNR", "E_s/N_0 per complex channel use", "", self.snr_reference),
         ]
 
 
@@ -265,20 +291,30 @@ class _Channel:
 
 @dataclass(frozen=True)
 class _Received:
-    """Received symbols, the gains that the receiver believes, noise and interference power."""
+    """What the receiver holds of each symbol, ``[batch, K or 1]``.
+
+    Received values; the gains that it believes; the power of noise, interference and the gains'
+    errors; by how much the squared gains are too large on average.
+    """
 
     symbols: Tensor
     h: Tensor
     disturbance: Tensor
+    excess: Tensor
 
 
 def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:
     if not isinstance(snr_db, Tensor):
         snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB))
-    elif snr_db.shape not in ((), (batch,)) or not bool((snr_db.abs() <= SNR_DB[1]).all()):
+    elif (
+        snr_db.is_complex()
+        or snr_db.dtype == torch.bool
+        or snr_db.shape not in ((), (batch,))
+        or not bool((snr_db.abs() <= SNR_DB[1]).all())
+    ):
         raise InputError(
-            f"snr_db must be one number or [{batch}], finite and in -100…100 dB, got "
-            f"{list(snr_db.shape)}"
+            f"snr_db must be one number or real [{batch}], finite and in -100…100 dB, got "
+            f"{list(snr_db.shape)} {shown(snr_db.tolist())}"
         )
     return snr_db.double().expand(batch)
 
@@ -305,7 +341,8 @@ def _known(channel: _Channel, grid: Grid) -> tuple[Tensor, Tensor]:
     if response.stray is not None:
         interference = interference + response.stray
     if response.change is not None:
-        interference = interference + squared_magnitude(response.change) / 12
+        variance = squared_magnitude(response.change) / 12
+        interference = interference + moved_power(variance, grid)
     if channel.carrier is not None:
         leaked = leaked_power(squared_magnitude(h), channel.carrier, grid)
         interference = interference + leaked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import InputError, check_count, check_name, check_number
 from channels.satellite import (
     ALTITUDES_M,
     RANGES,
@@ -26,13 +27,17 @@ BOLTZMANN_DB = 10 * math.log10(1.380649e-23)
 IONOSPHERE_BELOW_HZ = 6e9
 
 
-@cache
 def link_budget_tables() -> dict[str, Any]:
-    """Parameters and results of TR 38.821 as the package keeps them, each with where it was seen.
+    """A copy of the parameters and results of TR 38.821, each with where it was seen.
 
     >>> link_budget_tables()["terminals"]["handheld"]["power_dbm"]
     23.0
     """
+    return deepcopy(_tables())
+
+
+@cache
+def _tables() -> dict[str, Any]:
     text = files("channels").joinpath("data/link_budgets.json").read_text(encoding="utf-8")
     tables: dict[str, Any] = json.loads(text)
     return tables
@@ -76,7 +81,7 @@ def zenith_attenuation_db(carrier_hz: float) -> float:
     >>> zenith_attenuation_db(20e9)
     0.2578
     """
-    table = link_budget_tables()["zenith_attenuation"]
+    table = _tables()["zenith_attenuation"]
     grid = torch.tensor(table["carrier_hz"], dtype=torch.float64)
     carrier = check_number("carrier_hz", carrier_hz, grid[0].item(), grid[-1].item())
     values = torch.tensor(table["attenuation_db"], dtype=torch.float64)
@@ -124,7 +129,7 @@ def scintillation_loss_db(*, elevation_deg: T | float, carrier_hz: float) -> T:
     2.2
     """
     check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
-    table = link_budget_tables()["tropospheric_scintillation"]
+    table = _tables()["tropospheric_scintillation"]
 
     def loss(elevation: Tensor) -> Tensor:
         if carrier_hz < IONOSPHERE_BELOW_HZ:
@@ -146,9 +151,9 @@ def g_over_t_db_per_k(
     Gain − noise figure − 10·log10(290 + (antenna temperature − 290)·10^(−noise figure/10)).
 
     Args:
-        gain_dbi: antenna gain in dBi.
-        noise_figure_db: noise figure in dB.
-        antenna_temperature_k: antenna temperature in K.
+        gain_dbi: antenna gain, -50 to 100 dBi.
+        noise_figure_db: noise figure, 0 to 30 dB.
+        antenna_temperature_k: antenna temperature, 1 to 10 000 K: nothing is colder than the sky.
 
     Raises:
         InputError: on a value out of range.
@@ -158,7 +163,7 @@ def g_over_t_db_per_k(
     """
     check_number("gain_dbi", gain_dbi, -50, 100)
     check_number("noise_figure_db", noise_figure_db, 0, 30)
-    check_number("antenna_temperature_k", antenna_temperature_k, 0, 10_000)
+    check_number("antenna_temperature_k", antenna_temperature_k, 1, 10_000)
     seen_k = 290 + (antenna_temperature_k - 290) * 10 ** (-noise_figure_db / 10)
     return gain_dbi - noise_figure_db - 10 * math.log10(seen_k)
 
@@ -284,13 +289,12 @@ def link_budget(
     >>> round(link_budget("leo600", band="ka", direction="uplink").cnr_db(30.0), 1)
     18.4
     """
-    tables = link_budget_tables()
+    tables = _tables()
     satellite, frequencies = _satellite(orbit, band, parameter_set), tables["bands"][band]
-    if direction not in ("downlink", "uplink"):
-        raise unknown_name("direction", direction, ["downlink", "uplink"])
-    if terminal not in (None, "handheld", "vsat"):
-        raise unknown_name("terminal", terminal, ["handheld", "vsat"])
-    if terminal not in (None, frequencies["terminal"]):
+    check_name("direction", direction, ["downlink", "uplink"])
+    if terminal is not None and check_name("terminal", terminal, ["handheld", "vsat"]) != (
+        frequencies["terminal"]
+    ):
         raise InputError(
             f"band {band!r} has only the terminal {frequencies['terminal']!r}: take it"
         )
@@ -342,16 +346,13 @@ def beam_diameter_m(orbit: str, *, band: str, parameter_set: int = 1) -> float:
 
 def _satellite(orbit: str, band: str, parameter_set: int) -> dict[str, Any]:
     """One column of the satellite tables."""
-    tables = link_budget_tables()
-    if orbit not in ALTITUDES_M:
-        raise unknown_name("orbit", orbit, ALTITUDES_M)
-    if band not in tables["bands"]:
-        raise unknown_name("band", band, tables["bands"])
-    for row in tables["satellites"]["rows"]:
-        if (row["orbit"], row["band"], row["set"]) == (orbit, band, parameter_set):
-            found: dict[str, Any] = row
-            return found
-    raise InputError(f"parameter_set must be 1 or 2, got {parameter_set!r}")
+    tables = _tables()
+    check_name("orbit", orbit, ALTITUDES_M)
+    check_name("band", band, tables["bands"])
+    check_count("parameter_set", parameter_set, 1, 2)
+    rows: list[dict[str, Any]] = tables["satellites"]["rows"]
+    wanted = orbit, band, parameter_set
+    return next(row for row in rows if (row["orbit"], row["band"], row["set"]) == wanted)
 
 
 def _interpolate(place: Tensor, grid: Tensor, values: Tensor) -> Tensor:

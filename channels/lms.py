@@ -10,7 +10,8 @@ from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
 from channels.envelope import EnvelopeLaw
-from channels.errors import check_number, unknown_name
+from channels.draws import check_draw, uniform
+from channels.errors import check_flag, check_name, check_number
 from channels.fading import FlatModel
 from channels.jakes import jakes_process
 from channels.ntn import SPEED_OF_LIGHT_MPS
@@ -82,9 +83,8 @@ class Loo(FlatModel):
         >>> round(Loo.preset("heavy", normalize=False).law.mean_power, 4)
         0.1275
         """
-        if shadowing not in LOO:
-            raise unknown_name("shadowing", shadowing, LOO)
-        return cls(*LOO[shadowing], device, doppler_hz=doppler_hz, normalize=normalize)
+        parameters = LOO[check_name("shadowing", shadowing, LOO)]
+        return cls(*parameters, device, doppler_hz=doppler_hz, normalize=normalize)
 
     @classmethod
     def from_db(
@@ -122,11 +122,13 @@ class Loo(FlatModel):
 
     def _direct(self, batch_size: int) -> Tensor:
         device = torch.device(self.device)
-        z = torch.randn(batch_size, device=device, generator=generator(device))
+        z = torch.randn(
+            batch_size, dtype=torch.float32, device=device, generator=generator(device)
+        )
         return torch.exp(self._mu + self._sqrt_d0 * z)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
     """A stretch of two-state fading over time.
 
@@ -198,17 +200,18 @@ class TwoState(ChannelModel):
         super().__init__(precision="single", device=str(device))
         self.parameters: Environment = parameters_for(environment, elevation_deg, carrier_hz)
         self._speed_mps = check_number("speed_mps", speed_mps, 0, 1e4)
-        self.doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
+        self.doppler_hz = self._speed_mps / SPEED_OF_LIGHT_MPS * float(carrier_hz)
         law = self.parameters.law
-        self._gain = 1 / math.sqrt(law.mean_power) if normalize else 1.0
+        self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self.law = law.scaled(self._gain)
 
     def __call__(
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, 1, num_time_steps]`` and delays ``[batch, 1, 1, 1]``."""
+        check_draw(batch_size, num_time_steps, sampling_frequency)
         series = self._draw(batch_size, num_time_steps, sampling_frequency)
-        delays = torch.zeros(batch_size, 1, 1, 1, device=series.gain.device)
+        delays = torch.zeros(batch_size, 1, 1, 1, dtype=torch.float32, device=series.gain.device)
         return series.gain[:, None, None, None, None, None], delays
 
     def series(self, duration_s: float, rate_hz: float) -> Series:
@@ -239,12 +242,11 @@ class TwoState(ChannelModel):
         place = step_m * torch.arange(num_steps, dtype=torch.float64, device=device)
         loo_db, good, moving = walk.at(place)
         mean_db, deviation_db, multipath_db = loo_db.float().unbind(-1)
+        phase = 2 * math.pi * uniform((batch, 1), device)
+        scatter = jakes_process(batch, num_steps, rate_hz, self.doppler_hz, device)
         slow = exponential_process(batch, num_steps, step_m / way.correlation_length_m, device)
         direct_db = mean_db + deviation_db * slow
-
-        phase = 2 * math.pi * torch.rand(batch, 1, device=device, generator=generator(device))
         direct = torch.exp(direct_db / _NEPER_DB) * torch.polar(torch.ones_like(phase), phase)
-        scatter = jakes_process(batch, num_steps, rate_hz, self.doppler_hz, device)
         gain = self._gain * (direct + torch.exp(multipath_db / _NEPER_DB) * scatter)
         return Series(gain, good.long().masked_fill(moving, TRANSITION), direct_db, multipath_db)
 
@@ -270,8 +272,8 @@ def exponential_process(
     torch.Size([2, 14])
     """
     noise = torch.randn(
-        batch_size, num_steps, dtype=torch.float64, device=device, generator=generator(device)
-    )
+        num_steps, batch_size, dtype=torch.float64, device=device, generator=generator(device)
+    ).T
     if step > 100:
         return noise.float()
     noise[:, 1:] *= math.sqrt(-math.expm1(-2 * step))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from sionna.phy.channel.tr38901 import CDL, TDL, Antenna
 from torch import Tensor
 
-from channels.errors import InputError, check_number, unknown_name
-from channels.randomness import generator
+from channels.draws import check_draw, uniform
+from channels.errors import InputError, check_name, check_number
 
 SPEED_OF_LIGHT_MPS = 299_792_458.0
 CDL_ELEVATION_DEG = 50.0
@@ -34,34 +35,35 @@ def _profiles(kind: str) -> dict[str, Any]:
 
 
 def ntn_tdl_profiles() -> dict[str, Any]:
-    """The tables of TR 38.811 V15.4.0 clause 6.9.2 as the package keeps them.
+    """The tables of TR 38.811 V15.4.0 clause 6.9.2 as the package keeps them, a copy.
 
     >>> sorted(ntn_tdl_profiles())
     ['A', 'B', 'C', 'D']
     """
-    return _profiles("tdl")
+    return deepcopy(_profiles("tdl"))
 
 
 def ntn_cdl_profiles() -> dict[str, Any]:
-    """The tables of TR 38.811 V15.4.0 clause 6.9.1 as the package keeps them.
+    """The tables of TR 38.811 V15.4.0 clause 6.9.1 as the package keeps them, a copy.
 
     >>> ntn_cdl_profiles()["C"]["zoa_deg"]
     [40.0, 87.1]
     """
-    return _profiles("cdl")
+    return deepcopy(_profiles("cdl"))
 
 
 class NTNTDL(TDL):
     """NTN-TDL-A to NTN-TDL-D of TR 38.811 V15.4.0, tables 6.9.2-1 to 6.9.2-4.
 
-    Taps have unit mean power in sum. Satellite Doppler is common to all taps and taken as
-    pre-compensated; the terminal's speed spreads the scattered part.
+    Taps have unit mean power in sum. The terminal's speed spreads the scattered part. The line of
+    sight has no Doppler shift here (Sionna's own TDL gives it 0.7 of the largest): its shift is
+    common to all paths and part of the link's residual.
 
     Args:
         profile: ``"A"``, ``"B"`` (no line of sight), ``"C"`` or ``"D"`` (line of sight).
-        delay_spread_s: RMS delay spread in seconds that scales the normalised delays.
-        carrier_hz: carrier frequency in Hz.
-        speed_mps: terminal speed in m/s.
+        delay_spread_s: RMS delay spread that scales the normalised delays, 0 to 1e-3 s.
+        carrier_hz: carrier frequency, 1e6 to 1e12 Hz.
+        speed_mps: terminal speed, 0 to 1e4 m/s.
         device: where draws are made.
         k_factor_db: line of sight over all scattered power in dB, for C and D; ``None`` keeps the
             table. The scattered taps are scaled and the delays brought back to unit RMS spread
@@ -73,8 +75,8 @@ class NTNTDL(TDL):
         delay_profile: mean powers, summing to 1, and delays in seconds of all taps.
 
     Raises:
-        InputError: on an unknown profile, a negative delay spread or speed, a carrier that is not
-            positive, or a K factor outside −20 to 30 dB or for a profile without line of sight.
+        InputError: on an unknown profile, a number out of range, or a K factor outside −20 to 30 dB
+            or for a profile without line of sight.
 
     >>> model = NTNTDL("C", delay_spread_s=100e-9, carrier_hz=2e9, speed_mps=1.0)
     >>> round(10 * float(torch.log10(model.k_factor)), 3)
@@ -97,10 +99,8 @@ class NTNTDL(TDL):
         *,
         k_factor_db: float | None = None,
     ) -> None:
-        if profile not in ntn_tdl_profiles():
-            raise unknown_name("NTN-TDL profile", profile, ntn_tdl_profiles())
+        table = _table("tdl", profile)
         doppler_hz = _doppler_hz(delay_spread_s, carrier_hz, speed_mps)
-        table = ntn_tdl_profiles()[profile]
         los, powers, delays = _scattered(table, k_factor_db)
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = float(delays.max() * delay_spread_s)
@@ -110,11 +110,22 @@ class NTNTDL(TDL):
             "D" if los else "A",
             delay_spread_s,
             carrier_hz,
+            los_angle_of_arrival=math.pi / 2,
             min_speed=speed_mps,
             max_speed=speed_mps,
             precision="single",
             device=str(device),
         )
+
+    def __call__(
+        self, batch_size: int, num_time_steps: int, sampling_frequency: float
+    ) -> tuple[Tensor, Tensor]:
+        """Draw gains ``[batch, 1, 1, 1, 1, P, num_time_steps]`` and delays ``[batch, 1, 1, P]``."""
+        check_draw(batch_size, num_time_steps, sampling_frequency)
+        drawn: tuple[Tensor, Tensor] = super().__call__(
+            batch_size, num_time_steps, sampling_frequency
+        )
+        return drawn
 
     def _load_parameters(self, fname: str, fixed_profile: bool) -> None:
         los, powers, delays = self._taps
@@ -138,9 +149,9 @@ class NTNCDL(CDL):
 
     Args:
         profile: ``"A"``, ``"B"`` (no line of sight), ``"C"`` or ``"D"`` (line of sight).
-        delay_spread_s: RMS delay spread in seconds that scales the normalised delays.
-        carrier_hz: carrier frequency in Hz.
-        speed_mps: terminal speed in m/s.
+        delay_spread_s: RMS delay spread that scales the normalised delays, 0 to 1e-3 s.
+        carrier_hz: carrier frequency, 1e6 to 1e12 Hz.
+        speed_mps: terminal speed, 0 to 1e4 m/s.
         elevation_deg: elevation of the satellite, 10 to 90 degrees. The tables are for 50; another
             elevation turns all zenith angles of arrival by 50 − ``elevation_deg``, which is eq.
             (6.9-2) without a change of spread. That equation is taken from a public
@@ -153,8 +164,7 @@ class NTNCDL(CDL):
         delay_profile: mean powers, summing to 1, and delays in seconds of all clusters.
 
     Raises:
-        InputError: on an unknown profile, a negative delay spread or speed, a carrier that is not
-            positive, or an elevation outside 10 to 90 degrees.
+        InputError: on an unknown profile or a number out of range.
 
     >>> model = NTNCDL("D", delay_spread_s=100e-9, carrier_hz=2e9, speed_mps=1.0)
     >>> gains, delays = model(batch_size=2, num_time_steps=14, sampling_frequency=14e3)
@@ -175,11 +185,9 @@ class NTNCDL(CDL):
         elevation_deg: float = CDL_ELEVATION_DEG,
         device: torch.device | str = "cpu",
     ) -> None:
-        if profile not in ntn_cdl_profiles():
-            raise unknown_name("NTN-CDL profile", profile, ntn_cdl_profiles())
+        table = _table("cdl", profile)
         doppler_hz = _doppler_hz(delay_spread_s, carrier_hz, speed_mps)
         lift_deg = check_number("elevation_deg", elevation_deg, 10, 90) - CDL_ELEVATION_DEG
-        table = ntn_cdl_profiles()[profile]
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = max(table["delays"]) * delay_spread_s
         los, powers, delays = _scattered(table, None)
@@ -204,14 +212,14 @@ class NTNCDL(CDL):
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, P, num_time_steps]`` and delays ``[batch, 1, 1, P]``."""
+        check_draw(batch_size, num_time_steps, sampling_frequency)
         gains, delays = super().__call__(batch_size, num_time_steps, sampling_frequency)
         turn = self._uniform_angle(batch_size)
         phasor = torch.polar(torch.ones_like(turn), turn).reshape(-1, 1, 1, 1, 1, 1, 1)
         return gains * phasor, delays
 
     def _uniform_angle(self, batch_size: int) -> Tensor:
-        draw = torch.rand(batch_size, device=self.device, generator=generator(self.device))
-        return 2 * math.pi * draw
+        return 2 * math.pi * uniform((batch_size,), self.device)
 
     def _get_velocity(self, batch_size: int) -> Tensor:
         heading = self._uniform_angle(batch_size)
@@ -248,12 +256,15 @@ class NTNCDL(CDL):
 
 def _doppler_hz(delay_spread_s: float, carrier_hz: float, speed_mps: float) -> float:
     """Check what both models take and return the largest Doppler shift of the terminal."""
-    for name, value in (("delay_spread_s", delay_spread_s), ("speed_mps", speed_mps)):
-        if not 0 <= value < float("inf"):
-            raise InputError(f"{name} must be finite and not negative, got {value}")
-    if not 0 < carrier_hz < float("inf"):
-        raise InputError(f"carrier_hz must be finite and positive, got {carrier_hz}")
-    return speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
+    check_number("delay_spread_s", delay_spread_s, 0, 1e-3)
+    check_number("carrier_hz", carrier_hz, 1e6, 1e12)
+    return check_number("speed_mps", speed_mps, 0, 1e4) / SPEED_OF_LIGHT_MPS * carrier_hz
+
+
+def _table(kind: str, profile: str) -> dict[str, Any]:
+    profiles = _profiles(kind)
+    table: dict[str, Any] = profiles[check_name(f"NTN-{kind.upper()} profile", profile, profiles)]
+    return table
 
 
 def _profile(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_count, check_flag, check_name, check_number, shown
+from channels.remembered import remembered
 
 SYMBOLS_PER_SLOT = 14
 SPACINGS_HZ = (15e3, 30e3, 60e3, 120e3)
@@ -43,8 +44,8 @@ class Grid:
         pilot_comb: pilots stand on every ``pilot_comb``-th subcarrier of those symbols
             (2 is DM-RS type 1, TS 38.211 clause 7.4.1.1); data on the others.
         phase_tracking_every: if given, every so many subcarriers carry a pilot on all symbols
-            (PT-RS, TS 38.211 clause 7.4.1.2: 24 or 48), and the receiver corrects the common
-            phase of each symbol by them.
+            (PT-RS, TS 38.211 clause 7.4.1.2: 24 or 48), by which a receiver that estimates the
+            channel measures and removes the residual carrier offset first.
         spread: the symbols of an image stand in pseudo-random order on the resource elements that
             they fill, turned by pseudo-random multiples of 90°; both ends know how. A codec's
             strong or similar symbols then do not meet as neighbours, and ICI is as good as noise
@@ -66,32 +67,35 @@ class Grid:
     spread: bool = True
 
     def __post_init__(self) -> None:
-        if self.subcarrier_spacing_hz not in SPACINGS_HZ:
+        spacing_hz = check_number("subcarrier_spacing_hz", self.subcarrier_spacing_hz, 15e3, 120e3)
+        if spacing_hz not in SPACINGS_HZ:
             raise InputError(
-                "subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, "
-                f"got {self.subcarrier_spacing_hz}"
+                f"subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, got {spacing_hz:g}"
             )
-        count = self.num_subcarriers
-        if type(count) is not int or not 1 <= count <= 3300:
-            raise InputError(f"num_subcarriers must be an int in 1..3300, got {count!r}")
+        check_count("num_subcarriers", self.num_subcarriers, 1, 3300)
         places = self.pilot_symbols
         if not isinstance(places, tuple) or not (
             0 < len(places) == len(set(places)) < SYMBOLS_PER_SLOT
             and all(type(place) is int and 0 <= place < SYMBOLS_PER_SLOT for place in places)
         ):
             raise InputError(
-                f"pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got {places!r}"
+                "pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got "
+                f"{shown(places)}"
             )
-        comb, tracking = self.pilot_comb, self.phase_tracking_every
-        if type(comb) is not int or not 1 <= comb <= 12:
-            raise InputError(f"pilot_comb must be an int in 1..12, got {comb!r}")
-        if tracking is not None and (type(tracking) is not int or tracking < 2 or tracking % comb):
+        comb, tracking = (
+            check_count("pilot_comb", self.pilot_comb, 1, 12),
+            self.phase_tracking_every,
+        )
+        if tracking is not None and check_count("phase_tracking_every", tracking, 2, 3300) % comb:
             raise InputError(
-                "phase_tracking_every must be None or an int of at least 2 that pilot_comb "
-                f"({comb}) divides, got {tracking!r}"
+                f"phase_tracking_every must be a multiple of pilot_comb ({comb}), got {tracking}"
             )
-        if not isinstance(self.spread, bool):
-            raise InputError(f"spread must be True or False, got {self.spread!r}")
+        check_flag("spread", self.spread)
+        if self.pilots.all():
+            raise InputError(
+                "pilots fill the whole grid: take more subcarriers, fewer pilot_symbols or a wider "
+                "phase_tracking_every"
+            )
 
     @classmethod
     def nr(
@@ -99,10 +103,7 @@ class Grid:
         bandwidth_hz: float,
         subcarrier_spacing_hz: float = 15e3,
         frequency_range: str = "fr1",
-        *,
-        pilot_symbols: tuple[int, ...] = (2, 11),
-        pilot_comb: int = 1,
-        phase_tracking_every: int | None = None,
+        **pattern: Any,
     ) -> Grid:
         """Grid that fills an NR channel bandwidth.
 
@@ -110,9 +111,7 @@ class Grid:
             bandwidth_hz: channel bandwidth in Hz, 5e6 to 400e6.
             subcarrier_spacing_hz: spacing in Hz.
             frequency_range: ``"fr1"`` (S band) or ``"fr2"`` (Ka band).
-            pilot_symbols: see :class:`Grid`.
-            pilot_comb: see :class:`Grid`.
-            phase_tracking_every: see :class:`Grid`.
+            **pattern: pilots and order of symbols, as :class:`Grid` takes them.
 
         Raises:
             InputError: on a bandwidth that NR does not have at this spacing.
@@ -120,12 +119,13 @@ class Grid:
         >>> Grid.nr(400e6, 120e3, "fr2").num_subcarriers
         3168
         """
-        key = (frequency_range, subcarrier_spacing_hz)
+        check_name("frequency_range", frequency_range, ["fr1", "fr2"])
+        spacing_hz = check_number("subcarrier_spacing_hz", subcarrier_spacing_hz, 0, 1e6)
+        key = (frequency_range, spacing_hz)
         if key not in RESOURCE_BLOCKS:
             known = ", ".join(f"{name} {hz / 1e3:g} kHz" for name, hz in RESOURCE_BLOCKS)
             raise InputError(
-                f"NR has no {frequency_range!r} at a spacing of {subcarrier_spacing_hz!r} Hz; "
-                f"known: {known}"
+                f"NR has no {frequency_range} at a spacing of {spacing_hz:g} Hz; known: {known}"
             )
         blocks = RESOURCE_BLOCKS[key]
         megahertz = check_number("bandwidth_hz", bandwidth_hz, 0, 1e12) / 1e6
@@ -134,13 +134,7 @@ class Grid:
                 f"NR has no channel of {megahertz:g} MHz in {frequency_range} at "
                 f"{subcarrier_spacing_hz / 1e3:g} kHz; known: {', '.join(map(str, blocks))} MHz"
             )
-        return cls(
-            subcarrier_spacing_hz,
-            12 * blocks[int(megahertz)],
-            pilot_symbols,
-            pilot_comb,
-            phase_tracking_every,
-        )
+        return cls(subcarrier_spacing_hz, 12 * blocks[int(megahertz)], **pattern)
 
     @property
     def bandwidth_hz(self) -> float:
@@ -203,7 +197,7 @@ class Grid:
         tracking = self.phase_tracking_every
         rows: list[Row] = [
             ("bandwidth", self.bandwidth_hz / 1e6, "MHz", "occupied"),
-            ("subcarriers", self.num_subcarriers, "", "TS 38.101-1/-2 table 5.3.2-1"),
+            ("subcarriers", self.num_subcarriers, "", ""),
             ("subcarrier spacing", self.subcarrier_spacing_hz / 1e3, "kHz", "TS 38.211 4.2"),
             ("cyclic prefix", self.cyclic_prefix_s * 1e6, "us", "TS 38.211 5.3.1"),
             (
@@ -223,7 +217,7 @@ class Grid:
         return rows
 
 
-@cache
+@remembered()
 def pilot_values(grid: Grid, slots: int) -> Tensor:
     """Known QPSK pilots, complex128 ``[14 * slots, num_subcarriers]``, zero where data stand."""
     draw = np.random.default_rng(2024).integers(0, 4, (SYMBOLS_PER_SLOT, grid.num_subcarriers))
@@ -231,7 +225,7 @@ def pilot_values(grid: Grid, slots: int) -> Tensor:
     return torch.from_numpy(np.tile(values, (slots, 1)))
 
 
-@cache
+@remembered()
 def _spread(grid: Grid, num_symbols: int, device: str) -> tuple[Tensor, Tensor]:
     """Where each symbol stands on the flattened frame, and its quarter turn, complex64."""
     free = np.flatnonzero(~np.tile(grid.pilots, (grid.num_slots(num_symbols), 1)))[:num_symbols]
@@ -265,14 +259,36 @@ def place(symbols: Tensor, grid: Grid, onto: Tensor | None = None) -> Tensor:
     return onto.flatten(1).index_copy(1, places, symbols * turns).reshape(onto.shape)
 
 
+@remembered()
+def _fixed(grid: Grid, num_symbols: int, device: str) -> Tensor:
+    slots = grid.num_slots(num_symbols)
+    draw = np.random.default_rng(2026).integers(
+        0, 4, (SYMBOLS_PER_SLOT * slots, grid.num_subcarriers)
+    )
+    others = torch.from_numpy(np.exp(1j * np.pi / 4 * (2 * draw + 1)))
+    pilots = pilot_values(grid, slots)
+    return torch.where(pilots != 0, pilots, others).to(device)
+
+
+def filler(grid: Grid, num_symbols: int, device: torch.device) -> Tensor:
+    """What stands on a frame besides an image's symbols, complex128 ``[1, T, F]``.
+
+    Pilots, and on the other resource elements QPSK symbols of other users.
+
+    >>> filler(Grid(), 100, torch.device("cpu")).abs().mean().item()
+    1.0
+    """
+    return _fixed(grid, num_symbols, str(device))[None]
+
+
 def to_grid(symbols: Tensor, grid: Grid) -> Tensor:
-    """Place symbols and pilots; arguments and shapes are those of :func:`place`.
+    """Place symbols onto :func:`filler`; arguments and shapes are those of :func:`place`.
 
     >>> bool(to_grid(torch.ones(1, 300, dtype=torch.complex64), Grid())[0, 2].abs().min() > 0.99)
     True
     """
-    pilots = pilot_values(grid, grid.num_slots(symbols.shape[1])).to(symbols)
-    return place(symbols, grid, onto=pilots.expand(len(symbols), -1, -1))
+    around = filler(grid, symbols.shape[1], symbols.device).to(symbols.dtype)
+    return place(symbols, grid, onto=around.expand(len(symbols), -1, -1))
 
 
 def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
@@ -291,7 +307,7 @@ def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
 
 
 def at_symbols(values: Tensor, num_symbols: int, grid: Grid) -> Tensor:
-    """Values of the resource elements on which symbols stand.
+    """Values of the resource elements on which symbols stand; no turn is undone.
 
     Args:
         values: ``[batch, T or 1, F or 1]``.

@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from channels.envelope import Array, EnvelopeLaw
-from channels.errors import InputError, check_number, unknown_name
+from channels.errors import InputError, check_name, check_number
 from channels.randomness import generator
 
 ELEVATION_DEG = (15.0, 75.0)
@@ -228,8 +228,7 @@ def parameters_for(environment: str, elevation_deg: float, carrier_hz: float) ->
     (45, [0.7, 0.26, 0.03])
     """
     known = {row["environment"] for row in _tables()["sets"]}
-    if not isinstance(environment, str) or environment not in known:
-        raise unknown_name("environment", environment, known)
+    check_name("environment", environment, known)
     check_number("elevation_deg", elevation_deg, *ELEVATION_DEG)
     if not 1.5e9 <= check_number("carrier_hz", carrier_hz, 0, 1e15) <= 5e9:
         raise InputError(
@@ -252,7 +251,7 @@ def _parameters(index: int) -> Environment:
     return Environment(*place, good, bad, *row["shared"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """States along a stretch of way, from a random place of an endless one.
 
@@ -378,7 +377,7 @@ def _draw_pair_in_transition(
         )
     ]
     changes = [abs(a - b) for a in ends[:2] for b in ends[2:]] + [0.0]
-    longest = float(env.transition_length_m(torch.tensor(changes)).max())
+    longest = float(env.transition_length_m(torch.tensor(changes, dtype=torch.float64)).max())
     while bool(missing.any()):
         good_new = env.good.draw_direct_db((size,), device)
         bad_new = env.bad.draw_direct_db((size,), device)

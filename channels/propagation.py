@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import torch
 from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
 from torch import Tensor
 
+from channels.errors import InputError
 from channels.ofdm import Grid
+from channels.remembered import remembered
 from channels.squared import squared_magnitude
 
 SLOW = 1e-3
@@ -65,7 +67,40 @@ class Response:
 Build = Callable[[torch.device], ChannelModel]
 
 
-@lru_cache(maxsize=32)
+def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
+    """A :class:`Recipe` as one would call the class itself, without the device.
+
+    >>> from channels.fading import FlatFading
+    >>> recipe(FlatFading, None, doppler_hz=5.0) == recipe(FlatFading, None, doppler_hz=5.0)
+    True
+    """
+    return Recipe(make, arguments, tuple(options.items()))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model class with its arguments: makes the model for a device, compares by value.
+
+    Args:
+        make: called as ``make(*arguments, device, **options)``.
+        arguments: all that comes before the device.
+        options: pairs of keyword and value.
+
+    >>> from channels.fading import FlatFading
+    >>> Recipe(FlatFading, (10.0,))(torch.device("cpu")).doppler_hz
+    0.0
+    """
+
+    make: Callable[..., ChannelModel]
+    arguments: tuple[Any, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, device: torch.device) -> ChannelModel:
+        """Make the model."""
+        return self.make(*self.arguments, device, **dict(self.options))
+
+
+@remembered(maxsize=64)
 def model_for(build: Build, device: torch.device) -> ChannelModel:
     """The model that ``build`` makes for a device, kept: some read tables when they are made."""
     return build(device)
@@ -78,8 +113,20 @@ def doppler_of(model: ChannelModel | None) -> float:
 
 def draw_paths(model: ChannelModel, batch: int, num_steps: int, step_s: float) -> Paths:
     """Draw one realisation per image."""
-    gains, delays = model(batch, num_steps, 1 / step_s)
-    return Paths(gains[:, 0, 0, 0, 0], delays[:, 0, 0], step_s)
+    with torch.inference_mode(False), torch.no_grad():
+        gains, delays = model(batch, num_steps, 1 / step_s)
+    count = gains.shape[-2] if gains.ndim == 7 else 0
+    single = (batch, 1, 1, 1, 1, count, num_steps)
+    if gains.shape != single or delays.shape != (batch, 1, 1, count) or not count:
+        raise InputError(
+            f"{type(model).__name__} gave gains {list(gains.shape)} and delays "
+            f"{list(delays.shape)}: a link needs one antenna at each end, gains [{batch}, 1, 1, 1, "
+            f"1, paths, {num_steps}] and delays [{batch}, 1, 1, paths]"
+        )
+    if not bool(torch.isfinite(gains.sum())) or not bool(delays.min() >= 0):
+        raise InputError(f"{type(model).__name__} gave gains that are not finite or delays below 0")
+    one_receiver, one_sender = gains[:, 0, 0], delays[:, 0, 0]
+    return Paths(one_receiver[:, 0, 0], one_sender, step_s)
 
 
 def draw_response(
@@ -115,7 +162,7 @@ def draw_response(
 
 
 def respond(
-    middle: Paths, grid: Grid, change: Tensor | None = None, early_s: float = 0
+    middle: Paths, grid: Grid, change: Tensor | None = None, early_s: Tensor | None = None
 ) -> Response:
     """Response of paths whose gains are given once per symbol.
 
@@ -126,9 +173,12 @@ def respond(
         middle: gains at mid-symbol.
         grid: the numerology.
         change: complex ``[batch, P, T]``, change of the gains over the useful part.
-        early_s: by how much the receiver's window begins within the prefix, in seconds.
+        early_s: by how much each receiver's window begins within the prefix, float ``[batch]``,
+            in seconds; ``None`` means not at all.
     """
-    beyond_s = middle.delays_s + early_s - grid.cyclic_prefix_s
+    beyond_s = middle.delays_s - grid.cyclic_prefix_s
+    if early_s is not None:
+        beyond_s = beyond_s + early_s[:, None]
     gains, stray = middle.gains, None
     if bool((beyond_s > 0).any()):
         kept = 1 - (beyond_s * grid.subcarrier_spacing_hz).clamp(0, 1)[..., None]

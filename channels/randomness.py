@@ -4,44 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 from sionna.phy import config
 
-from channels.errors import InputError
+from channels.errors import InputError, shown
+from channels.remembered import single_precision
+
+ONE_AT_A_TIME = RLock()
+"""Threads share Sionna's generators: a seeded draw must not meet another's."""
 
 
 @contextmanager
-def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[None]:
+def seeded(seed: int | None, device: torch.device | str = "cpu", stream: int = 0) -> Iterator[None]:
     """Draw reproducibly inside the block and leave every generator as it was found.
 
-    Sionna draws from generators of its own, and setting its seed also restarts torch's default
-    generator; a training loop in the same process must not notice. ``None`` changes nothing.
+    All that a link draws comes from Sionna's generator for the device. Setting Sionna's own seed
+    would also restart torch's default generator, which a training loop in the same process must
+    not notice; so only that generator is seeded. ``None`` changes nothing.
+
+    Args:
+        seed: an integer in 0…2^63 − 1, or ``None``.
+        device: where draws are made.
+        stream: independent draws for the same seed, 0…7.
 
     >>> with seeded(3):
-    ...     first = config.torch_rng("cpu").initial_seed()
-    >>> first
-    3
+    ...     first = torch.rand(1, generator=generator())
+    >>> with seeded(3):
+    ...     print(bool(first == torch.rand(1, generator=generator())))
+    True
     """
     if seed is None:
-        yield
+        with single_precision():
+            yield
         return
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError(f"seed must be an integer in 0..2^63-1, got {seed!r}")
-    name = _sionna_name(device)
-    old_seed = config.seed
-    states = [config.torch_rng(name).get_state(), torch.get_rng_state()]
-    on_gpu = torch.device(device).type == "cuda"
-    cuda_state = torch.cuda.get_rng_state(device) if on_gpu else None
-    config.seed = seed
-    try:
-        yield
-    finally:
-        config.seed = old_seed
-        config.torch_rng(name).set_state(states[0])
-        torch.set_rng_state(states[1])
-        if cuda_state is not None:
-            torch.cuda.set_rng_state(cuda_state, device)
+        raise InputError(f"seed must be an integer in 0..2^63-1, got {shown(seed)}")
+    source = generator(device)
+    with ONE_AT_A_TIME, single_precision():
+        state = source.get_state()
+        source.manual_seed((seed * 8 + stream) % 2**64)
+        try:
+            yield
+        finally:
+            source.set_state(state)
 
 
 def _sionna_name(device: torch.device | str) -> str:

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_number, shown
 
 EARTH_RADIUS_M = 6_371e3
 EARTH_GM_M3_PER_S2 = 3.986004418e14
@@ -41,6 +42,9 @@ RANGES = {
     "velocity_error_mps": (0.0, 1e3),
 }
 """Allowed range of each parameter, both ends included."""
+
+NEGLIGIBLE = 1e-32
+"""Square of an angle in rad that is a double's rounding error."""
 
 T = TypeVar("T", float, Tensor)
 
@@ -79,9 +83,7 @@ def _checked(name: str, value: Tensor | float, device: torch.device | None) -> T
     if not isinstance(value, Tensor):
         number = check_number(name, value, low, high)
         return torch.tensor(number, dtype=torch.float64, device=device)
-    if value.is_complex() or value.dtype == torch.bool:
-        raise InputError(f"{name} must be real numbers, got a tensor of {value.dtype}")
-    real = value.double()
+    real = _real(name, value)
     slack = 1e-9 * high
     if not bool(((real >= low - slack) & (real <= high + slack)).all()):
         least, most = real.min().item(), real.max().item()
@@ -89,6 +91,17 @@ def _checked(name: str, value: Tensor | float, device: torch.device | None) -> T
             f"{name} must be finite and in [{low:g}, {high:g}], got values {least:g} to {most:g}"
         )
     return real.to(device)
+
+
+def _real(name: str, value: object) -> Tensor:
+    """A tensor, or what makes one, as float64."""
+    try:
+        tensor = value if isinstance(value, Tensor) else torch.tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be real numbers, got {shown(value)}") from error
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise InputError(f"{name} must be real numbers, got a tensor of {tensor.dtype}")
+    return tensor.double()
 
 
 def slant_range_m(*, altitude_m: T | float, elevation_deg: T | float) -> T:
@@ -341,7 +354,7 @@ def ephemeris_doppler_error_hz(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PassSamples:
     """What a terminal sees of a passing satellite; all fields float64 of one shape.
 
@@ -389,7 +402,8 @@ class Pass:
     min_elevation_deg: float = 10.0
 
     def __post_init__(self) -> None:
-        check_number("carrier_hz", self.carrier_hz, *RANGES["carrier_hz"])
+        for name, value in vars(self).items():
+            check_number(name, value, *RANGES[name])
         if math.isinf(self.duration_s):
             raise InputError(
                 f"altitude_m must be below {GEOSTATIONARY_M:g} for a pass: "
@@ -422,9 +436,9 @@ class Pass:
             times_s: any shape, in s; 0 is the highest elevation, ±``duration_s``/2 are the ends.
 
         Raises:
-            InputError: on a time outside the pass.
+            InputError: on a time outside the pass, or what is no real number.
         """
-        time = torch.as_tensor(times_s, dtype=torch.float64)
+        time = _real("times_s", times_s)
         half = self.duration_s / 2
         if not bool((time.abs() <= half * (1 + 1e-9)).all()):
             raise InputError(f"times_s must lie within the pass, [{-half:g}, {half:g}] s")
@@ -434,7 +448,8 @@ class Pass:
         off_track = _central_angle(altitude, highest)
         cos_angle = torch.cos(off_track) * torch.cos(omega * time)
         along = torch.cos(off_track) * torch.sin(omega * time)
-        sin_angle = (torch.sin(off_track).square() + along.square()).sqrt()
+        square = torch.sin(off_track).square() + along.square()
+        sin_angle = square.clamp_min(NEGLIGIBLE).sqrt()  # whose gradient at 0 would be NaN
         distance = _distance(orbit, cos_angle)
         receding = EARTH_RADIUS_M * orbit * omega * along / distance
         acceleration = (EARTH_RADIUS_M * orbit * omega**2 * cos_angle - receding**2) / distance

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_number, shown
 
 SNR_DB = (-100.0, 100.0)
 COMPLEX = (torch.complex64, torch.complex128)
@@ -45,25 +45,27 @@ class Session:
     mcs: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.codec, str):
+            raise InputError(f"session codec must be a name, got {shown(self.codec)}")
         check_number("session snr_db", self.snr_db, *SNR_DB)
         sides = self.image_shape
         if not isinstance(sides, tuple) or len(sides) != 3 or not all(map(_is_count, sides)):
             raise InputError(
-                f"session image_shape must be (C, H, W) of positive ints, got {sides!r}"
+                f"session image_shape must be (C, H, W) of positive ints, got {shown(sides)}"
             )
         if not _is_count(self.channel_uses):
             raise InputError(
-                f"session channel_uses must be a positive int, got {self.channel_uses!r}"
+                f"session channel_uses must be a positive int, got {shown(self.channel_uses)}"
             )
         if self.mcs is not None and not (self.mcs == 0 or _is_count(self.mcs)):
-            raise InputError(f"session mcs must be None or an index, got {self.mcs!r}")
+            raise InputError(f"session mcs must be None or an index, got {shown(self.mcs)}")
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transmission:
     """A batch of pictures as complex baseband symbols.
 
@@ -94,12 +96,16 @@ class Transmission:
                 f"symbols must be complex64 [batch, K], got {self.symbols.dtype} "
                 f"{list(self.symbols.shape)}"
             )
+        if not isinstance(self.session, Session):
+            raise InputError(f"session must be a channels.Session, got {shown(self.session)}")
         batch, uses = self.symbols.shape
+        if not batch or not uses:
+            raise InputError(f"symbols must hold at least one symbol, got [{batch}, {uses}]")
         if self.used.shape != (batch,) or self.used.dtype != torch.int64:
             raise InputError(
                 f"used must be int64 [{batch}], got {self.used.dtype} {list(self.used.shape)}"
             )
-        if batch and not 1 <= int(self.used.min()) <= int(self.used.max()) <= uses:
+        if not 1 <= int(self.used.min()) <= int(self.used.max()) <= uses:
             raise InputError(f"used must lie in 1..{uses}, got {self.used.tolist()}")
 
     @property
@@ -114,17 +120,19 @@ def _all_finite(values: Tensor) -> bool:
     return bool(torch.isfinite(values.detach().sum()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reception:
     """What the receiver holds after equalisation: all that a decoder may look at.
 
     The number of used symbols is not part of it; a decoder that needs it must have it sent.
 
     Args:
-        symbols: complex64 ``[batch, K]``, unbiased estimates of what was sent.
+        symbols: complex64 ``[batch, K]``, received symbols over the gain that the receiver
+            believes: unbiased where it knows the channel, to first order where it estimates it.
         noise_var: float32 ``[batch, K]``, the error variance of each estimate that a max-log
             demapper or a channel adaptive unit should believe.
-        snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0.
+        snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0: mean
+            ratio of signal to noise, interference and estimation error over its symbols.
         session: the transmission's session, handed through untouched.
 
     >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
@@ -163,6 +171,8 @@ class Reception:
         Raises:
             InputError: if the folder does not exist.
         """
+        if not isinstance(path, str | Path) or Path(path).is_dir():
+            raise InputError(f"a reception is saved to a file, got {shown(path)}")
         if not Path(path).parent.is_dir():
             raise InputError(f"folder {Path(path).parent} does not exist: make it first")
         parts = torch.view_as_real(self.symbols.detach()).contiguous().cpu()
@@ -183,6 +193,8 @@ class Reception:
         Raises:
             InputError: if the file is missing or is not a saved reception.
         """
+        if not isinstance(path, str | Path):
+            raise InputError(f"a reception is loaded from a file, got {shown(path)}")
         try:
             with safe_open(str(path), framework="pt") as file:
                 session = json.loads((file.metadata() or {})["session"])

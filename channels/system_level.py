@@ -16,7 +16,8 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.errors import InputError, check_number, unknown_name
+from channels.draws import MOST, check_draw, uniform
+from channels.errors import InputError, check_count, check_flag, check_name, check_number
 from channels.ntn import SPEED_OF_LIGHT_MPS
 from channels.randomness import generator
 
@@ -38,7 +39,7 @@ DELAY_SAMPLE = 2000
 """Drops from which the 99 % delay of a model is measured when it is built."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drop:
     """What is drawn for a batch of terminals, steps 1 to 8 of TR 38.901 clause 7.5.
 
@@ -122,8 +123,7 @@ class SystemLevel(ChannelModel):
         shadowing: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
-        if environment not in SCENARIOS:
-            raise unknown_name("environment", environment, SCENARIOS)
+        check_name("environment", environment, SCENARIOS)
         elevation_deg = check_number("elevation_deg", elevation_deg, 10, 90)
         altitude_m = check_number("altitude_m", altitude_m, *ALTITUDE_M)
         carrier_hz = check_number("carrier_hz", carrier_hz, 0, 1e12)
@@ -133,16 +133,17 @@ class SystemLevel(ChannelModel):
                 f"got {carrier_hz!r}"
             )
         speed_mps = check_number("speed_mps", speed_mps, 0, 1e4)
-        if not (line_of_sight is None or isinstance(line_of_sight, bool)):
-            raise InputError(f"line_of_sight must be True, False or None, got {line_of_sight!r}")
-        if not isinstance(shadowing, bool):
-            raise InputError(f"shadowing must be True or False, got {shadowing!r}")
+        if line_of_sight is not None:
+            check_flag("line_of_sight", line_of_sight)
+        check_flag("shadowing", shadowing)
         super().__init__(precision="single", device=str(device))
         self._scenario, self._draw_spreads, self._draw_rays = _openntn_parts(
             SCENARIOS[environment], elevation_deg, carrier_hz, str(device)
         )
         horizontal_m = altitude_m / math.tan(math.radians(elevation_deg))
-        self._satellite_m = torch.tensor([horizontal_m, 0.0, altitude_m], device=self.device)
+        self._satellite_m = torch.tensor(
+            [horizontal_m, 0.0, altitude_m], dtype=torch.float32, device=self.device
+        )
         self._forced = line_of_sight
         self._shadowing = shadowing
         self.doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
@@ -156,16 +157,19 @@ class SystemLevel(ChannelModel):
         Paths are the line of sight (no gain without it), three sub-clusters of each of the two
         strongest clusters, and the other clusters.
         """
+        check_draw(batch_size, num_time_steps, sampling_frequency)
         drop = self.drop(batch_size)
-        times_s = torch.arange(num_time_steps, device=self.device) / sampling_frequency
+        step = torch.arange(num_time_steps, dtype=torch.float32, device=self.device)
+        times_s = step / sampling_frequency
         gains = torch.cat(self._gains(drop, times_s), dim=1)
         gains = gains * drop.excess_gain.sqrt()[:, None, None]
         return gains[:, None, None, None, None], _path_delays_s(drop)[:, None, None]
 
     def drop(self, batch_size: int) -> Drop:
         """Draw ``batch_size`` terminals with their clusters and rays."""
+        check_count("batch_size", batch_size, 1, MOST)
         scenario = self._scenario
-        origin = torch.zeros(batch_size, 1, 3, device=self.device)
+        origin = torch.zeros(batch_size, 1, 3, dtype=torch.float32, device=self.device)
         satellite = self._satellite_m.expand(batch_size, 1, 3).clone()
         outdoors = torch.zeros(batch_size, 1, dtype=torch.bool, device=self.device)
         scenario.set_topology(origin, satellite, origin, origin, origin, outdoors, self._forced)
@@ -213,8 +217,7 @@ class SystemLevel(ChannelModel):
         return math.radians(self._scenario.elevation_angle)
 
     def _uniform_angle(self, *shape: int) -> Tensor:
-        draw = torch.rand(shape, device=self.device, generator=generator(self.device))
-        return 2 * math.pi * draw
+        return 2 * math.pi * uniform(shape, self.device)
 
     def _measure_max_delay_s(self) -> float:
         """Draw from a fixed seed, and leave the generator as it was."""

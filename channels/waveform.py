@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import torch
 from scipy.fft import next_fast_len
@@ -11,7 +10,7 @@ from sionna.phy.channel import ChannelModel
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 from torch import Tensor
 
-from channels.coupling import turn
+from channels.coupling import moved_power, turn
 from channels.ofdm import Grid
 from channels.precision import precision_of
 from channels.propagation import (
@@ -22,6 +21,7 @@ from channels.propagation import (
     frequency_response,
     respond,
 )
+from channels.remembered import remembered
 from channels.squared import squared_magnitude
 
 EARLY_SHARE = 4
@@ -29,16 +29,14 @@ EARLY_SHARE = 4
 symbol rings before it, too."""
 
 
-@cache
+@remembered()
 def _modulator(prefix: int, precision: str, device: str) -> OFDMModulator:
     return OFDMModulator(prefix, precision=precision, device=device)
 
 
-@cache
-def _demodulator(
-    fft_size: int, early: int, prefix: int, precision: str, device: str
-) -> OFDMDemodulator:
-    return OFDMDemodulator(fft_size, -early, prefix, precision=precision, device=device)
+@remembered()
+def _demodulator(fft_size: int, prefix: int, precision: str, device: str) -> OFDMDemodulator:
+    return OFDMDemodulator(fft_size, 0, prefix, precision=precision, device=device)
 
 
 def widen(frame: Tensor, grid: Grid) -> Tensor:
@@ -69,11 +67,10 @@ def draw_waveform_paths(
     return draw_paths(model, batch, steps, step_s)
 
 
-def early_samples(paths: Paths, grid: Grid) -> int:
-    """Samples by which the receiver's window begins within the cyclic prefix."""
-    longest = float(paths.delays_s.max()) * grid.sample_rate_hz
-    spare = max(0, int((grid.cyclic_prefix_samples - longest) // 2))
-    return min(spare, grid.cyclic_prefix_samples // EARLY_SHARE)
+def early_s(paths: Paths, grid: Grid) -> Tensor:
+    """Time by which each receiver's window begins within the cyclic prefix, float32 ``[batch]``."""
+    spare = (grid.cyclic_prefix_s - paths.delays_s.amax(1)).clamp_min(0) / 2
+    return spare.clamp_max(grid.cyclic_prefix_s / EARLY_SHARE)
 
 
 def respond_waveform(paths: Paths, num_symbols: int, grid: Grid) -> Response:
@@ -81,19 +78,20 @@ def respond_waveform(paths: Paths, num_symbols: int, grid: Grid) -> Response:
 
     A gain that moves within a symbol turns its variance over the useful part into ICI.
     """
-    early_s = early_samples(paths, grid) / grid.sample_rate_hz
     begin = torch.arange(num_symbols, dtype=torch.float64) * grid.symbol_period_s
     offsets = (torch.arange(STEPS_PER_SYMBOL, dtype=torch.float64) + 0.5) / STEPS_PER_SYMBOL
     times = begin[:, None] + grid.cyclic_prefix_s + offsets / grid.subcarrier_spacing_hz
     within = paths.at(times.flatten())
     within = within.reshape(*within.shape[:2], *times.shape)
     middle = within.mean(-1)
-    response = respond(Paths(middle, paths.delays_s, grid.symbol_period_s), grid, early_s=early_s)
+    mean = Paths(middle, paths.delays_s, grid.symbol_period_s)
+    response = respond(mean, grid, early_s=early_s(paths, grid))
     moved = (within - middle[..., None]).flatten(2)
     if not bool(moved.abs().amax() > 1e-6 * middle.abs().amax()):
         return response
     spread = squared_magnitude(frequency_response(moved, paths.delays_s, grid))
     spread = spread.reshape(len(spread), num_symbols, STEPS_PER_SYMBOL, -1).mean(2)
+    spread = moved_power(spread, grid)
     return replace(response, stray=spread if response.stray is None else response.stray + spread)
 
 
@@ -117,19 +115,19 @@ def propagate(
         complex ``[batch, T, F]``, free of noise.
     """
     precision, device = precision_of(frame.dtype), str(frame.device)
-    prefix, early = grid.cyclic_prefix_samples, early_samples(paths, grid)
+    prefix, early = grid.cyclic_prefix_samples, early_s(paths, grid).double()[:, None]
     sent = _modulator(prefix, precision, device)(widen(frame, grid))
     batch, num_samples = sent.shape
     rate = grid.sample_rate_hz
     sample_s = torch.arange(num_samples, dtype=torch.float64, device=frame.device) / rate
 
-    longest = num_samples + int(float(paths.delays_s.max()) * rate) + early + grid.fft_size
+    longest = num_samples + int(float(paths.delays_s.max()) * rate) + prefix + grid.fft_size
     room = next_fast_len(longest)
     spectrum = torch.fft.fft(sent, room)
     frequency = torch.fft.fftfreq(room, 1 / rate, dtype=torch.float64, device=frame.device)
     received = torch.zeros_like(sent)
     for path in range(paths.gains.shape[1]):
-        delay_s = paths.delays_s[:, path, None].double() + early / rate
+        delay_s = paths.delays_s[:, path, None].double() + early
         shifted = torch.fft.ifft(spectrum * turn(-frequency * delay_s).to(sent.dtype))
         one = Paths(paths.gains[:, path : path + 1], paths.delays_s, paths.step_s)
         received = received + shifted[:, :num_samples] * one.at(sample_s)[:, 0].to(sent.dtype)
@@ -137,5 +135,6 @@ def propagate(
     time = sample_s - prefix / rate
     cycles = offset_hz[:, None] * time + 0.5 * rate_hz_per_s * time.square()
     received = received * turn(cycles).to(sent.dtype)
-    demodulate = _demodulator(grid.fft_size, early, prefix, precision, device)
-    return narrow(demodulate(received), grid).reshape(batch, frame.shape[1], -1)
+    back = narrow(_demodulator(grid.fft_size, prefix, precision, device)(received), grid)
+    undelayed = turn(grid.frequencies_hz(frame.device).double() * early).to(back.dtype)
+    return back.reshape(batch, frame.shape[1], -1) * undelayed[:, None]

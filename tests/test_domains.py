@@ -18,7 +18,7 @@ from channels.ntn import NTNTDL
 from channels.ofdm import to_grid
 from channels.propagation import Paths
 from channels.randomness import seeded
-from channels.waveform import draw_waveform_paths, early_samples, narrow, propagate, widen
+from channels.waveform import draw_waveform_paths, early_s, narrow, propagate, widen
 from tests.signals import decibels, qpsk, send
 
 SPACING_HZ = 15e3
@@ -118,7 +118,9 @@ def test_time_domain_equals_sionnas_with_long_filters() -> None:
         paths = draw_waveform_paths(model, 2, frame.shape[1], grid, torch.device("cpu"))
     offset_hz = torch.tensor([300.0, -1500.0], dtype=torch.float64)
     ours = propagate(frame, paths, offset_hz, 0.0, grid)
-    early, prefix, lag = early_samples(paths, grid), grid.cyclic_prefix_samples, 60
+    prefix, lag = grid.cyclic_prefix_samples, 60
+    early = round(float(early_s(paths, grid)[0]) * grid.sample_rate_hz)
+    assert early == prefix // 4
     sent = OFDMModulator(prefix, precision="single", device="cpu")(widen(frame, grid))
     count = sent.shape[-1]
     gains = paths.gains[:, None, None, None, None, :, :1].expand(*[-1] * 6, count + 2 * lag)

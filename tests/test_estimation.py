@@ -11,8 +11,10 @@ from sionna.phy.ofdm import LSChannelEstimator, PilotPattern, ResourceGrid
 
 import channels
 from channels import Grid, Residual
+from channels.coupling import turn
 from channels.estimation import Prior, estimate
 from channels.ofdm import pilot_values
+from channels.tracking import track
 from tests.signals import decibels, qpsk, send
 
 SNR_DB = 12.0
@@ -63,17 +65,21 @@ def test_errors_on_a_flat_channel_have_the_variance_of_the_closed_form(
         ("ntn-cdl-a", Grid(), {}),
         ("ntn-cdl-c", Grid(), {}),
         ("ntn-tdl-a", Grid(), {"speed_mps": 30.0}),
+        ("rayleigh", Grid(phase_tracking_every=24), {"speed_mps": 30.0}),
+        ("ntn-tdl-a", Grid(phase_tracking_every=24), {"speed_mps": 10.0}),
+        ("leo600-s-urban", Grid(phase_tracking_every=24), {"line_of_sight": False}),
+        ("awgn", Grid(), {"residual": Residual(rate_hz_per_s=1e5)}),
     ],
 )
 def test_the_receiver_knows_how_wrong_it_is(
-    kind: str, name: str, grid: Grid, parameters: dict[str, float]
+    kind: str, name: str, grid: Grid, parameters: dict[str, object]
 ) -> None:
     """Squared error over the variance handed on is 1 in the mean, within 6 %.
 
     Six per cent because the error of ``y / h_hat`` counts to first order only.
     """
     tx = send(qpsk(64, 8192))
-    link = channels.link(name, grid=grid, estimator=kind, **parameters)
+    link = channels.link(name, grid=grid, estimator=kind, **parameters)  # type: ignore[arg-type]
     rx = link(tx, SNR_DB, seed=3)
     ratio = ((rx.symbols - tx.symbols).abs().square() / rx.noise_var).mean().item()
     assert abs(ratio - 1) < 0.06
@@ -150,3 +156,31 @@ def test_a_single_pilot_symbol_holds_for_the_slot() -> None:
     tx = send(qpsk(8, 3000))
     rx = channels.link("ntn-tdl-a", grid=grid, estimator="ls")(tx, 30.0, seed=1)
     assert (rx.symbols - tx.symbols).abs().square().median() < 0.01
+
+
+@pytest.mark.parametrize("offset_hz", [0.0, 300.0, -2500.0])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_tracker_finds_offsets_as_closely_as_it_says(offset_hz: float, slots: int) -> None:
+    grid, images, noise_var = Grid(phase_tracking_every=24), 300, 0.5
+    sent = pilot_values(grid, slots).to(torch.complex64)
+    time = torch.arange(len(sent)) * grid.symbol_period_s
+    turned = sent * turn(offset_hz * time.double())[:, None].to(sent.dtype)
+    draws = torch.Generator().manual_seed(slots)
+    noise = torch.randn(images, *sent.shape, dtype=torch.complex64, generator=draws)
+    found_hz, spread_hz = track(
+        turned + noise_var**0.5 * noise, torch.full((images,), noise_var), grid
+    )
+    error_hz = found_hz - offset_hz
+    assert error_hz.mean().abs() < 4 * spread_hz.mean() / images**0.5
+    assert 0.6 < float(error_hz.std() / spread_hz.mean()) < 1.2
+
+
+def test_a_long_narrow_frame_is_interpolated_block_by_block() -> None:
+    """Blocks see one slot beyond their ends: no seams, and no matrix of all pilots."""
+    link = channels.link(
+        "rayleigh", grid=Grid(num_subcarriers=2), estimator="lmmse", speed_mps=20.0
+    )
+    tx = send(qpsk(1, 30_000))
+    rx = link(tx, 20.0, seed=1)
+    ratio = (rx.symbols - tx.symbols).abs().square() / rx.noise_var
+    assert abs(ratio.mean().item() - 1) < 0.15

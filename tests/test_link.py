@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -20,6 +21,11 @@ SESSION = Session("test", (1, 64, 64), 1, 0.0)
 def send(symbols: torch.Tensor) -> Transmission:
     used = torch.full((len(symbols),), symbols.shape[1])
     return Transmission(symbols, used, SESSION)
+
+
+def broken(batch: int, steps: int, rate_hz: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A channel model with two antennas."""
+    return torch.ones(batch, 1, 2, 1, 1, 1, steps) + 0j, torch.zeros(batch, 1, 1, 1)
 
 
 def receive(noise_var: float) -> Reception:
@@ -306,6 +312,28 @@ def test_a_reception_survives_its_file(tmp_path: object) -> None:
             "seed must be an integer",
         ),
         (lambda: send(torch.ones(1, 4)), "symbols must be complex64"),
+        (lambda: send(torch.ones(0, 4) + 0j), "at least one symbol"),
+        (lambda: Session(5, (1, 64, 64), 4, 0.0), "codec must be a name"),
+        (lambda: Transmission(torch.ones(1, 4) + 0j, torch.tensor([4]), "x"), "session must be"),
+        (lambda: channels.link("awgn")(send(torch.ones(1, 4) + 0j), torch.tensor(3j)), "real"),
+        (lambda: channels.link("rayleigh", speed_mps=10**400), "speed_mps must be"),
+        (lambda: channels.link("rayleigh", speed_mps=1j), "speed_mps must be"),
+        (lambda: channels.link("rayleigh", speed_mps=torch.zeros(99)), "speed_mps must be"),
+        (lambda: channels.link("ntn-tdl-a", environment=["urban"]), "unknown environment"),
+        (lambda: channels.link("ntn-tdl-a", environment="urban", elevation_deg=0), "elevation_deg"),
+        (lambda: channels.link("awgn", residual=Residual(deviation_hz=4e3)), "exceeds half"),
+        (
+            lambda: channels.link("awgn", residual=Residual(rate_hz_per_s=1e7))(
+                send(torch.ones(1, 4) + 0j), 1.0
+            ),
+            "a shorter transmission",
+        ),
+        (lambda: Link("a\nb", None), "name must be a line"),
+        (lambda: Link("mine", "model"), "propagation must be"),
+        (
+            lambda: Link("mine", lambda device: broken)(send(torch.ones(1, 4) + 0j), 1.0),
+            "one antenna",
+        ),
     ],
 )
 def test_bad_input_gets_one_line(call: object, message: str) -> None:
@@ -390,3 +418,106 @@ def test_a_receiver_knows_an_amplifiers_distortion(name: str, amplifier: object)
     assert abs(float(ratio) - 1) < 0.03
     clean = channels.link(name)(tx, 25.0, seed=1)
     assert float((clean.snr_db - rx.snr_db).min()) > 1
+
+
+@pytest.mark.parametrize("parts", [{"amplifier": channels.Rapp(3.0)}, {"residual": Residual(1500)}])
+@pytest.mark.parametrize("domain", ["frequency", "time"])
+@pytest.mark.parametrize("used", [72, 900, 3600, 7200])
+def test_noise_variance_is_right_however_few_symbols_an_image_uses(
+    used: int, domain: str, parts: dict[str, object]
+) -> None:
+    """The rest of its slots carries other users' symbols, the same for all images: as many
+    independent errors as symbols, four standard errors of an exponential's mean.
+    """
+    symbols = qam(torch.randint(0, 2, (64, 14_400)).float(), 2)
+    symbols[:, used:] = 0
+    tx = Transmission(symbols, torch.full((64,), used), SESSION)
+    rx = channels.link("awgn", domain=domain, **parts)(tx, 40.0, seed=1)  # type: ignore[arg-type]
+    errors = (rx.symbols - symbols).abs().square()[:, :used]
+    ratio = (errors / rx.noise_var[:, :used]).mean().item()
+    assert abs(ratio - 1) < 4 / math.sqrt(used) + 0.02
+    tail = rx.symbols[:, used:]
+    assert tail.numel() == 0 or float(tail.abs().square().mean()) < 3 * float(errors.mean())
+
+
+@pytest.mark.parametrize("name", ["rayleigh", "lms-urban", "ntn-tdl-a", "leo600-s-urban"])
+def test_more_symbols_meet_the_same_fading(name: str) -> None:
+    """One image a call, as a sweep sends them: the first slot does not know of the next."""
+    link = channels.link(name, grid=Grid(spread=False), residual=Residual(), speed_mps=1.0)
+    short, long = (
+        link(send(torch.ones(1, count, dtype=torch.complex64)), 5.0, seed=6)
+        for count in (3000, 9000)
+    )
+    torch.testing.assert_close(short.noise_var, long.noise_var[:, :3000], rtol=0.02, atol=0)
+    torch.testing.assert_close(
+        short.symbols[:, :2900], long.symbols[:, :2900], rtol=0.03, atol=0.03
+    )
+
+
+def test_threads_do_not_disturb_one_another() -> None:
+    links = [channels.link(name, estimator="ls") for name in ("rayleigh", "ntn-tdl-c")]
+    tx = send(torch.ones(2, 3000, dtype=torch.complex64))
+    jobs = [(link, seed) for seed in range(12) for link in links]
+
+    def run(job: tuple[Link, int]) -> torch.Tensor:
+        return job[0](tx, 5.0, seed=job[1]).symbols
+
+    alone = [run(job) for job in jobs]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(run, jobs))
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("domain", ["frequency", "time"])
+@pytest.mark.parametrize("name", ["ntn-tdl-a", "ntn-cdl-a", "lms-urban", "leo600-ka-urban"])
+def test_first_use_in_inference_mode_spoils_no_training(name: str, domain: str) -> None:
+    grid = Grid(120e3 if "-ka-" in name else 15e3, num_subcarriers=37)
+    link = channels.link(name, grid=grid, estimator="lmmse", domain=domain)
+    symbols = qam(torch.randint(0, 2, (2, 400)).float(), 2)
+    with torch.inference_mode():
+        link(send(symbols.clone()), 5.0, seed=1)
+    symbols.requires_grad_()
+    link(send(symbols), 5.0, seed=1).symbols.abs().sum().backward()
+    assert bool(torch.isfinite(torch.view_as_real(symbols.grad)).all())
+
+
+@pytest.mark.parametrize("name", ["rayleigh", "lms-urban", "ntn-cdl-a", "leo600-s-urban"])
+def test_the_default_dtype_changes_nothing(name: str) -> None:
+    tx = send(qam(torch.randint(0, 2, (2, 400)).float(), 2))
+    before = channels.link(name, speed_mps=1.5)(tx, 5.0, seed=1)
+    torch.set_default_dtype(torch.float64)
+    try:
+        after = channels.link(name, carrier_hz=None, residual=Residual(offset_hz=0.0))(
+            tx, 5.0, seed=1
+        )
+        again = channels.link(name)(tx, 5.0, seed=1)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert fresh.symbols.dtype == torch.complex64
+    torch.testing.assert_close(before.symbols, again.symbols)
+
+
+def test_links_compare_by_value() -> None:
+    for name in ("awgn", "rayleigh", "ntn-tdl-a", "leo600-s-urban", "shadowed-rician-light"):
+        link = channels.link(name)
+        assert link == channels.link(name) == pickle.loads(pickle.dumps(link))
+        assert hash(link) == hash(channels.link(name))
+    assert channels.link("ntn-tdl-a") != channels.link("ntn-tdl-a", speed_mps=2.0)
+
+
+def test_snr_row_tells_what_it_refers_to() -> None:
+    assert "mean over fading" in channels.link("lms-urban").describe()
+    assert "unobstructed" in channels.link("lms-urban", normalize=False).describe()
+    assert "unobstructed" in channels.link("leo600-s-urban", shadowing=True).describe()
+
+
+@pytest.mark.parametrize("snr_db", [-10.0, 0.0, 20.0])
+@pytest.mark.parametrize("estimator", ["perfect", "ls", "lmmse"])
+def test_the_receivers_snr_estimate_is_not_fooled_by_its_own_errors(
+    estimator: str, snr_db: float
+) -> None:
+    """At most the SNR, and at least that less what the estimator costs."""
+    tx = send(qam(torch.randint(0, 2, (30, 14_400)).float(), 2))
+    found = channels.link("awgn", estimator=estimator)(tx, snr_db, seed=1).snr_db.mean().item()
+    cost = {"perfect": 0.02, "lmmse": 0.3, "ls": 3.0}[estimator]
+    assert snr_db - cost < found < snr_db + 0.05
