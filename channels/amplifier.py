@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_count, check_number, shown
+from channels.real import real_tensor
 from channels.signal import COMPLEX
 from channels.squared import squared_magnitude
 
@@ -55,11 +56,11 @@ class SoftLimiter:
 
     def am_am(self, amplitude: Tensor) -> Tensor:
         """Output amplitude, of any shape, over the root mean square of the input."""
-        return amplitude * self._gain(amplitude.square())
+        return amplitude * self._gain(_amplitude(amplitude).square())
 
     def am_pm_rad(self, amplitude: Tensor) -> Tensor:
         """Phase shift in rad: none."""
-        return torch.zeros_like(amplitude)
+        return torch.zeros_like(_amplitude(amplitude))
 
     def _gain(self, power: Tensor) -> Tensor:
         limit = self.saturation_amplitude
@@ -110,11 +111,11 @@ class Rapp:
 
     def am_am(self, amplitude: Tensor) -> Tensor:
         """Output amplitude, of any shape, over the root mean square of the input."""
-        return amplitude * self._gain(amplitude.square())
+        return amplitude * self._gain(_amplitude(amplitude).square())
 
     def am_pm_rad(self, amplitude: Tensor) -> Tensor:
         """Phase shift in rad: none."""
-        return torch.zeros_like(amplitude)
+        return torch.zeros_like(_amplitude(amplitude))
 
     def _gain(self, power: Tensor) -> Tensor:
         """In logarithms, so that no power of a large amplitude overflows."""
@@ -181,11 +182,11 @@ class Saleh:
 
     def am_am(self, amplitude: Tensor) -> Tensor:
         """Output amplitude in Saleh's units; the input's is over its root mean square."""
-        return amplitude * self._gain(amplitude.square())
+        return amplitude * self._gain(_amplitude(amplitude).square())
 
     def am_pm_rad(self, amplitude: Tensor) -> Tensor:
         """Phase shift in rad at an input amplitude over its root mean square."""
-        return self._turn(amplitude.square())
+        return self._turn(_amplitude(amplitude).square())
 
     @property
     def _mean_power(self) -> float:
@@ -214,7 +215,7 @@ class Saleh:
 Amplifier = SoftLimiter | Rapp | Saleh
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Amplified:
     """What an amplifier makes of a batch of OFDM frames; :func:`transmit` fills it.
 
@@ -260,13 +261,16 @@ def transmit(
         The radiated frame and what the amplifier did to it.
 
     Raises:
-        InputError: if the frame has another shape, does not fit the FFT, or a row has no power.
+        InputError: if the frame has another shape, does not fit the FFT, or a row has no power, or
+            on what is no amplifier.
 
     >>> frame = torch.ones(2, 14, 300, dtype=torch.complex64)
     >>> sent = transmit(frame, 512, Rapp(input_backoff_db=6))
     >>> sent.frame.shape, round(sent.frame.abs().square().mean().item(), 4)
     (torch.Size([2, 14, 300]), 1.0)
     """
+    if not isinstance(amplifier, Amplifier):
+        raise InputError(f"amplifier must be a SoftLimiter, Rapp or Saleh, got {shown(amplifier)}")
     waveform = oversampled(frame, fft_size, oversampling)
     amplified = amplifier(waveform)
     spectrum = torch.fft.fft(amplified, norm="forward")
@@ -315,13 +319,11 @@ def oversampled(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
     torch.Size([2, 14, 2048])
     """
     if not isinstance(frame, Tensor) or frame.ndim != 3 or frame.dtype not in COMPLEX:
-        what = (
-            f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, Tensor) else f"{frame!r:.40}"
-        )
+        what = f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, Tensor) else shown(frame)
         raise InputError(f"frame must be complex [batch, T, F], got {what}")
     width = frame.shape[-1]
-    _check_count("oversampling", oversampling, 1, 16)
-    _check_count("fft_size", fft_size, width, 2**20)
+    check_count("oversampling", oversampling, 1, 16)
+    check_count("fft_size", fft_size, width, 2**20)
     mean = _energy(frame) / _filled(frame).sum((1, 2)).clamp_min(1)
     good = torch.isfinite(mean) & (mean > 1e-20)
     if not bool(good.all()):
@@ -341,12 +343,14 @@ def papr_db(waveform: Tensor) -> Tensor:
         waveform: complex ``[..., samples]``, one OFDM symbol per row.
 
     Raises:
-        InputError: if the waveform is not complex.
+        InputError: if the waveform is not complex or has no samples.
 
     >>> [round(value, 2) for value in papr_db(torch.tensor([[1j, 1], [0, 2]])).tolist()]
     [0.0, 3.01]
     """
     power = _power(waveform)
+    if power.ndim == 0 or power.shape[-1] == 0:
+        raise InputError(f"waveform must have samples, got shape {list(power.shape)}")
     return _decibels(power.amax(-1) / power.mean(-1))
 
 
@@ -365,7 +369,7 @@ def papr_ccdf(
         float64 ``[thresholds]``.
 
     Raises:
-        InputError: as :func:`oversampled`.
+        InputError: as :func:`oversampled`, or on thresholds that are no real numbers.
 
     >>> papr_ccdf(torch.ones(1, 14, 16, dtype=torch.complex64), 16, [6.0, 12.0, 12.1]).tolist()
     [1.0, 1.0, 0.0]
@@ -373,7 +377,7 @@ def papr_ccdf(
     with torch.no_grad():
         found = papr_db(oversampled(frame, fft_size, oversampling)).flatten()
     found = found[~found.isnan()].double()
-    levels = torch.as_tensor(thresholds_db, dtype=torch.float64, device=found.device)
+    levels = _thresholds(thresholds_db).to(found.device)
     return (found[:, None] > levels).double().mean(0)
 
 
@@ -397,14 +401,15 @@ def papr_ccdf_gaussian(
         float64 ``[thresholds]``.
 
     Raises:
-        InputError: if a count is not an integer in its range.
+        InputError: if a count is not an integer in its range, or on thresholds that are no real
+            numbers.
 
     >>> [round(share, 4) for share in papr_ccdf_gaussian([8.0, 10.0], 256).tolist()]
     [0.3725, 0.0116]
     """
-    _check_count("num_subcarriers", num_subcarriers, 1, 2**20)
-    _check_count("oversampling", oversampling, 1, 16)
-    levels = torch.as_tensor(thresholds_db, dtype=torch.float64)
+    check_count("num_subcarriers", num_subcarriers, 1, 2**20)
+    check_count("oversampling", oversampling, 1, 16)
+    levels = _thresholds(thresholds_db)
     samples = num_subcarriers * (1.0 if oversampling == 1 else OVERSAMPLED_SAMPLES)
     return -torch.expm1(samples * torch.log1p(-torch.exp(-(10 ** (levels / 10)))))
 
@@ -414,6 +419,22 @@ def _power(waveform: Tensor) -> Tensor:
         kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
         raise InputError(f"waveform must be a complex tensor [..., samples], got {kind}")
     return squared_magnitude(waveform)
+
+
+def _amplitude(amplitude: Tensor) -> Tensor:
+    real = isinstance(amplitude, Tensor) and amplitude.dtype.is_floating_point
+    if not real or not bool((amplitude >= 0).all()):
+        raise InputError(
+            f"amplitude must be a float tensor without negative entries, got {shown(amplitude)}"
+        )
+    return amplitude
+
+
+def _thresholds(thresholds_db: Tensor | Sequence[float]) -> Tensor:
+    levels = real_tensor("thresholds_db", thresholds_db)
+    if bool(levels.isnan().any()):
+        raise InputError(f"thresholds_db must not be NaN, got {shown(thresholds_db)}")
+    return levels
 
 
 def _energy(frame: Tensor) -> Tensor:
@@ -433,8 +454,3 @@ def _band(spectrum: Tensor, width: int, shift: int) -> Tensor:
 
 def _decibels(ratio: Tensor) -> Tensor:
     return 10 * torch.log10(ratio)
-
-
-def _check_count(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name} must be an int in {low}..{high}, got {value!r}")

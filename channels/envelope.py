@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import hyp1f1, i0e
 from scipy.stats import ncx2
-from torch import Tensor
 
 from channels.errors import InputError, check_number, shown
+from channels.real import real_tensor
 
 Array = NDArray[np.float64]
 CHUNK = 2**20
@@ -43,7 +43,7 @@ class EnvelopeLaw:
 
     Raises:
         InputError: if columns differ in length, weights do not sum to 1, or an entry is not finite
-            or has the wrong sign; from all methods, on levels that are not finite real numbers.
+            or of the wrong sign; from methods, on what is no finite real number.
 
     >>> rayleigh = EnvelopeLaw.rice(0.0, 0.5)
     >>> round(float(rayleigh.cdf(1.0)), 6)  # 1 - exp(-1)
@@ -55,16 +55,15 @@ class EnvelopeLaw:
     scatter_variance: Array
 
     def __post_init__(self) -> None:
-        columns = {name: _real(name, vars(self)[name]) for name in self.__dataclass_fields__}
-        sizes = {column.shape for column in columns.values()}
-        if len(sizes) > 1 or len(next(iter(sizes))) != 1:
-            raise InputError(f"weights, direct and scatter_variance must all be [N], got {sizes}")
-        for name, column in columns.items():
-            if not bool((column > 0).all() if name == "scatter_variance" else (column >= 0).all()):
-                raise InputError(f"{name} must be positive, got values down to {column.min():g}")
-            object.__setattr__(self, name, column)
+        for name in ("weights", "direct", "scatter_variance"):
+            object.__setattr__(self, name, _real(name, getattr(self, name)))
+        shapes = self.weights.shape, self.direct.shape, self.scatter_variance.shape
+        if len(set(shapes)) > 1 or self.weights.ndim != 1:
+            raise InputError(f"weights, direct and scatter_variance must all be [N], got {shapes}")
         if not math.isclose(self.weights.sum(), 1, rel_tol=1e-6):
             raise InputError(f"weights must sum to 1, got {self.weights.sum():g}: divide by it")
+        if min(self.weights.min(), self.direct.min()) < 0 or self.scatter_variance.min() <= 0:
+            raise InputError("weights and direct must not be negative, scatter_variance positive")
 
     @classmethod
     def rice(cls, direct: float, scatter_variance: float) -> EnvelopeLaw:
@@ -248,15 +247,10 @@ class EnvelopeLaw:
 
 def _real(name: str, value: object) -> Array:
     """Finite real numbers of any shape as float64."""
-    try:
-        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be real numbers, got {shown(value)}") from error
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"{name} must be real numbers, got {shown(value)}")
+    array: Array = real_tensor(name, value).detach().cpu().numpy()
     if not np.isfinite(array).all():
         raise InputError(f"{name} must be finite, got {shown(value)}")
-    return array.astype(np.float64)
+    return array
 
 
 def _grid(low: float, high: float, step: float, remedy: str) -> Array:

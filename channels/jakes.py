@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from channels.awgn import complex_normal
 from channels.draws import MOST
 from channels.errors import check_count, check_number
+from channels.remembered import remembered
 
 DENSE_ENTRIES = 2**20
 """Up to so many waves times steps the sum is a matrix product, beyond it a non-uniform FFT."""
@@ -91,7 +91,7 @@ def _cycles_per_step(num_waves: int, cycles: float, device: torch.device) -> Ten
     return cycles * torch.cos(math.pi * place / num_waves)
 
 
-@lru_cache(maxsize=32)
+@remembered(maxsize=32)
 def _waves(num_waves: int, num_steps: int, cycles: float, device: torch.device) -> Tensor:
     return wave_matrix(num_waves, num_steps, cycles, device).to(torch.complex64)
 

@@ -292,13 +292,10 @@ def link_budget(
     tables = _tables()
     satellite, frequencies = _satellite(orbit, band, parameter_set), tables["bands"][band]
     check_name("direction", direction, ["downlink", "uplink"])
-    if terminal is not None and check_name("terminal", terminal, ["handheld", "vsat"]) != (
-        frequencies["terminal"]
-    ):
-        raise InputError(
-            f"band {band!r} has only the terminal {frequencies['terminal']!r}: take it"
-        )
-    parameters = tables["terminals"][frequencies["terminal"]]
+    only = frequencies["terminal"]
+    if terminal is not None and check_name("terminal", terminal, tables["terminals"]) != only:
+        raise InputError(f"band {band!r} has only the terminal {only!r}: take it")
+    parameters = tables["terminals"][only]
     if bandwidth_hz is None:
         bandwidth_hz = frequencies[f"{direction}_bandwidth_hz"]
     bandwidth_hz = check_number("bandwidth_hz", bandwidth_hz, 1e3, 10e9)

@@ -9,8 +9,8 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.envelope import EnvelopeLaw
 from channels.draws import check_draw, uniform
+from channels.envelope import EnvelopeLaw
 from channels.errors import check_flag, check_name, check_number
 from channels.fading import FlatModel
 from channels.jakes import jakes_process
@@ -29,6 +29,9 @@ not verified against the papers)."""
 
 BAD, GOOD, TRANSITION = 0, 1, 2
 """Values of :attr:`Series.state`."""
+
+RANDN_BLOCK = 16
+"""Normal draws that torch makes together on a CPU: of whole blocks, fewer begin like more."""
 
 _NEPER_DB = 20 / math.log(10)
 
@@ -122,9 +125,7 @@ class Loo(FlatModel):
 
     def _direct(self, batch_size: int) -> Tensor:
         device = torch.device(self.device)
-        z = torch.randn(
-            batch_size, dtype=torch.float32, device=device, generator=generator(device)
-        )
+        z = torch.randn(batch_size, dtype=torch.float32, device=device, generator=generator(device))
         return torch.exp(self._mu + self._sqrt_d0 * z)
 
 
@@ -257,7 +258,8 @@ def exponential_process(
     """Gaussian process of unit variance with autocorrelation exp(−step·lag), lag in samples.
 
     It is a first-order autoregression, written as a cumulative sum so that no loop over samples is
-    needed: z_n·e^(step·n) is a sum of independent terms. Stretches keep the exponent below 600.
+    needed: z_n·e^(step·n) is a sum of independent terms. Stretches keep the exponent below 600. For
+    one seed a shorter series is the beginning of a longer one (on a CPU).
 
     Args:
         batch_size: number of independent realisations.
@@ -271,9 +273,10 @@ def exponential_process(
     >>> exponential_process(2, 14, 0.01, torch.device("cpu")).shape
     torch.Size([2, 14])
     """
-    noise = torch.randn(
-        num_steps, batch_size, dtype=torch.float64, device=device, generator=generator(device)
-    ).T
+    count = num_steps * batch_size
+    whole = RANDN_BLOCK * math.ceil(count / RANDN_BLOCK)
+    drawn = torch.randn(whole, dtype=torch.float64, device=device, generator=generator(device))
+    noise = drawn[:count].reshape(num_steps, batch_size).T
     if step > 100:
         return noise.float()
     noise[:, 1:] *= math.sqrt(-math.expm1(-2 * step))

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from channels.errors import InputError, check_number, shown
+from channels.errors import InputError, check_number
+from channels.real import real_tensor
 
 EARTH_RADIUS_M = 6_371e3
 EARTH_GM_M3_PER_S2 = 3.986004418e14
@@ -44,7 +44,7 @@ RANGES = {
 """Allowed range of each parameter, both ends included."""
 
 NEGLIGIBLE = 1e-32
-"""Square of an angle in rad that is a double's rounding error."""
+"""Square of an angle in rad that is a double's rounding error; a root's gradient is NaN at 0."""
 
 T = TypeVar("T", float, Tensor)
 
@@ -83,7 +83,7 @@ def _checked(name: str, value: Tensor | float, device: torch.device | None) -> T
     if not isinstance(value, Tensor):
         number = check_number(name, value, low, high)
         return torch.tensor(number, dtype=torch.float64, device=device)
-    real = _real(name, value)
+    real = real_tensor(name, value)
     slack = 1e-9 * high
     if not bool(((real >= low - slack) & (real <= high + slack)).all()):
         least, most = real.min().item(), real.max().item()
@@ -91,17 +91,6 @@ def _checked(name: str, value: Tensor | float, device: torch.device | None) -> T
             f"{name} must be finite and in [{low:g}, {high:g}], got values {least:g} to {most:g}"
         )
     return real.to(device)
-
-
-def _real(name: str, value: object) -> Tensor:
-    """A tensor, or what makes one, as float64."""
-    try:
-        tensor = value if isinstance(value, Tensor) else torch.tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be real numbers, got {shown(value)}") from error
-    if tensor.is_complex() or tensor.dtype == torch.bool:
-        raise InputError(f"{name} must be real numbers, got a tensor of {tensor.dtype}")
-    return tensor.double()
 
 
 def slant_range_m(*, altitude_m: T | float, elevation_deg: T | float) -> T:
@@ -438,7 +427,7 @@ class Pass:
         Raises:
             InputError: on a time outside the pass, or what is no real number.
         """
-        time = _real("times_s", times_s)
+        time = real_tensor("times_s", times_s)
         half = self.duration_s / 2
         if not bool((time.abs() <= half * (1 + 1e-9)).all()):
             raise InputError(f"times_s must lie within the pass, [{-half:g}, {half:g}] s")
@@ -449,7 +438,7 @@ class Pass:
         cos_angle = torch.cos(off_track) * torch.cos(omega * time)
         along = torch.cos(off_track) * torch.sin(omega * time)
         square = torch.sin(off_track).square() + along.square()
-        sin_angle = square.clamp_min(NEGLIGIBLE).sqrt()  # whose gradient at 0 would be NaN
+        sin_angle = square.clamp_min(NEGLIGIBLE).sqrt()
         distance = _distance(orbit, cos_angle)
         receding = EARTH_RADIUS_M * orbit * omega * along / distance
         acceleration = (EARTH_RADIUS_M * orbit * omega**2 * cos_angle - receding**2) / distance

@@ -19,7 +19,8 @@ from torch import Tensor
 from channels.draws import MOST, check_draw, uniform
 from channels.errors import InputError, check_count, check_flag, check_name, check_number
 from channels.ntn import SPEED_OF_LIGHT_MPS
-from channels.randomness import generator
+from channels.randomness import seeded
+from channels.remembered import single_precision
 
 SCENARIOS = {"dense-urban": "DenseUrban", "urban": "Urban", "suburban": "SubUrban"}
 BANDS_HZ = {"S": (1.9e9, 4e9), "Ka": (19e9, 40e9)}
@@ -172,11 +173,12 @@ class SystemLevel(ChannelModel):
         origin = torch.zeros(batch_size, 1, 3, dtype=torch.float32, device=self.device)
         satellite = self._satellite_m.expand(batch_size, 1, 3).clone()
         outdoors = torch.zeros(batch_size, 1, dtype=torch.bool, device=self.device)
-        scenario.set_topology(origin, satellite, origin, origin, origin, outdoors, self._forced)
-        self._draw_spreads.topology_updated_callback()
-        self._draw_rays.topology_updated_callback()
-        spreads = self._draw_spreads()
-        rays = self._draw_rays(spreads)
+        with single_precision():
+            scenario.set_topology(origin, satellite, origin, origin, origin, outdoors, self._forced)
+            self._draw_spreads.topology_updated_callback()
+            self._draw_rays.topology_updated_callback()
+            spreads = self._draw_spreads()
+            rays = self._draw_rays(spreads)
         los = scenario.los[:, 0, 0].clone()
         strongest = rays.strongest_cluster_indices[:, 0, 0]
         order = _strongest_first(strongest, rays.powers.shape[-1])
@@ -221,13 +223,8 @@ class SystemLevel(ChannelModel):
 
     def _measure_max_delay_s(self) -> float:
         """Draw from a fixed seed, and leave the generator as it was."""
-        source = generator(self.device)
-        state = source.get_state()
-        source.manual_seed(0)
-        try:
+        with seeded(0, self.device):
             longest = _path_delays_s(self.drop(DELAY_SAMPLE)).amax(1)
-        finally:
-            source.set_state(state)
         return float(longest.quantile(0.99))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -13,13 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_number, shown
 from channels.satellite import MIN_ELEVATION_DEG, RANGES, SPEED_OF_LIGHT_MPS, PassSamples
 
 WGS84_RADIUS_M = 6_378_137.0
 WGS84_FLATTENING = 1 / 298.257223563
 EARTH_ROTATION_RAD_PER_S = 7.292115e-5
 DIFFERENCE_STEP_S = 0.5
+J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
+J2000_DAY = 2_451_545.0
+MOST_DAYS = 60
+"""From the epoch of an element set; drag makes its orbit a guess long before."""
 
 COLUMNS = {
     1: re.compile(
@@ -68,7 +72,7 @@ def passes_from_tle(
         line2: second line, 69 characters.
         latitude_deg: geodetic latitude of the terminal in degrees, north positive.
         longitude_deg: longitude of the terminal in degrees, east positive, -180 to 360.
-        start: begin of the span, with a time zone.
+        start: begin of the span, with a time zone, at most 60 days from the elements' epoch.
         hours: length of the span, up to 240 h.
         carrier_hz: carrier frequency in Hz, 0.1 to 100 GHz.
         min_elevation_deg: lowest elevation in degrees, 5 to 90.
@@ -79,8 +83,9 @@ def passes_from_tle(
         cuts is there in part; the Doppler rate is a central difference over ±0.5 s.
 
     Raises:
-        InputError: on a line that is no element set, a ``start`` without time zone, a number out of
-            range, an orbit that SGP4 cannot propagate, or if ``sgp4`` is not installed.
+        InputError: on a line that is no element set, a ``start`` without time zone or far from the
+            epoch, a number out of range, an orbit that SGP4 cannot propagate, or if ``sgp4`` is not
+            installed.
 
     >>> from datetime import UTC, datetime
     >>> passes = passes_from_tle(
@@ -98,8 +103,10 @@ def passes_from_tle(
     check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
     check_number("min_elevation_deg", min_elevation_deg, MIN_ELEVATION_DEG, 90)
     check_number("step_s", step_s, 0.01, 60)
-    if not isinstance(start, datetime) or start.tzinfo is None:
-        raise InputError(f"start must be a datetime with a time zone (tzinfo=UTC), got {start!r}")
+    if not isinstance(start, datetime) or start.utcoffset() is None:
+        raise InputError(
+            f"start must be a datetime with a time zone (tzinfo=UTC), got {shown(start)}"
+        )
     orbit = _orbit(line1, line2, start)
     terminal, up = _terminal(latitude, longitude)
 
@@ -141,6 +148,13 @@ def _orbit(line1: str, line2: str, start: datetime) -> Callable[[Array], tuple[A
     except ImportError as error:
         raise InputError('two-line elements need sgp4: pip install "semcom[tle]"') from error
     elements = api.Satrec.twoline2rv(*lines)
+    epoch_day = elements.jdsatepoch + elements.jdsatepochF
+    days = (start - J2000) / timedelta(days=1) + J2000_DAY - epoch_day
+    if abs(days) > MOST_DAYS:
+        raise InputError(
+            f"start must lie within {MOST_DAYS} days of the elements' epoch, as SGP4 is good for "
+            f"days, got {days:+.0f} days: take an element set nearer to start"
+        )
     utc = start.astimezone(UTC)
     seconds = utc.second + utc.microsecond * 1e-6
     day, fraction = api.jday(utc.year, utc.month, utc.day, utc.hour, utc.minute, seconds)
@@ -165,7 +179,8 @@ def _checked(number: int, line: object) -> str:
     text = line.strip() if isinstance(line, str) else ""
     if not COLUMNS[number].fullmatch(text):
         raise InputError(
-            f"TLE line {number} must be 69 characters in an element set's columns, got {line!r}"
+            f"TLE line {number} must be 69 characters in an element set's columns, "
+            f"got {shown(line)}"
         )
     if text[68] != str(tle_checksum(text)):
         raise InputError(

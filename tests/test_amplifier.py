@@ -430,6 +430,13 @@ def test_a_soft_limiter_bounds_the_papr() -> None:
         (lambda: transmit(gaussian(1, 2, 8), 8, Rapp(3.0), 2.0), "oversampling must"),  # type: ignore[arg-type]
         (lambda: transmit(0 * gaussian(2, 2, 8), 8, Rapp(3.0)), r"frames \[0, 1\] have no finite"),
         (lambda: transmit(math.nan * gaussian(1, 2, 8), 8, Rapp(3.0)), r"frames \[0\] have no"),
+        (lambda: transmit(gaussian(1, 2, 8), 8, None), "amplifier must be a SoftLimiter, Rapp"),  # type: ignore[arg-type]
+        (lambda: papr_db(torch.zeros(3, 0, dtype=torch.complex64)), "waveform must have samples"),
+        (lambda: papr_db(torch.tensor(1j)), "waveform must have samples"),
+        (lambda: papr_ccdf(gaussian(1, 2, 8), 8, [math.nan]), "thresholds_db must not be NaN"),
+        (lambda: papr_ccdf_gaussian([5.0, math.nan], 64), "thresholds_db must not be NaN"),
+        (lambda: papr_ccdf_gaussian("5", 64), "thresholds_db must be real numbers"),  # type: ignore[arg-type]
+        (lambda: papr_ccdf_gaussian([[1.0], [2.0, 3.0]], 64), "thresholds_db must be real"),  # type: ignore[list-item]
         (lambda: papr_ccdf_gaussian([5.0], 0), "num_subcarriers must be an int"),
         (lambda: papr_ccdf_gaussian([5.0], 64, 0), "oversampling must be an int"),
     ],
@@ -438,6 +445,17 @@ def test_bad_input_is_answered_on_one_line(build, message: str) -> None:  # type
     with pytest.raises(InputError, match=message) as error:
         build()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "amplitude", [torch.tensor([-1.0]), torch.tensor([math.nan]), torch.tensor([1j]), "x", 1.0]
+)
+@pytest.mark.parametrize("amplifier", AMPLIFIERS, ids=str)
+def test_amplitudes_that_cannot_be_are_refused(amplifier: Amplifier, amplitude: Tensor) -> None:
+    for curve in (amplifier.am_am, amplifier.am_pm_rad):
+        with pytest.raises(InputError, match="amplitude must be a float tensor") as error:
+            curve(amplitude)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("amplifier", AMPLIFIERS, ids=str)

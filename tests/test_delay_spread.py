@@ -158,6 +158,9 @@ def test_elevations_outside_the_tables_are_refused(elevation_deg: object) -> Non
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
     with pytest.raises(InputError, match="did you mean 'suburban'"):
         delay_spread_s("subrban", 30)
+    for name in (["urban"], {}, None):
+        with pytest.raises(InputError, match="unknown environment"):
+            delay_spread_s(name, 30)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown band 'x'"):
         median_k_factor_db("urban", 30, "x")
     with pytest.raises(InputError, match="line_of_sight"):

@@ -6,6 +6,7 @@ import math
 import pickle
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 from scipy.special import hyp1f1, j0
 from scipy.stats import kstwo, rice
+from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
 from channels import jakes
@@ -28,9 +30,14 @@ from channels.fading import (
     standard_gamma,
 )
 from channels.jakes import jakes_process, sum_waves, wave_matrix, waves_needed
+from channels.lms import Loo, TwoState
+from channels.ntn import NTNCDL, NTNTDL
 from channels.randomness import generator, seeded
+from channels.system_level import SystemLevel
 
 CPU = torch.device("cpu")
+UNIT = EnvelopeLaw.rice(0.0, 0.5)
+DATES = np.array(["2025-01-01"], dtype="datetime64[D]")
 DRAWS = 100_000
 TABLE_III = {
     "light": (0.158, 19.4, 1.29),
@@ -110,11 +117,25 @@ def test_drawn_autocorrelation(dense: bool, monkeypatch: pytest.MonkeyPatch) -> 
 def test_covariance_of_what_is_drawn(steps: int, cycles: float) -> None:
     """With fewer steps than waves as well, and far below the sampling theorem."""
     count = waves_needed(cycles * (steps - 1))
-    factor = jakes._covariance_factor(count, steps, cycles, CPU).to(torch.complex128)
-    assert len(factor) == min(count, steps)
-    covariance = (factor.mH @ factor).numpy()
+    waves = jakes._waves(count, steps, cycles, CPU).to(torch.complex128)
+    assert waves.shape == (count, steps)
+    covariance = (waves.mH @ waves).numpy() / count
     lag = np.subtract.outer(np.arange(steps), np.arange(steps))
     assert np.abs(covariance - j0(2 * np.pi * cycles * lag)).max() < 1e-6  # single precision
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("doppler_hz", [5.0, 300.0])
+def test_a_short_series_is_the_beginning_of_a_longer(
+    doppler_hz: float, dense: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jakes, "DENSE_ENTRIES", 2**20 if dense else 0)
+    drawn = []
+    for steps in (14, 28):
+        with seeded(5):
+            drawn.append(jakes_process(3, steps, 15e3, doppler_hz))
+    torch.testing.assert_close(drawn[0], drawn[1][:, :14], rtol=0, atol=1e-4)
+    assert (drawn[1][:, 14:] - drawn[1][:, :14]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("dense", [True, False])
@@ -155,6 +176,7 @@ def test_rows_and_seeds() -> None:
         {"batch_size": 0},
         {"num_steps": 0},
         {"num_steps": 2.5},
+        {"num_steps": True},
         {"rate_hz": 0.0},
         {"doppler_hz": -1.0},
         {"doppler_hz": math.nan},
@@ -200,6 +222,27 @@ def test_shadowed_rician_law_against_the_paper(parameters: tuple[float, float, f
     assert law.mean_power == pytest.approx(2 * b + omega, rel=1e-9)
     assert law.moment(2) == pytest.approx(2 * b + omega, rel=1e-9)
     assert law.moment(4) == pytest.approx(second, rel=1e-8)
+
+
+def test_laws_have_their_limits() -> None:
+    """At the edges, where a quotient or a product of the formulas has none."""
+    law = EnvelopeLaw.rice(1.0, 0.5)
+    beyond, far = 1e308, 100.0
+    assert law.pdf(beyond) == law.power_pdf(beyond) == law.level_crossing_rate_hz(beyond, 1.0) == 0
+    assert law.cdf(beyond) == law.power_cdf(beyond) == 1
+    assert law.power_pdf(0.0) == pytest.approx(math.exp(-1.0))
+    assert law.power_pdf(0.0) == pytest.approx(float(law.power_pdf(1e-12)), rel=1e-9)
+    assert law.power_pdf(-1.0) == law.average_fade_duration_s(0.0, 1.0) == 0
+    assert law.average_fade_duration_s(far, 1.0) == math.inf
+    steep = EnvelopeLaw.rice(1e6, 1e-6)
+    assert steep.average_fade_duration_s([0.0, 1.0, 2e6], 1.0).tolist() == [0, 0, math.inf]
+
+
+def test_levels_may_be_tensors_with_a_gradient_or_turned_arrays() -> None:
+    law = EnvelopeLaw.rice(1.0, 0.5)
+    levels = torch.tensor([0.5, 1.0, 2.0], dtype=torch.bfloat16, requires_grad=True)
+    np.testing.assert_array_equal(law.pdf(levels), law.pdf([0.5, 1.0, 2.0]))
+    np.testing.assert_array_equal(law.cdf(LEVELS[::-1]), law.cdf(LEVELS)[::-1])
 
 
 def test_laws_speak_of_power_and_of_scaled_gains() -> None:
@@ -320,6 +363,15 @@ def test_block_fading_is_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("name", BUILDS)
+def test_a_short_draw_is_the_beginning_of_a_longer(name: str) -> None:
+    drawn = []
+    for steps in (14, 28):
+        with seeded(3):
+            drawn.append(gains(BUILDS[name](doppler_hz=5.0), 3, steps, 15e3))
+    torch.testing.assert_close(drawn[0], drawn[1][:, :14], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BUILDS)
 def test_models_pickle_and_say_what_a_link_asks(name: str) -> None:
     model = BUILDS[name](CPU, doppler_hz=30.0)
     assert (model.doppler_hz, model.max_delay_s) == (30.0, 0.0)
@@ -343,18 +395,91 @@ def test_direct_wave_stands_still_while_scatter_moves() -> None:
 @pytest.mark.parametrize(
     ("build", "what"),
     [
-        (lambda: FlatFading(math.inf), "k_factor_db"),
+        *(
+            (partial(FlatFading, k), "k_factor_db must be a finite number")
+            for k in (math.inf, True, "1", 1j, [3.0], np.ones(2), torch.tensor(3.0))
+        ),
         (lambda: FlatFading(0.0, doppler_hz=-1.0), "doppler_hz"),
         (lambda: ShadowedRician(0.0, 1.0, 1.0), "b must"),
         (lambda: ShadowedRician(0.1, 0.0, 1.0), "m must"),
         (lambda: ShadowedRician(0.1, 1.0, -1.0), "omega"),
+        (lambda: ShadowedRician(0.1, 1.0, 1.0, normalize="no"), "normalize must be True or False"),
+        (lambda: ShadowedRician(0.1, 1.0, 1.0, normalize=math.nan), "normalize"),
+        (lambda: ShadowedRician(1e-6, 0.01, 1e3), "scatter is too weak .* raise b or m"),
         (lambda: ShadowedRician.preset("hevy"), "did you mean 'heavy'"),
+        (lambda: ShadowedRician.preset(["heavy"]), "unknown shadowing"),
         (lambda: ShadowedRician.at_elevation(10.0), r"elevation_deg .*\[20, 80\]"),
         (lambda: EnvelopeLaw.rice(0.0, 0.5).cdf(math.nan), "level"),
         (lambda: EnvelopeLaw.rice(0.0, 0.5).average_fade_duration_s(1.0, 0.0), "doppler_hz"),
         (lambda: EnvelopeLaw.rice(0.0, 0.5).moment(-3), "order"),
+        *((partial(EnvelopeLaw.rice, a, 0.5), "direct") for a in (math.nan, math.inf, "1", True)),
+        *((partial(EnvelopeLaw.rice, 1.0, b), "scatter_variance") for b in (0, -1, 1j)),
+        *((partial(UNIT.scaled, gain), "gain") for gain in (0, -1, math.nan, 1j)),
+        *((partial(UNIT.pdf, x), "level must be real") for x in ("1", True, 1j, None, DATES)),
+        (lambda: UNIT.power_pdf([[1.0], [2.0, 3.0]]), "power must be real"),
+        (lambda: UNIT.cdf(math.inf), "level must be finite"),
+        (
+            lambda: EnvelopeLaw(np.array([0.5, 0.4]), np.ones(2), np.ones(2)),
+            "weights must sum to 1",
+        ),
+        (lambda: EnvelopeLaw(np.ones(1), np.ones(2), np.ones(2)), r"must all be \[N\]"),
+        (lambda: EnvelopeLaw(np.ones(1), -np.ones(1), np.ones(1)), "must not be negative"),
+        (lambda: EnvelopeLaw(np.ones(1), np.ones(1), np.zeros(1)), "scatter_variance positive"),
     ],
 )
 def test_models_refuse(build: Callable[[], object], what: str) -> None:
-    with pytest.raises(InputError, match=what):
+    with pytest.raises(InputError, match=what) as caught:
         build()
+    assert "\n" not in str(caught.value)
+
+
+WRONG_CALLS: list[tuple[tuple[Any, Any, Any], str]] = [
+    ((0, 14, 1e3), "batch_size"),
+    ((-1, 14, 1e3), "batch_size"),
+    ((2.5, 14, 1e3), "batch_size"),
+    ((2, 0, 1e3), "num_time_steps"),
+    ((2, True, 1e3), "num_time_steps"),
+    ((2, 14, 0.0), "sampling_frequency"),
+    ((2, 14, -1.0), "sampling_frequency"),
+    ((2, 14, math.nan), "sampling_frequency"),
+]
+MODELS: dict[str, Callable[[], ChannelModel]] = {
+    "rayleigh": partial(FlatFading, None, doppler_hz=5.0),
+    "shadowed": partial(ShadowedRician.preset, "heavy"),
+    "loo": partial(Loo.preset, "heavy"),
+    "two-state": partial(TwoState, "urban", 45.0, 2e9, 1.0),
+    "tdl": partial(NTNTDL, "C", 1e-7, 2e9, 1.0),
+    "cdl": partial(NTNCDL, "A", 1e-7, 2e9, 1.0),
+    "system-level": partial(SystemLevel, "urban", 30.0, 600e3, 2e9, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_checks_what_it_is_called_with(name: str) -> None:
+    model = MODELS[name]()
+    for arguments, what in WRONG_CALLS:
+        with pytest.raises(InputError, match=what) as caught:
+            model(*arguments)
+        assert "\n" not in str(caught.value)
+    drawn, _ = model(np.int64(2), np.int64(3), np.float32(1e3))
+    assert drawn.shape[0] == 2
+    assert drawn.shape[-1] == 3
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_default_dtype_does_not_matter(name: str) -> None:
+    def draw() -> tuple[Tensor, Tensor]:
+        model = MODELS[name]()
+        generator().manual_seed(4)
+        drawn: tuple[Tensor, Tensor] = model(3, 14, 1e3)
+        return drawn
+
+    single = draw()
+    torch.set_default_dtype(torch.float64)
+    try:
+        double = draw()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for one, other in zip(single, double, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)

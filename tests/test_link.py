@@ -426,8 +426,9 @@ def test_a_receiver_knows_an_amplifiers_distortion(name: str, amplifier: object)
 def test_noise_variance_is_right_however_few_symbols_an_image_uses(
     used: int, domain: str, parts: dict[str, object]
 ) -> None:
-    """The rest of its slots carries other users' symbols, the same for all images: as many
-    independent errors as symbols, four standard errors of an exponential's mean.
+    """The rest of its slots carries other users' symbols, the same for all images.
+
+    So there are as many independent errors as symbols: four standard errors of their mean.
     """
     symbols = qam(torch.randint(0, 2, (64, 14_400)).float(), 2)
     symbols[:, used:] = 0
@@ -444,14 +445,11 @@ def test_noise_variance_is_right_however_few_symbols_an_image_uses(
 def test_more_symbols_meet_the_same_fading(name: str) -> None:
     """One image a call, as a sweep sends them: the first slot does not know of the next."""
     link = channels.link(name, grid=Grid(spread=False), residual=Residual(), speed_mps=1.0)
-    short, long = (
-        link(send(torch.ones(1, count, dtype=torch.complex64)), 5.0, seed=6)
-        for count in (3000, 9000)
-    )
+    ones = torch.ones(1, 9000, dtype=torch.complex64)
+    short, long = (link(send(ones[:, :count]), 5.0, seed=6) for count in (3000, 9000))
     torch.testing.assert_close(short.noise_var, long.noise_var[:, :3000], rtol=0.02, atol=0)
-    torch.testing.assert_close(
-        short.symbols[:, :2900], long.symbols[:, :2900], rtol=0.03, atol=0.03
-    )
+    most = slice(0, 2900)  # torch draws the last sixteen of a tensor in another order
+    torch.testing.assert_close(short.symbols[:, most], long.symbols[:, most], rtol=0.03, atol=0.05)
 
 
 def test_threads_do_not_disturb_one_another() -> None:
@@ -487,10 +485,8 @@ def test_the_default_dtype_changes_nothing(name: str) -> None:
     before = channels.link(name, speed_mps=1.5)(tx, 5.0, seed=1)
     torch.set_default_dtype(torch.float64)
     try:
-        after = channels.link(name, carrier_hz=None, residual=Residual(offset_hz=0.0))(
-            tx, 5.0, seed=1
-        )
-        again = channels.link(name)(tx, 5.0, seed=1)
+        fresh = channels.link(name, speed_mps=1.6)(tx, 5.0, seed=1)
+        again = channels.link(name, speed_mps=1.5)(tx, 5.0, seed=1)
     finally:
         torch.set_default_dtype(torch.float32)
     assert fresh.symbols.dtype == torch.complex64

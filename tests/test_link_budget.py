@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from openntn import utils
@@ -228,7 +229,15 @@ def test_losses_are_subtracted() -> None:
         ({"direction": "down"}, "did you mean 'downlink'"),
         ({"terminal": "vsat"}, "only the terminal 'handheld'"),
         ({"terminal": "phone"}, "unknown terminal 'phone'"),
-        ({"parameter_set": 3}, "parameter_set must be 1 or 2, got 3"),
+        *(
+            ({"parameter_set": number}, "parameter_set must be an int in 1..2")
+            for number in (3, True, 1.0, np.array([1, 2]))
+        ),
+        *(
+            ({name: value}, f"unknown {name}")
+            for name in ("orbit", "band", "direction", "terminal")
+            for value in (True, ["s"], np.array(["s", "ka"]))
+        ),
         ({"bandwidth_hz": 0}, "bandwidth_hz must be"),
     ],
 )
@@ -237,6 +246,19 @@ def test_bad_choice_is_one_line(arguments: dict[str, object], text: str) -> None
     with pytest.raises(InputError, match=text) as caught:
         link_budget(**(good | arguments))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_tables_are_handed_out_as_a_copy() -> None:
+    link_budget_tables()["terminals"]["handheld"]["power_dbm"] = 99.0
+    assert link_budget_tables()["terminals"]["handheld"]["power_dbm"] == 23.0
+    assert link_budget("geo", band="s", direction="uplink").eirp_dbw == pytest.approx(-7.0)
+
+
+def test_a_receiver_without_noise_is_refused() -> None:
+    with pytest.raises(InputError, match="antenna_temperature_k"):
+        g_over_t_db_per_k(gain_dbi=0, noise_figure_db=0, antenna_temperature_k=0)
+    colder = g_over_t_db_per_k(gain_dbi=0, noise_figure_db=0, antenna_temperature_k=2.7)
+    assert colder == pytest.approx(-10 * math.log10(2.7))
 
 
 def test_bad_numbers_are_refused() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import j0
 
 from channels.errors import InputError
-from channels.ntn import NTNTDL
+from channels.ntn import NTNCDL, NTNTDL, ntn_cdl_profiles, ntn_tdl_profiles
 from channels.randomness import seeded
 
 # Table: (normalised delays, powers in dB with line of sight and scatter of tap 1 apart, K1 in dB)
@@ -134,6 +136,50 @@ def test_the_k_factor_of_the_table_changes_nothing() -> None:
 def test_a_k_factor_that_cannot_be_is_refused(profile: str, k_db: float) -> None:
     with pytest.raises(InputError, match="k_factor_db"):
         NTNTDL(profile, SPREAD_S, 2e9, 1.0, k_factor_db=k_db)
+
+
+@pytest.mark.parametrize("profile", ["C", "D"])
+def test_the_line_of_sight_does_not_turn(profile: str) -> None:
+    """E[a(t) a(0)*] is the line of sight's power once J0 has died away, and stays real."""
+    images, steps = 4000, 8
+    built = NTNTDL(profile, SPREAD_S, 2e9, speed_mps=10.0)
+    with seeded(11):
+        gains, _ = built(images, steps, 20.0)  # 50 ms apart: 3.3 cycles of the largest Doppler
+    first = gains[:, 0, 0, 0, 0, 0]
+    linear = 10 ** (np.array(TABLES[profile][1]) / 10)
+    los, scatter = linear[0] / linear.sum(), linear[1] / linear.sum()
+    for step in range(1, steps):
+        product = first[:, step] * first[:, 0].conj()
+        bessel = j0(2 * math.pi * built.doppler_hz * step / 20.0)
+        for part, expected in ((product.real, los + scatter * bessel), (product.imag, 0.0)):
+            error = part.std().item() / math.sqrt(images)
+            assert abs(part.mean().item() - expected) < 4 * error, f"step {step}"
+
+
+def test_profiles_are_handed_out_as_copies() -> None:
+    for profiles in (ntn_tdl_profiles, ntn_cdl_profiles):
+        profiles()["A"]["delays"].clear()
+        profiles().clear()
+        assert len(profiles()["A"]["delays"]) == 3
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"profile": "c"}, "did you mean 'C'"),
+    ({"profile": ["C"]}, "unknown NTN-TDL profile"),
+    ({"profile": {}}, "unknown NTN-TDL profile"),
+    *(({"delay_spread_s": s}, "delay_spread_s") for s in (True, None, "1", -1e-9, 2e-3, math.nan)),
+    *(({"speed_mps": v}, "speed_mps") for v in (torch.tensor(1.0), 1e300, -1.0, math.inf)),
+    *(({"carrier_hz": f}, "carrier_hz") for f in (np.full(1, 2e9), 1e300, 1e-300, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_bad_parameters_are_refused_in_one_line(change: dict[str, Any], message: str) -> None:
+    good = {"profile": "C", "delay_spread_s": 1e-7, "carrier_hz": 2e9, "speed_mps": 1.0}
+    for build, kind in ((NTNTDL, "TDL"), (NTNCDL, "CDL")):
+        with pytest.raises(InputError, match=message.replace("TDL", kind)) as caught:
+            build(**(good | change))
+        assert "\n" not in str(caught.value)
 
 
 def test_a_device_can_follow_the_old_parameters() -> None:

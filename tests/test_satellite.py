@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -339,6 +340,51 @@ def test_bad_input_is_one_line(arguments: dict[str, object], text: str) -> None:
     with pytest.raises(InputError, match=text) as caught:
         satellite.doppler_hz(**(good | arguments))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("highest", [60.0, 90.0])
+def test_a_pass_has_a_gradient_in_time(highest: float) -> None:
+    over = satellite.Pass(600e3, highest, 2e9)
+    time = torch.tensor([-100.0, 0.0, 50.0], dtype=torch.float64, requires_grad=True)
+    samples = over.at(time)
+    for name, value in vars(samples).items():
+        (slope_,) = torch.autograd.grad(value.sum(), time, retain_graph=True)
+        assert slope_.isfinite().all(), name
+    (rate,) = torch.autograd.grad(samples.doppler_hz.sum(), time, retain_graph=True)
+    torch.testing.assert_close(rate, samples.doppler_rate_hz_per_s)
+    (growth,) = torch.autograd.grad(samples.elevation_deg.sum(), time)
+    assert growth.sign().tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    "times", [None, "1", [[0.0], [1.0, 2.0]], [1j], [True], torch.tensor([1j]), torch.ones(2) > 0]
+)
+def test_times_that_are_no_numbers_are_refused(times: Any) -> None:
+    with pytest.raises(InputError, match="times_s must be real numbers") as caught:
+        satellite.Pass(600e3, 60, 2e9).at(times)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"altitude_m": torch.tensor(600e3)},
+        {"altitude_m": True},
+        {"max_elevation_deg": torch.tensor(60.0)},
+        {"min_elevation_deg": "10"},
+        {"carrier_hz": [2e9]},
+    ],
+)
+def test_a_pass_is_made_of_numbers(change: dict[str, Any]) -> None:
+    good = {"altitude_m": 600e3, "max_elevation_deg": 60.0, "carrier_hz": 2e9}
+    with pytest.raises(InputError, match=next(iter(change))):
+        satellite.Pass(**(good | change))
+
+
+def test_samples_can_be_compared_and_hashed() -> None:
+    over = satellite.Pass(600e3, 60, 2e9)
+    one, other = (over.at([0.0, 1.0]) for _ in range(2))
+    assert one == one and one != other and len({one, other}) == 2
 
 
 def test_a_pass_below_its_own_horizon_is_refused() -> None:

@@ -335,6 +335,11 @@ def test_the_class_travels_to_other_processes() -> None:
     ("change", "message"),
     [
         ({"environment": "rural"}, "environment"),
+        ({"environment": ["urban"]}, "unknown environment"),
+        ({"environment": np.array("urban")}, "unknown environment"),
+        ({"elevation_deg": True}, "elevation_deg"),
+        ({"speed_mps": torch.tensor(1.0)}, "speed_mps"),
+        ({"carrier_hz": "2e9"}, "carrier_hz"),
         ({"elevation_deg": 9.9}, r"elevation_deg .*\[10, 90\]"),
         ({"altitude_m": 100e3}, "altitude_m .*160000"),
         ({"altitude_m": 36e6}, "altitude_m"),
@@ -356,6 +361,11 @@ def test_bad_parameters_are_refused_in_one_line(change: dict[str, Any], message:
     with pytest.raises(InputError, match=message) as caught:
         SystemLevel(**(given | change))
     assert "\n" not in str(caught.value)
+
+
+def test_a_drop_of_no_terminals_is_refused() -> None:
+    with pytest.raises(InputError, match="batch_size"):
+        model().drop(0)
 
 
 def test_a_missing_openntn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,17 @@ def test_bad_lines_are_one_line(lines: tuple[str, str], text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("days", [-61, 61, 2000 * 365, None])
+def test_a_start_far_from_the_epoch_is_refused(days: int | None) -> None:
+    start = datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))
+    if days is not None:
+        start = START + timedelta(days=days)
+    with pytest.raises(InputError, match="within 60 days of the elements' epoch") as caught:
+        passes_from_tle(*ISS_LIKE, **MUNICH, **(SPAN | {"start": start}))
+    assert "\n" not in str(caught.value)
+    passes_from_tle(*ISS_LIKE, **MUNICH, **(SPAN | {"start": START + timedelta(days=59)}))
+
+
 @pytest.mark.parametrize(
     "change",
     [
