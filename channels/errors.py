@@ -20,7 +20,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     """
     names = sorted(known)
     lowered = {known_name.lower(): known_name for known_name in names}
-    near = get_close_matches(name.lower(), lowered, 1, 0.4) if isinstance(name, str) else []
+    text, cutoff = (name, 0.4) if isinstance(name, str) else (shown(name), 0.6)
+    near = get_close_matches(text.lower(), lowered, 1, cutoff)
     hint = f" did you mean {lowered[near[0]]!r}?" if near else ""
     return InputError(f"unknown {kind} {shown(name)}:{hint} Known: {', '.join(names)}")
 
