@@ -148,6 +148,10 @@ class Link:
         """
         if not isinstance(tx, Transmission):
             raise InputError(f"a link takes a Transmission, got {type(tx).__name__}: encode first")
+        with torch.autocast(tx.symbols.device.type, enabled=False):
+            return self._send(tx, snr_db, seed)
+
+    def _send(self, tx: Transmission, snr_db: float | Tensor, seed: int | None) -> Reception:
         sent = self.power(tx)
         batch, num_symbols = sent.shape
         noise_var = noise_variance(_checked_snr(snr_db, batch).to(sent.device))
@@ -166,8 +170,8 @@ class Link:
         symbols = got.symbols * (got.h.conj() / gain)
         error_var = (got.disturbance / gain).expand(batch, num_symbols)
         mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
-        snr_db = 10 * torch.log10(mean_snr.clamp_min(1e-10))
-        return Reception(symbols, error_var, snr_db, tx.session)
+        found_db = 10 * torch.log10(mean_snr.clamp_min(1e-10))
+        return Reception(symbols, error_var, found_db, tx.session)
 
     def _draw(self, batch: int, num_symbols: int, device: torch.device) -> _Channel:
         """Draw fading, then the residual offset."""

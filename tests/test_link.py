@@ -493,6 +493,15 @@ def test_the_default_dtype_changes_nothing(name: str) -> None:
     torch.testing.assert_close(before.symbols, again.symbols)
 
 
+@pytest.mark.parametrize("name", ["ntn-cdl-a", "lms-urban"])
+def test_mixed_precision_training_leaves_a_link_alone(name: str) -> None:
+    tx = send(qam(torch.randint(0, 2, (2, 400)).float(), 2))
+    link = channels.link(name, estimator="lmmse")
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = link(tx, 5.0, seed=1)
+    torch.testing.assert_close(mixed.symbols, link(tx, 5.0, seed=1).symbols)
+
+
 def test_links_compare_by_value() -> None:
     for name in ("awgn", "rayleigh", "ntn-tdl-a", "leo600-s-urban", "shadowed-rician-light"):
         link = channels.link(name)
