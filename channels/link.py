@@ -17,7 +17,7 @@ from channels.errors import InputError, check_name, check_number, shown
 from channels.estimation import estimate, prior_of
 from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
 from channels.power import AveragePower, PeakPower
-from channels.propagation import Build, Paths, Response, doppler_of, draw_response, model_for
+from channels.propagation import SLOW, Build, Paths, Response, doppler_of, draw_response, model_for
 from channels.randomness import seeded
 from channels.signal import SNR_DB, Reception, Transmission
 from channels.squared import squared_magnitude
@@ -189,7 +189,8 @@ class Link:
         by = None
         if not self.residual.is_zero:
             by = carrier(offset_hz, self.residual.rate_hz_per_s, num_times, grid)
-        return _Channel(response, paths, offset_hz, by)
+        moves = doppler_of(model) > SLOW * grid.subcarrier_spacing_hz
+        return _Channel(response, paths, offset_hz, by, moves)
 
     def _acts_elementwise(self, channel: _Channel) -> bool:
         """Whether each symbol is but multiplied by a gain that the receiver knows."""
@@ -285,12 +286,13 @@ class Link:
 
 @dataclass(frozen=True)
 class _Channel:
-    """What was drawn for a batch."""
+    """What was drawn for a batch; ``moves``: gains change noticeably within a symbol."""
 
     response: Response
     paths: Paths | None
     offset_hz: Tensor
     carrier: Carrier | None
+    moves: bool
 
 
 @dataclass(frozen=True)
@@ -344,7 +346,7 @@ def _known(channel: _Channel, grid: Grid) -> tuple[Tensor, Tensor]:
     interference = torch.zeros(1, 1, 1, device=h.device)
     if response.stray is not None:
         interference = interference + response.stray
-    if response.change is not None:
+    if response.change is not None and channel.moves:
         variance = squared_magnitude(response.change) / 12
         interference = interference + moved_power(variance, grid)
     if channel.carrier is not None:
