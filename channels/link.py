@@ -227,30 +227,30 @@ class Link:
         else:
             rate = self.residual.rate_hz_per_s
             received = propagate(frame, channel.paths, channel.offset_hz, rate, grid)
-        elsewhere: Tensor | None = None
-        if self.estimator != "perfect":
-            elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
-            elsewhere = noise_var.sqrt()[..., None] * elsewhere
-        received = received + place(noise.to(frame.dtype), grid, onto=elsewhere)
-
         h, interference = _known(channel, grid)
         h = h.to(frame.dtype)
         disturbance = noise_var[..., None] + interference.to(frame.real.dtype)
-        disturbance = disturbance + distortion * squared_magnitude(h)
+        if self.amplifier is not None:
+            disturbance = disturbance + distortion * squared_magnitude(h)
+        gain = at_symbols(h * bussgang, num_symbols, grid)
+        noise = noise.to(frame.dtype)
         if self.estimator == "perfect":
-            h_hat, total, uncertain = h * bussgang, disturbance, torch.zeros_like(disturbance)
-        else:
-            mean = disturbance.expand(frame.shape).mean((1, 2))
-            prior = prior_of(self._model(frame.device), self.residual, grid)
-            found = estimate(received, mean, grid, prior, self.estimator)
-            h_hat, total = found.h, disturbance + found.error_var
-            uncertain = found.error_var if self.estimator == "ls" else torch.zeros_like(total)
-        alien = at_symbols(h * bussgang, num_symbols, grid) * others
+            heard = from_grid(received, num_symbols, grid) + noise - gain * others
+            total = at_symbols(disturbance, num_symbols, grid)
+            return _Received(heard, gain, total, torch.zeros_like(noise_var))
+
+        elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
+        elsewhere = noise_var.sqrt()[..., None] * elsewhere
+        received = received + place(noise, grid, onto=elsewhere)
+        mean = disturbance.expand(frame.shape).mean((1, 2))
+        prior = prior_of(self._model(frame.device), self.residual, grid)
+        found = estimate(received, mean, grid, prior, self.estimator)
+        uncertain = found.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
         return _Received(
-            from_grid(received, num_symbols, grid) - alien,
-            at_symbols(h_hat, num_symbols, grid),
-            at_symbols(total, num_symbols, grid),
-            at_symbols(uncertain, num_symbols, grid),
+            from_grid(received, num_symbols, grid) - gain * others,
+            at_symbols(found.h, num_symbols, grid),
+            at_symbols(disturbance + found.error_var, num_symbols, grid),
+            at_symbols(uncertain.to(disturbance), num_symbols, grid),
         )
 
     def _model(self, device: torch.device) -> ChannelModel | None:
