@@ -27,6 +27,9 @@ from channels.system_level import SystemLevel
 
 CARRIERS_HZ = {"s": 2e9, "ka": 20e9}
 WALKING_MPS = 3 / 3.6
+ELEVATION_DEG = 50.0
+"""Default of the NTN profiles."""
+
 MEAN = "mean over fading"
 SIGHT = "of the unobstructed line of sight: fading changes the mean"
 
@@ -39,6 +42,7 @@ class Made:
     rows: tuple[Row, ...]
     grid: Grid = field(default_factory=Grid)
     residual: Residual = field(default_factory=Residual)
+    residual_rows: tuple[Row, ...] = ()
     snr_reference: str = MEAN
 
 
@@ -63,19 +67,19 @@ def _moving(
 
 
 def _awgn(carrier_hz: float) -> Made:
-    return Made(None, (("fading", "none", "", ""),))
+    return Made(None, (("fading", "none", "", "constant gain of 1"),))
 
 
 def _rayleigh(carrier_hz: float, *, speed_mps: float = 0.0) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
-    fading: Row = ("fading", "Rayleigh, frequency-flat", "", "unit mean power")
+    fading: Row = ("fading", "Rayleigh, frequency-flat", "", "Clarke 1968; unit mean power")
     return Made(recipe(FlatFading, None, doppler_hz=doppler_hz), (fading, *rows))
 
 
 def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 0.0) -> Made:
     check_number("k_factor_db", k_factor_db, -100, 100)
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
-    fading: Row = ("fading", "Rician, frequency-flat", "", "unit mean power")
+    fading: Row = ("fading", "Rician, frequency-flat", "", "Clarke 1968; unit mean power")
     return Made(
         recipe(FlatFading, k_factor_db, doppler_hz=doppler_hz),
         (fading, ("K factor", k_factor_db, "dB", ""), *rows),
@@ -132,7 +136,7 @@ def _two_state(
         build,
         (
             ("environment", environment, "", "ITU-R P.681-11 section 6.2, two states"),
-            ("elevation", elevation_deg, "deg", f"column of {table} deg"),
+            ("elevation", elevation_deg, "deg", f"nearest column of the table: {table} deg"),
             *rows,
             _power_row(build),
         ),
@@ -151,13 +155,15 @@ def _ntn_tdl(
     speed_mps: float = WALKING_MPS,
 ) -> Made:
     if elevation_deg is not None and environment is None:
-        raise InputError("elevation_deg picks a delay spread by environment: give both or neither")
+        raise InputError(
+            "elevation_deg picks the delay spread of an environment: give environment with it"
+        )
     spread_s, spread = _delay_spread(
         profile,
         carrier_hz,
         delay_spread_s,
         environment,
-        50.0 if elevation_deg is None else elevation_deg,
+        ELEVATION_DEG if elevation_deg is None else elevation_deg,
     )
     _, rows = _moving(speed_mps, carrier_hz)
     table: Row = ("profile", f"NTN-TDL-{profile}", "", "TR 38.811 tables 6.9.2-1 to -4")
@@ -174,7 +180,7 @@ def _ntn_cdl(
     *,
     delay_spread_s: float | None = None,
     environment: str | None = None,
-    elevation_deg: float = 50.0,
+    elevation_deg: float = ELEVATION_DEG,
     speed_mps: float = WALKING_MPS,
 ) -> Made:
     spread_s, spread = _delay_spread(
@@ -272,8 +278,20 @@ def _leo(
         ),
         grid,
         precompensation.residual(altitude_m, elevation_deg, carrier_hz),
+        (_precompensated(precompensation),),
         SIGHT if shadowing else MEAN,
     )
+
+
+def _precompensated(by: Precompensation) -> Row:
+    """Where a residual offset comes from."""
+    place = "at the beam's centre" if by.beam_diameter_m else "by each terminal"
+    source = (
+        f"channels.Precompensation: oscillator {by.oscillator_ppm:g} ppm (TS 38.101-5 6.4.1), "
+        f"update {by.update_interval_s * 1e3:g} ms, ephemeris {by.position_error_m:g} m, "
+        f"{by.velocity_error_mps:g} m/s"
+    )
+    return ("pre-compensation", place, "", source)
 
 
 def _power_row(build: Callable[..., Any]) -> Row:
@@ -368,8 +386,9 @@ def link(
             - ``speed_mps`` in m/s: all but ``"awgn"``; by default 0 for Rayleigh, Rician, shadowed
               Rician and Loo, 3 km/h for the others;
             - ``k_factor_db`` in dB: ``"rician"``, ``"ntn-tdl-c"``, ``"ntn-tdl-d"``;
-            - ``elevation_deg`` in degrees: ``"shadowed-rician"``, ``"lms-…"``, ``"ntn-…"``,
-              ``"leo…"``;
+            - ``elevation_deg`` in degrees: ``"shadowed-rician"`` (default 45), ``"lms-…"`` (30, the
+              nearest column of the table), ``"ntn-cdl-…"`` (50), ``"leo…"`` (30), ``"ntn-tdl-…"``
+              with an ``environment`` (50);
             - ``normalize``: ``"shadowed-rician…"``, ``"loo-…"``, ``"lms-…"``;
             - ``delay_spread_s`` in s (100 ns), or ``environment`` for the median delay spread of
               TR 38.811 at an elevation: ``"ntn-…"``;
@@ -391,7 +410,7 @@ def link(
     return Link(
         name,
         made.propagation,
-        made.rows,
+        made.rows if residual is not None else (*made.rows, *made.residual_rows),
         made.grid if grid is None else grid,
         chosen_hz,
         estimator,

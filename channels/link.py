@@ -42,9 +42,10 @@ class Link:
 
     Args:
         name: the link's name in tables and plots.
-        propagation: builds the fading model for a device, any Sionna ``ChannelModel``; ``None``
-            means a constant gain of 1. The model's attributes ``doppler_hz`` (largest scatter
-            Doppler) and ``max_delay_s`` are used if it has them.
+        propagation: builds the fading model for a ``torch.device``, any Sionna ``ChannelModel``
+            (which takes the device as a string); ``None`` means a constant gain of 1. The model's
+            attributes ``doppler_hz`` (largest scatter Doppler) and ``max_delay_s`` are used if it
+            has them.
         rows: the propagation's (parameter, value, unit, source) for :meth:`describe`.
         grid: OFDM numerology and pilots.
         carrier_hz: carrier frequency in Hz.
@@ -62,6 +63,11 @@ class Link:
     >>> import channels
     >>> round(channels.link("awgn").overhead, 2)
     0.2
+    >>> from sionna.phy.channel import RayleighBlockFading
+    >>> def build(device):
+    ...     return RayleighBlockFading(1, 1, 1, 1, device=str(device))
+    >>> channels.Link("mine", build).name
+    'mine'
     """
 
     name: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -262,7 +264,7 @@ def test_a_reception_survives_its_file(tmp_path: object) -> None:
         (lambda: channels.link("ntn-tdl-c", speed_mps=-1.0), "speed_mps must be .* \\[0, "),
         (lambda: channels.link("ntn-tdl-a", k_factor_db=3.0), "profiles with line of sight"),
         (lambda: channels.link("ntn-tdl-a", environment="moon"), "unknown environment"),
-        (lambda: channels.link("ntn-tdl-a", elevation_deg=30.0), "give both or neither"),
+        (lambda: channels.link("ntn-tdl-a", elevation_deg=30.0), "give environment with it"),
         (
             lambda: channels.link("ntn-cdl-a", environment="urban", delay_spread_s=1e-9),
             "give one",
@@ -389,6 +391,28 @@ def test_a_link_travels_to_another_process(name: str) -> None:
 def test_whatever_changes_a_link_changes_its_repr(parts: dict[str, object]) -> None:
     plain = channels.link("ntn-tdl-a")
     assert repr(channels.link("ntn-tdl-a", **parts)) != repr(plain)  # type: ignore[arg-type]
+
+
+def test_the_documents_snippets_run() -> None:
+    """One after the other, as a reader would type them."""
+    text = (Path(__file__).parent.parent / "docs/channels.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(snippets) == 3
+    names: dict[str, object] = {}
+    for snippet in snippets:
+        exec(snippet, names)
+
+
+def test_where_a_residual_offset_comes_from_is_told_unless_it_is_given() -> None:
+    assert "0.1 ppm (TS 38.101-5 6.4.1)" in channels.link("leo600-s-urban").describe()
+    given = channels.link("leo600-s-urban", residual=Residual(50.0)).describe()
+    assert "pre-compensation" not in given
+
+
+def test_an_environment_has_a_default_elevation() -> None:
+    for name in ("ntn-tdl-a", "ntn-cdl-a"):
+        given = channels.link(name, environment="urban", elevation_deg=50.0)
+        assert channels.link(name, environment="urban") == given
 
 
 def test_a_sionna_model_is_a_propagation() -> None:
