@@ -59,7 +59,7 @@ class BaseGraph:
         A shift of s means that check z takes bit ``(z + s) mod lifting_size`` of the column.
 
         >>> base_graph("bg2").rows(4)[0][:3]
-        ((0, 1), (1, 1), (2, 2))
+        ((0, 1), (1, 1), (2, 0))
         """
         index = lifting_set(lifting_size)
         return tuple(

@@ -5,35 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 
 from channels.errors import check_count
 
+Result = TypeVar("Result")
 
-def over_batch(work: Callable[[int, int], None], batch: int, num_threads: int | None) -> None:
+
+def over_batch(
+    work: Callable[[int, int], Result], batch: int, num_threads: int | None, multiple: int = 1
+) -> list[Result]:
     """Call ``work(first, last)`` on parts that together cover ``range(batch)``.
 
     Args:
         work: handles rows first…last − 1.
-        batch: rows in all.
+        batch: rows in all; none means no call.
         num_threads: threads at most; ``None`` means as many as torch uses.
+        multiple: parts begin at multiples of this.
 
-    >>> over_batch(lambda first, last: print(first, last), 5, num_threads=1)
-    0 5
+    Returns:
+        What the calls returned.
+
+    >>> over_batch(lambda first, last: (first, last), 5, num_threads=1)
+    [(0, 5)]
     """
     wanted = torch.get_num_threads() if num_threads is None else num_threads
-    parts = min(check_count("num_threads", wanted, 1, 1024), batch)
-    if parts <= 1:
-        work(0, batch)
-        return
-    edges = [batch * part // parts for part in range(parts + 1)]
-    waiting = [
-        _pool(parts).submit(work, *edge) for edge in zip(edges[1:-1], edges[2:], strict=True)
-    ]
-    work(edges[0], edges[1])
-    for future in waiting:
-        future.result()
+    groups = -(-batch // multiple)
+    parts = min(check_count("num_threads", wanted, 1, 1024), groups)
+    edges = [min(groups * part // parts * multiple, batch) for part in range(parts)] + [batch]
+    spans = list(pairwise(edges))
+    waiting = [_pool(parts).submit(work, *span) for span in spans[1:]]
+    return [work(*span) for span in spans[:1]] + [future.result() for future in waiting]
 
 
 @cache

@@ -1,0 +1,52 @@
+"""How this package compiles functions, and where the results wait for the next process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from numba import config, njit
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function that lets go of Python's lock, and keep it on disk.
+
+    Numba renews a cached function when its own file changes, not when what it calls does, nor when
+    two releases give a file the same date. So the cache's folder is named after the contents of
+    this package. It lies in ``NUMBA_CACHE_DIR`` or the user's cache folder.
+
+    >>> from semcom.fec.layered import decode
+    >>> decode.targetoptions["nogil"]
+    True
+    """
+    chosen = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder(chosen))
+    try:
+        return njit(nogil=True, cache=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = chosen
+
+
+@cache
+def _folder(chosen: str) -> Path:
+    sources = sorted(
+        entry.read_bytes() for entry in files("semcom.fec").iterdir() if entry.name.endswith(".py")
+    )
+    digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    return (Path(chosen) if chosen else _user_cache()) / f"fec-{digest}"
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(base).expanduser() / "semcom"
