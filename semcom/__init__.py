@@ -1,8 +1,8 @@
 """Codecs for semantic image communication: images → symbols → images.
 
 >>> import semcom
->>> sorted(semcom.codecs())
-['deepjscc', 'hevc-ldpc', 'jpeg2000-ldpc', 'medjscc']
+>>> list(semcom.codecs())[:3]
+['medjscc', 'deepjscc', 'hevc-ldpc']
 """
 
 from semcom import data, metrics

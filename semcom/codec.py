@@ -13,6 +13,7 @@ from channels.errors import check_number
 from channels.signal import SNR_DB
 
 MIN_SIDE = 32
+_KINDS = {1: "grey", 3: "RGB"}
 
 
 class Codec(ABC):
@@ -23,9 +24,11 @@ class Codec(ABC):
 
     Attributes:
         name: the name under which ``semcom.codec`` builds it.
+        channels: the numbers of channels of the pictures it takes; 1 is grey, 3 RGB.
     """
 
     name: str
+    channels: tuple[int, ...] = (1,)
 
     def encode(
         self,
@@ -38,7 +41,8 @@ class Codec(ABC):
         """Turn images into symbols of mean power 1 per image.
 
         Args:
-            images: float32 ``[batch, 1, H, W]`` in [0, 1], H and W at least 32.
+            images: float32 ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
+                ``channels``.
             cbr: complex channel uses per pixel, ``uses / (H * W * C)``; grey means C = 1.
             snr_db: average E_s/N_0 that the transmitter believes in, in dB.
             roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; a codec that has
@@ -50,7 +54,7 @@ class Codec(ABC):
         Raises:
             InputError: if an argument does not fit, or the budget holds not even a header.
         """
-        check_images(images)
+        check_images(images, self.channels)
         if roi is not None:
             check_roi(roi, images)
         session = open_session(self.name, images, cbr, snr_db)
@@ -72,9 +76,11 @@ class Codec(ABC):
                 f"decode it with semcom.codec({rx.session.codec!r})"
             )
         session = rx.session
-        if session.image_shape[0] != 1 or min(session.image_shape[1:]) < MIN_SIDE:
+        channels, *sides = session.image_shape
+        if channels not in self.channels or min(sides) < MIN_SIDE:
+            kinds = " or ".join(_KINDS[known] for known in self.channels)
             raise InputError(
-                f"the session's image_shape {session.image_shape} is not a grey picture"
+                f"the session's image_shape {session.image_shape} is not a {kinds} picture"
             )
         if rx.symbols.shape[1] > session.channel_uses:
             raise InputError(
@@ -97,22 +103,28 @@ class Codec(ABC):
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]: ...
 
 
-def check_images(images: Tensor) -> None:
-    """Refuse what is not a batch of grey images in [0, 1], in one line that says what to do.
+def check_images(images: Tensor, known: tuple[int, ...] = (1,)) -> None:
+    """Refuse what is not a batch of images in [0, 1], in one line that says what to do.
+
+    Args:
+        images: what should be float32 ``[batch, C, H, W]``.
+        known: the numbers of channels that C may be.
 
     >>> check_images(torch.zeros(1, 3, 64, 64))
     Traceback (most recent call last):
-    channels.errors.InputError: images have 3 channels but codecs take grey ones: ...
+    channels.errors.InputError: images have 3 channels but this codec takes grey ones: ...
     """
     if not isinstance(images, Tensor) or images.dtype != torch.float32 or images.ndim != 4:
         got = f"{images.dtype} {list(images.shape)}" if isinstance(images, Tensor) else type(images)
-        raise InputError(f"images must be a float32 tensor [batch, 1, H, W], got {got}")
+        layout = "C" if len(known) > 1 else known[0]
+        raise InputError(f"images must be a float32 tensor [batch, {layout}, H, W], got {got}")
     batch, channels, height, width = images.shape
     if batch == 0:
         raise InputError("images hold no picture: pass at least one")
-    if channels != 1:
+    if channels not in known:
+        kinds = " or ".join(_KINDS[kind] for kind in known)
         raise InputError(
-            f"images have {channels} channels but codecs take grey ones: "
+            f"images have {channels} channels but this codec takes {kinds} ones: "
             "average them, images.mean(1, keepdim=True)"
         )
     if min(height, width) < MIN_SIDE:
@@ -129,9 +141,10 @@ def check_images(images: Tensor) -> None:
 
 def check_roi(roi: Tensor, images: Tensor) -> None:
     """Refuse a mask that does not fit its images."""
-    if not isinstance(roi, Tensor) or roi.shape != images.shape:
+    shape = [len(images), 1, *images.shape[-2:]]
+    if not isinstance(roi, Tensor) or list(roi.shape) != shape:
         got = list(roi.shape) if isinstance(roi, Tensor) else type(roi)
-        raise InputError(f"roi must have the images' shape {list(images.shape)}, got {got}")
+        raise InputError(f"roi must have the images' batch and size, {shape}, got {got}")
     if roi.is_complex() or (roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all())):
         raise InputError("roi must be bool, or numbers in [0, 1]")
 

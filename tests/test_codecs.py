@@ -190,7 +190,7 @@ GOOD = torch.full((1, 1, 64, 64), 0.5)
     ("images", "options", "message"),
     [
         (GOOD * math.nan, {}, "NaN"),
-        (GOOD.expand(1, 3, 64, 64), {}, "3 channels"),
+        (GOOD.expand(1, 2, 64, 64), {}, "2 channels"),
         (GOOD[..., :31], {}, "at least 32"),
         (GOOD * 4, {}, r"must lie in \[0, 1\]"),
         (GOOD.double(), {}, "float32"),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 import channels
+import semcom
 from channels import InputError, Reception
+from scenarios.task import Picture, Task, transmit
+from semcom.metrics import psnr, roi_psnr
 from semcom.separate import SeparateCodec, TransportBlock
 from semcom.separate.mcs import mcs_table
 from semcom.separate.source import source_coder
 
-SOURCES = ["hevc", "jpeg2000"]
+SOURCES = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 
 
 def pictures(count: int, height: int = 96, width: int = 80) -> Tensor:
@@ -57,6 +61,77 @@ def test_concealment_still_reports_the_loss() -> None:
     assert lost.all()
     assert decoded.shape == (3, 1, 96, 80)
     assert 0 <= float(decoded.min()) <= float(decoded.max()) <= 1
+
+
+def test_dropped_pictures_are_nan_and_lost() -> None:
+    codec, images = SeparateCodec("jpeg2000", mcs=9, on_loss="drop"), pictures(2)
+    tx = codec.encode(images, cbr=1 / 4, snr_db=0.0)
+    decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
+    assert lost.all() and bool(decoded.isnan().all())
+    assert bool(psnr(decoded, images).isnan().all())
+
+
+def test_dropped_pictures_count_as_outage_and_in_no_mean() -> None:
+    task = Task("jpeg2000-ldpc", "awgn", 0.0, 1 / 4, image=0, trial=0, draw=1)
+    codec = SeparateCodec("jpeg2000", mcs=9, on_loss="drop")
+    image = Picture(pictures(1)[0], None)
+    measured = transmit(codec, channels.link("awgn"), image, task)[1].measured
+    assert measured["outage"] is True
+    assert measured["psnr"] is None and measured["ssim"] is None
+
+
+@pytest.mark.parametrize("source", ["hevc", "hevc-roi", "jpeg2000", "jpegxl"])
+def test_colour(source: str) -> None:
+    images = pictures(1).expand(1, 3, 96, 80) * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
+    roi = torch.zeros(1, 1, 96, 80)
+    roi[..., 20:50, 20:50] = 1
+    codec = SeparateCodec(source, header="external")
+    tx = codec.encode(images, cbr=1 / 8, snr_db=15.0, roi=roi)
+    assert int(tx.used) == 96 * 80 * 3 // 8
+    decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 15.0, seed=1))
+    assert not lost.any()
+    assert float(psnr(decoded, images)) > 30
+
+
+def test_colour_is_refused_by_a_grey_coder() -> None:
+    with pytest.raises(InputError, match="3 channels but this codec takes grey ones"):
+        SeparateCodec("avif").encode(torch.rand(1, 3, 64, 64), cbr=1 / 4, snr_db=10.0)
+
+
+def test_a_soft_region_of_interest_is_coded_better() -> None:
+    images, masks = semcom.data.phantoms("chest", n=1, size=256, seed=4)
+    link = channels.link("awgn")
+    plain, aware = SeparateCodec("hevc"), SeparateCodec("hevc-roi", roi_qp_offset=-8)
+    for_all, for_roi = (
+        codec.decode(link(codec.encode(images, cbr=1 / 8, snr_db=12.0, roi=masks * 0.7), 12.0, 1))
+        for codec in (plain, aware)
+    )
+    assert float(roi_psnr(for_roi, images, masks)) > float(roi_psnr(for_all, images, masks)) + 0.3
+    assert float(psnr(for_roi, images)) < float(psnr(for_all, images))
+
+
+def test_external_headers_leave_more_for_the_picture() -> None:
+    images, link = pictures(1), channels.link("awgn")
+    billed, external = SeparateCodec("hevc"), SeparateCodec("hevc", header="external")
+    received = [
+        codec.decode(link(codec.encode(images, cbr=1 / 8, snr_db=12.0), 12.0, seed=1))
+        for codec in (billed, external)
+    ]
+    assert float(psnr(received[1], images)) > float(psnr(received[0], images))
+
+
+def test_the_fingerprint_holds_every_option() -> None:
+    options: list[dict[str, Any]] = [
+        {},
+        {"header": "external"},
+        {"bit_depth": 12},
+        {"on_loss": "drop"},
+        {"mcs": 4},
+        {"mcs_table": 2},
+    ]
+    prints = {SeparateCodec("hevc-roi", **option).fingerprint for option in options}
+    prints.add(SeparateCodec("hevc-roi", roi_qp_offset=-3).fingerprint)
+    assert len(prints) == 7
 
 
 @pytest.mark.parametrize("cbr", [1 / 16, 0.1, 1 / 3])
@@ -132,6 +207,10 @@ def test_wrong_arguments_are_named() -> None:
         SeparateCodec(mcs_table=4)
     with pytest.raises(InputError, match="did you mean 'grey'"):
         SeparateCodec(on_loss="gray")
+    with pytest.raises(InputError, match="did you mean 'external'"):
+        SeparateCodec(header="extern")
+    with pytest.raises(InputError, match="8, 10 or 12"):
+        SeparateCodec(bit_depth=9)
 
 
 def test_session_without_mcs_is_refused() -> None:

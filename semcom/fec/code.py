@@ -72,6 +72,16 @@ class LDPCCode:
         """Length of the circular buffer, fillers included: 66 Z or 50 Z."""
         return (self.graph.num_columns - 2) * self.lifting_size
 
+    @property
+    def distinct_bits(self) -> int:
+        """Bits that can be sent before any repeats.
+
+        >>> LDPCCode(100, "bg2").distinct_bits
+        820
+        """
+        sent = max(self.k - 2 * self.lifting_size, 0)
+        return sent + self.graph.num_rows * self.lifting_size
+
     @cached_property
     def rows(self) -> Rows:
         """For each check row its columns and cyclic shifts."""

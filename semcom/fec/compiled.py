@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from numba import config, njit
@@ -19,34 +20,43 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Numba renews a cached function when its own file changes, not when what it calls does, nor when
     two releases give a file the same date. So the cache's folder is named after the contents of
-    this package. It lies in ``NUMBA_CACHE_DIR`` or the user's cache folder.
+    this package. It lies in ``NUMBA_CACHE_DIR`` or the user's cache folder; where that cannot be
+    written, nothing is kept.
 
     >>> from semcom.fec.layered import decode
     >>> decode.targetoptions["nogil"]
     True
     """
     chosen = config.CACHE_DIR
-    config.CACHE_DIR = str(_folder(chosen))
+    folder = _folder(chosen)
+    config.CACHE_DIR = str(folder or chosen)
     try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
+        return njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = chosen
 
 
 @cache
-def _folder(chosen: str) -> Path:
+def _folder(chosen: str) -> Path | None:
+    """A folder that can be written, if there is one."""
     sources = sorted(
         entry.read_bytes() for entry in files("semcom.fec").iterdir() if entry.name.endswith(".py")
     )
     digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
-    return (Path(chosen) if chosen else _user_cache()) / f"fec-{digest}"
+    try:
+        folder = (Path(chosen) if chosen else _user_cache()) / f"fec-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return None
 
 
 def _user_cache() -> Path:
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "semcom"

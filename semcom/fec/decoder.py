@@ -120,6 +120,8 @@ class LDPCDecoder:
         self.hard_out = check_flag("hard_out", hard_out)
         self.early_stop = check_flag("early_stop", early_stop)
         self.return_info = check_flag("return_info", return_info)
+        if num_threads is not None:
+            check_count("num_threads", num_threads, 1, 1024)
         self.num_threads = num_threads
 
     @property

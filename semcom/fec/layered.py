@@ -165,7 +165,10 @@ def _table(rows: list[Integers]) -> NDArray[np.uint16]:
 
 @compiled
 def _quantise(values, scale, limit, rounded, out):  # type: ignore[no-untyped-def]
-    """Scale, round and clip; true if a value is not a number."""
+    """Scale, round and clip; true if a value is not a number.
+
+    No zero is negative in ``out``, nor then in any posterior.
+    """
     bits = values.view(np.int32)
     largest = np.int32(0)
     half = np.float32(0.5)
@@ -178,7 +181,7 @@ def _quantise(values, scale, limit, rounded, out):  # type: ignore[no-untyped-de
             largest = max(largest, bits[i] & np.int32(0x7FFFFFFF))
     else:
         for i in range(values.shape[0]):
-            x = values[i] * scale
+            x = values[i] * scale + np.float32(0)
             x = x if x < limit else limit
             out[i] = x if x > -limit else -limit
             largest = max(largest, bits[i] & np.int32(0x7FFFFFFF))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -37,10 +38,14 @@ def over_batch(
     parts = min(check_count("num_threads", wanted, 1, 1024), groups)
     edges = [min(groups * part // parts * multiple, batch) for part in range(parts)] + [batch]
     spans = list(pairwise(edges))
-    waiting = [_pool(parts).submit(work, *span) for span in spans[1:]]
+    waiting = [_pool(wanted).submit(work, *span) for span in spans[1:]]
     return [work(*span) for span in spans[:1]] + [future.result() for future in waiting]
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="semcom-fec")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive in a child
+    os.register_at_fork(after_in_child=_pool.cache_clear)

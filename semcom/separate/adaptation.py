@@ -11,24 +11,25 @@ from torch import Tensor
 from channels import InputError, Link, Session, Transmission
 from semcom.separate.information import Array, effective_snr_db, mutual_information
 from semcom.separate.mcs import mcs_table
-from semcom.separate.threshold import required_snr_db
+from semcom.separate.threshold import block_error_rate, code_block_error_rate
 from semcom.separate.transport import TransportBlock
 
 REALISATIONS = 200
 _BATCH = 50
 _SEED = 0x5EED << 40
 _GAIN_DB, _GAIN_DB_PER_OCTAVE = 30.9, 3.0
+_NEVER = 1e-3
 
 Success = Callable[[TransportBlock], float]
 
 
 def gaussian_success(snr_db: float) -> Success:
-    """Chance of a block to arrive over Gaussian noise: 1 from its threshold on, else 0.
+    """Chance of a block to arrive over Gaussian noise.
 
     >>> gaussian_success(20.0)(TransportBlock(512, mcs_table(1)[4]))
     1.0
     """
-    return lambda block: float(snr_db >= required_snr_db(block))
+    return lambda block: 1 - float(block_error_rate(block, snr_db))
 
 
 def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
@@ -36,8 +37,8 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
 
     Each realisation's symbols have their own noise variance. The mean mutual information over
     the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
-    information effective SNR mapping), and the block arrives if that SNR reaches the threshold.
-    The draws have seeds of their own and are never those over which a picture is sent.
+    information effective SNR mapping), on which the block's error rate is known. The draws have
+    seeds of their own and are never those over which a picture is sent.
 
     >>> import channels
     >>> success = link_success(channels.link("rayleigh"), 512, 10.0)
@@ -50,23 +51,30 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
     def success(block: TransportBlock) -> float:
         order = block.mcs.bits_per_symbol
         information = mutual_information(snrs_db, order)
-        lengths = np.array(block.segmentation.coded_bits) // order
+        lengths = np.array(block.segmentation.block_coded_bits) // order
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         means = np.add.reduceat(information, starts, axis=1) / lengths
-        worst = effective_snr_db(means.min(1), order)
-        return float(np.mean(worst >= required_snr_db(block)))
+        failing = code_block_error_rate(block, effective_snr_db(means, order))
+        return float(np.mean(np.prod(1 - failing, axis=1)))
 
     return success
 
 
 def choose_mcs(
-    channel_uses: int, pixels: int, smallest_bytes: int, table: int, success: Success
+    channel_uses: int,
+    pixels: int,
+    smallest_bytes: int,
+    table: int,
+    success: Success,
+    target_bler: float | None = None,
 ) -> int:
-    """The MCS of the highest expected picture quality.
+    """The MCS of the highest expected picture quality, or of the highest goodput.
 
     Quality is counted in dB above a grey picture, ``30.9 + 3.0 log2(payload bits per pixel)``, a
-    line fitted to HEVC on open chest X-rays; a lost picture counts 0. Blocks too small for a
-    picture are left out. If none arrives at all, the lowest rate that holds a picture is taken.
+    line fitted to HEVC on open chest X-rays; a lost picture counts 0. With a target it is the
+    payload times the chance to arrive that counts, among the MCS whose error rate is within the
+    target. Blocks too small for a picture are left out. If none arrives at all, or none meets the
+    target, the lowest rate that holds a picture is taken.
 
     Args:
         channel_uses: complex symbols of a picture.
@@ -74,6 +82,7 @@ def choose_mcs(
         smallest_bytes: bytes that hold the coarsest picture.
         table: number of the MCS table.
         success: chance of a transport block to arrive.
+        target_bler: highest share of blocks that may be lost; ``None`` means the quality decides.
 
     Returns:
         Index in the table.
@@ -82,12 +91,17 @@ def choose_mcs(
         InputError: if not even the highest rate holds a picture.
 
     >>> choose_mcs(4096, 65536, 66, 1, gaussian_success(6.0))
-    13
+    14
     """
     blocks = _blocks_that_hold(channel_uses, smallest_bytes, table)
-    expected = [success(block) * _gain_db(block.payload_bits / pixels) for block in blocks]
-    best = int(np.argmax(expected))
-    return blocks[best if expected[best] > 0 else 0].mcs.index
+    chances = np.array([success(block) for block in blocks])
+    if target_bler is None:
+        worth = chances * [_gain_db(block.payload_bits / pixels) for block in blocks]
+    else:
+        worth = chances * [block.payload_bits for block in blocks]
+        worth[chances < 1 - target_bler] = 0.0
+    best = int(np.argmax(worth))
+    return blocks[best if worth[best] > _NEVER else 0].mcs.index
 
 
 def _gain_db(bits_per_pixel: float) -> float:

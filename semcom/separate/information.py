@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from sionna.phy.mapping import pam_gray
+
+from semcom.separate.qam import amplitudes
 
 Array = NDArray[np.float64]
 
@@ -31,9 +32,7 @@ def bicm(bits_per_symbol: int) -> tuple[Array, Array]:
     0.972
     """
     order = bits_per_symbol // 2
-    labels = (np.arange(2**order)[:, None] >> np.arange(order)[::-1]) & 1
-    points = np.array([pam_gray(label) for label in labels], dtype=np.float64)
-    points /= np.sqrt(2 * np.mean(points**2))
+    points, labels = (part.double().numpy() for part in amplitudes(bits_per_symbol))
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     weights = weights / weights.sum()
     information, dispersion = np.zeros_like(SNR_GRID_DB), np.zeros_like(SNR_GRID_DB)

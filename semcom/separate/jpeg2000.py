@@ -1,112 +1,116 @@
-"""JPEG 2000 coding of one grey picture with OpenJPEG."""
+"""JPEG 2000 coding of one picture with OpenJPEG."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from io import BytesIO
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from channels import InputError
+from semcom.separate.scale import Picture
 
+_COMMENT = b"\xff\x64"
 _START_OF_TILE = b"\xff\x90"
 _START_OF_DATA = b"\xff\x93"
-_END = b"\xff\xd9"
-_TILE_HEADER = 14
+
+_CODE_BLOCKS = (
+    (64, 64),
+    (64, 32),
+    (32, 64),
+    (128, 32),
+    (32, 32),
+    (16, 64),
+    (64, 16),
+    (256, 16),
+    (16, 16),
+)
+LAYOUTS = [(code_block, resolutions) for resolutions in (6, 5, 7) for code_block in _CODE_BLOCKS]
+"""Code-block sizes and numbers of resolutions, best first on chest X-rays."""
 
 
-def encode(picture: NDArray[np.float32], level_db: float) -> bytes:
+def encode(picture: Picture, bits_per_pixel: float, layout: int = 0) -> bytes:
     """Code one picture as a JPEG 2000 codestream (ISO/IEC 15444-1 Annex A), without JP2 boxes.
 
-    One tile, one quality layer, five levels of the irreversible 9/7 wavelet, 64 x 64 code
-    blocks, 8-bit samples, truncated by OpenJPEG's rate-distortion optimisation.
+    One tile, one quality layer, the irreversible 9/7 wavelet and, for RGB, the irreversible
+    colour transform; 8-bit samples; truncated by OpenJPEG's rate-distortion optimisation. The
+    comment is left out, and the tile-part's length Psot is 0: it lasts until the end marker
+    (clause A.4.2). The main header and the tile-part header then depend on size and layout alone.
 
     Args:
-        picture: float32 ``[H, W]`` in [0, 1].
-        level_db: the PSNR to aim at, in dB; what is reached differs by 1 dB or so.
+        picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
+        bits_per_pixel: the rate to aim at; what is reached differs by some per cent.
+        layout: index in ``LAYOUTS``.
 
     Raises:
-        InputError: if ``level_db`` is not positive.
+        InputError: if ``bits_per_pixel`` is not positive.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    >>> len(encode(ramp, 20)) < len(encode(ramp, 50))
+    >>> len(encode(ramp, 0.3)) < len(encode(ramp, 1))
     True
     """
-    if not level_db > 0:
-        raise InputError(f"level_db must be positive, got {level_db}")
+    if not bits_per_pixel > 0:
+        raise InputError(f"bits_per_pixel must be positive, got {bits_per_pixel}")
     samples = np.round(picture * 255).astype(np.uint8)
-    # The stub of imagecodecs wants a whole level; the function takes fractions.
-    level: Any = level_db
-    return bytes(
-        imagecodecs.jpeg2k_encode(
-            samples, level=level, codecformat="j2k", reversible=False, numthreads=1
-        )
+    image = Image.fromarray(samples if samples.ndim == 2 else np.moveaxis(samples, 0, 2).copy())
+    code_block, resolutions = LAYOUTS[layout]
+    colours = 1 if samples.ndim == 2 else len(samples)
+    file = BytesIO()
+    image.save(
+        file,
+        "JPEG2000",
+        no_jp2=True,
+        irreversible=True,
+        mct=int(samples.ndim == 3),
+        quality_mode="rates",
+        quality_layers=[max(8 * colours / bits_per_pixel, 1.0)],
+        codeblock_size=code_block,
+        num_resolutions=min(resolutions, min(picture.shape[-2:]).bit_length()),
     )
+    return _plain(file.getvalue())
 
 
-def decode(stream: bytes) -> NDArray[np.float32]:
+def _plain(stream: bytes) -> bytes:
+    """Leave out the comment and the length of the tile-part."""
+    comment = stream.index(_COMMENT)
+    length = 2 + int.from_bytes(stream[comment + 2 : comment + 4], "big")
+    tile = stream.index(_START_OF_TILE, comment + length)
+    psot = tile + 6
+    tile_header = stream[tile:psot] + bytes(4) + stream[psot + 4 :]
+    return stream[:comment] + stream[comment + length : tile] + tile_header
+
+
+def decode(stream: bytes) -> Picture:
     """Decode a codestream; zero bytes after its end change nothing.
 
     Returns:
-        float32 ``[H, W]`` in [0, 1].
+        float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
 
     Raises:
         InputError: if OpenJPEG refuses the stream.
 
     >>> flat = np.full((40, 33), 0.25, dtype=np.float32)
-    >>> float(np.abs(decode(encode(flat, 60) + bytes(9)) - flat).max()) < 0.01
+    >>> float(np.abs(decode(encode(flat, 1) + bytes(9)) - flat).max()) < 0.01
     True
     """
     try:
         samples = imagecodecs.jpeg2k_decode(stream, numthreads=1)
     except (imagecodecs.Jpeg2kError, RuntimeError, ValueError) as error:
         raise InputError(f"not a decodable JPEG 2000 stream ({error}): send it again") from error
-    picture: NDArray[np.float32] = samples.astype(np.float32) / np.float32(255)
-    return picture
+    picture: Picture = samples.astype(np.float32) / np.float32(255)
+    return picture if picture.ndim == 2 else np.moveaxis(picture, 2, 0)
 
 
-@lru_cache(maxsize=64)
-def header(height: int, width: int) -> bytes:
-    """The main header of every stream of a picture size: SIZ, COD, QCD and a comment.
-
-    It depends on the encoder's settings and the size alone, so both ends know it beforehand.
+@lru_cache(maxsize=512)
+def header(height: int, width: int, channels: int = 1, layout: int = 0) -> bytes:
+    """What begins every stream of a picture size and layout: SIZ, COD, QCD, SOT and SOD.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    >>> encode(ramp, 33.3).startswith(header(64, 64))
+    >>> encode(ramp, 0.7).startswith(header(64, 64))
     True
     """
-    stream = encode(np.full((height, width), 0.5, dtype=np.float32), 20.0)
-    return stream[: stream.index(_START_OF_TILE)]
-
-
-def strip(stream: bytes) -> bytes:
-    """Keep what depends on the picture: the tile's data and the end marker.
-
-    >>> strip(encode(np.zeros((64, 64), np.float32), 20.0))[-2:].hex()
-    'ffd9'
-    """
-    start = stream.index(_START_OF_TILE) + _TILE_HEADER
-    if stream[start - 2 : start] != _START_OF_DATA:
-        raise InputError("the stream is not one of encode(): it has a longer tile header")
-    return stream[start:]
-
-
-def restore(payload: bytes, height: int, width: int) -> bytes:
-    """Undo :func:`strip` for a picture size; ``payload`` may be padded with zero bytes.
-
-    Raises:
-        InputError: if no end marker closes the payload.
-
-    >>> flat = np.full((64, 64), 0.25, dtype=np.float32)
-    >>> stream = encode(flat, 30.0)
-    >>> restore(strip(stream) + bytes(5), 64, 64) == stream
-    True
-    """
-    data = payload.rstrip(b"\x00")
-    if not data.endswith(_END):
-        raise InputError("not a decodable JPEG 2000 payload (no end marker): send it again")
-    length = _TILE_HEADER + len(data) - len(_END)
-    tile = _START_OF_TILE + b"\x00\x0a\x00\x00" + length.to_bytes(4, "big") + b"\x00\x01"
-    return header(height, width) + tile + _START_OF_DATA + data
+    shape = (height, width) if channels == 1 else (channels, height, width)
+    stream = encode(np.full(shape, 0.5, dtype=np.float32), 1.0, layout)
+    return stream[: stream.index(_START_OF_DATA) + len(_START_OF_DATA)]

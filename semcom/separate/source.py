@@ -1,122 +1,238 @@
-"""The image coders of the separate baseline, each as ladders of qualities."""
+"""The image coders of the separate baseline: what of a picture is sent in a byte budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from channels.errors import unknown_name
-from semcom.separate import hevc_payload, jpeg2000
-from semcom.separate.rate import fit
-from semcom.separate.scale import Picture
+from channels import InputError
+from channels.errors import check_name, unknown_name
+from semcom.separate.avif_format import Avif
+from semcom.separate.hevc_format import Hevc
+from semcom.separate.image_format import ImageFormat, Mask
+from semcom.separate.jpeg2000_format import Jpeg2000
+from semcom.separate.jpegxl_format import JpegXl
+from semcom.separate.planes import BIT_DEPTHS
+from semcom.separate.rate import FILLED, Ladder, fit
+from semcom.separate.regions import any_in_cells
+from semcom.separate.scale import BLURS, SOFTENINGS, Picture, blur, resize, soften
+
+HEADERS = ("billed", "external")
+_ROUGHLY = 0.98
+_SMALL_SCALES = (2, 4, 8)
+_SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
 class SourceCoder:
-    """An image coder whose payload leaves out what both ends know: headers fixed by the size.
+    """An image coder that fills a byte budget.
+
+    A payload of ``header="billed"`` is a plain stream of the format: its headers are sent and
+    count. With ``"external"`` the headers that the picture's size decides are known from the
+    session and not sent; one byte tells which of them it is (bits 2 to 7) and log2 of the scale
+    at which the picture was coded (bits 0 and 1).
 
     Args:
         name: its name in :func:`source_coder`.
-        top: finest step of its quality ladder; 0 is the coarsest.
-        encode: picture ``[H, W]``, scale and step → payload.
-        decode: payload, height, width → picture; trailing zero bytes are harmless.
-        scales: height, width, bytes → the scales worth trying; at 2 the picture is halved.
-        smallest: height, width → bytes that hold the coarsest payload of any X-ray.
+        format: the format and its settings.
+        header: ``"billed"`` or ``"external"``.
     """
 
     name: str
-    top: int
-    encode: Callable[[Picture, int, int], bytes]
-    decode: Callable[[bytes, int, int], Picture]
-    scales: Callable[[int, int, int], tuple[int, ...]]
-    smallest: Callable[[int, int], int]
+    format: ImageFormat
+    header: str
 
-    def fit(self, picture: Picture, budget: int) -> bytes:
+    @property
+    def settings(self) -> str:
+        """What decides its results, in words.
+
+        >>> source_coder("hevc", bit_depth=8).settings
+        'billed header, Hevc(bit_depth=8, roi_qp_offset=0)'
+        """
+        return f"{self.header} header, {self.format}"
+
+    def fit(
+        self, picture: Picture, budget: int, roi: NDArray[np.floating | np.bool_] | None = None
+    ) -> bytes:
         """The payload of at most ``budget`` bytes with the least squared error.
 
+        At low rates shrunk versions of the picture compete. The coarsest 16 steps of each are ever
+        more blurred, so that every budget that holds a flat picture holds some version of this one.
+        Between two steps of a coder the picture is softened by some per cent, or coded in another
+        layout.
+
+        Args:
+            picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
+            budget: bytes that the payload may take; it takes 99 % of them at least, unless that is
+                more than the finest quality needs.
+            roi: bool or float ``[H, W]``, above 0.5 in the region of interest; of use to
+                ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
+
         Raises:
-            InputError: if the coarsest payload is larger than that.
+            InputError: if the coarsest payload is larger than the budget.
 
         >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-        >>> len(source_coder("jpeg2000").fit(ramp, 90)) <= 90
+        >>> len(source_coder("jpeg2000").fit(ramp, 190)) <= 190
         True
         """
-        height, width = picture.shape
+        height, width = picture.shape[-2:]
+        mask = None if roi is None or self.format.roi_weight == 1 else np.asarray(roi) > 0.5
+        weights = 1.0 if mask is None else np.where(mask, self.format.roi_weight, 1.0)
 
         def error(payload: bytes) -> float:
-            decoded = self.decode(payload, height, width)
-            return float(np.mean((decoded - picture) ** 2, dtype=np.float64))
+            decoded = self.decode(payload, height, width, _channels(picture))
+            return float(np.mean(weights * (decoded - picture) ** 2, dtype=np.float64))
 
-        def best(scale: int) -> bytes:
-            return fit(
-                lambda step: self.encode(picture, scale, step),
-                self.top,
-                budget,
-                error,
-                finest=picture.size // scale**2,
+        scales = self._scales(height, width, budget)
+        ladders = [self._ladder(picture, mask, scale, 0, budget) for scale in scales]
+        best, least = 0, math.inf
+        for index, ladder in enumerate(ladders) if len(ladders) > 1 else ():
+            try:
+                reached = error(fit(replace(ladder, nudges=1), budget, error, _ROUGHLY))
+            except InputError:
+                continue
+            if reached < least:
+                best, least = index, reached
+        payloads = [fit(ladders[best], budget, error)]
+        for layout in range(1, self.format.layouts):
+            if len(payloads[-1]) >= FILLED * budget:
+                return payloads[-1]
+            ladder = self._ladder(picture, mask, scales[best], layout, budget)
+            payloads.append(fit(ladder, budget, error))
+        return min(payloads, key=error)
+
+    def _scales(self, height: int, width: int, budget: int) -> tuple[int, ...]:
+        enough = 8 * budget >= self.format.scaling_bits_per_pixel * height * width
+        return (1,) if enough else _scales(height, width)
+
+    def _ladder(
+        self, picture: Picture, mask: Mask | None, scale: int, layout: int, budget: int
+    ) -> Ladder:
+        """One scale of a picture at all steps."""
+        shape = _scaled(picture.shape[-2], scale), _scaled(picture.shape[-1], scale)
+        if scale > 1:
+            picture = resize(picture, *shape)
+            mask = None if mask is None else any_in_cells(mask, scale)
+
+        @cache
+        def coded(step: int, number: int) -> bytes:
+            seen = blur(picture, step) if step < BLURS else soften(picture, number)
+            stream = self.format.encode(seen, max(step - BLURS, 0), layout, mask)
+            if self.header == "billed":
+                return stream
+            known = self.format.headers(*shape, _channels(picture))
+            for index, header in enumerate(known):
+                if stream.startswith(header):
+                    mark = index << 2 | scale.bit_length() - 1
+                    return bytes([mark]) + stream[len(header) :]
+            raise RuntimeError(f"this {self.name} encoder's headers depend on the picture")
+
+        def encode(step: int, number: int) -> bytes:
+            return coded(step, 0 if step < BLURS else number)
+
+        octaves = math.log2(8 * max(budget, 1) / math.prod(shape))
+        start = self.format.step_of_one_bit + round(self.format.steps_per_octave * octaves)
+        return Ladder(
+            encode,
+            BLURS + self.format.finest,
+            SOFTENINGS if self.format.layouts == 1 else 1,
+            BLURS + max(start, 0),
+            self.format.steps_per_octave,
+        )
+
+    def decode(self, payload: bytes, height: int, width: int, channels: int = 1) -> Picture:
+        """Decode a payload of :meth:`fit`; trailing zero bytes are harmless.
+
+        Returns:
+            float32 ``[height, width]``, or ``[3, height, width]`` for 3 channels, in [0, 1].
+
+        Raises:
+            InputError: if it holds no picture of that shape.
+
+        >>> flat = np.full((64, 65), 0.25, dtype=np.float32)
+        >>> coder = source_coder("hevc", header="external")
+        >>> float(np.abs(coder.decode(coder.fit(flat, 200) + bytes(9), 64, 65) - flat).max()) < 0.01
+        True
+        """
+        if not payload:
+            raise InputError(f"the {self.name} payload is empty: send it again")
+        scales = _scales(height, width)
+        shapes = [(_scaled(height, scale), _scaled(width, scale)) for scale in scales]
+        if self.header == "external":
+            index, log_scale = payload[0] >> 2, payload[0] & 3
+            known = self.format.headers(*shapes[min(log_scale, len(scales) - 1)], channels)
+            if index >= len(known) or log_scale >= len(scales):
+                raise InputError(f"not a {self.name} payload (unknown header): send it again")
+            payload = known[index] + payload[1:]
+        picture = self.format.decode(payload)
+        if picture.shape[-2:] not in shapes or _channels(picture) != channels:
+            raise InputError(
+                f"not a {self.name} payload (a picture {list(picture.shape)}): send it again"
             )
+        same = picture.shape[-2:] == (height, width)
+        return picture if same else resize(picture, height, width)
 
-        payloads = [best(scale) for scale in self.scales(height, width, budget)]
-        return payloads[0] if len(payloads) == 1 else min(payloads, key=error)
+    def smallest(self, height: int, width: int, channels: int = 1) -> int:
+        """Bytes that hold the coarsest payload of any X-ray of a size.
 
-
-_FIRST_DB, _LAST_DB, _DB_STEPS = 5, 65, 20
-
-
-def _jpeg2000_encode(picture: Picture, scale: int, step: int) -> bytes:
-    return jpeg2000.strip(jpeg2000.encode(picture, _FIRST_DB + step / _DB_STEPS))
-
-
-def _jpeg2000_decode(payload: bytes, height: int, width: int) -> Picture:
-    return jpeg2000.decode(jpeg2000.restore(payload, height, width))
-
-
-def _jpeg2000_scales(height: int, width: int, budget: int) -> tuple[int, ...]:
-    return (1,)
+        >>> source_coder("hevc").smallest(256, 256), source_coder("jpeg2000").smallest(256, 256)
+        (145, 168)
+        """
+        body = self.format.smallest(height, width, channels)
+        if self.header == "external":
+            return 1 + body
+        return body + max(map(len, self.format.headers(height, width, channels)))
 
 
-def _jpeg2000_smallest(height: int, width: int) -> int:
-    return 64 + height * width // 16384
+def source_coder(
+    name: str, header: str = "billed", bit_depth: int = 10, roi_qp_offset: int = -6
+) -> SourceCoder:
+    """Look an image coder up.
 
-
-def _hevc_smallest(height: int, width: int) -> int:
-    return 24 + height * width // 1536
-
-
-_CODERS = {
-    coder.name: coder
-    for coder in (
-        SourceCoder(
-            "hevc",
-            hevc_payload.TOP,
-            hevc_payload.encode,
-            hevc_payload.decode,
-            hevc_payload.scales,
-            _hevc_smallest,
-        ),
-        SourceCoder(
-            "jpeg2000",
-            (_LAST_DB - _FIRST_DB) * _DB_STEPS,
-            _jpeg2000_encode,
-            _jpeg2000_decode,
-            _jpeg2000_scales,
-            _jpeg2000_smallest,
-        ),
-    )
-}
-
-
-def source_coder(name: str) -> SourceCoder:
-    """Look an image coder up: ``"hevc"`` or ``"jpeg2000"``.
+    Args:
+        name: ``"hevc"`` (x265), ``"hevc-roi"`` (the region of interest finer), ``"jpeg2000"``
+            (OpenJPEG), ``"jpegxl"`` (libjxl) or ``"avif"`` (SVT-AV1).
+        header: ``"billed"``: parameter sets and main headers are sent and count; ``"external"``:
+            they are known from the session.
+        bit_depth: bits a sample of ``"hevc"`` and ``"hevc-roi"`` is coded with: 8, 10 or 12.
+        roi_qp_offset: QPs that ``"hevc-roi"`` adds in the region of interest, -24 to -1.
 
     Raises:
-        InputError: on an unknown name.
+        InputError: on an unknown name or an option out of range.
 
     >>> source_coder("hevc").name
     'hevc'
     """
-    if name not in _CODERS:
-        raise unknown_name("source coder", name, _CODERS)
-    return _CODERS[name]
+    check_name("header", header, HEADERS)
+    if bit_depth not in BIT_DEPTHS:
+        raise InputError(f"bit_depth must be 8, 10 or 12, got {bit_depth!r}")
+    if not isinstance(roi_qp_offset, int) or not -24 <= roi_qp_offset <= -1:
+        raise InputError(f"roi_qp_offset must be an int in -24..-1, got {roi_qp_offset!r}")
+    formats: dict[str, ImageFormat] = {
+        "hevc": Hevc(bit_depth),
+        "hevc-roi": Hevc(bit_depth, roi_qp_offset),
+        "jpeg2000": Jpeg2000(),
+        "jpegxl": JpegXl(),
+        "avif": Avif(),
+    }
+    if name not in formats:
+        raise unknown_name("source coder", name, formats)
+    return SourceCoder(name, formats[name], header)
+
+
+def _channels(picture: Picture) -> int:
+    return 1 if picture.ndim == 2 else picture.shape[0]
+
+
+def _scales(height: int, width: int) -> tuple[int, ...]:
+    """By what the sides of a picture may be divided: 1, and 2 to 8 where 32 pixels are left."""
+    sides = min(height, width)
+    return (1, *(scale for scale in _SMALL_SCALES if sides // scale >= _SMALLEST_SIDE))
+
+
+def _scaled(side: int, scale: int) -> int:
+    return math.ceil(side / scale)

@@ -1,51 +1,131 @@
-"""The E_s/N_0 that a transport block needs with this library's LDPC decoder."""
+"""How often a transport block fails over Gaussian noise with this library's LDPC decoder."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import csv
+from functools import cache, lru_cache
+from importlib.resources import files
 
 import numpy as np
+from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import norm
 
-from semcom.separate.information import SNR_GRID_DB, bicm
-from semcom.separate.ldpc import mother_bits
+from semcom.fec.code import LDPCCode, choose_base_graph
+from semcom.separate.information import Array
+from semcom.separate.normal import normal_snr_db
 from semcom.separate.transport import TransportBlock
 
 TARGET_BLER = 0.01
+_ANCHORS: Array = norm.isf([0.5, 0.1, 0.01])
+_DEVIATES: Array = np.linspace(-4, 4, 65)
 
 
-def decoder_loss_db(info_bits: int) -> float:
-    """What the LDPC code and its decoder lose to the normal approximation, in dB.
+def code_block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array:
+    """Share of a transport block's code blocks that fail over Gaussian noise.
 
-    A line through measured block error rates, 8 + 32 flooding iterations, 240 to 8000 bits.
+    The shortest code block stands for all. It needs what the normal approximation says and, on
+    top, what was measured of codes of its modulation, rate and length (``data/awgn_bler.csv``, made
+    by ``benchmarks/awgn_bler.py``). Repetition gains its factor in SNR.
 
-    >>> round(decoder_loss_db(1600), 2)
-    0.8
+    Args:
+        block: the transport block.
+        snr_db: E_s/N_0 in dB, a number or an array.
+
+    Returns:
+        float64 of the shape of ``snr_db``.
+
+    >>> from semcom.separate.mcs import mcs_table
+    >>> block = TransportBlock(4096, mcs_table(1)[9])
+    >>> code_block_error_rate(block, np.array([2.0, 5.0])).round(3).tolist()
+    [1.0, 0.0]
     """
-    return float(0.7 + 4 / np.sqrt(info_bits))
+    needed = _snrs_db(block)
+    deviates = np.interp(snr_db, needed, _DEVIATES, left=-np.inf, right=np.inf)
+    share: Array = norm.sf(deviates)
+    return share
+
+
+def block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array:
+    """Share of transport blocks that fail over Gaussian noise.
+
+    Arguments and result are those of :func:`code_block_error_rate`; code blocks fail independently.
+
+    >>> from semcom.separate.mcs import mcs_table
+    >>> float(block_error_rate(TransportBlock(4096, mcs_table(1)[9]), 20.0))
+    0.0
+    """
+    share: Array = 1 - (1 - code_block_error_rate(block, snr_db)) ** block.segmentation.num_blocks
+    return share
+
+
+def required_snr_db(block: TransportBlock, bler: float = TARGET_BLER) -> float:
+    """E_s/N_0 in dB at which a share of transport blocks fails over Gaussian noise.
+
+    Args:
+        block: the transport block.
+        bler: that share, in (0, 1).
+
+    >>> from semcom.separate.mcs import mcs_table
+    >>> 2.5 < required_snr_db(TransportBlock(4096, mcs_table(1)[9])) < 3.6
+    True
+    """
+    each = 1 - (1 - bler) ** (1 / block.segmentation.num_blocks)
+    return float(np.interp(norm.isf(each), _DEVIATES, _snrs_db(block)))
 
 
 @lru_cache(maxsize=4096)
-def required_snr_db(block: TransportBlock) -> float:
-    """E_s/N_0 in dB at which about one transport block in a hundred fails over Gaussian noise.
+def _snrs_db(block: TransportBlock) -> Array:
+    """E_s/N_0 in dB at which a code block fails with the probabilities of ``_DEVIATES``."""
+    sizes, order = block.segmentation, block.mcs.bits_per_symbol
+    coded_bits, k = min(sizes.block_coded_bits), sizes.info_bits
+    sent_once = min(coded_bits, LDPCCode(k, sizes.base_graph).distinct_bits)
+    best = [normal_snr_db(k, sent_once / order, order, share) for share in norm.sf(_DEVIATES)]
+    loss = _loss(order)
+    at = [
+        np.clip(value, axis[0], axis[-1])
+        for value, axis in zip((k / sent_once, np.log2(k)), loss.grid, strict=True)
+    ]
+    lost = np.interp(_DEVIATES, _ANCHORS, loss(at)[0])
+    snrs_db = np.array(best) + lost - 10 * np.log10(coded_bits / sent_once)
+    return np.maximum.accumulate(snrs_db)
 
-    The normal approximation (Polyanskiy, Poor, Verdú 2010, eq. 296) of bit-interleaved QAM for
-    the shortest code block at its share of 1 % block errors, plus
-    :func:`decoder_loss_db`. A repeated code gains the repetition factor in SNR and no more.
 
-    >>> from semcom.separate.mcs import mcs_table
-    >>> 3.0 < required_snr_db(TransportBlock(4096, mcs_table(1)[9])) < 3.6
-    True
-    """
-    sizes = block.segmentation
-    order = block.mcs.bits_per_symbol
-    coded_bits = min(sizes.coded_bits)
-    sent_once = mother_bits(sizes.info_bits, coded_bits, sizes.base_graph)
-    uses = sent_once / order
-    information, dispersion = bicm(order)
-    bits = uses * information + 0.5 * np.log2(uses)
-    bits -= np.sqrt(uses * dispersion) * norm.isf(TARGET_BLER / sizes.num_blocks)
-    failing = int(np.flatnonzero(bits < sizes.info_bits)[-1])
-    edge = slice(failing, failing + 2)
-    single = float(np.interp(sizes.info_bits, bits[edge], SNR_GRID_DB[edge]))
-    return single - 10 * float(np.log10(coded_bits / sent_once)) + decoder_loss_db(sizes.info_bits)
+@cache
+def _loss(bits_per_symbol: int) -> RegularGridInterpolator:
+    """Loss to the normal approximation in dB at ``_ANCHORS``, over code rate and log2 k."""
+    measured = _measured()[bits_per_symbol]
+    rates = sorted({rate for rate, _ in measured})
+    sizes = sorted({k for _, k in measured})
+    grid = np.empty((len(rates), len(sizes), len(_ANCHORS)))
+    for i, rate in enumerate(rates):
+        for j, k in enumerate(sizes):
+            # Long blocks of low rate are segmented, so the longest that there is stands for them.
+            known = max(size for other, size in measured if other == rate and size <= k)
+            grid[i, j] = measured[rate, known]
+    return RegularGridInterpolator((rates, np.log2(sizes)), grid)
+
+
+@cache
+def _measured() -> dict[int, dict[tuple[float, int], Array]]:
+    """Loss in dB at ``_ANCHORS`` of each measured code, by bits per symbol, rate and k."""
+    points: dict[tuple[int, float, int, int], list[tuple[float, float, float]]] = {}
+    with files("semcom.separate").joinpath("data", "awgn_bler.csv").open() as file:
+        for row in csv.DictReader(file):
+            code = (int(row["bits_per_symbol"]), float(row["rate_1024"]), int(row["k"]))
+            counts = (float(row["snr_db"]), float(row["errors"]), float(row["blocks"]))
+            points.setdefault((*code, int(row["n"])), []).append(counts)
+    losses: dict[int, dict[tuple[float, int], Array]] = {}
+    for (order, rate_1024, k, n), curve in points.items():
+        losses.setdefault(order, {})[rate_1024 / 1024, k] = _fitted_loss(order, k, n, curve)
+    return losses
+
+
+def _fitted_loss(order: int, k: int, n: int, curve: list[tuple[float, float, float]]) -> Array:
+    """Loss of one code, by a line through the normal deviates of its error rates."""
+    snr_db, errors, blocks = np.array(curve).T
+    sent_once = min(n, LDPCCode(k, choose_base_graph(k, k / n)).distinct_bits)
+    share = (errors + 0.5) / (blocks + 1)
+    slope, offset = np.polyfit(snr_db, norm.isf(share), 1, w=np.sqrt(errors + 1))
+    reached = (_ANCHORS - offset) / slope + 10 * np.log10(n / sent_once)
+    best = [normal_snr_db(k, sent_once / order, order, bler) for bler in norm.sf(_ANCHORS)]
+    return np.array(reached - best)

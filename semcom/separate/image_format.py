@@ -1,0 +1,62 @@
+"""What every image format offers to the search for the best picture of a budget."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcom.separate.scale import Picture
+
+Mask = NDArray[np.bool_]
+"""bool ``[H, W]``, true in the region of interest."""
+
+
+class ImageFormat(Protocol):
+    """A picture coder at all its qualities, as streams that any decoder of the format reads.
+
+    Attributes:
+        channels: the numbers of channels it takes, of 1 (grey) and 3 (RGB).
+        finest: its highest quality step; 0 is the coarsest.
+        layouts: in how many ways it codes a picture at one step, about equally good.
+        step_of_one_bit: the step at which a chest X-ray takes about 1 bit per pixel.
+        steps_per_octave: about how many steps double the bytes.
+        scaling_bits_per_pixel: rate below which a shrunk picture may come out better.
+        roi_weight: how many times a squared error counts in the region of interest.
+    """
+
+    @property
+    def channels(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def finest(self) -> int: ...  # noqa: D102
+    @property
+    def layouts(self) -> int: ...  # noqa: D102
+    @property
+    def step_of_one_bit(self) -> int: ...  # noqa: D102
+    @property
+    def steps_per_octave(self) -> float: ...  # noqa: D102
+    @property
+    def scaling_bits_per_pixel(self) -> float: ...  # noqa: D102
+    @property
+    def roi_weight(self) -> float: ...  # noqa: D102
+
+    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code a picture at a step, in one of the ``layouts`` ways; the headers come first."""
+        ...
+
+    def decode(self, stream: bytes) -> Picture:
+        """Decode a stream; zero bytes after it change nothing.
+
+        Raises:
+            InputError: if it holds no picture.
+        """
+        ...
+
+    def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:
+        """The beginnings that streams of a picture size can have, whatever the picture shows."""
+        ...
+
+    def smallest(self, height: int, width: int, channels: int) -> int:
+        """Bytes that hold the coarsest stream of any picture, without its header."""
+        ...

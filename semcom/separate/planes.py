@@ -1,0 +1,109 @@
+"""Pictures as the planes of video frames: grey as it is, RGB as full-range BT.709 YCbCr 4:4:4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from semcom.separate.scale import Picture
+
+BIT_DEPTHS = (8, 10, 12)
+_GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}
+_COLOUR = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
+_DEPTH_OF = {name: depth for names in (_GREY, _COLOUR) for depth, name in names.items()}
+
+_RED, _BLUE = 0.2126, 0.0722
+_GREEN = 1 - _RED - _BLUE
+_FROM_RGB = np.array(
+    [
+        [_RED, _GREEN, _BLUE],
+        [-_RED / (2 - 2 * _BLUE), -_GREEN / (2 - 2 * _BLUE), 0.5],
+        [0.5, -_GREEN / (2 - 2 * _RED), -_BLUE / (2 - 2 * _RED)],
+    ]
+)
+_TO_RGB = np.linalg.inv(_FROM_RGB)
+
+
+def to_frame(picture: Picture, bit_depth: int) -> av.VideoFrame:
+    """Quantise a picture to a frame of whole samples, without any change of range.
+
+    Grey is sample / (2^n - 1). RGB becomes YCbCr by ITU-R BT.709-6 item 3.2 and 3.3, with the
+    full-range integers of ITU-T H.273 equations 30 to 32 (chroma 0 is at 2^(n-1)).
+
+    Args:
+        picture: float32 ``[H, W]`` or RGB ``[3, H, W]``, in [0, 1].
+        bit_depth: n of 8, 10 or 12 bits a sample.
+
+    >>> to_frame(np.zeros((3, 32, 40), np.float32), 10).format.name
+    'yuv444p10le'
+    """
+    peak = 2**bit_depth - 1
+    if picture.ndim == 2:
+        samples = np.round(picture[None] * peak)
+    else:
+        samples = np.tensordot(_FROM_RGB, picture, 1) * peak
+        samples[1:] += 2 ** (bit_depth - 1)
+        samples = np.clip(np.round(samples), 0, peak)
+    name = (_GREY if picture.ndim == 2 else _COLOUR)[bit_depth]
+    frame = av.VideoFrame(picture.shape[-1], picture.shape[-2], name)
+    fill(frame, list(samples), bit_depth)
+    return frame
+
+
+def fill(frame: av.VideoFrame, samples: Sequence[NDArray[np.floating]], bit_depth: int) -> None:
+    """Write the whole samples of each plane, ``[H, W]``, into a frame.
+
+    >>> frame = av.VideoFrame(40, 32, "gray")
+    >>> fill(frame, [np.full((32, 40), 7.0)], 8)
+    >>> bytes(frame.planes[0])[0]
+    7
+    """
+    kind = _kind(bit_depth)
+    for plane, values in zip(frame.planes, samples, strict=True):
+        padded = np.zeros((plane.height, plane.line_size // kind.itemsize), kind)
+        padded[:, : plane.width] = values
+        plane.update(padded.tobytes())
+
+
+def luma(frame: av.VideoFrame, bit_depth: int) -> Picture:
+    """The first plane of a frame as float32 ``[H, W]`` in [0, 1].
+
+    >>> float(luma(to_frame(np.full((32, 33), 0.6, np.float32), 8), 8)[31, 32])
+    0.6000000238418579
+    """
+    picture: Picture = _samples(frame.planes[:1], bit_depth)[0] / np.float32(2**bit_depth - 1)
+    return picture
+
+
+def from_frame(frame: av.VideoFrame) -> Picture | None:
+    """Undo :func:`to_frame`; ``None`` if the frame is of a format that it never makes.
+
+    >>> red = np.zeros((3, 32, 32), np.float32)
+    >>> red[0] = 1
+    >>> float(np.abs(from_frame(to_frame(red, 10)) - red).max()) < 0.002
+    True
+    """
+    bit_depth = _DEPTH_OF.get(frame.format.name)
+    if bit_depth is None:
+        return None
+    if frame.format.name == _GREY[bit_depth]:
+        return luma(frame, bit_depth)
+    samples = _samples(frame.planes, bit_depth)
+    samples[1:] -= 2 ** (bit_depth - 1)
+    rgb = np.tensordot(_TO_RGB, samples / (2**bit_depth - 1), 1)
+    picture: Picture = np.clip(rgb, 0, 1).astype(np.float32)
+    return picture
+
+
+def _samples(planes: Sequence[Any], bit_depth: int) -> NDArray[np.float32]:
+    rows = [np.frombuffer(plane, _kind(bit_depth)).reshape(plane.height, -1) for plane in planes]
+    cropped = [row[:, : plane.width] for row, plane in zip(rows, planes, strict=True)]
+    return np.stack(cropped).astype(np.float32)
+
+
+def _kind(bit_depth: int) -> np.dtype[np.unsignedinteger]:
+    return np.dtype(np.uint8 if bit_depth == 8 else "<u2")

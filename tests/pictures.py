@@ -1,0 +1,29 @@
+"""Pictures that the tests of the image coders share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semcom.separate.scale import Picture
+
+
+def textured(height: int, width: int, seed: int = 0) -> Picture:
+    """Smooth structure, an edge and grain: neither flat nor noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    picture = 0.5 + 0.3 * np.sin(9 * x + 4 * y) * np.cos(5 * y) + 0.15 * (x > 0.5)
+    picture = picture + 0.02 * rng.standard_normal((height, width))
+    result: Picture = np.clip(picture, 0, 1).astype(np.float32)
+    return result
+
+
+def coloured(height: int, width: int) -> Picture:
+    """RGB with a common structure and tints of its own in each channel."""
+    grey = textured(height, width)
+    tints = np.linspace(-0.2, 0.2, width, dtype=np.float32)
+    rgb = np.stack([grey + tints, grey, grey[::-1] * 0.5 - tints])
+    return np.clip(rgb, 0, 1).astype(np.float32)
+
+
+def psnr(a: Picture, b: Picture) -> float:
+    return float(-10 * np.log10(np.mean((a.astype(np.float64) - b) ** 2)))
