@@ -6,7 +6,7 @@
 """
 
 from semcom import data, metrics
-from semcom.catalogue import codec, codecs
+from semcom.catalogue import bound, bounds, codec, codecs
 from semcom.codec import Codec
 
-__all__ = ["Codec", "codec", "codecs", "data", "metrics"]
+__all__ = ["Codec", "bound", "bounds", "codec", "codecs", "data", "metrics"]

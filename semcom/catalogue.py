@@ -1,4 +1,4 @@
-"""Codecs by name."""
+"""Codecs and bounds by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semcom.codec import Codec
 from semcom.deepjscc import DeepJSCC
 from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
-from semcom.separate import SeparateCodec
+from semcom.separate import CapacityBound, SeparateCodec
 
 _LEARNED: dict[str, type[LearnedCodec]] = {"medjscc": MedJSCC, "deepjscc": DeepJSCC}
 _SUMMARIES = {
@@ -24,6 +24,16 @@ _SUMMARIES = {
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
+}
+_BOUNDS = {
+    f"{source}-capacity": f"bound: {coder} + an ideal code at the link's capacity"
+    for source, coder in {
+        "hevc": "HEVC intra",
+        "hevc-roi": "HEVC intra with finer steps in the region of interest",
+        "avif": "AV1 still picture",
+        "jpegxl": "JPEG XL",
+        "jpeg2000": "JPEG 2000",
+    }.items()
 }
 
 
@@ -65,6 +75,34 @@ def codec(name: str, **options: Any) -> Codec:
     return build(source, **options)
 
 
+def bounds() -> dict[str, str]:
+    """Every bound by name, with one line on what it is.
+
+    >>> "hevc-capacity" in bounds()
+    True
+    """
+    return dict(_BOUNDS)
+
+
+def bound(name: str, **options: Any) -> CapacityBound:
+    """Build a bound by name.
+
+    Args:
+        name: one of :func:`bounds`.
+        **options: the arguments of :class:`semcom.separate.CapacityBound` but ``source``.
+
+    Raises:
+        InputError: on an unknown name or option.
+
+    >>> bound("hevc-capacity", kind="ergodic").name
+    'hevc-capacity'
+    """
+    if name not in _BOUNDS:
+        raise unknown_name("bound", name, _BOUNDS)
+    _check_options(name, options, list(inspect.signature(CapacityBound).parameters)[1:])
+    return CapacityBound(name.removesuffix("-capacity"), **options)
+
+
 def learned(name: str) -> LearnedCodec:
     """An untrained learned codec, ready for ``semcom.training.train``.
 
@@ -82,4 +120,4 @@ def learned(name: str) -> LearnedCodec:
 def _check_options(name: str, options: dict[str, Any], known: list[str]) -> None:
     for option in options:
         if option not in known:
-            raise unknown_name(f"option of codec {name!r}", option, known)
+            raise unknown_name(f"option of {name!r}", option, known)

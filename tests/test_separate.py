@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +220,34 @@ def test_session_without_mcs_is_refused() -> None:
     bare = dataclasses.replace(rx, session=dataclasses.replace(rx.session, mcs=None))
     with pytest.raises(InputError, match="mcs is None"):
         codec.decode(bare)
+
+
+def test_adaptation_by_sending_and_by_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMCOM_CACHE", str(tmp_path))
+    link, images = channels.link("awgn"), torch.rand(1, 1, 48, 48)
+    chosen = {
+        (adaptation, target): SeparateCodec(adaptation=adaptation, target_bler=target)
+        .adapted(link)
+        .encode(images, cbr=1 / 4, snr_db=8.0)
+        .session.mcs
+        for adaptation in ("predicted", "measured")
+        for target in (None, 0.01)
+    }
+    assert list((tmp_path / "bler").glob("*.json"))
+    table = mcs_table(1)
+    rates = [table[mcs].bits_per_use for mcs in chosen.values() if mcs is not None]
+    assert len(rates) == 4
+    assert max(rates) < 1.25 * min(rates)
+    prints = {SeparateCodec(adaptation=kind).fingerprint for kind in ("predicted", "measured")}
+    assert len(prints) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("adaptation", "predict"), ("target_bler", 0.0), ("target_bler", 2), ("header", "none")],
+)
+def test_wrong_options_of_the_chain(option: str, value: object) -> None:
+    with pytest.raises(InputError, match=option):
+        SeparateCodec(**{option: value})  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ def _emit_update(
     """One layer: take the old messages off the posteriors, make new ones, put them on.
 
     A message to the row's own parity bit comes from nowhere else, so it is neither kept nor
-    clamped.
+    clamped further than its type asks.
     """
     v, builder, degree = row.v, row.builder, row.degree
     edges = [ir.Constant(I64, edge) for edge in range(degree)]
@@ -96,6 +96,7 @@ def _emit_update(
             usual, to_weakest = clamped if edge < degree else free
             weakest = v.equal(magnitudes[edge], two.smallest)
             magnitude = builder.select(weakest, to_weakest, usual)
+            magnitude = magnitude if edge < degree else v.signed(magnitude)
             message = v.with_sign(magnitude, builder.xor(signs, v.pattern(value)))
             posterior = v.add(value, message)
             if edge < degree:

@@ -100,6 +100,12 @@ class Vectors:
             return self._call("fabs", x)
         return self._call("abs", x, ir.Constant(ir.IntType(1), 0))
 
+    def signed(self, magnitude: Any) -> Any:
+        """A magnitude that is a signed value too: at most 127 of int8."""
+        if self.is_float:
+            return magnitude
+        return self.smaller(magnitude, self.constant((1 << (self.bits - 1)) - 1))
+
     def smaller(self, x: Any, y: Any) -> Any:
         """The smaller of two magnitudes."""
         if self.is_float:

@@ -5,8 +5,9 @@
 'hevc-ldpc'
 """
 
+from semcom.separate.bound import CapacityBound, Delivered
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.mcs import MCS
 from semcom.separate.transport import TransportBlock
 
-__all__ = ["MCS", "SeparateCodec", "TransportBlock"]
+__all__ = ["MCS", "CapacityBound", "Delivered", "SeparateCodec", "TransportBlock"]

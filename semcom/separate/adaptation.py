@@ -91,7 +91,7 @@ def choose_mcs(
         InputError: if not even the highest rate holds a picture.
 
     >>> choose_mcs(4096, 65536, 66, 1, gaussian_success(6.0))
-    14
+    13
     """
     blocks = _blocks_that_hold(channel_uses, smallest_bytes, table)
     chances = np.array([success(block) for block in blocks])

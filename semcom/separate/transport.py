@@ -15,6 +15,7 @@ from semcom.separate.mcs import MCS
 from semcom.separate.qam import soft_bits, symbols_of
 
 NUM_ITER = 50
+DECODER = f"layered A-min*, int16, {NUM_ITER} iterations at most"
 _SCRAMBLING_SEED = 1 << 15
 _CHUNK = 16
 

@@ -1,0 +1,224 @@
+"""What separate coding could reach with an ideal code: the capacity bound."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Session, Transmission
+from channels.errors import check_name
+from semcom.codec import check_images, check_roi, open_session
+from semcom.separate.adaptation import _noise_variances, _qpsk
+from semcom.separate.capacity import carried, outage_rate
+from semcom.separate.codec import GREY
+from semcom.separate.information import Array
+from semcom.separate.source import source_coder
+
+KINDS = ("outage", "ergodic")
+INPUTS = {"gaussian": (None,), "qam": (2, 4, 6, 8)}
+BLOCKLENGTHS = ("infinite", "finite")
+_FLOAT32 = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """Pictures as a bound delivers them.
+
+    Args:
+        pictures: float32 ``[batch, C, H, W]`` in [0, 1].
+        outage: bool ``[batch]``, true where the picture was lost and is grey.
+        used: int64 ``[batch]``, channel uses spent on each.
+        session: shape, channel uses and SNR.
+    """
+
+    pictures: Tensor
+    outage: Tensor
+    used: Tensor
+    session: Session
+
+
+class CapacityBound:
+    """Separate coding with an ideal code in the place of LDPC and QAM.
+
+    A bound is no codec: nothing is modulated or decoded. Each picture is coded into
+    ``floor(R * uses / 8)`` bytes, R bits per channel use, by the image coder of
+    :class:`~semcom.separate.SeparateCodec`, its headers billed alike; no CRC, no padding. What
+    arrives is decided by the mutual information of the link's own ``noise_var``, so that estimation
+    errors, interference and Doppler count. Like the codec, the transmitter knows the average SNR
+    and, after :meth:`adapted`, the link's statistics: 200 realisations, none of which a picture
+    meets.
+
+    Args:
+        source: image coder, as of :class:`~semcom.separate.SeparateCodec`.
+        kind: ``"outage"``: R maximises the expected quality over the realisations, and a picture
+            is lost where its own realisation carries less (outage capacity: Ozarow, Shamai, Wyner,
+            IEEE Trans. Veh. Technol. 43(2), 1994); ``"ergodic"``: R is the mean over the
+            realisations and no picture is lost: optimistic, as if one code saw infinitely many
+            fades.
+        inputs: ``"gaussian"``: ``log2(1 + SNR)``; ``"qam"``: bit-interleaved Gray QAM of the order
+            (4 to 256) that serves R best.
+        blocklength: ``"infinite"``, or ``"finite"``: less by what a code of the picture's channel
+            uses loses at 1 % errors, by the normal approximation
+            (:func:`~semcom.separate.capacity.carried`). Those 1 % of pictures are not lost here:
+            on the optimistic side, as a bound may be.
+        header: ``"billed"`` or ``"external"``, as of :class:`~semcom.separate.SeparateCodec`.
+        bit_depth: of ``"hevc"`` and ``"hevc-roi"``: 8, 10 or 12.
+        roi_qp_offset: of ``"hevc-roi"``: -24 to -1.
+
+    Attributes:
+        name: e.g. ``"hevc-capacity"``.
+        channels: the numbers of channels of the pictures it takes; 1 is grey, 3 RGB.
+
+    Raises:
+        InputError: on an unknown or wrong option.
+
+    >>> import channels
+    >>> bound = CapacityBound("jpeg2000")
+    >>> images = torch.rand(1, 1, 64, 64)
+    >>> bound.budget(images, cbr=1/4, snr_db=10.0)  # log2(11) * 1024 / 8
+    442
+    >>> got = bound.deliver(images, cbr=1/4, snr_db=10.0, link=channels.link("awgn"), seed=1)
+    >>> got.pictures.shape, got.outage.tolist(), got.used.tolist()
+    (torch.Size([1, 1, 64, 64]), [False], [1024])
+    """
+
+    def __init__(
+        self,
+        source: str = "hevc",
+        kind: str = "outage",
+        inputs: str = "gaussian",
+        blocklength: str = "infinite",
+        header: str = "billed",
+        bit_depth: int = 10,
+        roi_qp_offset: int = -6,
+    ) -> None:
+        self._source = source_coder(source, header, bit_depth, roi_qp_offset)
+        self._kind = check_name("kind", kind, KINDS)
+        self._inputs = check_name("inputs", inputs, INPUTS)
+        self._blocklength = check_name("blocklength", blocklength, BLOCKLENGTHS)
+        self._link: Link | None = None
+        self.name = f"{source}-capacity"
+        self.channels = self._source.format.channels
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides its results beside the library's own version."""
+        coders = ", ".join(f"{name} {version(name)}" for name in ("av", "imagecodecs", "pillow"))
+        code = f"{self._kind} capacity, {self._inputs} inputs, {self._blocklength} blocklength"
+        return f"{self.name}, {code}, {self._source.settings}, {coders}"
+
+    def adapted(self, link: Link) -> Self:
+        """A copy whose rate suits the link's fading; without, it suits Gaussian noise.
+
+        >>> import channels
+        >>> flat, bound = torch.zeros(1, 1, 64, 64), CapacityBound()
+        >>> faded = bound.adapted(channels.link("rayleigh"))
+        >>> [some.budget(flat, cbr=1/4, snr_db=10.0) for some in (bound, faded)]
+        [442, 232]
+        """
+        adapted = copy(self)
+        adapted._link = link
+        return adapted
+
+    def budget(self, images: Tensor, *, cbr: float, snr_db: float) -> int:
+        """Bytes that a picture of this shape may take, ``floor(R * uses / 8)``.
+
+        Arguments and errors are those of :meth:`deliver`.
+        """
+        return _bytes(*self._open(images, cbr, snr_db)[:2])
+
+    def deliver(
+        self,
+        images: Tensor,
+        *,
+        cbr: float,
+        snr_db: float,
+        link: Link,
+        seed: int,
+        roi: Tensor | None = None,
+    ) -> Delivered:
+        """Deliver pictures as well as their realisations of the link allow.
+
+        Args:
+            images: float32 ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
+                ``channels``.
+            cbr: complex channel uses per pixel, ``uses / (H * W * C)``.
+            snr_db: average E_s/N_0 in dB, which the transmitter knows.
+            link: whose realisations the pictures meet; a probe of unit-power symbols, as many as
+                the channel uses, asks for them.
+            seed: seeds the link; a codec that sends as many symbols with it meets the same draws.
+            roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; of use to
+                ``"hevc-roi"``.
+
+        Returns:
+            The pictures; grey where the realisation carries less than R, or R less than the
+            coarsest picture takes.
+
+        Raises:
+            InputError: if an argument does not fit.
+        """
+        session, rate, order = self._open(images, cbr, snr_db)
+        if roi is not None:
+            check_roi(roi, images)
+        lost = np.zeros(len(images), dtype=bool)
+        if self._kind == "outage":
+            lost = self._carried(_probed(link, images, session, seed), order) < rate * (1 - _FLOAT32)
+        pictures = torch.full(images.shape, GREY)
+        masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
+        channels, height, width = session.image_shape
+        for row, picture in enumerate(images.detach().cpu().numpy()):
+            planes = picture[0] if channels == 1 else picture
+            try:
+                payload = self._source.fit(planes, _bytes(session, rate), masks[row])
+            except InputError:  # the budget does not hold the coarsest picture
+                lost[row] = True
+            if not lost[row]:
+                decoded = self._source.decode(payload, height, width, channels)
+                pictures[row] = torch.from_numpy(decoded.reshape(picture.shape))
+        used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
+        outage, device = torch.from_numpy(lost), images.device
+        return Delivered(pictures.to(device), outage.to(device), used.to(device), session)
+
+    def _open(
+        self, images: Tensor, cbr: float, snr_db: float
+    ) -> tuple[Session, float, int | None]:
+        """The session, R in bits per channel use, and the bits per symbol of the QAM."""
+        check_images(images, self.channels)
+        session = open_session(self.name, images, cbr, snr_db)
+        uses, (channels, height, width) = session.channel_uses, session.image_shape
+        if self._link is None:
+            noise_var = np.full((1, uses), 10 ** (-session.snr_db / 10))
+        else:
+            noise_var = _noise_variances(self._link, uses, session.snr_db)
+        smallest = self._source.smallest(height, width, channels)
+        best: tuple[float, float, int | None] = (0.0, -1.0, None)
+        for order in INPUTS[self._inputs]:
+            rates = self._carried(noise_var, order)
+            rate = worth = float(rates.mean())
+            if self._kind == "outage":
+                rate, worth = outage_rate(rates, uses, height * width, smallest)
+            if worth > best[1]:
+                best = (rate, worth, order)
+        return session, best[0], best[2]
+
+    def _carried(self, noise_var: Array, order: int | None) -> Array:
+        return carried(noise_var, order, self._blocklength == "finite")
+
+
+def _bytes(session: Session, rate: float) -> int:
+    return int(rate * session.channel_uses / 8)
+
+
+def _probed(link: Link, images: Tensor, session: Session, seed: int) -> Array:
+    """Noise variances that the codecs' symbols meet, float64 ``[batch, channel_uses]``."""
+    uses = session.channel_uses
+    symbols = _qpsk(uses).symbols[:1].expand(len(images), uses).to(images.device)
+    used = torch.full((len(images),), uses, dtype=torch.int64, device=images.device)
+    noise_var = link(Transmission(symbols, used, session), session.snr_db, seed=seed).noise_var
+    return noise_var.double().cpu().numpy()
