@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from scenarios.options import parse_names, parse_rate, parse_snr
+from scenarios.options import parse_mcs, parse_names, parse_rate, parse_snr
 from scenarios.train_command import train
 
 app = typer.Typer(
@@ -45,8 +45,21 @@ def run_snr(
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
     ] = None,
     codecs: Annotated[
-        str | None, typer.Option(help="Names, separated by commas; default: all.")
+        str | None,
+        typer.Option(
+            "--codecs",
+            "--codec",
+            help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
+            "ideal code), separated by commas; semcom info lists both; default: all codecs.",
+        ),
     ] = None,
+    mcs: Annotated[
+        str,
+        typer.Option(
+            help="Curves of each separate codec: auto, the MCS adapted to SNR and link, and "
+            "indices to hold; auto,4,13."
+        ),
+    ] = "auto",
     channel: Annotated[str, typer.Option(help="Links, separated by commas.")] = "ntn-tdl-c",
     snr: Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")] = "0:12:2",
     cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
@@ -68,7 +81,7 @@ def run_snr(
     Prints the table and writes results.parquet, results.csv, curves with 95 % bands and a panel
     of pictures. A second run finds finished points in the same folder.
     """
-    rate, points = parse_rate(cbr), parse_snr(snr)
+    rate, points, schemes = parse_rate(cbr), parse_snr(snr), parse_mcs(mcs)
     from rich.console import Console
 
     with Console(stderr=True).status("loading PyTorch and Sionna"):
@@ -81,6 +94,7 @@ def run_snr(
             limit=limit,
             size=size,
             codecs=None if codecs is None else parse_names(codecs),
+            mcs=schemes,
             links=parse_names(channel),
             snr_db=points,
             cbr=rate,
@@ -94,23 +108,24 @@ def run_snr(
 
 @app.command()
 def info() -> None:
-    """Print versions, and the links and codecs there are."""
+    """Print versions, and the codecs, bounds and links there are."""
     from rich.console import Console
     from rich.text import Text
 
     import channels
     from scenarios.sweep import versions
-    from semcom.catalogue import codecs
+    from semcom.catalogue import bounds, codecs
 
     console = Console()
     for title, entries in (
         ("versions", {**versions(), "python": sys.version.split()[0]}),
         ("codecs", codecs()),
+        ("bounds", bounds()),
         ("links", channels.links()),
     ):
         console.print(Text(title, style="bold"))
         for name, meaning in entries.items():
-            console.print(Text(f"  {name:<14} {meaning}"))
+            console.print(Text(f"  {name:<18} {meaning}"))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -17,6 +17,7 @@ from scenarios.files import replacing
 from scenarios.panel import panel
 from scenarios.progress import bar
 from scenarios.results import Table
+from scenarios.schemes import Scheme, with_schemes
 from scenarios.snr import sweep_of, table_of
 from scenarios.style import rate
 from semcom.catalogue import codecs
@@ -36,6 +37,7 @@ class Request:
     limit: int | None
     size: int | None
     codecs: list[str] | None
+    mcs: list[Scheme]
     links: list[str]
     snr_db: list[float]
     cbr: float
@@ -52,7 +54,8 @@ def run(request: Request) -> Table:
         InputError: before anything is written, if an option does not fit.
     """
     out = inputs.folder(request.out)
-    contenders = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
+    named = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
+    contenders = with_schemes(named, request.mcs)
     links = list(inputs.routes(request.links).values())
     inputs.check_rate(request.cbr)
     images, masks = _pictures(request)

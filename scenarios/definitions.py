@@ -17,9 +17,14 @@ DEFINITIONS = {
     "ssim": "structural similarity of each picture",
     "ms_ssim": "multi-scale SSIM; empty where the picture is too small for five scales",
     "outage": "true where the receiver lost the picture; what the codec then shows (a grey picture "
-    "or the part that was decoded) counts in every mean",
-    "rx_snr_db": "the receiver's own estimate of E_s/N_0 over this picture, in dB",
-    "mcs": "index of the modulation and coding scheme; empty for codecs without one",
+    "or the part that was decoded) counts in every mean; of a codec with on_loss='drop' lost "
+    "pictures are left out of the means of their metrics",
+    "codec": "label of a codec; '… MCS n' is that codec held at one modulation and coding scheme; "
+    "…-capacity is a bound: the same image coder with an ideal code, at the mutual information of "
+    "the same links and draws, without any coded transmission",
+    "rx_snr_db": "the receiver's own estimate of E_s/N_0 over this picture, in dB; empty "
+    "for bounds",
+    "mcs": "index of the modulation and coding scheme; empty for codecs without one and bounds",
     "rounding": "dB values to 4 decimals, similarities to 6",
     "draws": "fading and noise are the same for every codec at the same (link, snr_db, image, "
     "trial) and independent otherwise",

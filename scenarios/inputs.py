@@ -14,15 +14,17 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number
+from channels.errors import check_number, unknown_name
 from scenarios.definitions import MAX_SNR_DB
-from semcom.catalogue import codec as codec_named
+from semcom import catalogue
 from semcom.codec import Codec, check_images, check_roi
+from semcom.separate import CapacityBound
 
 Pictures: TypeAlias = Tensor | Sequence[Tensor]
 T = TypeVar("T")
 MAX_CBR = 8
-Codecs: TypeAlias = str | Codec | Sequence[str | Codec] | Mapping[str, Codec]
+Contender: TypeAlias = Codec | CapacityBound
+Codecs: TypeAlias = str | Contender | Sequence[str | Contender] | Mapping[str, Contender]
 Links: TypeAlias = str | Link | Sequence[str | Link]
 Points: TypeAlias = float | Sequence[float]
 
@@ -85,26 +87,27 @@ def pictures(images: Pictures, masks: Pictures | None) -> list[Picture]:
     return found
 
 
-def contenders(codecs: Codecs) -> dict[str, Codec]:
-    """Codecs by the label they carry in tables.
+def contenders(codecs: Codecs) -> dict[str, Contender]:
+    """Codecs and bounds by the label they carry in tables.
 
     Args:
-        codecs: names or codecs, or one; a mapping gives labels of its own, e.g. to two weights.
+        codecs: names, codecs or bounds, or one; a mapping gives labels of its own, e.g. to two
+            weights.
 
     Raises:
         InputError: on an unknown name, a label twice, no codec at all, or something else.
 
-    >>> list(contenders(["jpeg2000-ldpc", "hevc-ldpc"]))
-    ['jpeg2000-ldpc', 'hevc-ldpc']
+    >>> list(contenders(["hevc-ldpc", "hevc-capacity"]))
+    ['hevc-ldpc', 'hevc-capacity']
     """
     if isinstance(codecs, Mapping):
         for label, codec in codecs.items():
             _check_type("a label of codecs", label, str)
-            _check_type(f"codecs[{label!r}]", codec, Codec)
+            _check_type(f"codecs[{label!r}]", codec, (Codec, CapacityBound))
         labelled = list(codecs.items())
     else:
-        listed = _listed("codecs", codecs, (str, Codec))
-        built = [codec_named(codec) if isinstance(codec, str) else codec for codec in listed]
+        listed = _listed("codecs", codecs, (str, Codec, CapacityBound))
+        built = [_built(codec) if isinstance(codec, str) else codec for codec in listed]
         labelled = [(codec.name, codec) for codec in built]
     return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
 
@@ -170,6 +173,13 @@ def check_whole(name: str, value: int, least: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{name} must be a whole number from {least} on, got {value!r}")
+
+
+def _built(name: str) -> Contender:
+    known = catalogue.codecs() | catalogue.bounds()
+    if name not in known:
+        raise unknown_name("codec", name, known)
+    return catalogue.bound(name) if name in catalogue.bounds() else catalogue.codec(name)
 
 
 def _tensors(name: str, values: Pictures) -> list[Tensor]:

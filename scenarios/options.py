@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
+from typing import Literal
 
 import typer
 
@@ -65,3 +67,18 @@ def parse_names(text: str) -> list[str]:
     ['awgn', 'ntn-tdl-c']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_mcs(text: str) -> list[int | Literal["auto"]]:
+    """Modulation and coding schemes: ``auto`` and indices, separated by commas, each once.
+
+    Raises:
+        typer.BadParameter: if it is written otherwise.
+
+    >>> parse_mcs("auto,4,13")
+    ['auto', 4, 13]
+    """
+    names = list(dict.fromkeys(parse_names(text)))
+    if not names or not all(re.fullmatch(r"auto|[0-9]{1,2}", name) for name in names):
+        raise typer.BadParameter(f"--mcs {text!r}: write auto and indices, e.g. auto,4,13")
+    return ["auto" if name == "auto" else int(name) for name in names]

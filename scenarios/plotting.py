@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,15 +12,17 @@ from matplotlib.ticker import PercentFormatter
 
 from channels import InputError
 from scenarios.definitions import LABELS
+from scenarios.looks import Look, looks
 from scenarios.results import Table
-from scenarios.style import COLOURS, INK, MARKERS, frame, rate
-from semcom.catalogue import codecs as shipped
+from scenarios.style import INK, frame, rate
 
 _MOST_TICKS = 13
 
 
 def curves(table: Table, metric: str) -> Figure:
     """Mean of a metric against SNR: a panel per link, a colour per codec.
+
+    Bounds and codecs held at one MCS are thin and dashed (:func:`~scenarios.looks.looks`).
 
     Where pictures were lost, a lower panel shows their share. Infinite means are left out.
 
@@ -41,17 +45,19 @@ def curves(table: Table, metric: str) -> Figure:
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     links, codecs = (list(dict.fromkeys(summary[name])) for name in ("link", "codec"))
+    drawn = looks(codecs, _names(table))
     lost = table.summary("outage")
     with_lost = metric != "outage" and bool(lost["mean"].any())
 
-    width, height = 1.4 + 3.5 * len(links), 4.1 + 1.1 * with_lost
-    figure = Figure(figsize=(max(width, 5.2), height))
-    columns = len(codecs) if len(links) > 1 else min(len(codecs), 4)
+    width = max(1.4 + 3.5 * len(links), 5.2)
+    columns = _columns([look.legend for look in drawn.values()], width)
+    legend_rows = -(-len(codecs) // columns)
+    figure = Figure(figsize=(width, 4.1 + 1.1 * with_lost + 0.22 * (legend_rows - 1)))
     legend_top = frame(
         figure,
         _title(table, metric),
-        _definitions(table, metric, with_lost),
-        legend_rows=-(-len(codecs) // columns),
+        _definitions(table, metric, with_lost, drawn),
+        legend_rows=legend_rows,
     )
     axes = figure.subplots(
         1 + with_lost,
@@ -64,9 +70,9 @@ def curves(table: Table, metric: str) -> Figure:
     for column, link in enumerate(links):
         top: Axes = axes[0, column]
         top.set_title(str(link), fontsize=10)
-        _draw(top, summary[summary["link"] == link], codecs)
+        _draw(top, summary[summary["link"] == link], drawn)
         if with_lost:
-            _draw(axes[1, column], lost[lost["link"] == link], codecs, bands=False)
+            _draw(axes[1, column], lost[lost["link"] == link], drawn, bands=False)
         axes[-1, column].set_xlabel(r"SNR $E_s/N_0$ [dB]")
     axes[0, 0].set_ylim(*_limits(summary))
     axes[0, 0].set_ylabel(LABELS[metric])
@@ -79,28 +85,28 @@ def curves(table: Table, metric: str) -> Figure:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
-        frameon=False, fontsize=9, columnspacing=1.2, handlelength=1.8, borderaxespad=0.1,
+        frameon=False, fontsize=9, columnspacing=1.2, handlelength=2.4, borderaxespad=0.1,
     ).set_in_layout(False)  # fmt: skip
     return figure
 
 
-def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = True) -> None:
+def _draw(axis: Axes, summary: pd.DataFrame, drawn: Mapping[str, Look], bands: bool = True) -> None:
     places = sorted(set(summary["snr_db"]))
-    apart = 0.2 if len(places) == 1 else 0.0
-    places_of = _places(codecs)
-    for index, codec in enumerate(codecs):
-        place = places_of[codec]
+    apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
+    for index, (codec, look) in enumerate(drawn.items()):
         rows = summary[summary["codec"] == codec].sort_values("snr_db")
-        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        points = rows["snr_db"].to_numpy() + apart * (index - (len(codecs) - 1) / 2)
+        points = rows["snr_db"].to_numpy() + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-        if bands and len(places) == 1:
-            axis.vlines(points, low, high, color=colour, linewidth=1.2)
-        elif bands:
-            axis.fill_between(points, low, high, color=colour, alpha=0.15, linewidth=0)
+        banded = bands and look.is_solid
+        if banded and len(places) == 1:
+            axis.vlines(points, low, high, color=look.colour, linewidth=1.2)
+        elif banded:
+            axis.fill_between(points, low, high, color=look.colour, alpha=0.15, linewidth=0)
         axis.plot(
-            points, rows["mean"].to_numpy(), color=colour, marker=marker, markersize=4.5,
-            linewidth=1.6, label=codec,
+            points, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line,
+            linewidth=look.width, marker=look.marker, markersize=4.5, label=look.legend,
+            markerfacecolor=look.colour if look.is_solid else "none",
+            zorder=3 if look.is_solid else 2.5,
         )  # fmt: skip
     axis.set_xticks(places[:: -(-len(places) // _MOST_TICKS)])
     if len(places) == 1:
@@ -109,13 +115,6 @@ def _draw(axis: Axes, summary: pd.DataFrame, codecs: list[str], bands: bool = Tr
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=9, color=INK)
-
-
-def _places(codecs: list[str]) -> dict[str, int]:
-    """Places in the palette: codecs of this library look the same in every figure."""
-    known = list(shipped())
-    others = [codec for codec in codecs if codec not in known]
-    return {codec: place for place, codec in enumerate([*known, *others])}
 
 
 def _limits(summary: pd.DataFrame) -> tuple[float, float]:
@@ -146,13 +145,34 @@ def _rate(table: Table) -> str:
     return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
 
 
-def _definitions(table: Table, metric: str, with_lost: bool) -> str:
+def _columns(legends: list[str], width: float) -> int:
+    """Columns of a legend that fit, and no more than its rows need; width in inches."""
+    entry = 0.55 + 0.078 * max(map(len, legends))
+    most = max(1, min(len(legends), int(width / entry)))
+    rows = -(-len(legends) // most)
+    return -(-len(legends) // rows)
+
+
+def _names(table: Table) -> dict[str, str]:
+    """Names of codecs and bounds by label: the first word of what the metadata say of them."""
+    known = table.metadata.get("codecs", {})
+    return {label: str(said).partition(" ")[0] for label, said in known.items()}
+
+
+def _definitions(table: Table, metric: str, with_lost: bool, drawn: Mapping[str, Look]) -> str:
     bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
     of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
-    lost = " Lost pictures count in every mean; their share is below." if with_lost else ""
+    lost = (
+        " Lost pictures count in every mean unless dropped; their share is below."
+        if with_lost
+        else ""
+    )
+    thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
+    bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
+    ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
     return (
-        f"Lines: means{of_db} over {_set(table)}; bands: 95 % intervals, {bands}.{lost} "
-        "SNR: average $E_s/N_0$ per complex channel use. "
+        f"Lines: means{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
+        f"{lost}{ideal} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "
         "All codecs meet the same fading and noise."

@@ -40,7 +40,8 @@ def snr(
     Args:
         images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
         masks: bool, shaped like the images, true in the region of interest; ``None`` without.
-        codecs: names or codecs, or one; a mapping gives labels of its own.
+        codecs: names, codecs or bounds (``semcom.bound``), or one; a mapping gives labels of its
+            own.
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: complex channel uses per picture element, uses / (H * W * C).

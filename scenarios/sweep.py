@@ -25,15 +25,14 @@ import channels
 import semcom
 from channels import InputError, Link
 from scenarios.files import folder_for
-from scenarios.inputs import Picture, check_whole
+from scenarios.inputs import Contender, Picture, check_whole
 from scenarios.journal import Journal
 from scenarios.pool import finished, hands
 from scenarios.progress import Report, silent
-from scenarios.task import Measured, Outcome, Task, draw_seed, encode, transmit
-from semcom.codec import Codec
+from scenarios.task import Measured, Outcome, Task, draw_seed, offer, transmit
 
 Row: TypeAlias = dict[str, str | float | int | bool | None]
-Pair: TypeAlias = tuple[Codec, Link]
+Pair: TypeAlias = tuple[Contender, Link]
 
 _CODE = (".py", ".json")
 _TURN = threading.Lock()  # Sionna has one random generator per process: threads take turns
@@ -45,7 +44,7 @@ class Sweep:
 
     Args:
         scenario: name in tables; part of every seed.
-        codecs: codecs by label.
+        codecs: codecs and bounds by label.
         links: links by name.
         pictures: what is sent.
         snr_db: points, average E_s/N_0 in dB.
@@ -55,7 +54,7 @@ class Sweep:
     """
 
     scenario: str
-    codecs: Mapping[str, Codec]
+    codecs: Mapping[str, Contender]
     links: Mapping[str, Link]
     pictures: Sequence[Picture]
     snr_db: tuple[float, ...]
@@ -187,7 +186,7 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _identity(codec: Codec) -> str:
+def _identity(codec: Contender) -> str:
     """The codec's own fingerprint, or else a hash of all it holds; if need be, no two alike."""
     own = getattr(codec, "fingerprint", None)
     if own:
@@ -266,7 +265,7 @@ def _refuse_early(
         pass
 
 
-def _adapted(codec: Codec, link: Link) -> Pair:
+def _adapted(codec: Contender, link: Link) -> Pair:
     return codec.adapted(link), link
 
 
@@ -277,10 +276,10 @@ def _adapted_from(blob: bytes) -> Pair:
 
 
 def _offer(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> None:
-    """Encode and no more: an InputError tells that the codec cannot serve."""
+    """Encode and no more: an InputError tells that it cannot serve."""
     with _TURN:
         codec, _ = _adapted_from(pair) if isinstance(pair, bytes) else pair
-        encode(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
+        offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
 
 
 def _transmit(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> Outcome:

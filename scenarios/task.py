@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link, Transmission
-from scenarios.inputs import Picture
+from scenarios.inputs import Contender, Picture
 from semcom import metrics
 from semcom.codec import Codec
+from semcom.separate import CapacityBound, Delivered
 
 Value: TypeAlias = float | int | bool | None
 Measured: TypeAlias = dict[str, Value]
@@ -28,7 +29,7 @@ class Task:
     """What is sent over what.
 
     Args:
-        codec: label of the codec.
+        codec: label of the codec or bound.
         link: name of the link.
         snr_db: average E_s/N_0 in dB, which the transmitter knows.
         cbr: complex channel uses per picture element.
@@ -52,7 +53,7 @@ class Outcome:
 
     Args:
         measured: values by column.
-        encode_s: time to encode, in seconds.
+        encode_s: time to encode, in seconds; all the time of a bound.
         decode_s: time to decode, in seconds.
     """
 
@@ -77,27 +78,35 @@ def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, tr
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
-    """Turn one picture into symbols, ``[1, K]``.
+def offer(contender: Contender, picture: Picture, task: Task) -> None:
+    """Let a codec encode a picture, or a bound tell its budget, and send nothing.
 
     Raises:
-        InputError: if the codec cannot serve this rate.
+        InputError: naming it, if it cannot serve this rate.
 
     >>> from semcom.separate import SeparateCodec
-    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
-    >>> encode(SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None), task).used
-    tensor([1024])
+    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4096, image=0, trial=0, draw=1)
+    >>> offer(SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None), task)
+    Traceback (most recent call last):
+    channels.errors.InputError: jpeg2000-ldpc: 1 channel uses hold less than the 164 bytes ...
     """
-    mask = None if picture.mask is None else picture.mask[None]
     with one_thread(), torch.no_grad():
-        return codec.encode(picture.image[None], cbr=task.cbr, snr_db=task.snr_db, roi=mask)
+        try:
+            if isinstance(contender, CapacityBound):
+                contender.budget(picture.image[None], cbr=task.cbr, snr_db=task.snr_db)
+            else:
+                _encode(contender, picture, task)
+        except InputError as error:
+            raise InputError(f"{task.codec}: {error}") from None
 
 
-def transmit(codec: Codec, link: Link, picture: Picture, task: Task) -> tuple[Tensor, Outcome]:
-    """Send one picture.
+def transmit(
+    contender: Contender, link: Link, picture: Picture, task: Task
+) -> tuple[Tensor, Outcome]:
+    """Send one picture, or see what a bound delivers of it.
 
     Args:
-        codec: adapted to the link.
+        contender: a codec or bound, adapted to the link.
         link: the link.
         picture: the picture and its mask.
         task: point, rate and seed.
@@ -116,25 +125,61 @@ def transmit(codec: Codec, link: Link, picture: Picture, task: Task) -> tuple[Te
     False
     """
     images = picture.image[None]
-    masks = None if picture.mask is None else picture.mask[None]
     with one_thread(), torch.no_grad():
-        start = time.perf_counter()
-        tx = encode(codec, picture, task)
-        encoded = time.perf_counter()
-        rx = link(tx, snr_db=task.snr_db, seed=task.draw)
-        received = time.perf_counter()
-        out, outage = codec.decode_with_outage(rx)
-        decoded = time.perf_counter()
-        used = int(tx.used[0])
+        if isinstance(contender, CapacityBound):
+            got, encode_s, decode_s = _deliver(contender, link, picture, task)
+            rx_snr_db = None
+        else:
+            got, encode_s, decode_s, rx_snr_db = _send(contender, link, picture, task)
+        used = int(got.used[0])
         measured: Measured = {
             "cbr_used": used / images.numel(),
             "cpp": used / (images.shape[-2] * images.shape[-1]),
-            **_quality(out, images, masks),
-            "outage": bool(outage[0]),
-            "rx_snr_db": _rounded(rx.snr_db, 4),
-            "mcs": tx.session.mcs,
+            **_quality(got.pictures, images, _masks(picture)),
+            "outage": bool(got.outage[0]),
+            "rx_snr_db": rx_snr_db,
+            "mcs": got.session.mcs,
         }
-    return out[0], Outcome(measured, encoded - start, decoded - received)
+    return got.pictures[0], Outcome(measured, encode_s, decode_s)
+
+
+def _encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
+    images, masks = picture.image[None], _masks(picture)
+    return codec.encode(images, cbr=task.cbr, snr_db=task.snr_db, roi=masks)
+
+
+def _send(
+    codec: Codec, link: Link, picture: Picture, task: Task
+) -> tuple[Delivered, float, float, float | None]:
+    """What arrives, the times to encode and decode, and the receiver's estimate of the SNR."""
+    start = time.perf_counter()
+    tx = _encode(codec, picture, task)
+    encoded = time.perf_counter()
+    rx = link(tx, snr_db=task.snr_db, seed=task.draw)
+    received = time.perf_counter()
+    out, outage = codec.decode_with_outage(rx)
+    decoded = time.perf_counter()
+    got = Delivered(out, outage, tx.used, tx.session)
+    return got, encoded - start, decoded - received, _rounded(rx.snr_db, 4)
+
+
+def _deliver(
+    bound: CapacityBound, link: Link, picture: Picture, task: Task
+) -> tuple[Delivered, float, float]:
+    start = time.perf_counter()
+    got = bound.deliver(
+        picture.image[None],
+        cbr=task.cbr,
+        snr_db=task.snr_db,
+        link=link,
+        seed=task.draw,
+        roi=_masks(picture),
+    )
+    return got, time.perf_counter() - start, 0.0
+
+
+def _masks(picture: Picture) -> Tensor | None:
+    return None if picture.mask is None else picture.mask[None]
 
 
 def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:

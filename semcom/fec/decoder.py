@@ -26,7 +26,8 @@ class Precision:
     """Arithmetic of compiled decoders.
 
     Messages stay well below the largest posterior: otherwise a posterior at its limit loses what
-    other checks have said of it, and words that had converged diverge again.
+    other checks have said of it, and words that had converged diverge again. Inputs stay near the
+    largest message, so that checks can outvote a bit that is surely wrong.
 
     Args:
         dtype: of messages and posteriors.
@@ -42,8 +43,8 @@ class Precision:
 
 
 PRECISIONS = {
-    "int8": Precision(np.int8, 4, 31, 127),
-    "int16": Precision(np.int16, 64, 8191, 8191),
+    "int8": Precision(np.int8, 4, 31, 47),
+    "int16": Precision(np.int16, 64, 8191, 4095),
     "float32": Precision(np.float32, 1, 1e6, 1e3),
 }
 
@@ -167,10 +168,16 @@ class LDPCDecoder:
         if bool(torch.isnan(llr).any()):
             raise InputError(_NOT_A_NUMBER)
         limit = PRECISIONS["float32"].largest_input
+        working = llr.double() if llr.dtype == torch.float64 else llr.float()
         beliefs, iterations, ok = decode_torch(
-            llr.clamp(-limit, limit), self.matching, self.cn_update, self.num_iter, self.early_stop
+            working.clamp(-limit, limit),
+            self.matching,
+            self.cn_update,
+            self.num_iter,
+            self.early_stop,
         )
-        return (beliefs > 0).to(llr.dtype) if self.hard_out else beliefs, iterations, ok
+        out = beliefs > 0 if self.hard_out else beliefs
+        return out.to(llr.dtype), iterations, ok
 
     def _compiled(self, llr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         received = np.ascontiguousarray(llr.detach().float().numpy())

@@ -216,14 +216,21 @@ def _recover(received, plan, quantiser, mother, out):  # type: ignore[no-untyped
         values = received[source : source + count]
         if again < runs.shape[0]:
             total = mother[target : target + count]
-            _copy(values, total)
-            for other in range(run + again, runs.shape[0], again):
+            total[:] = 0
+            for other in range(run, runs.shape[0], again):
                 more = received[runs[other, 0] : runs[other, 0] + runs[other, 2]]
                 for i in range(more.shape[0]):
-                    total[i] += more[i]
+                    total[i] += _finite(more[i])
             values = total
         missing |= _quantise(values, -scale, limit, rounded, out[target : target + count])
     return missing
+
+
+@compiled
+def _finite(x):  # type: ignore[no-untyped-def]
+    """Large instead of infinite, so that sure values of opposite signs cancel; NaN stays."""
+    large = np.float32(1e30)
+    return np.copysign(large, x) if abs(x) > large else x
 
 
 @compiled

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from channels import InputError, Link, Session, Transmission
-from semcom.separate.information import Array, effective_snr_db, mutual_information
+from channels import InputError, Link
+from semcom.separate.information import effective_snr_db, mutual_information
 from semcom.separate.mcs import mcs_table
+from semcom.separate.quality import expected_gain_db
+from semcom.separate.realisations import noise_variances
 from semcom.separate.threshold import block_error_rate, code_block_error_rate
 from semcom.separate.transport import TransportBlock
 
-REALISATIONS = 200
-_BATCH = 50
-_SEED = 0x5EED << 40
-_GAIN_DB, _GAIN_DB_PER_OCTAVE = 30.9, 3.0
 _NEVER = 1e-3
 
 Success = Callable[[TransportBlock], float]
@@ -45,7 +41,7 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
     >>> 0.5 < success(TransportBlock(512, mcs_table(1)[4])) < 1
     True
     """
-    noise_var = _noise_variances(link, channel_uses, round(snr_db, 1))
+    noise_var = noise_variances(link, channel_uses, round(snr_db, 1))
     snrs_db = -10 * np.log10(noise_var)
 
     def success(block: TransportBlock) -> float:
@@ -67,14 +63,15 @@ def choose_mcs(
     table: int,
     success: Success,
     target_bler: float | None = None,
+    header_bytes: int = 0,
 ) -> int:
     """The MCS of the highest expected picture quality, or of the highest goodput.
 
-    Quality is counted in dB above a grey picture, ``30.9 + 3.0 log2(payload bits per pixel)``, a
-    line fitted to HEVC on open chest X-rays; a lost picture counts 0. With a target it is the
-    payload times the chance to arrive that counts, among the MCS whose error rate is within the
-    target. Blocks too small for a picture are left out. If none arrives at all, or none meets the
-    target, the lowest rate that holds a picture is taken.
+    Quality is counted in dB above a grey picture, by
+    :func:`semcom.separate.quality.expected_gain_db`; a lost picture counts 0. With a target the
+    payload times the chance to arrive counts, among the MCS whose error rate is within the target.
+    Blocks too small for a picture are left out. If none arrives at all, or none meets the target,
+    the lowest rate that holds a picture is taken.
 
     Args:
         channel_uses: complex symbols of a picture.
@@ -83,6 +80,7 @@ def choose_mcs(
         table: number of the MCS table.
         success: chance of a transport block to arrive.
         target_bler: highest share of blocks that may be lost; ``None`` means the quality decides.
+        header_bytes: bytes of a payload that say nothing about the picture.
 
     Returns:
         Index in the table.
@@ -96,16 +94,14 @@ def choose_mcs(
     blocks = _blocks_that_hold(channel_uses, smallest_bytes, table)
     chances = np.array([success(block) for block in blocks])
     if target_bler is None:
-        worth = chances * [_gain_db(block.payload_bits / pixels) for block in blocks]
+        worth = chances * [
+            expected_gain_db(block.payload_bits, pixels, header_bytes) for block in blocks
+        ]
     else:
         worth = chances * [block.payload_bits for block in blocks]
         worth[chances < 1 - target_bler] = 0.0
     best = int(np.argmax(worth))
     return blocks[best if worth[best] > _NEVER else 0].mcs.index
-
-
-def _gain_db(bits_per_pixel: float) -> float:
-    return max(_GAIN_DB + _GAIN_DB_PER_OCTAVE * float(np.log2(bits_per_pixel)), 1.0)
 
 
 def _blocks_that_hold(channel_uses: int, num_bytes: int, table: int) -> list[TransportBlock]:
@@ -124,29 +120,3 @@ def _blocks_that_hold(channel_uses: int, num_bytes: int, table: int) -> list[Tra
             "picture at any MCS: raise cbr"
         )
     return sorted(blocks, key=lambda block: block.payload_bits)
-
-
-_DRAWN: dict[tuple[str, int, float], Array] = {}
-
-
-def _noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
-    """Noise variance after equalisation, float64 ``[REALISATIONS, channel_uses]``."""
-    key = (repr(link), channel_uses, snr_db)
-    if key not in _DRAWN:
-        if len(_DRAWN) >= 16:
-            _DRAWN.pop(next(iter(_DRAWN)))
-        probe = _qpsk(channel_uses)
-        parts = [
-            link(probe, snr_db, seed=_SEED + part).noise_var
-            for part in range(REALISATIONS // _BATCH)
-        ]
-        _DRAWN[key] = torch.cat(parts).double().clamp(1e-6, 1e6).numpy()
-    return _DRAWN[key]
-
-
-def _qpsk(channel_uses: int) -> Transmission:
-    generator = torch.Generator().manual_seed(0)
-    signs: Tensor = torch.randint(0, 2, (_BATCH, channel_uses, 2), generator=generator) * 2.0 - 1
-    symbols = torch.view_as_complex(signs / 2**0.5)
-    used = torch.full((_BATCH,), channel_uses, dtype=torch.int64)
-    return Transmission(symbols, used, Session("probe", (1, 1, channel_uses), channel_uses, 0.0))

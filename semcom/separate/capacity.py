@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.separate.adaptation import _gain_db
 from semcom.separate.information import SNR_GRID_DB, Array, bicm, mutual_information
+from semcom.separate.quality import expected_gain_db
 
 EPSILON = 1e-2
 """Block error rate of the normal approximation."""
@@ -31,7 +31,7 @@ def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool =
 
     >>> noise_var = np.full((1, 4096), 0.1)
     >>> [carried(noise_var, 6, finite).round(3).tolist() for finite in (False, True)]
-    [[3.27], [3.226]]
+    [[3.169], [3.111]]
     """
     if bits_per_symbol is None:
         information = np.log2(1 + 1 / noise_var)
@@ -50,7 +50,7 @@ def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool =
 
 
 def outage_rate(
-    rates: Array, channel_uses: int, pixels: int, smallest_bytes: int
+    rates: Array, channel_uses: int, pixels: int, smallest_bytes: int, header_bytes: int = 0
 ) -> tuple[float, float]:
     """The rate of the highest expected quality where a realisation carries it or nothing.
 
@@ -63,6 +63,7 @@ def outage_rate(
         channel_uses: complex symbols of a picture.
         pixels: pixels of a picture.
         smallest_bytes: bytes that hold the coarsest picture.
+        header_bytes: bytes of a payload that say nothing about the picture.
 
     Returns:
         The rate in bits per channel use, and its expected quality in dB.
@@ -75,6 +76,8 @@ def outage_rate(
     if not len(enough):
         return 8 * smallest_bytes / channel_uses, 0.0
     chances = 1 - np.searchsorted(ordered, enough) / len(ordered)
-    worth = chances * [_gain_db(rate * channel_uses / pixels) for rate in enough]
+    worth = chances * [
+        expected_gain_db(rate * channel_uses, pixels, header_bytes) for rate in enough
+    ]
     best = int(np.argmax(worth))
     return float(enough[best]), float(worth[best])

@@ -177,6 +177,7 @@ class SeparateCodec(Codec):
             self._table,
             success,
             self._target_bler,
+            self._source.header_bytes(height, width, channels),
         )
 
     def _block(self, session: Session) -> TransportBlock:

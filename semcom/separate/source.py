@@ -183,9 +183,19 @@ class SourceCoder:
         (145, 168)
         """
         body = self.format.smallest(height, width, channels)
+        return body + self.header_bytes(height, width, channels)
+
+    def header_bytes(self, height: int, width: int, channels: int = 1) -> int:
+        """Bytes of a payload, at most, that do not depend on what a picture of a size shows.
+
+        >>> source_coder("hevc").header_bytes(256, 256)
+        79
+        >>> source_coder("hevc", header="external").header_bytes(256, 256)
+        1
+        """
         if self.header == "external":
-            return 1 + body
-        return body + max(map(len, self.format.headers(height, width, channels)))
+            return 1
+        return max(map(len, self.format.headers(height, width, channels)))
 
 
 def source_coder(
