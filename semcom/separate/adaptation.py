@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
 from channels import InputError, Link
-from semcom.separate.information import effective_snr_db, mutual_information
+from semcom.separate.information import Array, effective_snr_db, mutual_information
 from semcom.separate.mcs import mcs_table
 from semcom.separate.quality import expected_gain_db
 from semcom.separate.realisations import noise_variances
@@ -44,9 +45,13 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
     noise_var = noise_variances(link, channel_uses, round(snr_db, 1))
     snrs_db = -10 * np.log10(noise_var)
 
+    @cache
+    def informations(order: int) -> Array:
+        return mutual_information(snrs_db, order)
+
     def success(block: TransportBlock) -> float:
         order = block.mcs.bits_per_symbol
-        information = mutual_information(snrs_db, order)
+        information = informations(order)
         lengths = np.array(block.segmentation.block_coded_bits) // order
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         means = np.add.reduceat(information, starts, axis=1) / lengths

@@ -15,7 +15,7 @@ from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_name, check_number
 from channels.power import normalize_power
 from semcom.codec import Codec
-from semcom.separate.adaptation import choose_mcs, gaussian_success, link_success
+from semcom.separate.adaptation import Success, choose_mcs, gaussian_success, link_success
 from semcom.separate.mcs import mcs_table
 from semcom.separate.measured import measured_success
 from semcom.separate.payloads import payload
@@ -91,6 +91,7 @@ class SeparateCodec(Codec):
         self._target_bler = target_bler
         self._on_loss = check_name("on_loss", on_loss, ON_LOSS)
         self._link: Link | None = None
+        self._chosen: dict[Session, int] = {}
         self.name = f"{source}-ldpc"
         self.channels = self._source.format.channels
 
@@ -113,7 +114,7 @@ class SeparateCodec(Codec):
         'hevc-ldpc'
         """
         adapted = copy(self)
-        adapted._link = link
+        adapted._link, adapted._chosen = link, {}
         return adapted
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
@@ -162,23 +163,25 @@ class SeparateCodec(Codec):
         """The MCS of a session: a function of its shape, channel uses and believed SNR alone."""
         if self._mcs is not None:
             return self._mcs
+        if session not in self._chosen:
+            channels, height, width = session.image_shape
+            self._chosen[session] = choose_mcs(
+                session.channel_uses,
+                height * width,
+                self._source.smallest(height, width, channels),
+                self._table,
+                self._success(session),
+                self._target_bler,
+                self._source.header_bytes(height, width, channels),
+            )
+        return self._chosen[session]
+
+    def _success(self, session: Session) -> Success:
         if self._link is None:
-            success = gaussian_success(session.snr_db)
-        elif self._adaptation == "predicted":
-            success = link_success(self._link, session.channel_uses, session.snr_db)
-        else:
-            success = measured_success(self._link, session.snr_db)
-        channels, height, width = session.image_shape
-        smallest = self._source.smallest(height, width, channels)
-        return choose_mcs(
-            session.channel_uses,
-            height * width,
-            smallest,
-            self._table,
-            success,
-            self._target_bler,
-            self._source.header_bytes(height, width, channels),
-        )
+            return gaussian_success(session.snr_db)
+        if self._adaptation == "predicted":
+            return link_success(self._link, session.channel_uses, session.snr_db)
+        return measured_success(self._link, session.snr_db)
 
     def _block(self, session: Session) -> TransportBlock:
         table = mcs_table(self._table)
