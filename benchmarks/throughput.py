@@ -8,33 +8,24 @@ it needs, with the kind of machine, in the second file.
 
 from __future__ import annotations
 
-import json
-import sys
-from importlib.metadata import version
-from pathlib import Path
-
-LIBRARIES = ("numba", "sionna", "torch")
+from report import Entry, Kept, main, summary
 
 
-def summary(report: dict[str, object]) -> dict[str, object]:
-    """Date, processor, versions, and Mb/s of each side of each group."""
-    groups: dict[str, dict[str, float]] = {}
-    for entry in report["benchmarks"]:  # type: ignore[attr-defined]
-        extra = entry["extra_info"]
-        speed = extra["bits"] / entry["stats"]["min"] / 1e6
-        groups.setdefault(entry["group"], {})[extra["side"]] = float(f"{speed:.4g}")
-    return {
-        "date": str(report["datetime"])[:10],
-        "cpu": report["machine_info"]["cpu"]["brand_raw"],  # type: ignore[index]
-        "versions": {name: version(name) for name in LIBRARIES},
-        "megabits_per_s": groups,
-    }
+def megabits_per_s(entry: Entry) -> tuple[str, float]:
+    """Side of an entry and its speed, in four digits."""
+    extra = entry["extra_info"]
+    return extra["side"], float(f"{extra['bits'] / entry['stats']['min'] / 1e6:.4g}")
 
 
-def table(kept: dict[str, object]) -> str:
+def summarise(report: Kept) -> Kept:
+    """Mb/s of each side of each group."""
+    return summary(report, ("numba", "sionna", "torch"), "megabits_per_s", megabits_per_s)
+
+
+def table(kept: Kept) -> str:
     """Markdown table of a summary."""
     lines = []
-    for group, sides in kept["megabits_per_s"].items():  # type: ignore[attr-defined]
+    for group, sides in kept["megabits_per_s"].items():
         peer = max(speed for side, speed in sides.items() if not side.startswith("ours"))
         lines += ["", f"| {group} | Mb/s | ratio |", "| --- | --- | --- |"]
         for side, speed in sorted(sides.items(), key=lambda item: item[1]):
@@ -43,13 +34,5 @@ def table(kept: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def main(source: str, target: str | None = None) -> None:
-    """Read, print and, if a target is given, keep."""
-    kept = summary(json.loads(Path(source).read_text()))
-    print(table(kept))
-    if target is not None:
-        Path(target).write_text(json.dumps(kept, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(summarise, table)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -13,6 +11,8 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from numba import config, njit
+
+from semcom.cache import user_cache
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -44,19 +44,9 @@ def _folder(chosen: str) -> Path | None:
     )
     digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
     try:
-        folder = (Path(chosen) if chosen else _user_cache()) / f"fec-{digest}"
+        folder = (Path(chosen) if chosen else user_cache()) / f"fec-{digest}"
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             return folder
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         return None
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "semcom"

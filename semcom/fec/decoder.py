@@ -13,10 +13,9 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_count, check_flag, check_name, shown
-from semcom.fec.code import code_for
+from semcom.fec.coder import BlockCoder
 from semcom.fec.layered import Plan, decode, plan_for
 from semcom.fec.layered_torch import decode_torch
-from semcom.fec.rate_matching import RateMatching
 from semcom.fec.rules import RULES, Rule, rule_for
 from semcom.fec.threads import over_batch
 
@@ -62,7 +61,7 @@ class DecoderInfo:
     syndrome_ok: Tensor
 
 
-class LDPCDecoder:
+class LDPCDecoder(BlockCoder):
     """Layered decoder of one 5G LDPC code (TS 38.212 clauses 5.3.2 and 5.4.2).
 
     Rows of checks are processed one after the other, so that each profits from those before; ten
@@ -113,27 +112,13 @@ class LDPCDecoder:
         return_info: bool = False,
         num_threads: int | None = None,
     ) -> None:
-        interleaved = 1 if num_bits_per_symbol is None else num_bits_per_symbol
-        self.matching = RateMatching(code_for(k, n, bg), n, interleaved, rv)
+        super().__init__(k, n, bg, num_bits_per_symbol, rv, num_threads)
         self.num_iter = check_count("num_iter", num_iter, 1, 1000)
         self.cn_update = check_name("cn_update", cn_update, (*RULES, "boxplus"))
         self.precision = check_name("precision", precision, PRECISIONS)
         self.hard_out = check_flag("hard_out", hard_out)
         self.early_stop = check_flag("early_stop", early_stop)
         self.return_info = check_flag("return_info", return_info)
-        if num_threads is not None:
-            check_count("num_threads", num_threads, 1, 1024)
-        self.num_threads = num_threads
-
-    @property
-    def k(self) -> int:
-        """Information bits."""
-        return self.matching.code.k
-
-    @property
-    def n(self) -> int:
-        """Coded bits."""
-        return self.matching.n
 
     def __call__(self, llr: Tensor) -> Any:
         """Decode.

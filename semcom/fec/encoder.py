@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from channels.errors import check_count
 from semcom.fec.bits import Rows, like, not_bits, rows_of
-from semcom.fec.code import code_for
+from semcom.fec.coder import BlockCoder
 from semcom.fec.compiled import compiled
 from semcom.fec.parity import parity_equations
 from semcom.fec.rate_matching import RateMatching
@@ -19,7 +18,7 @@ from semcom.fec.threads import over_batch
 _LANES = 8
 
 
-class LDPCEncoder:
+class LDPCEncoder(BlockCoder):
     """Encodes code blocks after TS 38.212 clauses 5.3.2 and 5.4.2.
 
     Eight code words are encoded at once, one in each bit of a byte, on the CPU.
@@ -56,22 +55,8 @@ class LDPCEncoder:
         rv: int = 0,
         num_threads: int | None = None,
     ) -> None:
-        if num_threads is not None:
-            check_count("num_threads", num_threads, 1, 1024)
-        self._num_threads = num_threads
-        order = 1 if num_bits_per_symbol is None else num_bits_per_symbol
-        self.matching = RateMatching(code_for(k, n, bg), n, order, rv)
+        super().__init__(k, n, bg, num_bits_per_symbol, rv, num_threads)
         self._plan = _plan(self.matching)
-
-    @property
-    def k(self) -> int:
-        """Information bits."""
-        return self.matching.code.k
-
-    @property
-    def n(self) -> int:
-        """Coded bits."""
-        return self.matching.n
 
     def __call__(self, bits: Tensor) -> Tensor:
         """Encode blocks.
@@ -93,7 +78,7 @@ class LDPCEncoder:
             part = slice(first * _LANES, last * _LANES)
             right.append(_encode(rows[part], coded[part], *self._plan))
 
-        over_batch(encode, -(-len(rows) // _LANES), self._num_threads)
+        over_batch(encode, -(-len(rows) // _LANES), self.num_threads)
         if not all(right):
             raise not_bits()
         return like(coded, bits)

@@ -105,6 +105,7 @@ class CapacityBound:
         self._inputs = check_name("inputs", inputs, INPUTS)
         self._blocklength = check_name("blocklength", blocklength, BLOCKLENGTHS)
         self._link: Link | None = None
+        self._chosen: dict[Session, tuple[float, int | None]] = {}
         self.name = f"{source}-capacity"
         self.channels = self._source.format.channels
 
@@ -125,7 +126,7 @@ class CapacityBound:
         True
         """
         adapted = copy(self)
-        adapted._link = link
+        adapted._link, adapted._chosen = link, {}
         return adapted
 
     def budget(self, images: Tensor, *, cbr: float, snr_db: float) -> int:
@@ -194,6 +195,11 @@ class CapacityBound:
         """The session, R in bits per channel use, and the bits per symbol of the QAM."""
         check_images(images, self.channels)
         session = open_session(self.name, images, cbr, snr_db)
+        if session not in self._chosen:
+            self._chosen[session] = self._choose(session)
+        return session, *self._chosen[session]
+
+    def _choose(self, session: Session) -> tuple[float, int | None]:
         uses, (channels, height, width) = session.channel_uses, session.image_shape
         if self._link is None:
             noise_var = np.full((1, uses), 10 ** (-session.snr_db / 10))
@@ -209,7 +215,7 @@ class CapacityBound:
                 rate, worth = outage_rate(rates, uses, height * width, smallest, header)
             if worth > best[1]:
                 best = (rate, worth, order)
-        return session, best[0], best[2]
+        return best[0], best[2]
 
     def _carried(self, noise_var: Array, order: int | None) -> Array:
         return carried(noise_var, order, self._blocklength == "finite")

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from channels import Link, Session, Transmission
+from semcom.cache import user_cache
 from semcom.separate.adaptation import Success
-from semcom.separate.transport import TransportBlock
+from semcom.separate.transport import DECODER, TransportBlock
 
 BLOCKS = 200
 _BATCH = 25
@@ -45,6 +46,7 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
             "channel_uses": block.channel_uses,
             "bits_per_symbol": block.mcs.bits_per_symbol,
             "code_rate": block.mcs.code_rate,
+            "decoder": DECODER,
             "link": repr(link),
             "snr_db": snr_db,
             "blocks": BLOCKS,
@@ -71,8 +73,7 @@ def cache_folder() -> Path:
     'semcom'
     """
     chosen = os.environ.get("SEMCOM_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return Path(chosen) if chosen else base / "semcom"
+    return Path(chosen) if chosen else user_cache()
 
 
 def _arriving(block: TransportBlock, link: Link, snr_db: float) -> int:
