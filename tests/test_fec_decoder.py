@@ -8,7 +8,7 @@ import multiprocessing
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,8 +26,9 @@ from semcom.fec.code import LDPCCode
 from semcom.fec.decoder import PRECISIONS, DecoderInfo, LDPCDecoder
 from semcom.fec.encoder import LDPCEncoder
 from semcom.fec.layered import plan_for
-from semcom.fec.layered_torch import _all_but_one
+from semcom.fec.layered_torch import _box_plus
 from semcom.fec.rate_matching import RateMatching
+from semcom.fec.rules import all_but_one
 from semcom.fec.schedule import layers
 
 GRAPHS = ("bg1", "bg2")
@@ -165,7 +166,7 @@ class Numbers(NamedTuple):
 
 
 NUMBERS = {
-    "int8": Numbers(np.int64, 4, 31, 47, -128, 127),
+    "int8": Numbers(np.int64, 5, 31, 47, -128, 127),
     "int16": Numbers(np.int64, 64, 8191, 4095, -32768, 32767),
     "float32": Numbers(np.float32, 1, 1e6, 1e3, -np.inf, np.inf),
 }
@@ -174,18 +175,25 @@ NUMBERS = {
 def box_plus(x: Any, y: Any, units: int) -> Any:
     """The approximate box-plus sum of the documentation of :class:`AMinStar`."""
     low, high = np.minimum(x, y), np.maximum(x, y)
-    knee, most = 7 * units / 4, (7 * units / 16 if units == 1 else round(7 * units / 16))
-    half = low / 2 if units == 1 else low // 2
-    correction = np.minimum(np.minimum(np.maximum(knee - (high - low), 0), most), half)
+    if units == 1:
+        correction = np.minimum(np.maximum(2.5 - (high - low), 0) / 4, low / 2)
+    else:
+        knee = round(2.5 * units + 1.5)
+        correction = np.minimum(np.maximum(knee - (high - low), 0) // 4, low // 2)
     return low - correction.astype(low.dtype)
 
 
 def magnitudes_out(inputs: list[Any], rule: str, units: int) -> list[Any]:
-    """Magnitudes of the messages of a check from those that come in, joined pair by pair.
-
-    A part holds its smallest input and, where it has several, all its others combined.
-    """
+    """Magnitudes of the messages of a check from those that come in."""
     combine = (lambda x, y: box_plus(x, y, units)) if rule == "a-min*" else np.minimum
+    if rule == "a-min*" and len(inputs) <= 7:
+        found = []
+        for edge in range(len(inputs)):
+            # Forwards over what stands before, backwards over what stands behind: rounded sums
+            # depend on the order.
+            sides = [side for side in (inputs[:edge], inputs[:edge:-1]) if side]
+            found.append(reduce(combine, [reduce(combine, side) for side in sides]))
+        return found
     parts: list[list[Any]] = [[value] for value in inputs]
     while len(parts) > 1:
         joined = []
@@ -311,7 +319,8 @@ def test_boxplus_is_the_marginal_of_a_check() -> None:
             others = torch.cat([llr[:, :bit, 0], llr[:, bit + 1 :, 0]], 1)
             weight = torch.exp(-others @ words.double().T)
             told = torch.log(weight[:, even].sum(1) / weight[:, ~even].sum(1))
-            torch.testing.assert_close(_all_but_one(llr)[:, bit, 0], told)
+            messages = all_but_one(_box_plus, list(llr[..., 0].unbind(1)))
+            torch.testing.assert_close(messages[bit], told)
 
 
 def test_converged_boxplus_finds_the_likeliest_word() -> None:

@@ -11,7 +11,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.numpy_support import as_dtype
 
-from semcom.fec.rules import Rule, outputs, reduce_inputs
+from semcom.fec.rules import Rule
+from semcom.fec.rules import messages as messages_of
 from semcom.fec.simd import I64, Vectors
 
 MAX_DEGREE = 19
@@ -89,14 +90,9 @@ def _emit_update(
         signs = v.pattern(inputs[0])
         for value in inputs[1:]:
             signs = builder.xor(signs, v.pattern(value))
-        two = reduce_inputs(v, rule, fields, magnitudes)
-        free = outputs(v, rule, fields, two)
-        clamped = [v.smaller(magnitude, fields["clamp"]) for magnitude in free]
+        new = messages_of(v, rule, fields, magnitudes, limited=degree)
         for edge, value in enumerate(inputs):
-            usual, to_weakest = clamped if edge < degree else free
-            weakest = v.equal(magnitudes[edge], two.smallest)
-            magnitude = builder.select(weakest, to_weakest, usual)
-            magnitude = magnitude if edge < degree else v.signed(magnitude)
+            magnitude = new[edge] if edge < degree else v.signed(new[edge])
             message = v.with_sign(magnitude, builder.xor(signs, v.pattern(value)))
             posterior = v.add(value, message)
             if edge < degree:

@@ -42,7 +42,7 @@ class Precision:
 
 
 PRECISIONS = {
-    "int8": Precision(np.int8, 4, 31, 47),
+    "int8": Precision(np.int8, 5, 31, 47),
     "int16": Precision(np.int16, 64, 8191, 4095),
     "float32": Precision(np.float32, 1, 1e6, 1e3),
 }

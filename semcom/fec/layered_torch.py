@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from semcom.fec.rate_matching import RateMatching
-from semcom.fec.rules import RULES, outputs, reduce_inputs, rule_for
+from semcom.fec.rules import RULES, all_but_one, messages, rule_for
 from semcom.fec.schedule import layers
 
 _SURE = 1e4
@@ -42,6 +42,14 @@ class TorchArithmetic:
     def part(self, x: Tensor, shift: int) -> Tensor:
         """A magnitude over 2^shift."""
         return x / float(2**shift)
+
+    def equal(self, x: Tensor, y: Tensor) -> Tensor:
+        """Where two magnitudes are equal."""
+        return x == y
+
+    def choose(self, where: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Take x where a condition holds, else y."""
+        return torch.where(where, x, y)
 
 
 def decode_torch(
@@ -105,26 +113,13 @@ def _messages(inputs: Tensor, cn_update: str) -> Tensor:
     magnitudes = inputs.abs()
     signs = torch.where(inputs < 0, -1.0, 1.0).to(inputs)
     others_signs = signs.prod(1, keepdim=True) * signs
+    each = list(magnitudes.unbind(1))
     if cn_update == "boxplus":
-        return others_signs * _all_but_one(magnitudes)
-    v, kind = TorchArithmetic(), RULES[cn_update]
-    fields = rule_for(cn_update, _SURE)._asdict()
-    two = reduce_inputs(v, kind, fields, list(magnitudes.unbind(1)))
-    usual, to_weakest = outputs(v, kind, fields, two)
-    weakest = magnitudes == two.smallest[:, None]
-    return others_signs * torch.where(weakest, to_weakest[:, None], usual[:, None])
-
-
-def _all_but_one(magnitudes: Tensor) -> Tensor:
-    """Box-plus sum of all magnitudes but one's own, ``[batch, degree, Z]``."""
-    values = list(magnitudes.unbind(1))
-    ahead, behind = [values[0]], [values[-1]]
-    for value in values[1:-1]:
-        ahead.append(_box_plus(ahead[-1], value))
-    for value in values[-2:0:-1]:
-        behind.append(_box_plus(behind[-1], value))
-    middle = [_box_plus(a, b) for a, b in zip(ahead[:-1], behind[-2::-1], strict=True)]
-    return torch.stack([behind[-1], *middle, ahead[-1]], 1)
+        new = all_but_one(_box_plus, each)
+    else:
+        fields = rule_for(cn_update, _SURE)._asdict()
+        new = messages(TorchArithmetic(), RULES[cn_update], fields, each, limited=0)
+    return others_signs * torch.stack(new, 1)
 
 
 def _box_plus(x: Tensor, y: Tensor) -> Tensor:

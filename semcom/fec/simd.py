@@ -142,6 +142,10 @@ class Vectors:
             return self.builder.fcmp_ordered("==", x, y)
         return self.builder.icmp_unsigned("==", x, y)
 
+    def choose(self, where: Any, x: Any, y: Any) -> Any:
+        """Take x where a condition holds, else y."""
+        return self.builder.select(where, x, y)
+
     def pattern(self, x: Any) -> Any:
         """The bits of x as integers."""
         return self.builder.bitcast(x, self.int_type) if self.is_float else x
