@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from channels import InputError
-from semcom.separate.planes import fill, luma
+from semcom.separate.planes import fill, first_frame, luma, undecodable
 from semcom.separate.scale import Picture
 
 QINDEX = (4, 252)
@@ -86,17 +86,10 @@ def decode(stream: bytes) -> Picture:
     >>> float(np.abs(decode(encode(flat, 100) + bytes(9)) - flat).max()) < 0.01
     True
     """
-    decoder = av.CodecContext.create("libdav1d", "r")
-    decoder.thread_count = 1
-    try:
-        packets = [*decoder.parse(stream), *decoder.parse(b"")]
-        frames = [frame for packet in packets for frame in decoder.decode(packet)]
-        frames += decoder.decode(None)
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"not a decodable AV1 stream ({error}): send it again") from error
-    if not frames or frames[0].format.name != _FORMAT:
-        raise InputError("not a decodable AV1 stream (no 10-bit picture in it): send it again")
-    return luma(frames[0], _BIT_DEPTH)
+    frame = first_frame(stream, "libdav1d", "AV1")
+    if frame.format.name != _FORMAT:
+        raise undecodable("AV1")
+    return luma(frame, _BIT_DEPTH)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from semcom.separate.planes import from_frame, to_frame
+from semcom.separate.planes import first_frame, from_frame, to_frame, undecodable
 from semcom.separate.regions import any_in_cells, mark, regions
 from semcom.separate.scale import Picture
 
@@ -103,17 +103,9 @@ def decode(stream: bytes) -> Picture:
     >>> float(np.abs(decode(encode(flat, 30) + bytes(9)) - flat).max()) < 0.01
     True
     """
-    decoder = av.CodecContext.create("hevc", "r")
-    decoder.thread_count = 1
-    try:
-        packets = [*decoder.parse(stream), *decoder.parse(b"")]
-        frames = [frame for packet in packets for frame in decoder.decode(packet)]
-        frames += decoder.decode(None)
-    except av.FFmpegError as error:
-        raise InputError(f"not a decodable HEVC stream ({error}): send it again") from error
-    picture = from_frame(frames[0]) if frames else None
+    picture = from_frame(first_frame(stream, "hevc", "HEVC"))
     if picture is None:
-        raise InputError("not a decodable HEVC stream (no picture in it): send it again")
+        raise undecodable("HEVC")
     return picture
 
 

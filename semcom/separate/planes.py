@@ -9,6 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from channels import InputError
 from semcom.separate.scale import Picture
 
 BIT_DEPTHS = (8, 10, 12)
@@ -107,3 +108,36 @@ def _samples(planes: Sequence[Any], bit_depth: int) -> NDArray[np.float32]:
 
 def _kind(bit_depth: int) -> np.dtype[np.unsignedinteger]:
     return np.dtype(np.uint8 if bit_depth == 8 else "<u2")
+
+
+def first_frame(stream: bytes, decoder: str, format_name: str) -> av.VideoFrame:
+    """The first frame of a bare video stream, decoded in one thread.
+
+    Args:
+        stream: bytes of one frame; what follows it may be cut or damaged.
+        decoder: name of an FFmpeg decoder.
+        format_name: of the stream, for messages.
+
+    Raises:
+        InputError: if the decoder finds no frame.
+
+    >>> first_frame(bytes(9), "hevc", "HEVC")
+    Traceback (most recent call last):
+    channels.errors.InputError: not a decodable HEVC stream (no picture in it): send it again
+    """
+    context = av.CodecContext.create(decoder, "r")
+    context.thread_count = 1
+    try:
+        packets = [*context.parse(stream), *context.parse(b"")]
+        frames = [frame for packet in packets for frame in context.decode(packet)]
+        frames += context.decode(None)
+    except (av.FFmpegError, ValueError) as error:
+        raise undecodable(format_name, str(error)) from error
+    if not frames:
+        raise undecodable(format_name)
+    return frames[0]
+
+
+def undecodable(format_name: str, why: str = "no picture in it") -> InputError:
+    """What to raise where a stream is none that its encoder makes."""
+    return InputError(f"not a decodable {format_name} stream ({why}): send it again")
