@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from dataclasses import dataclass, field
+from functools import cached_property
+from uuid import uuid4
 
 import torch
 from sionna.phy.channel import ChannelModel
@@ -46,7 +50,8 @@ class Link:
             (which takes the device as a string); ``None`` means a constant gain of 1. The model's
             attributes ``doppler_hz`` (largest scatter Doppler) and ``max_delay_s`` are used if it
             has them.
-        rows: the propagation's (parameter, value, unit, source) for :meth:`describe`.
+        rows: the propagation's (parameter, value, unit, source) for :meth:`describe`; where there
+            are any, they must tell the propagation from others.
         grid: OFDM numerology and pilots.
         carrier_hz: carrier frequency in Hz.
         estimator: ``"perfect"``, ``"ls"`` (least squares at the pilots, linear in between) or
@@ -273,6 +278,27 @@ class Link:
 
     def __repr__(self) -> str:
         return f"Link({self.name}: {one_line(self._all_rows())})"
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this link from others wherever results over it are kept.
+
+        A propagation that no rows describe is told by its pickle; one without a pickle is like no
+        other.
+
+        >>> import channels
+        >>> channels.link("awgn").identity == channels.link("awgn").identity
+        True
+        >>> len({channels.Link("mine", lambda device: None).identity for _ in range(2)})
+        2
+        """
+        if self.rows or self.propagation is None:
+            return repr(self)
+        try:
+            told = hashlib.sha256(pickle.dumps(self.propagation)).hexdigest()
+        except (pickle.PicklingError, AttributeError, TypeError):
+            told = uuid4().hex
+        return f"{self!r}, propagation {told}"
 
     def _all_rows(self) -> list[Row]:
         coupled = {

@@ -14,6 +14,18 @@ from scenarios.definitions import MAX_SNR_DB
 _MOST_POINTS = 1000
 
 
+def _fraction(text: str) -> Fraction:
+    """An exact number; no exponent beyond two digits, which would take hours to write out.
+
+    Raises:
+        ValueError: if it is none.
+        ZeroDivisionError: if it divides by zero.
+    """
+    if re.search(r"[eE][+-]?[0-9_]{3}", text):
+        raise ValueError(text)
+    return Fraction(text.strip())
+
+
 def parse_rate(text: str) -> float:
     """A rate written as ``1/16`` or ``0.0625``.
 
@@ -24,7 +36,7 @@ def parse_rate(text: str) -> float:
     0.0625
     """
     try:
-        rate = float(Fraction(text.strip()))
+        rate = float(_fraction(text))
     except (ValueError, ZeroDivisionError, OverflowError):
         raise typer.BadParameter(f"--cbr {text!r}: write a fraction or a number, 1/16") from None
     if rate <= 0:
@@ -43,7 +55,7 @@ def parse_snr(text: str) -> list[float]:
     """
     remedy = "write start:stop:step in dB, e.g. 0:12:4"
     try:
-        numbers = [Fraction(part.strip()) for part in text.split(":")]
+        numbers = [_fraction(part) for part in text.split(":")]
     except (ValueError, ZeroDivisionError):
         raise typer.BadParameter(f"--snr {text!r}: {remedy}") from None
     if any(abs(number) > MAX_SNR_DB for number in numbers):

@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 from channels import InputError
 from scenarios.inputs import Contender
-from semcom.catalogue import codec
 from semcom.separate import SeparateCodec
 
 Scheme: TypeAlias = int | Literal["auto"]
@@ -19,7 +18,7 @@ def with_schemes(
     """Give every separate codec a curve for each scheme; others stay as they are.
 
     Args:
-        contenders: by label; separate codecs as :func:`semcom.codec` builds them by name.
+        contenders: by label.
         schemes: ``"auto"`` for the codec as it adapts, and indices of its MCS table.
 
     Raises:
@@ -29,17 +28,17 @@ def with_schemes(
     >>> list(with_schemes(contenders(["hevc-ldpc", "hevc-capacity"]), ["auto", 4]))
     ['hevc-ldpc', 'hevc-ldpc MCS 4', 'hevc-capacity']
     """
-    separate = [name for name, one in contenders.items() if isinstance(one, SeparateCodec)]
+    separate = any(isinstance(contender, SeparateCodec) for contender in contenders.values())
     if not separate and list(schemes) != ["auto"]:
         raise InputError("an MCS belongs to separate coding: name such a codec, e.g. hevc-ldpc")
     found: dict[str, Contender] = {}
     for label, contender in contenders.items():
-        if label not in separate:
+        if not isinstance(contender, SeparateCodec):
             found[label] = contender
             continue
         for scheme in schemes:
             if scheme == "auto":
                 found[label] = contender
             else:
-                found[f"{label} MCS {scheme}"] = codec(contender.name, mcs=scheme)
+                found[f"{label} MCS {scheme}"] = contender.with_mcs(scheme)
     return found

@@ -34,7 +34,7 @@ from scenarios.task import Measured, Outcome, Task, draw_seed, offer, transmit
 Row: TypeAlias = dict[str, str | float | int | bool | None]
 Pair: TypeAlias = tuple[Contender, Link]
 
-_CODE = (".py", ".json")
+_CODE = (".py", ".json", ".csv")
 _TURN = threading.Lock()  # Sionna has one random generator per process: threads take turns
 
 
@@ -84,7 +84,7 @@ class Sweep:
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""
         codecs = {label: _identity(codec) for label, codec in self.codecs.items()}
-        links = {name: repr(link) for name, link in self.links.items()}
+        links = {name: link.identity for name, link in self.links.items()}
         contents = [picture.digest for picture in self.pictures]
         common = [self.scenario, code_digest(), versions()]
         return [

@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from channels import InputError
-from channels.errors import unknown_name
+from channels.errors import check_name, unknown_name
 from semcom.codec import Codec
 from semcom.deepjscc import DeepJSCC
 from semcom.learned import LearnedCodec
@@ -60,8 +60,7 @@ def codec(name: str, **options: Any) -> Codec:
     >>> codec("hevc-ldpc").name
     'hevc-ldpc'
     """
-    if name not in _SUMMARIES:
-        raise unknown_name("codec", name, _SUMMARIES)
+    check_name("codec", name, _SUMMARIES)
     if name in _LEARNED:
         _check_options(name, options, ["weights"])
         kind = _LEARNED[name]
@@ -97,8 +96,7 @@ def bound(name: str, **options: Any) -> CapacityBound:
     >>> bound("hevc-capacity", kind="ergodic").name
     'hevc-capacity'
     """
-    if name not in _BOUNDS:
-        raise unknown_name("bound", name, _BOUNDS)
+    check_name("bound", name, _BOUNDS)
     _check_options(name, options, list(inspect.signature(CapacityBound).parameters)[1:])
     return CapacityBound(name.removesuffix("-capacity"), **options)
 

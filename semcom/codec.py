@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
-from channels.errors import check_number
+from channels.errors import check_number, shown
 from channels.signal import SNR_DB
 
 MIN_SIDE = 32
@@ -70,6 +70,8 @@ class Codec(ABC):
 
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
         """Like :meth:`decode`, with bool ``[batch]``: true where the picture was lost."""
+        if not isinstance(rx, Reception):
+            raise InputError(f"rx must be a Reception, what a link gives, got {shown(rx)}")
         if rx.session.codec != self.name:
             raise InputError(
                 f"this reception was sent by {rx.session.codec!r}, not {self.name!r}: "
@@ -137,6 +139,18 @@ def check_images(images: Tensor, known: tuple[int, ...] = (1,)) -> None:
     low, high = float(images.min()), float(images.max())
     if low < 0 or high > 1:
         raise InputError(f"images must lie in [0, 1], got [{low:g}, {high:g}]: rescale them")
+
+
+def check_link(link: object) -> None:
+    """Refuse what is no link.
+
+    >>> check_link("awgn")
+    Traceback (most recent call last):
+    channels.errors.InputError: link must be a channels.Link, got 'awgn': channels.link('awgn')
+    """
+    if not isinstance(link, Link):
+        known = f": channels.link({link!r})" if isinstance(link, str) else ""
+        raise InputError(f"link must be a channels.Link, got {shown(link)}{known}")
 
 
 def check_roi(roi: Tensor, images: Tensor) -> None:

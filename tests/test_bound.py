@@ -318,7 +318,7 @@ def test_command_line_from_end_to_end(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--codec", "hevc-capcity"], "did you mean 'hevc-capacity'"),
-        (["--codec", "hevc-ldpc", "--mcs", "29"], "0 to 28 in table 1, got 29"),
+        (["--codec", "hevc-ldpc", "--mcs", "29"], "mcs of table 1 must be an int in 0..28, got 29"),
         (["--codec", "hevc-ldpc", "--mcs", "all"], "write auto and indices"),
         (["--codec", "hevc-ldpc", "--mcs", ","], "write auto and indices"),
         (

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -202,9 +203,9 @@ def test_fixed_mcs_too_small() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(InputError, match="did you mean 'jpeg2000'"):
         SeparateCodec("jpeg200")
-    with pytest.raises(InputError, match="'auto' or 0 to 28"):
+    with pytest.raises(InputError, match=r"mcs of table 1 must be an int in 0..28"):
         SeparateCodec(mcs=29)
-    with pytest.raises(InputError, match="1, 2 or 3"):
+    with pytest.raises(InputError, match=r"mcs_table must be an int in 1..3"):
         SeparateCodec(mcs_table=4)
     with pytest.raises(InputError, match="did you mean 'grey'"):
         SeparateCodec(on_loss="gray")
@@ -212,6 +213,78 @@ def test_wrong_arguments_are_named() -> None:
         SeparateCodec(header="extern")
     with pytest.raises(InputError, match="8, 10 or 12"):
         SeparateCodec(bit_depth=9)
+
+
+WRONG_TYPES: list[dict[str, Any]] = [
+    {"source": ["hevc"]},
+    {"mcs_table": [1]},
+    {"mcs_table": True},
+    {"mcs_table": 1.0},
+    {"mcs": np.array([1, 2])},
+    {"mcs": "4"},
+    {"bit_depth": np.array([8, 10])},
+    {"bit_depth": torch.tensor([8, 10])},
+    {"bit_depth": 8.0},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_TYPES)
+def test_wrong_types_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        SeparateCodec(**wrong)
+
+
+def test_names_of_any_type_are_answered() -> None:
+    for build in (semcom.codec, semcom.bound, channels.link):
+        with pytest.raises(InputError, match="unknown"):
+            build(["hevc-ldpc"])  # type: ignore[operator]
+    with pytest.raises(InputError, match=r"channels\.link\('awgn'\)"):
+        SeparateCodec().adapted("awgn")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="must be a Reception"):
+        SeparateCodec().decode(None)  # type: ignore[arg-type]
+
+
+def test_equal_options_of_any_integer_type_have_one_fingerprint() -> None:
+    numpy = SeparateCodec(bit_depth=np.int64(8), mcs_table=np.int64(2))  # type: ignore[arg-type]
+    assert numpy.fingerprint == SeparateCodec(bit_depth=8, mcs_table=2).fingerprint
+    near = {SeparateCodec(target_bler=target).fingerprint for target in (0.1, 0.1000001)}
+    assert len(near) == 2
+
+
+def test_double_precision_receptions_decode() -> None:
+    codec, link = SeparateCodec("jpeg2000"), channels.link("awgn")
+    rx = link(codec.encode(pictures(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
+    double = dataclasses.replace(
+        rx, symbols=rx.symbols.to(torch.complex128), noise_var=rx.noise_var.double()
+    )
+    assert torch.equal(codec.decode(double), codec.decode(rx))
+
+
+def test_a_single_scheme_keeps_the_codec_s_other_options() -> None:
+    codec = SeparateCodec("jpeg2000", mcs_table=2, header="external", on_loss="drop")
+    fixed = SeparateCodec("jpeg2000", 4, mcs_table=2, header="external", on_loss="drop")
+    assert codec.with_mcs(4).fingerprint == fixed.fingerprint != codec.fingerprint
+
+
+def test_links_that_look_alike_are_told_apart() -> None:
+    """Two links of a user's own, whose rows say nothing of their propagation."""
+    shown = [
+        channels.Link("mine", channels.link(name).propagation) for name in ("awgn", "rayleigh")
+    ]
+    images = pictures(1)
+    rates = [
+        SeparateCodec().adapted(link).encode(images, cbr=1 / 2, snr_db=10.0).session.mcs
+        for link in shown
+    ]
+    named = [
+        SeparateCodec()
+        .adapted(channels.link(name))
+        .encode(images, cbr=1 / 2, snr_db=10.0)
+        .session.mcs
+        for name in ("awgn", "rayleigh")
+    ]
+    assert rates == named
+    assert rates[0] > rates[1]  # type: ignore[operator]
 
 
 def test_session_without_mcs_is_refused() -> None:

@@ -172,11 +172,31 @@ def test_counts_are_kept_and_made_anew_where_broken(
         patch.setattr("semcom.separate.measured._arriving", lambda *_: pytest.fail("ran again"))
         assert success(block) == share
         assert measured_success(channels.link("awgn"), 3.0, tmp_path)(block) == share
-    kept.write_text("{")
+    whole = json.loads(kept.read_text())
+    for arrived in ("NaN", "Infinity", "-7", "true", '"200"', "3.5", "201", "1" + 400 * "0"):
+        kept.write_text(json.dumps(whole | {"arrived": None}).replace("null", arrived))
+        assert success(block) == share
+    other = json.dumps(whole | {"blocks": 400, "arrived": 1})
+    for damaged in ("{", "[" * 200_000, "3", other):
+        kept.write_text(damaged)
+        assert success(block) == share
+        assert json.loads(kept.read_text()) == whole
+    kept.unlink()
+    kept.mkdir()
     assert success(block) == share
-    assert json.loads(kept.read_text())["arrived"] == round(200 * share)
+    assert [path.name for path in tmp_path.iterdir()] == [kept.name]
     (tmp_path / "file").write_text("")
     assert measured_success(channels.link("awgn"), 3.0, tmp_path / "file")(block) == share
+
+
+def test_without_a_home_counts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SEMCOM_CACHE", raising=False)
+    monkeypatch.setattr("semcom.separate.measured.user_cache", homeless)
+    block = TransportBlock(256, mcs_table(1)[2])
+    assert measured_success(channels.link("awgn"), 9.0)(block) == 1.0
 
 
 def test_fading_lowers_the_rate() -> None:

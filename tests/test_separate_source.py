@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,6 +134,34 @@ def test_external_headers_are_known_and_save_bytes(name: str) -> None:
         stream = known + payload[1:]
         assert np.array_equal(source_coder(name).decode(stream, 96, 80), decoded)
     assert len(known) > 7
+
+
+def test_streams_of_other_samples_are_refused() -> None:
+    """A flipped bit of JPEG 2000's SIZ makes 16-bit samples of 8-bit ones, or millions of them."""
+    coder, picture = source_coder("jpeg2000"), textured(96, 80)
+    stream = coder.fit(picture, 900)
+    assert stream[42:45] == b"\x07\x01\x01"  # Ssiz: 8 bits; no subsampling
+    deep, wide = bytearray(stream), bytearray(stream)
+    deep[42] ^= 8
+    wide[9] = 0x4A
+    for damaged in (deep, wide):
+        with pytest.raises(InputError, match="send it again"):
+            coder.decode(bytes(damaged), 96, 80)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such classes")
+def test_encoders_leave_the_thread_s_scheduling_alone() -> None:
+    """As root SVT-AV1 makes its caller a real-time thread, and the machine waits."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    for name in CODERS:
+        source_coder(name).fit(textured(96, 80), 900)
+        assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
+
+
+def test_a_picture_beyond_a_coder_s_limit_is_refused() -> None:
+    tall = np.tile(np.linspace(0, 1, 32, dtype=np.float32), (8705, 1))
+    with pytest.raises(InputError, match="at most 8704 x 16384"):
+        source_coder("avif").fit(tall, 2000)
 
 
 @pytest.mark.parametrize("name", COLOUR)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from channels import InputError
-from channels.errors import check_count
+from channels.errors import check_count, check_name
 from semcom.fec.base_graph import LIFTING_SIZES, MAX_INFO_BITS, BaseGraph, Rows, base_graph
 
 
@@ -106,6 +106,8 @@ def code_for(k: int, n: int, bg: str | None = None) -> LDPCCode:
     check_count("n", n, 1, 1 << 24)
     if n < k:
         raise InputError(f"n must be at least k = {k}, as a code rate above 1 has no decoder: {n}")
-    if bg is None:
+    if bg is not None:
+        check_name("base graph", bg, MAX_INFO_BITS)
+    else:
         bg = "bg1" if k > MAX_INFO_BITS["bg2"] else choose_base_graph(k, k / n)
     return LDPCCode(k, bg)

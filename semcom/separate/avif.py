@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,6 +16,7 @@ from channels import InputError
 from semcom.separate.planes import fill, first_frame, luma, undecodable
 from semcom.separate.scale import Picture
 
+LARGEST = (8704, 16384)
 QINDEX = (4, 252)
 _FORMAT, _BIT_DEPTH = "yuv420p10le", 10
 _TEMPORAL_DELIMITER = b"\x12\x00"
@@ -38,7 +41,8 @@ def encode(picture: Picture, qindex: int) -> bytes:
         A sequence header and a frame. Zero bytes after them change nothing.
 
     Raises:
-        InputError: if ``qindex`` is out of range, or PyAV comes without SVT-AV1.
+        InputError: if ``qindex`` is out of range, the picture larger than ``LARGEST``, or PyAV
+            comes without SVT-AV1.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> len(encode(ramp, 240)) < len(encode(ramp, 80))
@@ -46,6 +50,11 @@ def encode(picture: Picture, qindex: int) -> bytes:
     """
     if not QINDEX[0] <= qindex <= QINDEX[1]:
         raise InputError(f"qindex must lie in {list(QINDEX)}, got {qindex}")
+    if picture.shape[0] > LARGEST[0] or picture.shape[1] > LARGEST[1]:
+        raise InputError(
+            f"SVT-AV1 takes pictures of at most {LARGEST[0]} x {LARGEST[1]}, got "
+            f"{picture.shape[0]} x {picture.shape[1]}: shrink it or take another codec"
+        )
     if "libsvtav1" not in av.codecs_available:
         raise InputError("this build of PyAV has no SVT-AV1: install the wheel, pip install av")
     _silence()
@@ -63,7 +72,8 @@ def encode(picture: Picture, qindex: int) -> bytes:
         "crf": str(crf),
         "svtav1-params": f"{_PARAMS}:key-frame-qindex-offset={qindex - 4 * crf}",
     }
-    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    with _scheduled_as_before():
+        packets = [*encoder.encode(frame), *encoder.encode(None)]
     return b"".join(bytes(packet) for packet in packets).removeprefix(_TEMPORAL_DELIMITER)
 
 
@@ -71,6 +81,22 @@ def encode(picture: Picture, qindex: int) -> bytes:
 def _silence() -> None:
     """SVT-AV1 prints its settings unless this variable, read once, asks for errors alone."""
     os.environ.setdefault("SVT_LOG", "1")
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Where it may, SVT-AV1 leaves the thread that calls it in a real-time class, above all else.
+
+    The whole machine would wait for that thread from then on.
+    """
+    if not hasattr(os, "sched_setscheduler"):  # Linux alone has it
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def decode(stream: bytes) -> Picture:

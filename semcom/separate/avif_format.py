@@ -34,7 +34,7 @@ class Avif:
         """
         return avif.encode(picture, avif.QINDEX[1] - step)
 
-    def decode(self, stream: bytes) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; see :func:`semcom.separate.avif.decode`."""
         return avif.decode(stream)
 

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from channels import InputError, Link, Session, Transmission
+from channels import Link, Session, Transmission
 from channels.errors import check_name
-from semcom.codec import check_images, check_roi, open_session
+from semcom.codec import check_images, check_link, check_roi, open_session
 from semcom.separate.capacity import carried, outage_rate
 from semcom.separate.codec import GREY
 from semcom.separate.information import Array
 from semcom.separate.payloads import payload
+from semcom.separate.rate import BudgetTooSmall
 from semcom.separate.realisations import noise_variances, qpsk_probe
 from semcom.separate.source import source_coder
 
@@ -125,6 +126,7 @@ class CapacityBound:
         >>> 100 < faded.budget(flat, cbr=1/4, snr_db=10.0) < 442
         True
         """
+        check_link(link)
         adapted = copy(self)
         adapted._link, adapted._chosen = link, {}
         return adapted
@@ -166,6 +168,7 @@ class CapacityBound:
         Raises:
             InputError: if an argument does not fit.
         """
+        check_link(link)
         session, rate, order = self._open(images, cbr, snr_db)
         if roi is not None:
             check_roi(roi, images)
@@ -182,7 +185,7 @@ class CapacityBound:
             planes = picture[0] if channels == 1 else picture
             try:
                 coded = payload(self._source, planes, _bytes(session, rate), masks[row])
-            except InputError:  # the budget does not hold the coarsest picture
+            except BudgetTooSmall:
                 lost[row] = True
                 continue
             decoded = self._source.decode(coded, height, width, channels)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
-from channels.errors import check_name, check_number
+from channels.errors import check_count, check_name, check_number
 from channels.power import normalize_power
-from semcom.codec import Codec
+from semcom.codec import Codec, check_link
 from semcom.separate.adaptation import Success, choose_mcs, gaussian_success, link_success
 from semcom.separate.mcs import mcs_table
 from semcom.separate.measured import measured_success
@@ -83,11 +83,11 @@ class SeparateCodec(Codec):
         roi_qp_offset: int = -6,
     ) -> None:
         self._source = source_coder(source, header, bit_depth, roi_qp_offset)
-        self._table = mcs_table
+        self._table = check_count("mcs_table", mcs_table, 1, 3)
         self._mcs = _check_mcs(mcs, mcs_table)
         self._adaptation = check_name("adaptation", adaptation, ("predicted", "measured"))
         if target_bler is not None:
-            check_number("target_bler", target_bler, 1e-4, 0.9)
+            target_bler = check_number("target_bler", target_bler, 1e-4, 0.9)
         self._target_bler = target_bler
         self._on_loss = check_name("on_loss", on_loss, ON_LOSS)
         self._link: Link | None = None
@@ -100,7 +100,7 @@ class SeparateCodec(Codec):
         """What decides its results beside the library's own version."""
         coders = ", ".join(f"{name} {version(name)}" for name in ("av", "imagecodecs", "pillow"))
         target = (
-            "" if self._target_bler is None else f" at a block error rate {self._target_bler:g}"
+            "" if self._target_bler is None else f" at a block error rate {self._target_bler!r}"
         )
         mcs = f"auto ({self._adaptation}{target})" if self._mcs is None else self._mcs
         channel = f"mcs {mcs} of table {self._table}, {DECODER}, {self._on_loss}"
@@ -113,9 +113,23 @@ class SeparateCodec(Codec):
         >>> SeparateCodec().adapted(channels.link("rayleigh")).name
         'hevc-ldpc'
         """
+        check_link(link)
         adapted = copy(self)
         adapted._link, adapted._chosen = link, {}
         return adapted
+
+    def with_mcs(self, mcs: int) -> Self:
+        """A copy that uses one MCS at every SNR.
+
+        Raises:
+            InputError: if the table has no such MCS.
+
+        >>> "mcs 4 of table 1" in SeparateCodec().with_mcs(4).fingerprint
+        True
+        """
+        fixed = copy(self)
+        fixed._mcs, fixed._chosen = _check_mcs(mcs, self._table), {}
+        return fixed
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         session = replace(session, mcs=self._choose(session))
@@ -135,7 +149,7 @@ class SeparateCodec(Codec):
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         block = self._block(rx.session)
-        bits, whole = block.decode(rx.symbols, rx.noise_var)
+        bits, whole = block.decode(rx.symbols.to(torch.complex64), rx.noise_var.float())
         bits = bits[:, : block.payload_bits // 8 * 8]
         payloads = np.packbits(bits.numpy().astype(np.uint8), axis=1)
         shape = rx.session.image_shape
@@ -201,8 +215,8 @@ def _planes(picture: Picture) -> Picture:
 def _check_mcs(mcs: int | str, table: int) -> int | None:
     """The fixed index, or ``None`` for ``"auto"``."""
     last = len(mcs_table(table)) - 1
-    if mcs == "auto":
+    if isinstance(mcs, str) and mcs == "auto":
         return None
-    if isinstance(mcs, bool) or not isinstance(mcs, int) or not 0 <= mcs <= last:
-        raise InputError(f"mcs must be 'auto' or 0 to {last} in table {table}, got {mcs!r}")
-    return mcs
+    if isinstance(mcs, str):
+        raise InputError(f"mcs must be 'auto' or an int in 0..{last}, got {mcs!r}")
+    return check_count(f"mcs of table {table}", mcs, 0, last)

@@ -48,7 +48,7 @@ class Hevc:
         qp = hevc.QP_MAX - step / _STEPS_PER_QP
         return hevc.encode(picture, qp, self.bit_depth, roi, self.roi_qp_offset)
 
-    def decode(self, stream: bytes) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; see :func:`semcom.separate.hevc.decode`."""
         return hevc.decode(stream)
 

@@ -45,8 +45,13 @@ class ImageFormat(Protocol):
         """Code a picture at a step, in one of the ``layouts`` ways; the headers come first."""
         ...
 
-    def decode(self, stream: bytes) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; zero bytes after it change nothing.
+
+        Args:
+            stream: what arrived.
+            largest: rows and columns of the picture at most; a damaged stream may promise millions,
+                and a decoder that would go and make them refuses beforehand.
 
         Raises:
             InputError: if it holds no picture.

@@ -10,11 +10,13 @@ import numpy as np
 from PIL import Image
 
 from channels import InputError
+from semcom.separate.planes import from_bytes, undecodable
 from semcom.separate.scale import Picture
 
 _COMMENT = b"\xff\x64"
 _START_OF_TILE = b"\xff\x90"
 _START_OF_DATA = b"\xff\x93"
+_SIZE_AT = (8, 12)
 
 _CODE_BLOCKS = (
     (64, 64),
@@ -82,24 +84,32 @@ def _plain(stream: bytes) -> bytes:
     return stream[:comment] + stream[comment + length : tile] + tile_header
 
 
-def decode(stream: bytes) -> Picture:
+def decode(stream: bytes, largest: tuple[int, int] | None = None) -> Picture:
     """Decode a codestream; zero bytes after its end change nothing.
+
+    Args:
+        stream: the codestream.
+        largest: rows and columns that its SIZ marker segment may promise; ``None``: any.
 
     Returns:
         float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
 
     Raises:
-        InputError: if OpenJPEG refuses the stream.
+        InputError: if OpenJPEG refuses the stream, or it holds other samples than of 8 bits.
 
     >>> flat = np.full((40, 33), 0.25, dtype=np.float32)
     >>> float(np.abs(decode(encode(flat, 1) + bytes(9)) - flat).max()) < 0.01
     True
     """
+    if largest is not None:
+        columns, rows = (int.from_bytes(stream[at : at + 4], "big") for at in _SIZE_AT)
+        if rows > largest[0] or columns > largest[1]:
+            raise undecodable("JPEG 2000", f"{rows} x {columns} pixels")
     try:
         samples = imagecodecs.jpeg2k_decode(stream, numthreads=1)
     except (imagecodecs.Jpeg2kError, RuntimeError, ValueError) as error:
-        raise InputError(f"not a decodable JPEG 2000 stream ({error}): send it again") from error
-    picture: Picture = samples.astype(np.float32) / np.float32(255)
+        raise undecodable("JPEG 2000", str(error)) from error
+    picture = from_bytes(samples, "JPEG 2000")
     return picture if picture.ndim == 2 else np.moveaxis(picture, 2, 0)
 
 

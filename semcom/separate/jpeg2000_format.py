@@ -41,9 +41,9 @@ class Jpeg2000:
         bits_per_pixel = 2 ** (step / _STEPS_PER_OCTAVE - _OCTAVES_BELOW_ONE_BIT)
         return jpeg2000.encode(picture, bits_per_pixel, layout)
 
-    def decode(self, stream: bytes) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; see :func:`semcom.separate.jpeg2000.decode`."""
-        return jpeg2000.decode(stream)
+        return jpeg2000.decode(stream, largest)
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:
         """One beginning for each layout: main header and tile-part header.

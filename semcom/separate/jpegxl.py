@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 
 from channels import InputError
+from semcom.separate.planes import from_bytes, undecodable
 from semcom.separate.scale import Picture
 
 DISTANCES = (0.05, 25.0)
@@ -50,7 +51,7 @@ def decode(stream: bytes) -> Picture:
         float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
 
     Raises:
-        InputError: if libjxl refuses the stream.
+        InputError: if libjxl refuses the stream, or it holds other samples than of 8 bits.
 
     >>> flat = np.full((40, 33), 0.25, dtype=np.float32)
     >>> float(np.abs(decode(encode(flat, 1) + bytes(9)) - flat).max()) < 0.01
@@ -59,8 +60,8 @@ def decode(stream: bytes) -> Picture:
     try:
         samples = imagecodecs.jpegxl_decode(stream, numthreads=1)
     except (imagecodecs.JpegxlError, RuntimeError, ValueError) as error:
-        raise InputError(f"not a decodable JPEG XL stream ({error}): send it again") from error
-    picture: Picture = samples.astype(np.float32) / np.float32(255)
+        raise undecodable("JPEG XL", str(error)) from error
+    picture = from_bytes(samples, "JPEG XL")
     if picture.ndim == 3 and picture.shape[2] == 1:
         return picture[..., 0]
     return picture if picture.ndim == 2 else np.moveaxis(picture, 2, 0)

@@ -40,7 +40,7 @@ class JpegXl:
         distance = jpegxl.DISTANCES[1] * 2 ** (-step / _STEPS_PER_OCTAVE)
         return jpegxl.encode(picture, distance)
 
-    def decode(self, stream: bytes) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; see :func:`semcom.separate.jpegxl.decode`."""
         return jpegxl.decode(stream)
 

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from sionna.phy.nr.utils import decode_mcs_index
 
-from channels import InputError
+from channels.errors import check_count
 
 _SIZES = {1: 29, 2: 28, 3: 29}
 
@@ -51,8 +51,7 @@ def mcs_table(number: int = 1) -> tuple[MCS, ...]:
     >>> mcs_table(3)[0].code_rate * 1024
     30.0
     """
-    if number not in _SIZES:
-        raise InputError(f"mcs_table must be 1, 2 or 3, got {number!r}")
+    number = check_count("mcs_table", number, 1, 3)
     indices = torch.arange(_SIZES[number], dtype=torch.int32)
     bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")
     return tuple(

@@ -30,7 +30,8 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
     Args:
         link: the link.
         snr_db: E_s/N_0 in dB at which it runs.
-        folder: where counts are kept; ``None`` means ``semcom/bler`` in the user's cache folder.
+        folder: where counts are kept; ``None`` means ``bler`` in :func:`cache_folder`. Where there
+            is none they are not kept.
 
     >>> import channels, tempfile
     >>> from semcom.separate.mcs import mcs_table
@@ -39,7 +40,7 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
     ...     success(TransportBlock(512, mcs_table(1)[4]))
     1.0
     """
-    kept = cache_folder() / "bler" if folder is None else folder
+    kept = folder or _folder()
 
     def success(block: TransportBlock) -> float:
         what = {
@@ -47,7 +48,7 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
             "bits_per_symbol": block.mcs.bits_per_symbol,
             "code_rate": block.mcs.code_rate,
             "decoder": DECODER,
-            "link": repr(link),
+            "link": link.identity,
             "snr_db": snr_db,
             "blocks": BLOCKS,
             "semcom": version("semcom"),
@@ -55,12 +56,12 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
             "torch": torch.__version__,
         }
         name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-        path = kept / f"{name}.json"
-        try:
-            return float(json.loads(path.read_text())["arrived"]) / BLOCKS
-        except (OSError, ValueError, KeyError, TypeError):
+        path = None if kept is None else kept / f"{name}.json"
+        arrived = None if path is None else _kept(path, what)
+        if arrived is None:
             arrived = _arriving(block, link, snr_db)
-        _keep(path, what | {"arrived": arrived})
+            if path is not None:
+                _keep(path, what | {"arrived": arrived})
         return arrived / BLOCKS
 
     return success
@@ -69,11 +70,33 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
 def cache_folder() -> Path:
     """Where results that can be computed again are kept: ``SEMCOM_CACHE`` or the user's cache.
 
+    Raises:
+        RuntimeError: if neither is there.
+
     >>> cache_folder().name
     'semcom'
     """
     chosen = os.environ.get("SEMCOM_CACHE")
     return Path(chosen) if chosen else user_cache()
+
+
+def _folder() -> Path | None:
+    try:
+        return cache_folder() / "bler"
+    except RuntimeError:  # there is no home
+        return None
+
+
+def _kept(path: Path, what: dict[str, object]) -> int | None:
+    """The count in a file; ``None`` if it is missing, damaged or another's."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    arrived = found.pop("arrived", None) if isinstance(found, dict) else None
+    if type(arrived) is not int or not 0 <= arrived <= BLOCKS or found != what:
+        return None
+    return arrived
 
 
 def _arriving(block: TransportBlock, link: Link, snr_db: float) -> int:
@@ -94,7 +117,10 @@ def _keep(path: Path, result: dict[str, object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(json.dumps(result, indent=1))
-        partial.replace(path)
+        try:
+            partial.write_text(json.dumps(result, indent=1))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError:
         return

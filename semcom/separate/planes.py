@@ -138,6 +138,21 @@ def first_frame(stream: bytes, decoder: str, format_name: str) -> av.VideoFrame:
     return frames[0]
 
 
+def from_bytes(samples: NDArray[Any], format_name: str) -> Picture:
+    """Samples of 8 bits as float32 in [0, 1], of the same shape.
+
+    Raises:
+        InputError: if they are of another type, as only damaged streams have them.
+
+    >>> float(from_bytes(np.full((32, 32), 51, np.uint8), "JPEG XL")[0, 0])
+    0.20000000298023224
+    """
+    if samples.dtype != np.uint8:
+        raise undecodable(format_name, f"{samples.dtype} samples")
+    picture: Picture = samples.astype(np.float32) / np.float32(255)
+    return picture
+
+
 def undecodable(format_name: str, why: str = "no picture in it") -> InputError:
     """What to raise where a stream is none that its encoder makes."""
     return InputError(f"not a decodable {format_name} stream ({why}): send it again")

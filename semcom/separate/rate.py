@@ -15,6 +15,10 @@ _AROUND = 8
 _BEYOND = 1 / 32
 
 
+class BudgetTooSmall(InputError):
+    """The coarsest picture takes more bytes than there are."""
+
+
 @dataclass(frozen=True)
 class Ladder:
     """A picture coded at all the qualities of a coder.
@@ -86,7 +90,7 @@ def fit(
             step = min(max(round(low + share * (high - low)), low + 1), high - 1)
             interpolate = not interpolate
     if low < 0:
-        raise InputError(
+        raise BudgetTooSmall(
             f"the coarsest picture takes {len(stream)} bytes but the channel budget holds "
             f"{max(budget, 0)}: raise cbr or snr_db"
         )

@@ -20,13 +20,13 @@ def noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
     """Noise variance of each symbol after equalisation in 200 realisations, drawn once and kept.
 
     Returns:
-        float64 ``[200, channel_uses]``, within 1e-6 and 1e6.
+        float64 ``[200, channel_uses]``, within 1e-12 and 1e12.
 
     >>> import channels
     >>> noise_variances(channels.link("awgn"), 100, 10.0).round(3)[0, 0]
     np.float64(0.1)
     """
-    key = (repr(link), channel_uses, snr_db)
+    key = (link.identity, channel_uses, snr_db)
     if key not in _drawn:
         if len(_drawn) >= _KEPT:
             _drawn.pop(next(iter(_drawn)))
@@ -35,7 +35,7 @@ def noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
             link(probe, snr_db, seed=_SEED + part).noise_var
             for part in range(REALISATIONS // _BATCH)
         ]
-        _drawn[key] = torch.cat(parts).double().clamp(1e-6, 1e6).numpy()
+        _drawn[key] = torch.cat(parts).double().clamp(1e-12, 1e12).numpy()
     return _drawn[key]
 
 

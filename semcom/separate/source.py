@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from channels.errors import check_name, unknown_name
+from channels.errors import check_count, check_name, shown
 from semcom.separate.avif_format import Avif
 from semcom.separate.hevc_format import Hevc
 from semcom.separate.image_format import ImageFormat, Mask
 from semcom.separate.jpeg2000_format import Jpeg2000
 from semcom.separate.jpegxl_format import JpegXl
 from semcom.separate.planes import BIT_DEPTHS
-from semcom.separate.rate import FILLED, Ladder, fit
+from semcom.separate.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.separate.regions import any_in_cells
 from semcom.separate.scale import BLURS, SOFTENINGS, Picture, blur, resize, soften
 
@@ -73,7 +73,8 @@ class SourceCoder:
                 ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
 
         Raises:
-            InputError: if the coarsest payload is larger than the budget.
+            BudgetTooSmall: if the coarsest payload is larger than the budget.
+            InputError: if the coder takes no picture of this size.
 
         >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
         >>> len(source_coder("jpeg2000").fit(ramp, 190)) <= 190
@@ -93,7 +94,7 @@ class SourceCoder:
         for index, ladder in enumerate(ladders) if len(ladders) > 1 else ():
             try:
                 reached = error(fit(replace(ladder, nudges=1), budget, error, _ROUGHLY))
-            except InputError:
+            except BudgetTooSmall:
                 continue
             if reached < least:
                 best, least = index, reached
@@ -168,7 +169,7 @@ class SourceCoder:
             if index >= len(known) or log_scale >= len(scales):
                 raise InputError(f"not a {self.name} payload (unknown header): send it again")
             payload = known[index] + payload[1:]
-        picture = self.format.decode(payload)
+        picture = self.format.decode(payload, (height, width))
         if picture.shape[-2:] not in shapes or _channels(picture) != channels:
             raise InputError(
                 f"not a {self.name} payload (a picture {list(picture.shape)}): send it again"
@@ -218,10 +219,11 @@ def source_coder(
     'hevc'
     """
     check_name("header", header, HEADERS)
-    if bit_depth not in BIT_DEPTHS:
-        raise InputError(f"bit_depth must be 8, 10 or 12, got {bit_depth!r}")
-    if not isinstance(roi_qp_offset, int) or not -24 <= roi_qp_offset <= -1:
-        raise InputError(f"roi_qp_offset must be an int in -24..-1, got {roi_qp_offset!r}")
+    whole = isinstance(bit_depth, int | np.integer)
+    if not whole or bit_depth not in BIT_DEPTHS:
+        raise InputError(f"bit_depth must be 8, 10 or 12, got {shown(bit_depth)}")
+    bit_depth = int(bit_depth)
+    roi_qp_offset = check_count("roi_qp_offset", roi_qp_offset, -24, -1)
     formats: dict[str, ImageFormat] = {
         "hevc": Hevc(bit_depth),
         "hevc-roi": Hevc(bit_depth, roi_qp_offset),
@@ -229,8 +231,7 @@ def source_coder(
         "jpegxl": JpegXl(),
         "avif": Avif(),
     }
-    if name not in formats:
-        raise unknown_name("source coder", name, formats)
+    check_name("source coder", name, formats)
     return SourceCoder(name, formats[name], header)
 
 
