@@ -121,7 +121,7 @@ def report(rows: list[dict[str, str]]) -> None:
 
 def draw(rows: list[dict[str, str]], path: Path) -> None:
     """One panel a code, with 95 % intervals."""
-    figure, axes = plt.subplots(1, len(CODES), figsize=(14, 3.6), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(CODES), figsize=(14, 4), sharey=True, layout="constrained")
     for axis, (k, n) in zip(axes, CODES, strict=True):
         for name, (ebno_db, errors, blocks) in curves(rows, k).items():
             share = errors / blocks
@@ -131,7 +131,7 @@ def draw(rows: list[dict[str, str]], path: Path) -> None:
         axis.set(yscale="log", xlabel="$E_b/N_0$ in dB", title=f"k = {k}, n = {n}")
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("block error rate")
-    axes[-1].legend(fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.suptitle(f"LDPC decoders, BPSK over Gaussian noise, {NUM_ITER} iterations at most")
     figure.savefig(path, dpi=110)
 
