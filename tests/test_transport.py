@@ -33,7 +33,7 @@ def test_tables_hold_the_values_of_ts_38_214() -> None:
 
 
 def test_unknown_table() -> None:
-    with pytest.raises(InputError, match="1, 2 or 3"):
+    with pytest.raises(InputError, match="mcs_table must be an int in 1"):
         mcs_table(4)
 
 
