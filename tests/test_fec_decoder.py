@@ -8,7 +8,7 @@ import multiprocessing
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, reduce
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from channels import InputError
 from semcom.fec import decoder as decoder_module
-from semcom.fec.base_graph import LIFTING_SIZES, MAX_INFO_BITS
+from semcom.fec.base_graph import LIFTING_SIZES
 from semcom.fec.code import LDPCCode
 from semcom.fec.decoder import PRECISIONS, DecoderInfo, LDPCDecoder
 from semcom.fec.encoder import LDPCEncoder
@@ -30,6 +30,7 @@ from semcom.fec.layered_torch import _box_plus
 from semcom.fec.rate_matching import RateMatching
 from semcom.fec.rules import all_but_one
 from semcom.fec.schedule import layers
+from tests.codes import sizes_of_every_lifting
 
 GRAPHS = ("bg1", "bg2")
 RULES = ("a-min*", "offset-minsum", "minsum")
@@ -60,15 +61,6 @@ def decoded(
 def wrong(bits: Tensor, result: Tensor) -> Tensor:
     """Which blocks differ."""
     return (bits != result).any(-1)
-
-
-@cache
-def sizes_of_every_lifting(bg: str) -> dict[int, list[int]]:
-    """Numbers of information bits by the lifting size that they get."""
-    found: dict[int, list[int]] = {}
-    for k in range(1, MAX_INFO_BITS[bg] + 1):
-        found.setdefault(LDPCCode(k, bg).lifting_size, []).append(k)
-    return found
 
 
 # --- Against Sionna, with the same order of checks ------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
@@ -15,11 +14,12 @@ from sionna.phy.fec.ldpc import LDPC5GEncoder
 from torch import Tensor
 
 from channels import InputError
-from semcom.fec.base_graph import LIFTING_SETS, LIFTING_SIZES, MAX_INFO_BITS
+from semcom.fec.base_graph import LIFTING_SETS, LIFTING_SIZES
 from semcom.fec.code import LDPCCode
 from semcom.fec.encoder import LDPCEncoder
 from semcom.fec.parity import parity_equations
 from semcom.fec.rate_matching import RateMatching
+from tests.codes import sizes_of_every_lifting
 
 GRAPHS = ("bg1", "bg2")
 STARTS = {"bg1": (0, 17, 33, 56), "bg2": (0, 13, 25, 43)}
@@ -37,15 +37,6 @@ def sionna(k: int, n: int, bg: str | None, order: int | None, bits: Tensor, rv: 
         )
     coded: Tensor = encoder(bits.float(), rv=[rv])[:, 0]
     return coded.to(bits.dtype)
-
-
-@cache
-def sizes_of_every_lifting(bg: str) -> dict[int, list[int]]:
-    """Numbers of information bits by the lifting size that they get."""
-    found: dict[int, list[int]] = {}
-    for k in range(1, MAX_INFO_BITS[bg] + 1):
-        found.setdefault(LDPCCode(k, bg).lifting_size, []).append(k)
-    return found
 
 
 def mother_word(code: LDPCCode, bits: Tensor) -> NDArray[np.uint8]:

@@ -84,7 +84,7 @@ class SeparateCodec(Codec):
     ) -> None:
         self._source = source_coder(source, header, bit_depth, roi_qp_offset)
         self._table = check_count("mcs_table", mcs_table, 1, 3)
-        self._mcs = _check_mcs(mcs, mcs_table)
+        self._mcs = _check_mcs(mcs, self._table)
         self._adaptation = check_name("adaptation", adaptation, ("predicted", "measured"))
         if target_bler is not None:
             target_bler = check_number("target_bler", target_bler, 1e-4, 0.9)
