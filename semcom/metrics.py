@@ -137,16 +137,31 @@ def dice(a: Tensor, b: Tensor) -> Tensor:
     >>> dice(torch.tensor([[True, True]]), torch.tensor([[True, False]]))
     tensor([0.6667])
     """
-    for mask in (a, b):
-        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim < 2:
-            raise InputError(
-                f"dice takes bool masks [batch, ...], got {_kind(mask)}: use masks > 0.5"
-            )
-    _check_alike("masks", a, b)
+    check_masks(a, b)
     first, second = a.flatten(1), b.flatten(1)
     both = (first & second).sum(dim=1)
     total = first.sum(dim=1) + second.sum(dim=1)
     return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
+
+
+def iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of two masks (Jaccard index).
+
+    Args:
+        a: bool ``[batch, ...]``.
+        b: bool, of the same shape.
+
+    Returns:
+        float32 ``[batch]`` in [0, 1], 1 where both masks are empty.
+
+    Raises:
+        InputError: if a mask is not bool, or the shapes differ.
+
+    >>> iou(torch.tensor([[True, True]]), torch.tensor([[True, False]]))
+    tensor([0.5000])
+    """
+    overlap = dice(a, b)
+    return overlap / (2 - overlap)
 
 
 def ber(bits: Tensor, bits_hat: Tensor) -> Tensor:
@@ -206,6 +221,19 @@ def _wrong(bits: Tensor, bits_hat: Tensor) -> Tensor:
             raise InputError("bits must be 0 or 1: decide first, e.g. llr > 0")
     _check_alike("bits", bits, bits_hat)
     return bits.bool() != bits_hat.bool()
+
+
+def check_masks(a: Tensor, b: Tensor) -> None:
+    """Refuse what are not two bool masks of one shape.
+
+    >>> check_masks(torch.ones(1, 2), torch.ones(1, 2))
+    Traceback (most recent call last):
+    channels.errors.InputError: masks must be bool [batch, ...], got ...: use masks > 0.5
+    """
+    for mask in (a, b):
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim < 2:
+            raise InputError(f"masks must be bool [batch, ...], got {_kind(mask)}: use masks > 0.5")
+    _check_alike("masks", a, b)
 
 
 def _check_pictures(out: Tensor, images: Tensor) -> None:

@@ -62,7 +62,7 @@ def test_training_lowers_the_loss(tmp_path: Path, samples: list) -> None:  # typ
 
 def test_another_plan_is_not_mixed_into_a_run(tmp_path: Path, samples: list) -> None:  # type: ignore[type-arg]
     train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="another codec or plan"):
+    with pytest.raises(InputError, match="something else or another plan"):
         train(fresh(), samples, Plan(steps=7, batch=2, crop=64), tmp_path)  # type: ignore[arg-type]
     (tmp_path / "checkpoint.safetensors").write_bytes(b"torn")
     with pytest.raises(InputError, match="damaged"):

@@ -1,0 +1,219 @@
+"""How a segmenter learns from few labels: supervised only, mean teacher, BCP, TransMedSeg."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semcom.segmentation.unet import UNet
+
+TEACHER_DECAY = 0.99
+CONFIDENT = 0.75
+
+
+class Batch(NamedTuple):
+    """Pictures of a training step, all square and of one size.
+
+    Args:
+        images: float32 ``[n, 1, S, S]``, labelled.
+        labels: int64 ``[n, S, S]``, the class of each pixel.
+        unlabelled: float32 ``[n, 1, S, S]``.
+    """
+
+    images: Tensor
+    labels: Tensor
+    unlabelled: Tensor
+
+
+class Method(nn.Module, ABC):
+    """What a training step minimises, and the networks that it needs.
+
+    Args:
+        student: the network that learns.
+    """
+
+    name: str
+
+    def __init__(self, student: UNet) -> None:
+        super().__init__()
+        self.student = student
+
+    @abstractmethod
+    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
+        """What to minimise.
+
+        Args:
+            batch: the pictures.
+            progress: share of the training that is done, 0 to 1.
+            draws: source of randomness.
+        """
+
+    def stepped(self, progress: float) -> None:
+        """After each step of the optimiser."""
+
+
+class Supervised(Method):
+    """Labelled pictures alone.
+
+    >>> images, labels = torch.rand(2, 1, 64, 64), torch.randint(0, 2, (2, 64, 64))
+    >>> method = Supervised(UNet(8))
+    >>> method.loss(Batch(images, labels, images), 0.5, torch.Generator()).ndim
+    0
+    """
+
+    name = "supervised"
+
+    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
+        """Cross-entropy and Dice loss of the labelled pictures."""
+        return dice_cross_entropy(self.student(batch.images), batch.labels)
+
+
+class Teaching(Method):
+    """A method with a teacher, the moving average of the student."""
+
+    def __init__(self, student: UNet) -> None:
+        super().__init__(student)
+        self.teacher = deepcopy(student).requires_grad_(False)
+
+    @torch.no_grad()
+    def stepped(self, progress: float) -> None:
+        """Move the teacher towards the student; while it would be of no use, onto it."""
+        decay = TEACHER_DECAY if self.teaches(progress) else 0.0
+        for old, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            old.lerp_(new, 1 - decay)
+
+    def teaches(self, progress: float) -> bool:
+        """Whether the teacher already knows enough to teach."""
+        return progress > 0
+
+
+class MeanTeacher(Teaching):
+    """Consistency with the teacher on unlabelled pictures (Tarvainen, Valpola, NeurIPS 2017).
+
+    The student sees them with noise; the mean squared difference of probabilities counts
+    ``0.1 exp(-5 (1 - progress/0.4)^2)`` until 40 % of the training are done, then ``0.1``
+    (UA-MT's ramp).
+    """
+
+    name = "mean-teacher"
+
+    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
+        """Supervised loss and consistency."""
+        unlabelled = batch.unlabelled
+        noise = torch.randn(unlabelled.shape, generator=draws).to(unlabelled)
+        noisy = unlabelled + (0.1 * noise).clamp(-0.2, 0.2)
+        logits = self.student(torch.cat([batch.images, noisy]))
+        with torch.no_grad():
+            wanted = self.teacher(unlabelled).softmax(1)
+        count = len(batch.images)
+        apart: Tensor = (logits[count:].softmax(1) - wanted).square().mean()
+        ramp: float = math.exp(-5 * (1 - min(progress / 0.4, 1)) ** 2)
+        return dice_cross_entropy(logits[:count], batch.labels) + 0.1 * ramp * apart
+
+
+class Mixed(NamedTuple):
+    """What a step of copy-paste computes.
+
+    Args:
+        loss: its loss.
+        features: of the student, float ``[batch, D, S, S]``.
+        labels: int64 ``[batch, S, S]``, true ones; -1 where only the teacher has an opinion.
+        taught: features of the teacher on unlabelled pictures; ``None`` during the warm-up.
+        believed: its classes where it is sure, else -1.
+    """
+
+    loss: Tensor
+    features: Tensor
+    labels: Tensor
+    taught: Tensor | None
+    believed: Tensor | None
+
+
+class BCP(Teaching):
+    """Bidirectional copy-paste (Bai, Chen, Li, Shen, Shao, CVPR 2023).
+
+    A box of two thirds of the sides is exchanged between labelled and unlabelled pictures, both
+    ways; pseudo-labels of the teacher count half. In the first 30 % of the training labelled
+    pictures are pasted into labelled ones.
+    """
+
+    name = "bcp"
+    warm_up = 0.3
+
+    def teaches(self, progress: float) -> bool:
+        """After the warm-up."""
+        return progress >= self.warm_up
+
+    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
+        """Loss of the mixed pictures."""
+        return self._mixed(batch, progress, draws).loss
+
+    def _mixed(self, batch: Batch, progress: float, draws: torch.Generator) -> Mixed:
+        images, labels = batch.images, batch.labels
+        inside = random_box(images.shape[-1], draws).to(images.device)
+        if not self.teaches(progress):
+            images = torch.where(inside, images.roll(1, 0), images)
+            labels = torch.where(inside, labels.roll(1, 0), labels)
+            features = self.student.features(images)
+            logits = self.student.classifier(features)
+            return Mixed(dice_cross_entropy(logits, labels), features, labels, None, None)
+        with torch.no_grad():
+            taught = self.teacher.features(batch.unlabelled)
+            sure, pseudo = self.teacher.classifier(taught).softmax(1).max(1)
+        other = batch.unlabelled
+        pasted = torch.cat([torch.where(inside, other, images), torch.where(inside, images, other)])
+        wanted = torch.cat(
+            [torch.where(inside, pseudo, labels), torch.where(inside, labels, pseudo)]
+        )
+        count = len(images)
+        true = torch.stack([~inside] * count + [inside] * count)
+        features = self.student.features(pasted)
+        logits = self.student.classifier(features)
+        loss = dice_cross_entropy(logits, wanted, true) + 0.5 * dice_cross_entropy(
+            logits, wanted, ~true
+        )
+        known = torch.where(true, wanted, -1)
+        believed = torch.where(sure >= CONFIDENT, pseudo, -1)
+        return Mixed(loss, features, known, taught, believed)
+
+
+def dice_cross_entropy(logits: Tensor, labels: Tensor, where: Tensor | None = None) -> Tensor:
+    """Mean of the cross-entropy and the Dice loss of the foreground.
+
+    Args:
+        logits: float ``[batch, C, H, W]``.
+        labels: int64 ``[batch, H, W]``.
+        where: bool ``[batch, H, W]``, pixels that count; ``None`` for all.
+
+    >>> sure = torch.tensor([[[[-20.0]], [[20.0]]]])
+    >>> round(dice_cross_entropy(sure, torch.ones(1, 1, 1, dtype=torch.int64)).item(), 4)
+    0.0
+    """
+    weight = torch.ones_like(labels, dtype=logits.dtype) if where is None else where.to(logits)
+    entropy = (weight * F.cross_entropy(logits, labels, reduction="none")).sum()
+    probabilities = logits.softmax(1)[:, 1:]
+    wanted = F.one_hot(labels, logits.shape[1]).movedim(-1, 1)[:, 1:].to(logits)
+    weight = weight[:, None]
+    overlap = (weight * probabilities * wanted).sum((0, 2, 3))
+    total = (weight * (probabilities.square() + wanted)).sum((0, 2, 3))
+    dice = 1 - ((2 * overlap + 1) / (total + 1)).mean()
+    return (entropy / weight.sum().clamp_min(1) + dice) / 2
+
+
+def random_box(side: int, draws: torch.Generator) -> Tensor:
+    """A square of two thirds of the side somewhere in a picture: bool ``[side, side]``.
+
+    >>> random_box(60, torch.Generator()).sum()
+    tensor(1600)
+    """
+    inner = side * 2 // 3
+    top, left = torch.randint(0, side - inner + 1, (2,), generator=draws).tolist()
+    box = torch.zeros(side, side, dtype=torch.bool)
+    box[top : top + inner, left : left + inner] = True
+    return box

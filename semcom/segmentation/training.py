@@ -1,0 +1,179 @@
+"""Training of segmenters: every method in the same loop, on the same pictures, for as long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from channels import InputError
+from channels.errors import check_count, check_name, check_number
+from semcom.crops import Sample
+from semcom.metrics import dice
+from semcom.segmentation.augment import augmented, squared
+from semcom.segmentation.methods import BCP, Batch, MeanTeacher, Method, Supervised
+from semcom.segmentation.transmedseg import TransMedSeg
+from semcom.segmentation.unet import UNetSegmenter
+from semcom.training import loop
+
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (Supervised, MeanTeacher, BCP, TransMedSeg)
+}
+
+
+@dataclass(frozen=True)
+class SegmenterPlan:
+    """What a training run does at each step; with the data and the seed it fixes the weights.
+
+    Args:
+        method: ``"supervised"``, ``"mean-teacher"``, ``"bcp"`` or ``"transmedseg"``.
+        steps: optimiser steps.
+        batch: labelled pictures of a step, and as many unlabelled ones.
+        longest_side: pixels to which larger pictures are shrunk.
+        learning_rate: peak rate of Adam.
+        width: of the U-Net.
+        seed: seeds the draws of every step.
+
+    >>> SegmenterPlan(steps=10).batch
+    4
+    """
+
+    method: str = "transmedseg"
+    steps: int = 2000
+    batch: int = 4
+    longest_side: int = 256
+    learning_rate: float = 2e-3
+    width: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name("method", self.method, METHODS)
+        check_count("steps", self.steps, 1, 10**8)
+        check_count("batch", self.batch, 1, 4096)
+        check_count("width", self.width, 8, 128)
+        check_count("seed", self.seed, 0, 2**40 - 1)
+        check_number("learning_rate", self.learning_rate, 1e-9, 1)
+        if check_count("longest_side", self.longest_side, 64, 4096) % 32:
+            raise InputError(f"longest_side must be a multiple of 32, got {self.longest_side}")
+
+
+def train_segmenter(
+    task: str,
+    labelled: list[Sample],
+    unlabelled: list[Tensor],
+    plan: SegmenterPlan,
+    out: str | Path,
+    *,
+    validation: list[Sample] | None = None,
+    device: str | torch.device = "cpu",
+    log_every: int = 100,
+    on_step: Callable[[int, float], None] | None = None,
+) -> UNetSegmenter:
+    """Train a segmenter; run again on the same folder, it goes on where it stopped.
+
+    Args:
+        task: what the masks show, e.g. ``"chest"``.
+        labelled: pictures float32 ``[1, H, W]`` with bool masks of the same shape.
+        unlabelled: more pictures; ``"supervised"`` does without.
+        plan: what to do.
+        out: folder of the run, see :func:`semcom.training.loop.run`.
+        validation: labelled samples kept apart; where there are any, the weights with the highest
+            Dice on them come out, otherwise the last.
+        device: where to train.
+        log_every: steps between log lines and checkpoints.
+        on_step: called with (steps done, loss) after every step.
+
+    Returns:
+        The segmenter, in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: if there is no labelled picture, a mask is missing, empty or of another size, or
+            as the loop says.
+    """
+    for image, mask in [*labelled, *(validation or [])]:
+        check_sample(image, mask)
+    if not labelled:
+        raise InputError("no labelled picture to train on: give a folder of masks")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
+    trainee = _SegmenterTrainee(segmenter, labelled, unlabelled, validation or [], plan)
+    loop.run(
+        trainee,
+        out,
+        device=device,
+        log_every=log_every,
+        on_step=on_step,
+        keep_best=bool(validation),
+    )
+    return segmenter.requires_grad_(False)
+
+
+def check_sample(image: Tensor, mask: Tensor | None) -> None:
+    """Refuse what cannot teach a segmenter.
+
+    >>> check_sample(torch.rand(1, 64, 64), torch.ones(1, 64, 32, dtype=torch.bool))
+    Traceback (most recent call last):
+    channels.errors.InputError: a mask of [1, 64, 32] does not fit its picture of [1, 64, 64]
+    """
+    if mask is None:
+        raise InputError("a labelled picture has no mask: leave it to the unlabelled ones")
+    if mask.shape != image.shape:
+        raise InputError(
+            f"a mask of {list(mask.shape)} does not fit its picture of {list(image.shape)}"
+        )
+
+
+class _SegmenterTrainee:
+    name, loss_column, score_column = "segmenter", "loss", "validation_dice"
+
+    def __init__(
+        self,
+        segmenter: UNetSegmenter,
+        labelled: list[Sample],
+        unlabelled: list[Tensor],
+        validation: list[Sample],
+        plan: SegmenterPlan,
+    ) -> None:
+        self.plan = plan
+        self.module = METHODS[plan.method](segmenter.network)
+        self._segmenter, self._validation = segmenter, validation
+        side = plan.longest_side
+        self._images = torch.stack([squared(image, side) for image, _ in labelled])
+        self._masks = torch.stack([squared(mask, side) for _, mask in labelled if mask is not None])
+        others = unlabelled or [image for image, _ in labelled]
+        self._unlabelled = torch.stack([squared(image, side) for image in others])
+
+    def loss(self, step: int) -> Tensor:
+        plan = self.plan
+        draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+        device = next(self.module.parameters()).device
+        chosen = torch.randint(len(self._images), (plan.batch,), generator=draws)
+        images, labels = augmented(
+            self._images[chosen].to(device), self._masks[chosen].to(device), draws
+        )
+        more = torch.randint(len(self._unlabelled), (plan.batch,), generator=draws)
+        unlabelled, _ = augmented(self._unlabelled[more].to(device), None, draws)
+        return self.module.loss(Batch(images, labels, unlabelled), step / plan.steps, draws)
+
+    def stepped(self, step: int) -> None:
+        self.module.stepped((step + 1) / self.plan.steps)
+
+    def score(self) -> float:
+        """Mean Dice of whole pictures."""
+        if not self._validation:
+            return math.nan
+        device = next(self.module.parameters()).device
+        scores = []
+        for image, mask in self._validation:
+            found = self._segmenter(image[None].to(device)) > 0.5
+            if mask is not None:
+                scores.append(dice(found, mask[None].to(device)))
+        return float(torch.cat(scores).mean())
+
+    def save(self, path: Path) -> None:
+        self._segmenter.save(path)

@@ -1,0 +1,181 @@
+"""The segmenter that ships: a small U-Net at half the resolution of the picture."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from channels import InputError
+from semcom.learned import pad_to
+from semcom.segmentation.segmenter import check_grey
+
+FEATURES = 16
+"""Features of each pixel in front of the classifier."""
+
+
+class UNet(nn.Module):
+    """U-Net (Ronneberger, Fischer, Brox, MICCAI 2015) on blocks of 2 x 2 pixels.
+
+    The picture's blocks enter as channels and leave as channels again, so that no layer works at
+    full resolution: a quarter of the time, and thin structures keep their edges. Group
+    normalisation, because small batches of mixed pictures would spoil the statistics of a batch.
+
+    Args:
+        width: channels of the finest level; each of the ``depth`` coarser ones has twice as many,
+            up to eight times.
+        depth: how often the resolution is halved below the finest level.
+        num_classes: classes, background included.
+
+    >>> UNet().features(torch.rand(1, 1, 64, 96)).shape, UNet()(torch.rand(1, 1, 64, 96)).shape
+    (torch.Size([1, 16, 64, 96]), torch.Size([1, 2, 64, 96]))
+    """
+
+    def __init__(self, width: int = 16, depth: int = 4, num_classes: int = 2) -> None:
+        super().__init__()
+        widths = [width * min(2**level, 8) for level in range(depth + 1)]
+        self.width, self.depth, self.num_classes = width, depth, num_classes
+        self.down = nn.ModuleList(
+            [_block(4, width)] + [_block(a, b) for a, b in itertools.pairwise(widths)]
+        )
+        self.up = nn.ModuleList([_block(a + b, a) for a, b in itertools.pairwise(widths)][::-1])
+        self.last = nn.Conv2d(width, 4 * FEATURES, 3, padding=1)
+        self.classifier = nn.Conv2d(FEATURES, num_classes, 1)
+
+    @property
+    def stride(self) -> int:
+        """Pictures' sides must be multiples of this."""
+        return int(2 ** (self.depth + 1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the classifier sees, float ``[batch, 16, H, W]``, of ``[batch, 1, H, W]``."""
+        mean = images.mean((2, 3), keepdim=True)
+        spread = images.std((2, 3), keepdim=True).clamp_min(1e-3)
+        x = F.pixel_unshuffle((images - mean) / spread, 2)
+        levels = []
+        for number, block in enumerate(self.down):
+            x = block(F.max_pool2d(x, 2) if number else x)
+            levels.append(x)
+        x = levels.pop()
+        for block in self.up:
+            side = levels.pop()
+            x = block(torch.cat([side, F.interpolate(x, scale_factor=2.0)], 1))
+        return F.relu(F.pixel_shuffle(self.last(x), 2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes, float ``[batch, num_classes, H, W]``."""
+        logits: Tensor = self.classifier(self.features(images))
+        return logits
+
+
+def _block(entering: int, leaving: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (entering, leaving):
+        layers += [
+            nn.Conv2d(channels, leaving, 3, padding=1, bias=False),
+            nn.GroupNorm(8, leaving),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class UNetSegmenter(nn.Module):
+    """A U-Net as a mask source, for pictures of any size.
+
+    Pictures whose longest side exceeds ``longest_side`` are shrunk to it; probabilities are
+    enlarged again.
+
+    Args:
+        task: what it finds, e.g. ``"chest"``.
+        longest_side: in pixels, at which the network works; 64 to 4096.
+        width: of :class:`UNet`.
+        depth: of :class:`UNet`.
+
+    >>> UNetSegmenter()(torch.rand(2, 1, 100, 65)).shape
+    torch.Size([2, 1, 100, 65])
+    """
+
+    def __init__(
+        self, task: str = "chest", longest_side: int = 256, width: int = 16, depth: int = 4
+    ) -> None:
+        super().__init__()
+        if not 64 <= longest_side <= 4096:
+            raise InputError(f"longest_side must lie in 64..4096, got {longest_side}")
+        self.task, self.longest_side = task, longest_side
+        self.network = UNet(width, depth)
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments that rebuild the segmenter; stored with the weights."""
+        network = self.network
+        return {
+            "task": self.task,
+            "longest_side": self.longest_side,
+            "width": network.width,
+            "depth": network.depth,
+        }
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Probabilities of the region of interest, see :class:`Segmenter`.
+
+        Raises:
+            InputError: unless ``images`` are grey, in [0, 1] and at least 32 x 32.
+        """
+        size = check_grey(images).shape[2:]
+        small = shrunk(images.float(), self.longest_side)
+        logits = self.network(pad_to(small, self.network.stride))
+        probabilities = logits.softmax(1)[:, 1:, : small.shape[2], : small.shape[3]]
+        if small.shape != images.shape:
+            probabilities = F.interpolate(
+                probabilities, size, mode="bilinear", align_corners=False
+            ).clamp(0, 1)
+        result: Tensor = probabilities
+        return result
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and configuration to a safetensors file, in half precision."""
+        state = {name: value.half().cpu().contiguous() for name, value in self.state_dict().items()}
+        save_file(state, str(path), {"segmenter": "unet", "config": json.dumps(self.config())})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Rebuild a segmenter from a file that :meth:`save` wrote, frozen, in evaluation mode.
+
+        Raises:
+            InputError: if the file is missing, damaged, or holds something else.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if metadata.get("segmenter") != "unet":
+                raise InputError(f"{Path(path).name} holds no weights of a segmenter")
+            with torch.random.fork_rng(devices=[]):
+                segmenter = cls(**json.loads(metadata["config"]))
+            segmenter.load_state_dict(state)
+        except InputError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path} does not hold weights of a segmenter: {reason}") from error
+        return segmenter.eval().requires_grad_(False)
+
+
+def shrunk(images: Tensor, longest_side: int) -> Tensor:
+    """Pictures ``[batch, C, H, W]`` shrunk until no side is longer; never enlarged.
+
+    >>> shrunk(torch.rand(1, 1, 300, 200), 150).shape
+    torch.Size([1, 1, 150, 100])
+    """
+    height, width = images.shape[2:]
+    scale = longest_side / max(height, width)
+    if scale >= 1:
+        return images
+    size = [max(round(side * scale), 1) for side in (height, width)]
+    return F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)

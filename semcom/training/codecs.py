@@ -1,0 +1,183 @@
+"""How learned codecs are trained: through links, at random rates and SNRs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import channels
+from channels import InputError
+from semcom.crops import Sample, random_batch
+from semcom.learned import LearnedCodec
+from semcom.metrics import psnr
+from semcom.training import loop
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training run does at each step; with the data and the seed it fixes the weights.
+
+    Every step draws a link, a rate and an SNR. The loss is the mean over pictures of
+    ``10 log10`` of the squared error, in which a pixel of the region of interest weighs
+    ``1 + roi_weight`` times one outside.
+
+    Args:
+        steps: optimiser steps.
+        batch: crops per step.
+        crop: side of a crop in pixels.
+        learning_rate: peak rate of Adam; 200 steps of warm-up, then a half cosine to 1 % of it.
+        snr_db: range of E_s/N_0 in dB, drawn uniformly.
+        cbrs: rates to serve; the first is drawn in 40 % of the steps, the rest log-uniformly
+            between the smallest and the largest.
+        links: names of links and the share of steps that each gets.
+        roi_weight: extra weight of the region of interest.
+        seed: seeds crops, SNRs, fading and noise of every step.
+
+    >>> Plan(steps=10).batch
+    16
+    """
+
+    steps: int = 12_000
+    batch: int = 16
+    crop: int = 128
+    learning_rate: float = 6e-4
+    snr_db: tuple[float, float] = (-5.0, 20.0)
+    cbrs: tuple[float, ...] = (1 / 16, 1 / 64, 1 / 8)
+    links: tuple[tuple[str, float], ...] = (("awgn", 0.5), ("ntn-tdl-c", 0.3), ("rayleigh", 0.2))
+    roi_weight: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "crop"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.crop < 32 or self.crop % 16:
+            raise InputError(f"crop must be a multiple of 16 from 32 on, got {self.crop}")
+        if isinstance(self.seed, bool) or not 0 <= self.seed < 2**40:
+            raise InputError(f"seed must lie in 0..2^40-1, got {self.seed}")
+        if not 0 < self.learning_rate < 1:
+            raise InputError(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
+
+
+def default_plan(codec: str, steps: int, seed: int = 0) -> Plan:
+    """The plan behind the shipped weights: DeepJSCC has one rate and knows no region of interest.
+
+    >>> default_plan("deepjscc", 100).cbrs
+    (0.0625,)
+    """
+    if codec == "deepjscc":
+        return Plan(steps=steps, cbrs=(1 / 16,), roi_weight=0.0, seed=seed)
+    return Plan(steps=steps, seed=seed)
+
+
+def weighted_distortion_db(out: Tensor, images: Tensor, roi: Tensor, roi_weight: float) -> Tensor:
+    """``10 log10`` of the ROI-weighted mean squared error of each picture, float32 ``[batch]``.
+
+    >>> one = torch.zeros(1, 1, 32, 32)
+    >>> weighted_distortion_db(one + 0.1, one, one, 3.0).round().tolist()
+    [-20.0]
+    """
+    weight = 1 + roi_weight * roi
+    error = (weight * (out - images).square()).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+    return 10 * torch.log10(error + 1e-7)
+
+
+def train(
+    codec: LearnedCodec,
+    samples: list[Sample],
+    plan: Plan,
+    out: str | Path,
+    *,
+    validation: list[Sample] | None = None,
+    device: str | torch.device = "cpu",
+    log_every: int = 100,
+    on_step: Callable[[int, float], None] | None = None,
+) -> LearnedCodec:
+    """Train a codec through links; run again on the same folder, it goes on where it stopped.
+
+    Args:
+        codec: the codec to train, changed in place.
+        samples: pictures ``[1, H, W]`` with their masks or ``None``.
+        plan: what to do.
+        out: folder of the run, see :func:`semcom.training.loop.run`.
+        validation: samples kept apart, scored with every log line.
+        device: where to train.
+        log_every: steps between log lines and checkpoints.
+        on_step: called with (steps done, loss) after every step.
+
+    Returns:
+        The codec with averaged weights, in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: if the folder holds a run of another plan or files without their checkpoint, a
+            picture is smaller than a crop, or training diverges.
+    """
+    _check_sizes([*samples, *(validation or [])], plan.crop)
+    trainee = _CodecTrainee(codec, samples, validation or [], plan)
+    loop.run(trainee, out, device=device, log_every=log_every, on_step=on_step)
+    return codec
+
+
+class _CodecTrainee:
+    loss_column, score_column = "loss_db", "validation_psnr_db"
+
+    def __init__(
+        self, codec: LearnedCodec, samples: list[Sample], validation: list[Sample], plan: Plan
+    ) -> None:
+        self.name, self.plan, self.module = codec.name, plan, codec
+        self._samples, self._validation = samples, validation
+        self._links = [channels.link(name) for name, _ in plan.links]
+
+    def loss(self, step: int) -> Tensor:
+        plan, codec = self.plan, self.module
+        device = next(codec.parameters()).device
+        draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+        images, roi = random_batch(self._samples, plan.batch, plan.crop, draws)
+        images, roi = images.to(device), roi.to(device)
+        shares = torch.tensor([share for _, share in plan.links])
+        link = self._links[int(torch.multinomial(shares, 1, generator=draws))]
+        low, high = min(plan.cbrs), max(plan.cbrs)
+        often, where = torch.rand(2, generator=draws).tolist()
+        cbr = plan.cbrs[0] if often < 0.4 else low * (high / low) ** where
+        # One session has one SNR, and a batch is one session.
+        snr_db = plan.snr_db[0] + (plan.snr_db[1] - plan.snr_db[0]) * float(
+            torch.rand(1, generator=draws)
+        )
+        tx = codec.encode(images, cbr=cbr, snr_db=snr_db, roi=roi)
+        rx = link(tx, snr_db, seed=int(torch.randint(2**62, (1,), generator=draws)))
+        out = codec.reconstruct(rx)
+        return weighted_distortion_db(out, images, roi, plan.roi_weight).mean()
+
+    def stepped(self, step: int) -> None:
+        pass
+
+    def score(self) -> float:
+        """Mean PSNR in dB over AWGN at 10 dB and the plan's first rate."""
+        if not self._validation:
+            return math.nan
+        codec, link, scores = self.module, channels.link("awgn"), []
+        device = next(codec.parameters()).device
+        for index, (image, mask) in enumerate(self._validation):
+            images = image[None].to(device)
+            roi = None if mask is None else mask[None].to(device)
+            tx = codec.encode(images, cbr=self.plan.cbrs[0], snr_db=10.0, roi=roi)
+            scores.append(psnr(codec.decode(link(tx, 10.0, seed=index)), images))
+        return float(torch.cat(scores).mean())
+
+    def save(self, path: Path) -> None:
+        self.module.save(path)
+
+
+def _check_sizes(samples: list[Sample], crop: int) -> None:
+    for image, _ in samples:
+        height, width = image.shape[1:]
+        if min(height, width) < crop:
+            raise InputError(
+                f"a picture is {height} x {width}, smaller than a crop of {crop}: lower --crop "
+                "or leave it out"
+            )

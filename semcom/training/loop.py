@@ -1,0 +1,284 @@
+"""One training loop for every learned part: resumable, seeded, logged."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from channels import InputError
+
+EMA_DECAY = 0.998
+_FIRST, _LAST = "step", "seconds"
+
+
+class Plan(Protocol):
+    """A dataclass that, with the data, fixes the weights that come out."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak rate of Adam; 200 steps of warm-up, then a half cosine to 1 % of it."""
+
+
+class Trainee(Protocol):
+    """What the loop trains.
+
+    Attributes:
+        name: of the checkpoint's owner and of the weights file.
+        plan: what decides the result beside the data.
+        module: all networks and statistics. What wants a gradient is trained, and its moving
+            average is what comes out.
+        loss_column: name of the loss in the log, with its unit.
+        score_column: name of the score in the log, with its unit.
+    """
+
+    name: str
+    loss_column: str
+    score_column: str
+
+    @property
+    def plan(self) -> Any: ...  # noqa: D102
+
+    @property
+    def module(self) -> nn.Module: ...  # noqa: D102
+
+    def loss(self, step: int) -> Tensor:
+        """What to minimise at a step; seeds its own draws by the step."""
+
+    def stepped(self, step: int) -> None:
+        """After the optimiser's step."""
+
+    def score(self) -> float:
+        """How good the module is on samples kept apart; the higher the better, NaN without any."""
+
+    def save(self, path: Path) -> None:
+        """Write the weights that users load."""
+
+
+def run(
+    trainee: Trainee,
+    out: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    log_every: int = 100,
+    on_step: Callable[[int, float], None] | None = None,
+    keep_best: bool = False,
+) -> None:
+    """Train; run again on the same folder, it goes on where it stopped.
+
+    A resumed run equals an undisturbed one.
+
+    Args:
+        trainee: what to train, changed in place: at the end it holds averaged weights, in
+            evaluation mode, on the CPU.
+        out: folder for ``checkpoint.safetensors``, ``log.csv`` and, at the end, the weights as
+            ``<name>.safetensors``.
+        device: where to train.
+        log_every: steps between log lines and checkpoints.
+        on_step: called with (steps done, loss) after every step.
+        keep_best: whether the weights are those of the best score so far, rather than the last.
+
+    Raises:
+        InputError: if the folder holds a run of another plan or files without their checkpoint, or
+            training diverges.
+    """
+    out, plan, module = Path(out), trainee.plan, trainee.module
+    module.to(device).train()
+    state = _State(module, plan.learning_rate)
+    checkpoint = out / "checkpoint.safetensors"
+    if checkpoint.exists():
+        start = state.resume(checkpoint, trainee)
+    else:
+        start = 0
+        _refuse_foreign(out, trainee.name)
+    out.mkdir(parents=True, exist_ok=True)
+    columns = (_FIRST, trainee.loss_column, trainee.score_column, _LAST)
+    _trim_log(out / "log.csv", start, columns)
+
+    began, total = time.perf_counter(), 0.0
+    for step in range(start, plan.steps):
+        loss = trainee.loss(step)
+        if not math.isfinite(loss.item()):
+            raise InputError(f"training diverged at step {step}: lower the learning rate")
+        state.step(loss, plan.learning_rate * _schedule(step, plan.steps), step)
+        trainee.stepped(step)
+        total += loss.item()
+        done = step + 1
+        if on_step is not None:
+            on_step(done, loss.item())
+        if done % log_every == 0 or done == plan.steps:
+            steps = done - max(start, (done - 1) // log_every * log_every)
+            with state.averaged():
+                score = trainee.score()
+            if keep_best and not score <= state.best_score:
+                state.keep(score)
+            row = [
+                done,
+                f"{total / steps:.4f}",
+                f"{score:.4f}",
+                f"{time.perf_counter() - began:.1f}",
+            ]
+            _log(out / "log.csv", row, columns)
+            state.save(checkpoint, trainee, done)
+            total = 0.0
+    state.finish(keep_best)
+    module.to("cpu").eval()
+    trainee.save(out / f"{trainee.name}.safetensors")
+
+
+class _State:
+    """Everything that a run carries from step to step, beside the module's own buffers."""
+
+    def __init__(self, module: nn.Module, learning_rate: float) -> None:
+        self.module = module
+        self.learned = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.Adam(self.learned.values(), lr=learning_rate)
+        self.average = {name: value.detach().clone() for name, value in self.learned.items()}
+        self.best = {name: value.clone() for name, value in self.average.items()}
+        self.best_score = -math.inf
+
+    @property
+    def fixed(self) -> dict[str, Tensor]:
+        """What the module stores beside what is learned: buffers, a teacher."""
+        state = self.module.state_dict(keep_vars=True)
+        return {name: value for name, value in state.items() if name not in self.learned}
+
+    def step(self, loss: Tensor, learning_rate: float, step: int) -> None:
+        """One step of the optimiser and of the average."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
+        self.optimizer.step()
+        decay = min(EMA_DECAY, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for name, value in self.learned.items():
+                self.average[name].lerp_(value, 1 - decay)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The module with averaged weights, without gradients, in evaluation mode."""
+        current = {name: value.detach().clone() for name, value in self.learned.items()}
+        self._put(self.average)
+        self.module.eval()
+        with torch.no_grad():
+            yield
+        self.module.train()
+        self._put(current)
+
+    def keep(self, score: float) -> None:
+        """Take the average as the best so far."""
+        self.best_score = score
+        self.best = {name: value.clone() for name, value in self.average.items()}
+
+    def finish(self, keep_best: bool) -> None:
+        """Leave what comes out in the module."""
+        self._put(self.best if keep_best else self.average)
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, Tensor]) -> None:
+        for name, value in self.learned.items():
+            value.copy_(values[name])
+
+    def save(self, path: Path, trainee: Trainee, step: int) -> None:
+        """Write a checkpoint whole or not at all."""
+        tensors = {f"average.{name}": value for name, value in self.average.items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for name, value in self.learned.items():
+            tensors[f"weight.{name}"] = value.detach()
+            moments = self.optimizer.state[value]
+            tensors[f"mean.{name}"] = moments["exp_avg"]
+            tensors[f"square.{name}"] = moments["exp_avg_sq"]
+        tensors |= {f"fixed.{name}": value.detach() for name, value in self.fixed.items()}
+        metadata = {
+            "step": str(step),
+            "plan": json.dumps(asdict(trainee.plan)),
+            "owner": trainee.name,
+            "best_score": repr(self.best_score),
+        }
+        partial = path.with_suffix(".partial")
+        save_file({k: v.cpu().contiguous().clone() for k, v in tensors.items()}, partial, metadata)
+        partial.replace(path)
+
+    def resume(self, path: Path, trainee: Trainee) -> int:
+        """Take up a checkpoint; gives the steps done."""
+        damaged = InputError(f"{path} is damaged: move it and log.csv away to start anew")
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            plan, owner = json.loads(metadata["plan"]), metadata["owner"]
+            step, self.best_score = int(metadata["step"]), float(metadata["best_score"])
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise damaged from error
+        if owner != trainee.name or plan != json.loads(json.dumps(asdict(trainee.plan))):
+            raise InputError(
+                f"{path.parent} holds a run of something else or another plan (steps are part of "
+                "it): choose another --out"
+            )
+        try:
+            with torch.no_grad():
+                for name, value in self.fixed.items():
+                    value.copy_(tensors[f"fixed.{name}"])
+                for name, value in self.learned.items():
+                    value.copy_(tensors[f"weight.{name}"])
+                    self.average[name].copy_(tensors[f"average.{name}"])
+                    self.best[name].copy_(tensors[f"best.{name}"])
+                    self.optimizer.state[value] = {
+                        "step": torch.tensor(float(step)),
+                        "exp_avg": tensors[f"mean.{name}"].to(value.device),
+                        "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
+                    }
+        except (KeyError, RuntimeError) as error:
+            raise damaged from error
+        return step
+
+
+def _schedule(step: int, steps: int) -> float:
+    warm = min(1.0, (step + 1) / 200)
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _refuse_foreign(out: Path, name: str) -> None:
+    for file in ("log.csv", f"{name}.safetensors"):
+        if (out / file).exists():
+            raise InputError(f"{out} holds {file} but no checkpoint: choose another --out")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out")
+
+
+def _log(path: Path, row: list[object], columns: tuple[str, ...]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(columns)
+        writer.writerow(row)
+
+
+def _trim_log(path: Path, step: int, columns: tuple[str, ...]) -> None:
+    """Drop log lines past the checkpoint that a run resumes from."""
+    if not path.exists():
+        return
+    rows = path.read_text(errors="replace").splitlines()
+    places = [row.split(",")[0] for row in rows]
+    kept = [r for r, at in zip(rows, places, strict=True) if at.isdecimal() and int(at) <= step]
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join([",".join(columns), *kept]) + "\n")
+    partial.replace(path)
