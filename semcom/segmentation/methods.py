@@ -110,9 +110,9 @@ class MeanTeacher(Teaching):
         noisy = unlabelled + (0.1 * noise).clamp(-0.2, 0.2)
         logits = self.student(torch.cat([batch.images, noisy]))
         with torch.no_grad():
-            wanted = self.teacher(unlabelled).softmax(1)
+            wanted = self.teacher(unlabelled).float().softmax(1)
         count = len(batch.images)
-        apart: Tensor = (logits[count:].softmax(1) - wanted).square().mean()
+        apart: Tensor = (logits[count:].float().softmax(1) - wanted).square().mean()
         ramp: float = math.exp(-5 * (1 - min(progress / 0.4, 1)) ** 2)
         return dice_cross_entropy(logits[:count], batch.labels) + 0.1 * ramp * apart
 
@@ -165,7 +165,7 @@ class BCP(Teaching):
             return Mixed(dice_cross_entropy(logits, labels), features, labels, None, None)
         with torch.no_grad():
             taught = self.teacher.features(batch.unlabelled)
-            sure, pseudo = self.teacher.classifier(taught).softmax(1).max(1)
+            sure, pseudo = self.teacher.classifier(taught).float().softmax(1).max(1)
         other = batch.unlabelled
         pasted = torch.cat([torch.where(inside, other, images), torch.where(inside, images, other)])
         wanted = torch.cat(
@@ -195,6 +195,7 @@ def dice_cross_entropy(logits: Tensor, labels: Tensor, where: Tensor | None = No
     >>> round(dice_cross_entropy(sure, torch.ones(1, 1, 1, dtype=torch.int64)).item(), 4)
     0.0
     """
+    logits = logits.float()
     weight = torch.ones_like(labels, dtype=logits.dtype) if where is None else where.to(logits)
     entropy = (weight * F.cross_entropy(logits, labels, reduction="none")).sum()
     probabilities = logits.softmax(1)[:, 1:]

@@ -36,6 +36,7 @@ class SegmenterPlan:
         longest_side: pixels to which larger pictures are shrunk.
         learning_rate: peak rate of Adam.
         width: of the U-Net.
+        mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
 
     >>> SegmenterPlan(steps=10).batch
@@ -48,6 +49,7 @@ class SegmenterPlan:
     longest_side: int = 256
     learning_rate: float = 2e-3
     width: int = 16
+    mixed_precision: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ def train_segmenter(
         log_every=log_every,
         on_step=on_step,
         keep_best=bool(validation),
+        mixed_precision=plan.mixed_precision,
     )
     return segmenter.requires_grad_(False)
 

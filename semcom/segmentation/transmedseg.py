@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels.errors import check_name
-from semcom.segmentation.methods import BCP, Batch
+from semcom.segmentation.methods import BCP, Batch, Mixed
 from semcom.segmentation.statistics import ClassStatistics
 from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.unet import FEATURES, UNet
@@ -54,21 +54,25 @@ class TransMedSeg(BCP):
     def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
         """Loss of the mixed pictures and of the features carried over."""
         mixed = self._mixed(batch, progress, draws)
+        with torch.autocast(mixed.features.device.type, enabled=False):
+            return mixed.loss + self.beta * self._carried_over(mixed, progress, draws)
+
+    def _carried_over(self, mixed: Mixed, progress: float, draws: torch.Generator) -> Tensor:
         features, labels = drawn(mixed.features, mixed.labels, self.per_class, draws)
         self.source.update(features.detach(), labels)
         if mixed.taught is None or mixed.believed is None:
-            return mixed.loss
+            return features.new_zeros(())
         taught, believed = drawn(mixed.taught, mixed.believed, self.per_class, draws)
         self.target.update(taught, believed)
         here, there = self.source, self.target
         if self.direction == "teacher-to-student":
             here, there, features, labels = there, here, taught, believed
         if not len(labels) or not bool((here.known & there.known).all()):
-            return mixed.loss
+            return features.new_zeros(())
         ramp = (progress - self.warm_up) / (1 - self.warm_up)
         classifier = self.student.classifier
         weight = classifier.weight.flatten(1)
-        moved = transferable_cross_entropy(
+        loss = transferable_cross_entropy(
             F.linear(features, weight, classifier.bias),
             labels,
             weight,
@@ -76,7 +80,7 @@ class TransMedSeg(BCP):
             there.covariance,
             self.strength * ramp,
         )
-        return mixed.loss + self.beta * ramp * moved
+        return ramp * loss
 
 
 def drawn(
@@ -91,7 +95,7 @@ def drawn(
         draws: source of randomness.
 
     Returns:
-        float ``[N, D]`` and int64 ``[N]``.
+        float32 ``[N, D]`` and int64 ``[N]``.
 
     >>> labels = torch.tensor([[[0, 1], [1, -1]]])
     >>> drawn(torch.rand(1, 3, 2, 2), labels, 2, torch.Generator())[1]
@@ -108,4 +112,4 @@ def drawn(
     places = torch.cat(chosen) if chosen else flat.new_zeros(0)
     area = labels[0].numel()
     batch, pixel = places // area, places % area
-    return features.flatten(2)[batch, :, pixel], flat[places]
+    return features.flatten(2)[batch, :, pixel].float(), flat[places]

@@ -78,6 +78,7 @@ def run(
     log_every: int = 100,
     on_step: Callable[[int, float], None] | None = None,
     keep_best: bool = False,
+    mixed_precision: bool = False,
 ) -> None:
     """Train; run again on the same folder, it goes on where it stopped.
 
@@ -92,6 +93,7 @@ def run(
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
         keep_best: whether the weights are those of the best score so far, rather than the last.
+        mixed_precision: whether losses are computed under autocast to bfloat16.
 
     Raises:
         InputError: if the folder holds a run of another plan or files without their checkpoint, or
@@ -112,7 +114,8 @@ def run(
 
     began, total = time.perf_counter(), 0.0
     for step in range(start, plan.steps):
-        loss = trainee.loss(step)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed_precision):
+            loss = trainee.loss(step)
         if not math.isfinite(loss.item()):
             raise InputError(f"training diverged at step {step}: lower the learning rate")
         state.step(loss, plan.learning_rate * _schedule(step, plan.steps), step)

@@ -1,0 +1,145 @@
+"""What a promptable network is told to look for in each picture: boxes and points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from channels import InputError
+from channels.errors import shown
+
+SMALLEST_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What to look for in one picture.
+
+    Args:
+        boxes: float32 ``[n, 4]``, left, top, right, bottom in pixels; an object each. ``None``
+            without any.
+        points: float32 ``[n, 2]``, x and y in pixels, all of one object. ``None`` without any.
+        labels: int32 ``[n]``, 1 for a point inside the object and 0 for one outside.
+    """
+
+    boxes: np.ndarray | None
+    points: np.ndarray | None
+    labels: np.ndarray | None
+
+
+Each = Sequence[Tensor] | Tensor | None
+"""One tensor for each picture, or none at all."""
+
+
+def prompts_of(shape: torch.Size, boxes: Each, points: Each, labels: Each) -> list[Prompt]:
+    """Check prompts and sort them by picture.
+
+    Args:
+        shape: of the pictures, ``[batch, 1, H, W]``.
+        boxes: for each picture ``[n, 4]``.
+        points: for each picture ``[n, 2]``.
+        labels: for each picture ``[n]``; ``None``: all points lie inside.
+
+    Raises:
+        InputError: if counts or shapes differ, or something lies outside of its picture.
+
+    >>> prompts_of(torch.Size([1, 1, 64, 64]), torch.tensor([[[8, 8, 4, 20]]]), None, None)
+    Traceback (most recent call last):
+    channels.errors.InputError: a box must be left < right, top < bottom, got [8.0, 8.0, 4.0, 20.0]
+    """
+    batch, _, height, width = shape
+    if labels is not None and points is None:
+        raise InputError("point_labels are given without points: give both")
+    prompts = []
+    for i in range(batch):
+        box = _array("boxes", boxes, i, batch, 4)
+        point = _array("points", points, i, batch, 2)
+        label = None
+        if box is not None:
+            _check_boxes(box, height, width)
+        if point is not None:
+            if not len(point):
+                raise InputError("points of a picture need a point at least: leave points out")
+            _check_inside("points", point, height, width)
+            label = np.ones(len(point), np.int32) if labels is None else _labels(labels, i, point)
+        if box is not None and point is not None and len(box) != 1:
+            raise InputError(f"points go with one box a picture, got {len(box)} boxes: give one")
+        prompts.append(Prompt(box, point, label))
+    return prompts
+
+
+def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
+    """Boxes around the connected regions of masks, a little wider than these.
+
+    Args:
+        masks: bool ``[batch, 1, H, W]``; regions below half a percent of the picture are left out.
+        margin: added on each side, in the box's own width and height.
+
+    Returns:
+        For each picture float32 ``[n, 4]``, left, top, right, bottom in pixels.
+
+    >>> masks = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    >>> masks[..., 10:30, 20:40] = True
+    >>> boxes_around(masks)
+    [tensor([[19.,  9., 41., 31.]])]
+    """
+    height, width = masks.shape[2:]
+    found = []
+    for mask in masks[:, 0].cpu().numpy():
+        labels, _ = ndimage.label(mask)
+        areas = np.bincount(labels.ravel())[1:]
+        boxes = []
+        for area, place in zip(areas, ndimage.find_objects(labels), strict=True):
+            if area >= SMALLEST_SHARE * mask.size:
+                rows, columns = place
+                up = margin * (rows.stop - rows.start)
+                aside = margin * (columns.stop - columns.start)
+                boxes.append(
+                    [
+                        max(columns.start - aside, 0),
+                        max(rows.start - up, 0),
+                        min(columns.stop + aside, width),
+                        min(rows.stop + up, height),
+                    ]
+                )
+        found.append(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4))
+    return found
+
+
+def _array(what: str, given: Each, i: int, batch: int, columns: int) -> np.ndarray | None:
+    if given is None:
+        return None
+    if len(given) != batch:
+        raise InputError(f"{what} are given for {len(given)} pictures of {batch}: give all")
+    value = torch.as_tensor(given[i])
+    if value.ndim != 2 or value.shape[1] != columns:
+        raise InputError(f"{what} of a picture must be [n, {columns}], got {list(value.shape)}")
+    return value.detach().cpu().numpy().astype(np.float32)
+
+
+def _labels(labels: Sequence[Tensor] | Tensor, i: int, points: np.ndarray) -> np.ndarray:
+    value = torch.as_tensor(labels[i]).detach().cpu().numpy() if i < len(labels) else np.zeros(0)
+    if value.shape != points.shape[:1] or not np.isin(value, (0, 1)).all():
+        raise InputError(
+            f"point_labels must be 0 or 1 for each of {len(points)} points, got {shown(value)}"
+        )
+    return value.astype(np.int32)
+
+
+def _check_boxes(boxes: np.ndarray, height: int, width: int) -> None:
+    _check_inside("boxes", boxes.reshape(-1, 2), height, width)
+    for box in boxes:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise InputError(f"a box must be left < right, top < bottom, got {shown(box.tolist())}")
+
+
+def _check_inside(what: str, corners: np.ndarray, height: int, width: int) -> None:
+    if not ((corners >= 0) & (corners <= (width, height))).all():
+        raise InputError(
+            f"{what} must lie in the picture of {width} x {height} pixels (x first, then y)"
+        )
