@@ -16,7 +16,7 @@ import semcom
 from channels import InputError
 from semcom.crops import Sample
 from semcom.segmentation import UNetSegmenter, corrupt
-from semcom.segmentation.augment import augmented, squared
+from semcom.segmentation.augment import exposed, moved, squared
 from semcom.segmentation.methods import (
     BCP,
     Batch,
@@ -135,7 +135,7 @@ def test_the_loss_is_the_mean_of_cross_entropy_and_dice() -> None:
 def batch_of(side: int, classes: tuple[float, float] = (0.25, 0.75)) -> Batch:
     """Dark pictures of class 0, labelled, and bright unlabelled ones."""
     dark, bright = (torch.full((2, 1, side, side), value) for value in classes)
-    return Batch(dark, torch.zeros(2, side, side, dtype=torch.int64), bright)
+    return Batch(dark, torch.zeros(2, side, side, dtype=torch.int64), bright, bright - 0.01)
 
 
 def test_copy_paste_exchanges_a_box_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_copy_paste_exchanges_a_box_both_ways(monkeypatch: pytest.MonkeyPatch) -
     batch, inside = batch_of(64), random_box(64, seeded(3))
     mixed = method._mixed(batch, 0.5, seeded(3))
     taught, pasted = seen
-    assert torch.equal(taught, batch.unlabelled)
+    assert torch.equal(taught, batch.plain)
     assert torch.equal(pasted[0, 0] > 0.5, inside) and torch.equal(pasted[2, 0] < 0.5, inside)
     assert torch.equal(mixed.labels[0] == 0, ~inside) and torch.equal(mixed.labels[2] == 0, inside)
     assert mixed.labels.min() == -1
@@ -168,7 +168,7 @@ def test_transfer_reaches_the_weights_after_the_warm_up(direction: str) -> None:
     torch.manual_seed(0)
     method = TransMedSeg(UNet(8), beta=1.0, direction=direction)
     images, labels = torch.rand(2, 1, 64, 64), torch.randint(0, 2, (2, 64, 64))
-    batch = Batch(images, labels, torch.rand(2, 1, 64, 64))
+    batch = Batch(images, labels, *torch.rand(2, 2, 1, 64, 64))
     unsure = method.loss(batch, 1.0, seeded(1))
     assert torch.isfinite(unsure)
     with torch.no_grad():
@@ -190,14 +190,22 @@ def test_transfer_reaches_the_weights_after_the_warm_up(direction: str) -> None:
 def test_labels_move_with_their_pictures() -> None:
     pictures = torch.zeros(8, 1, 96, 96)
     pictures[..., 24:72, 24:72] = 1.0
-    seen, labels = augmented(pictures, pictures, seeded(4))
+    seen, labels = moved(pictures, pictures, seeded(4))
     assert (
         semcom.metrics.dice(seen[:, 0] > seen.amax((1, 2, 3))[:, None, None] / 2, labels > 0).min()
         > 0.97
     )
     assert len({labels[i].sum().item() for i in range(8)}) > 4
-    again = augmented(pictures, pictures, seeded(4))
+    again = moved(pictures, pictures, seeded(4))
     assert torch.equal(again[0], seen) and torch.equal(again[1], labels)
+
+
+def test_exposure_keeps_the_order_of_grey_levels() -> None:
+    ramp = torch.linspace(0, 1, 64 * 64).view(1, 1, 64, 64).expand(16, -1, -1, -1)
+    seen = exposed(ramp, seeded(5)).flatten(1)
+    assert bool((seen.diff(dim=1) >= -1e-6).all())
+    assert bool(((seen >= 0) & (seen <= 1)).all())
+    assert seen.mean(1).std() > 0.05
 
 
 def test_squares_hold_the_whole_picture() -> None:

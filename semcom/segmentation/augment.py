@@ -34,10 +34,10 @@ def squared(image: Tensor, side: int) -> Tensor:
     return small[:, rows][:, :, columns]
 
 
-def augmented(
+def moved(
     pictures: Tensor, masks: Tensor | None, draws: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Turn, zoom, move and mirror each picture and re-expose it, all at random.
+    """Turn, zoom, shift and mirror each picture at random.
 
     Args:
         pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
@@ -45,15 +45,14 @@ def augmented(
         draws: source of randomness, on the CPU.
 
     Returns:
-        pictures float32 ``[batch, 1, S, S]`` in [0, 1], and the class of each pixel, int64
-        ``[batch, S, S]`` (zero without masks).
+        pictures float32 ``[batch, 1, S, S]``, and the class of each pixel, int64 ``[batch, S, S]``
+        (zero without masks).
 
     >>> pictures = torch.rand(3, 1, 64, 64)
-    >>> [part.shape for part in augmented(pictures, pictures, torch.Generator())]
+    >>> [part.shape for part in moved(pictures, pictures, torch.Generator())]
     [torch.Size([3, 1, 64, 64]), torch.Size([3, 64, 64])]
     """
-    batch = len(pictures)
-    draw = 2 * torch.rand(8, batch, generator=draws) - 1
+    draw = 2 * torch.rand(5, len(pictures), generator=draws) - 1
     turn, zoom = draw[0] * math.radians(TURN_DEG), 1 + ZOOM * draw[1]
     mirror = torch.where(draw[2] < 0, -1.0, 1.0)
     rows = [
@@ -64,8 +63,24 @@ def augmented(
     grid = F.affine_grid(where, list(pictures.shape), align_corners=False)
     both = pictures if masks is None else torch.cat([pictures, masks], 1)
     warped = F.grid_sample(both, grid, padding_mode="border", align_corners=False)
-    contrast, light, gamma = (d.view(-1, 1, 1, 1).to(pictures) for d in draw[5:])
-    seen = warped[:, :1].clamp(1e-4, 1) ** torch.exp2(0.7 * gamma)
-    seen = ((1 + 0.3 * contrast) * (seen - 0.5) + 0.5 + 0.15 * light).clamp(0, 1)
     labels = torch.zeros_like(pictures[:, 0]) if masks is None else warped[:, 1]
-    return seen, (labels > 0.5).long()
+    return warped[:, :1], (labels > 0.5).long()
+
+
+def exposed(pictures: Tensor, draws: torch.Generator) -> Tensor:
+    """Change contrast, brightness and gamma of each picture at random.
+
+    Args:
+        pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
+        draws: source of randomness, on the CPU.
+
+    Returns:
+        float32 ``[batch, 1, S, S]`` in [0, 1].
+
+    >>> exposed(torch.zeros(1, 1, 2, 2), torch.Generator()).unique().shape
+    torch.Size([1])
+    """
+    draw = 2 * torch.rand(3, len(pictures), generator=draws) - 1
+    contrast, light, gamma = (part.view(-1, 1, 1, 1).to(pictures) for part in draw)
+    seen = pictures.clamp(1e-4, 1) ** torch.exp2(0.7 * gamma)
+    return ((1 + 0.3 * contrast) * (seen - 0.5) + 0.5 + 0.15 * light).clamp(0, 1)

@@ -127,9 +127,10 @@ class MedSAM2(nn.Module):
         wanted = [
             i for i, prompt in enumerate(prompts) if prompt.boxes is None or len(prompt.boxes)
         ]
+        several = boxes is None and all(p.points is not None and len(p.points) == 1 for p in prompts)
         for start in range(0, len(wanted), self.batch):
             places = wanted[start : start + self.batch]
-            found[places] = self._prompted(images[places], [prompts[i] for i in places])
+            found[places] = self._prompted(images[places], [prompts[i] for i in places], several)
         return found
 
     @property
@@ -137,12 +138,10 @@ class MedSAM2(nn.Module):
         """Where the network is."""
         return next(self.network.parameters()).device
 
-    def _prompted(self, images: Tensor, prompts: list[Prompt]) -> Tensor:
+    def _prompted(self, images: Tensor, prompts: list[Prompt], several: bool) -> Tensor:
+        """Probabilities of a batch; of ``several`` masks for each picture the best one's."""
         predictor = self._predictor()
         predictor.set_image_batch([_coloured(image) for image in images])
-        several = all(
-            p.boxes is None and p.points is not None and len(p.points) == 1 for p in prompts
-        )
         logits, quality, _ = predictor.predict_batch(
             [p.points for p in prompts] if prompts[0].points is not None else None,
             [p.labels for p in prompts] if prompts[0].points is not None else None,
@@ -183,15 +182,12 @@ class MedSAM2(nn.Module):
         return predictor
 
 
-def build_network(
-    config: str | os.PathLike[str], image_size: int | None = None, **changes: Any
-) -> nn.Module:
+def build_network(config: str | os.PathLike[str], image_size: int | None = None) -> nn.Module:
     """SAM 2's network, untrained.
 
     Args:
         config: see :class:`MedSAM2`.
         image_size: see :class:`MedSAM2`.
-        **changes: other entries of the configuration's ``model``.
 
     Raises:
         InputError: if the configuration cannot be used, or ``sam2`` is not installed.
@@ -221,7 +217,7 @@ def build_network(
             raise InputError(f"image_size must be a multiple of 64, got {image_size}")
         model.image_size = image_size
     model.sam_mask_decoder_extra_args = model.get("sam_mask_decoder_extra_args", _LOOKING_TWICE)
-    network: nn.Module = instantiate(model, **changes)
+    network: nn.Module = instantiate(model)
     return network
 
 

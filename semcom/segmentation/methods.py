@@ -24,11 +24,13 @@ class Batch(NamedTuple):
         images: float32 ``[n, 1, S, S]``, labelled.
         labels: int64 ``[n, S, S]``, the class of each pixel.
         unlabelled: float32 ``[n, 1, S, S]``.
+        plain: the unlabelled pictures at their own exposure, for the teacher.
     """
 
     images: Tensor
     labels: Tensor
     unlabelled: Tensor
+    plain: Tensor
 
 
 class Method(nn.Module, ABC):
@@ -63,7 +65,7 @@ class Supervised(Method):
 
     >>> images, labels = torch.rand(2, 1, 64, 64), torch.randint(0, 2, (2, 64, 64))
     >>> method = Supervised(UNet(8))
-    >>> method.loss(Batch(images, labels, images), 0.5, torch.Generator()).ndim
+    >>> method.loss(Batch(images, labels, images, images), 0.5, torch.Generator()).ndim
     0
     """
 
@@ -96,7 +98,7 @@ class Teaching(Method):
 class MeanTeacher(Teaching):
     """Consistency with the teacher on unlabelled pictures (Tarvainen, Valpola, NeurIPS 2017).
 
-    The student sees them with noise; the mean squared difference of probabilities counts
+    The student sees them at another exposure and with noise; the mean squared difference of probabilities counts
     ``0.1 exp(-5 (1 - progress/0.4)^2)`` until 40 % of the training are done, then ``0.1``
     (UA-MT's ramp).
     """
@@ -110,7 +112,7 @@ class MeanTeacher(Teaching):
         noisy = unlabelled + (0.1 * noise).clamp(-0.2, 0.2)
         logits = self.student(torch.cat([batch.images, noisy]))
         with torch.no_grad():
-            wanted = self.teacher(unlabelled).float().softmax(1)
+            wanted = self.teacher(batch.plain).float().softmax(1)
         count = len(batch.images)
         apart: Tensor = (logits[count:].float().softmax(1) - wanted).square().mean()
         ramp: float = math.exp(-5 * (1 - min(progress / 0.4, 1)) ** 2)
@@ -164,7 +166,7 @@ class BCP(Teaching):
             logits = self.student.classifier(features)
             return Mixed(dice_cross_entropy(logits, labels), features, labels, None, None)
         with torch.no_grad():
-            taught = self.teacher.features(batch.unlabelled)
+            taught = self.teacher.features(batch.plain)
             sure, pseudo = self.teacher.classifier(taught).float().softmax(1).max(1)
         other = batch.unlabelled
         pasted = torch.cat([torch.where(inside, other, images), torch.where(inside, images, other)])

@@ -14,7 +14,7 @@ from channels import InputError
 from channels.errors import check_count, check_name, check_number
 from semcom.crops import Sample
 from semcom.metrics import dice
-from semcom.segmentation.augment import augmented, squared
+from semcom.segmentation.augment import exposed, moved, squared
 from semcom.segmentation.methods import BCP, Batch, MeanTeacher, Method, Supervised
 from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNetSegmenter
@@ -156,12 +156,13 @@ class _SegmenterTrainee:
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         device = next(self.module.parameters()).device
         chosen = torch.randint(len(self._images), (plan.batch,), generator=draws)
-        images, labels = augmented(
+        images, labels = moved(
             self._images[chosen].to(device), self._masks[chosen].to(device), draws
         )
         more = torch.randint(len(self._unlabelled), (plan.batch,), generator=draws)
-        unlabelled, _ = augmented(self._unlabelled[more].to(device), None, draws)
-        return self.module.loss(Batch(images, labels, unlabelled), step / plan.steps, draws)
+        plain, _ = moved(self._unlabelled[more].to(device), None, draws)
+        batch = Batch(exposed(images, draws), labels, exposed(plain, draws), plain)
+        return self.module.loss(batch, step / plan.steps, draws)
 
     def stepped(self, step: int) -> None:
         self.module.stepped((step + 1) / self.plan.steps)
