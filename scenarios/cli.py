@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scenarios.options import parse_mcs, parse_names, parse_rate, parse_snr
-from scenarios.train_command import train
+from scenarios.train_command import trains
 
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 runs = typer.Typer(help="Run a scenario: who is compared with whom, over what.")
 app.add_typer(runs, name="run", no_args_is_help=True)
-app.command()(train)
+app.add_typer(trains, name="train")
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 

@@ -1,59 +1,171 @@
-"""``semcom train``: train a learned codec with the loop and the plan behind the shipped weights."""
+"""``semcom train``: train a learned codec or a segmenter, with the loops behind shipped weights."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 
-def train(
-    codec: Annotated[str, typer.Argument(help="medjscc or deepjscc")],
-    images: Annotated[Path | None, typer.Option(help="Folder of training pictures.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")] = None,
+class _Trains(TyperGroup):
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands:
+            from channels.errors import unknown_name
+
+            raise unknown_name("thing to train", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+trains = typer.Typer(cls=_Trains, no_args_is_help=True)
+"""The commands of ``semcom train``."""
+
+_Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+_Size = Annotated[int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")]
+_Out = Annotated[Path | None, typer.Option(help="Folder of the run; the same folder resumes it.")]
+
+
+@trains.callback()
+def _train() -> None:
+    """Train a codec or a segmenter; stopped and started again, it goes on from its checkpoint."""
+
+
+def _codec(codec: str) -> Callable[..., None]:
+    def train(
+        images: Annotated[Path | None, typer.Option(help="Folder of training pictures.")] = None,
+        masks: Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")] = None,
+        phantoms: Annotated[
+            int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")
+        ] = 100,
+        size: _Size = None,
+        steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 12_000,
+        batch: Annotated[int, typer.Option(help="Crops per step.")] = 16,
+        crop: Annotated[int, typer.Option(help="Side of a crop in pixels.")] = 128,
+        learning_rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 6e-4,
+        seed: Annotated[int, typer.Option(help="Seed of initial weights, crops and links.")] = 0,
+        device: _Device = "cpu",
+        out: _Out = None,
+    ) -> None:
+        from dataclasses import replace
+
+        import torch
+
+        from channels import InputError
+        from scenarios.progress import training_progress
+        from semcom.catalogue import learned
+        from semcom.medjscc import MedJSCC
+        from semcom.samples import load_samples, split
+        from semcom.training import default_plan
+        from semcom.training import train as run
+
+        _check_device(device)
+        if phantoms < 0:
+            raise InputError(f"--phantoms must not be negative, got {phantoms}")
+        plan = replace(
+            default_plan(codec, steps, seed), batch=batch, crop=crop, learning_rate=learning_rate
+        )
+        torch.manual_seed(plan.seed)
+        model = learned(codec)
+        training, validation = split(load_samples(images, masks, phantoms, size))
+        if isinstance(model, MedJSCC):
+            model.calibrate_on(training)
+        folder = out or Path("runs") / codec
+        with training_progress(codec, steps) as on_step:
+            run(
+                model, training, plan, folder, validation=validation, device=device, on_step=on_step
+            )
+        typer.echo(f"weights: {folder / codec}.safetensors, log: {folder / 'log.csv'}")
+
+    return train
+
+
+for _name in ("medjscc", "deepjscc"):
+    trains.command(_name, help=f"Train {_name} through random links.")(_codec(_name))
+
+
+@trains.command()
+def segmenter(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with images/ and masks/, these by stem.")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="Folder of more pictures, without masks.")
+    ] = None,
     phantoms: Annotated[
-        int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")
-    ] = 100,
-    size: Annotated[
-        int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")
+        str | None, typer.Option(help="Phantoms with masks to train on, KIND:COUNT; dental:200.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 12_000,
-    batch: Annotated[int, typer.Option(help="Crops per step.")] = 16,
-    crop: Annotated[int, typer.Option(help="Side of a crop in pixels.")] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 6e-4,
-    seed: Annotated[int, typer.Option(help="Seed of initial weights, crops and links.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the run; the same folder resumes it.")
-    ] = None,
+    task: Annotated[str, typer.Option(help="What the masks show, e.g. chest.")] = "chest",
+    method: Annotated[
+        str, typer.Option(help="supervised, mean-teacher, bcp or transmedseg.")
+    ] = "transmedseg",
+    labelled: Annotated[
+        float, typer.Option(help="Share of the masks that is trained with; 0.1 for a tenth.")
+    ] = 1.0,
+    validation: Annotated[
+        float, typer.Option(help="Share of the masks set apart to choose the weights by.")
+    ] = 0.1,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 2000,
+    batch: Annotated[int, typer.Option(help="Pictures per step, of either kind.")] = 4,
+    longest_side: Annotated[
+        int, typer.Option(help="Pixels that larger pictures are shrunk to, a multiple of 32.")
+    ] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 2e-3,
+    width: Annotated[int, typer.Option(help="Channels of the U-Net's finest level.")] = 16,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
+    seed: Annotated[
+        int, typer.Option(help="Seed of initial weights, choice of labels and draws.")
+    ] = 0,
+    device: _Device = "cpu",
+    out: _Out = None,
 ) -> None:
-    """Train a learned codec; stopped and started again, it goes on from its last checkpoint."""
-    from dataclasses import replace
+    """Train a segmenter from few labels and many pictures.
 
+    Of the masks, some are set apart to choose the best weights by, a share is trained with, and
+    the pictures of the rest are used without.
+    """
+    from channels import InputError
+    from scenarios.progress import training_progress
+    from semcom.data import load_folder
+    from semcom.samples import load_samples, phantom_samples
+    from semcom.segmentation.few_labels import few_labels
+    from semcom.segmentation.training import SegmenterPlan, train_segmenter
+
+    _check_device(device)
+    plan = SegmenterPlan(
+        method, steps, batch, longest_side, learning_rate, width, mixed_precision, seed
+    )
+    samples = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
+    if data is not None:
+        samples += load_samples(data / "images", data / "masks")
+    if not samples:
+        raise InputError("nothing to train on: give --data or --phantoms")
+    few = few_labels(samples, labelled, validation, seed)
+    more = [] if unlabelled is None else list(load_folder(unlabelled)[0])
+    folder = out or Path("runs") / f"segmenter-{task}"
+    with training_progress(f"{task} segmenter, {method}", steps) as on_step:
+        train_segmenter(
+            task,
+            few.labelled,
+            [*few.unlabelled, *more],
+            plan,
+            folder,
+            validation=few.validation,
+            device=device,
+            on_step=on_step,
+        )
+    typer.echo(
+        f"{len(few.labelled)} labelled, {len(few.unlabelled) + len(more)} unlabelled pictures, "
+        f"{len(few.validation)} to choose weights by"
+    )
+    typer.echo(f"weights: {folder / 'segmenter.safetensors'}, log: {folder / 'log.csv'}")
+
+
+def _check_device(device: str) -> None:
     import torch
 
     from channels import InputError
-    from scenarios.progress import training_progress
-    from semcom.catalogue import learned
-    from semcom.medjscc import MedJSCC
-    from semcom.samples import load_samples, split
-    from semcom.training import default_plan
-    from semcom.training import train as run
 
     if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
         raise InputError(f"device {device!r} is not there: use --device cpu")
-    if phantoms < 0:
-        raise InputError(f"--phantoms must not be negative, got {phantoms}")
-    plan = replace(
-        default_plan(codec, steps, seed), batch=batch, crop=crop, learning_rate=learning_rate
-    )
-    torch.manual_seed(plan.seed)
-    model = learned(codec)
-    training, validation = split(load_samples(images, masks, phantoms, size))
-    if isinstance(model, MedJSCC):
-        model.calibrate_on(training)
-    folder = out or Path("runs") / codec
-    with training_progress(codec, steps) as on_step:
-        run(model, training, plan, folder, validation=validation, device=device, on_step=on_step)
-    typer.echo(f"weights: {folder / codec}.safetensors, log: {folder / 'log.csv'}")

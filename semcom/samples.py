@@ -57,6 +57,26 @@ def load_samples(
     return samples
 
 
+def phantom_samples(wanted: str, size: int) -> list[Sample]:
+    """Phantoms with their masks.
+
+    Args:
+        wanted: kind and count, ``"dental:200"``.
+        size: longest side in pixels.
+
+    Raises:
+        InputError: on anything else.
+
+    >>> len(phantom_samples("chest:2", 64))
+    2
+    """
+    kind, _, count = wanted.partition(":")
+    if not count.isdecimal() or not int(count):
+        raise InputError(f"phantoms must be KIND:COUNT, e.g. dental:200, got {wanted!r}")
+    drawn, masks = phantoms(kind, int(count), size, seed=PHANTOM_SEED)
+    return list(zip(drawn, masks, strict=True))
+
+
 def split(samples: list[Sample], every: int = 20) -> tuple[list[Sample], list[Sample]]:
     """Set every ``every``-th sample apart for validation: ``(training, validation)``.
 

@@ -134,7 +134,7 @@ def test_semcom_train_writes_weights_that_load(
     ("arguments", "message"),
     [
         (["medjsc", *TINY], "did you mean 'medjscc'"),
-        (["hevc-ldpc", *TINY], "no weights to train"),
+        (["hevc-ldpc", *TINY], "Known: deepjscc, medjscc, segmenter"),
         (["medjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
         (["medjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
         (["medjscc", *TINY, "--crop", "33"], "multiple of 16"),

@@ -34,9 +34,7 @@ def squared(image: Tensor, side: int) -> Tensor:
     return small[:, rows][:, :, columns]
 
 
-def moved(
-    pictures: Tensor, masks: Tensor | None, draws: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def moved(pictures: Tensor, masks: Tensor | None, draws: torch.Generator) -> tuple[Tensor, Tensor]:
     """Turn, zoom, shift and mirror each picture at random.
 
     Args:
@@ -83,4 +81,5 @@ def exposed(pictures: Tensor, draws: torch.Generator) -> Tensor:
     draw = 2 * torch.rand(3, len(pictures), generator=draws) - 1
     contrast, light, gamma = (part.view(-1, 1, 1, 1).to(pictures) for part in draw)
     seen = pictures.clamp(1e-4, 1) ** torch.exp2(0.7 * gamma)
-    return ((1 + 0.3 * contrast) * (seen - 0.5) + 0.5 + 0.15 * light).clamp(0, 1)
+    changed: Tensor = (1 + 0.3 * contrast) * (seen - 0.5) + 0.5 + 0.15 * light
+    return changed.clamp(0, 1)

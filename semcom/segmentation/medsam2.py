@@ -127,7 +127,9 @@ class MedSAM2(nn.Module):
         wanted = [
             i for i, prompt in enumerate(prompts) if prompt.boxes is None or len(prompt.boxes)
         ]
-        several = boxes is None and all(p.points is not None and len(p.points) == 1 for p in prompts)
+        several = boxes is None and all(
+            p.points is not None and len(p.points) == 1 for p in prompts
+        )
         for start in range(0, len(wanted), self.batch):
             places = wanted[start : start + self.batch]
             found[places] = self._prompted(images[places], [prompts[i] for i in places], several)

@@ -98,9 +98,9 @@ class Teaching(Method):
 class MeanTeacher(Teaching):
     """Consistency with the teacher on unlabelled pictures (Tarvainen, Valpola, NeurIPS 2017).
 
-    The student sees them at another exposure and with noise; the mean squared difference of probabilities counts
-    ``0.1 exp(-5 (1 - progress/0.4)^2)`` until 40 % of the training are done, then ``0.1``
-    (UA-MT's ramp).
+    The student sees them at another exposure and with noise; the mean squared difference of
+    probabilities counts ``0.1 exp(-5 (1 - progress/0.4)^2)`` until 40 % of the training are done,
+    then ``0.1`` (UA-MT's ramp).
     """
 
     name = "mean-teacher"
