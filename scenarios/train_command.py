@@ -98,7 +98,7 @@ def segmenter(
     ] = None,
     task: Annotated[str, typer.Option(help="What the masks show, e.g. chest.")] = "chest",
     method: Annotated[
-        str, typer.Option(help="supervised, mean-teacher, bcp or transmedseg.")
+        str, typer.Option(help="supervised, mean-teacher, bcp, self-training or transmedseg.")
     ] = "transmedseg",
     labelled: Annotated[
         float, typer.Option(help="Share of the masks that is trained with; 0.1 for a tenth.")

@@ -6,7 +6,17 @@
 """
 
 from semcom import data, metrics
-from semcom.catalogue import bound, bounds, codec, codecs
+from semcom.catalogue import bound, bounds, codec, codecs, segmenter, segmenters
 from semcom.codec import Codec
 
-__all__ = ["Codec", "bound", "bounds", "codec", "codecs", "data", "metrics"]
+__all__ = [
+    "Codec",
+    "bound",
+    "bounds",
+    "codec",
+    "codecs",
+    "data",
+    "metrics",
+    "segmenter",
+    "segmenters",
+]

@@ -1,10 +1,11 @@
-"""Codecs and bounds by name."""
+"""Codecs, bounds and segmenters by name."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 from channels import InputError
@@ -13,6 +14,7 @@ from semcom.codec import Codec
 from semcom.deepjscc import DeepJSCC
 from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
+from semcom.segmentation import UNetSegmenter
 from semcom.separate import CapacityBound, SeparateCodec
 
 _LEARNED: dict[str, type[LearnedCodec]] = {"medjscc": MedJSCC, "deepjscc": DeepJSCC}
@@ -34,6 +36,11 @@ _BOUNDS = {
         "jpegxl": "JPEG XL",
         "jpeg2000": "JPEG 2000",
     }.items()
+}
+_SEGMENTERS = {
+    "chest": "lungs in frontal chest X-rays",
+    "angiography": "coronary arteries in X-ray angiograms",
+    "dental": "teeth in panoramic X-rays",
 }
 
 
@@ -99,6 +106,38 @@ def bound(name: str, **options: Any) -> CapacityBound:
     check_name("bound", name, _BOUNDS)
     _check_options(name, options, list(inspect.signature(CapacityBound).parameters)[1:])
     return CapacityBound(name.removesuffix("-capacity"), **options)
+
+
+def segmenters() -> dict[str, str]:
+    """Every shipped segmenter by task, with what it finds.
+
+    >>> list(segmenters())
+    ['chest', 'angiography', 'dental']
+    """
+    return dict(_SEGMENTERS)
+
+
+def segmenter(task: str = "chest", weights: str | Path | None = None) -> UNetSegmenter:
+    """A small network that finds the region of interest, see :mod:`semcom.segmentation`.
+
+    Args:
+        task: one of :func:`segmenters`.
+        weights: path of a safetensors file that ``semcom train segmenter`` wrote; ``None`` for the
+            shipped ones.
+
+    Raises:
+        InputError: on an unknown task, or weights that do not fit.
+
+    >>> import torch
+    >>> images = torch.rand(1, 1, 64, 48)
+    >>> segmenter("chest")(images).shape
+    torch.Size([1, 1, 64, 48])
+    """
+    if weights is not None:
+        return UNetSegmenter.load(weights)
+    check_name("segmenter", task, _SEGMENTERS)
+    with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
+        return UNetSegmenter.load(path)
 
 
 def learned(name: str) -> LearnedCodec:

@@ -19,8 +19,10 @@ from semcom.segmentation import UNetSegmenter, corrupt
 from semcom.segmentation.augment import exposed, moved, squared
 from semcom.segmentation.methods import (
     BCP,
+    MIXINGS,
     Batch,
     MeanTeacher,
+    SelfTraining,
     dice_cross_entropy,
     random_box,
 )
@@ -143,13 +145,13 @@ def test_copy_paste_exchanges_a_box_both_ways(monkeypatch: pytest.MonkeyPatch) -
     features = UNet.features
     monkeypatch.setattr(UNet, "features", lambda net, x: seen.append(x.clone()) or features(net, x))
     batch, inside = batch_of(64), random_box(64, seeded(3))
-    mixed = method._mixed(batch, 0.5, seeded(3))
+    mixed = method.answer(batch, 0.5, seeded(3))
     taught, pasted = seen
     assert torch.equal(taught, batch.plain)
     assert torch.equal(pasted[0, 0] > 0.5, inside) and torch.equal(pasted[2, 0] < 0.5, inside)
     assert torch.equal(mixed.labels[0] == 0, ~inside) and torch.equal(mixed.labels[2] == 0, inside)
     assert mixed.labels.min() == -1
-    warm = method._mixed(batch, 0.1, seeded(3))
+    warm = method.answer(batch, 0.1, seeded(3))
     assert warm.taught is None and bool((warm.labels == 0).all())
 
 
@@ -163,10 +165,11 @@ def test_teachers_follow_their_students() -> None:
         assert not any(value.requires_grad for value in method.teacher.parameters())
 
 
+@pytest.mark.parametrize("mixing", MIXINGS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_transfer_reaches_the_weights_after_the_warm_up(direction: str) -> None:
+def test_transfer_reaches_the_weights_after_the_warm_up(direction: str, mixing: str) -> None:
     torch.manual_seed(0)
-    method = TransMedSeg(UNet(8), beta=1.0, direction=direction)
+    method = TransMedSeg(UNet(8), beta=1.0, direction=direction, mixing=mixing)
     images, labels = torch.rand(2, 1, 64, 64), torch.randint(0, 2, (2, 64, 64))
     batch = Batch(images, labels, *torch.rand(2, 2, 1, 64, 64))
     unsure = method.loss(batch, 1.0, seeded(1))
@@ -175,7 +178,7 @@ def test_transfer_reaches_the_weights_after_the_warm_up(direction: str) -> None:
         method.teacher.classifier.weight.mul_(20)
     for statistics in (method.source, method.target):
         statistics.update(torch.randn(400, FEATURES), torch.arange(400) % 2)
-    plain = BCP(method.student)
+    plain = SelfTraining(method.student, mixing)
     plain.teacher = method.teacher
     assert method.loss(batch, 0.1, seeded(1)) == plain.loss(batch, 0.1, seeded(1))
     more = method.loss(batch, 1.0, seeded(1)) - plain.loss(batch, 1.0, seeded(1))

@@ -1,4 +1,4 @@
-"""How a segmenter learns from few labels: supervised only, mean teacher, BCP, TransMedSeg."""
+"""How a segmenter learns from few labels: supervised only, mean teacher, self-training, BCP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from channels.errors import check_name
 from semcom.segmentation.unet import UNet
 
 TEACHER_DECAY = 0.99
@@ -120,7 +121,62 @@ class MeanTeacher(Teaching):
 
 
 class Mixed(NamedTuple):
-    """What a step of copy-paste computes.
+    """What the student is shown in a step, and what it is to answer.
+
+    Args:
+        images: float32 ``[batch, 1, S, S]``.
+        wanted: int64 ``[batch, S, S]``, the class of each pixel, true or the teacher's.
+        true: bool ``[batch, S, S]``, pixels whose class is true.
+        believed: bool ``[batch, S, S]``, pixels whose class is the teacher's and counts.
+    """
+
+    images: Tensor
+    wanted: Tensor
+    true: Tensor
+    believed: Tensor
+
+
+def whole(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generator) -> Mixed:
+    """Labelled and unlabelled pictures as they are; the teacher counts where it is sure.
+
+    Args:
+        batch: the pictures.
+        pseudo: the teacher's classes, int64 ``[n, S, S]``.
+        sure: where it is sure of them, bool ``[n, S, S]``.
+        draws: source of randomness.
+    """
+    nowhere = torch.zeros_like(sure)
+    return Mixed(
+        torch.cat([batch.images, batch.unlabelled]),
+        torch.cat([batch.labels, pseudo]),
+        torch.cat([~nowhere, nowhere]),
+        torch.cat([nowhere, sure]),
+    )
+
+
+def copy_paste(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generator) -> Mixed:
+    """A box of two thirds of the sides exchanged between labelled and unlabelled pictures.
+
+    Arguments are those of :func:`whole`; the teacher counts everywhere.
+    """
+    inside = random_box(pseudo.shape[-1], draws).to(pseudo.device)
+    true = torch.cat([(~inside).expand_as(pseudo), inside.expand_as(pseudo)])
+    images, other = batch.images, batch.unlabelled
+    return Mixed(
+        torch.cat([torch.where(inside, other, images), torch.where(inside, images, other)]),
+        torch.cat(
+            [torch.where(inside, pseudo, batch.labels), torch.where(inside, batch.labels, pseudo)]
+        ),
+        true,
+        ~true,
+    )
+
+
+MIXINGS = {"whole": whole, "copy-paste": copy_paste}
+
+
+class Answer(NamedTuple):
+    """What a step of self-training computes.
 
     Args:
         loss: its loss.
@@ -137,7 +193,61 @@ class Mixed(NamedTuple):
     believed: Tensor | None
 
 
-class BCP(Teaching):
+class SelfTraining(Teaching):
+    """The teacher's classes as labels of unlabelled pictures that the student sees otherwise.
+
+    FixMatch (Sohn et al., NeurIPS 2020) with a moving average for a teacher and a Dice loss: the
+    teacher sees a picture at its own exposure, the student at another one; pixels of which the
+    teacher is sure count half.
+
+    Args:
+        student: the network that learns.
+        mixing: what the student is shown: ``"whole"`` pictures or ``"copy-paste"``.
+        warm_up: share of the training without unlabelled pictures.
+    """
+
+    name = "self-training"
+
+    def __init__(self, student: UNet, mixing: str = "whole", warm_up: float = 0.15) -> None:
+        super().__init__(student)
+        self.mixing, self.warm_up = check_name("mixing", mixing, MIXINGS), warm_up
+
+    def teaches(self, progress: float) -> bool:
+        """After the warm-up."""
+        return progress >= self.warm_up
+
+    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
+        """Loss under true and under taught labels."""
+        return self.answer(batch, progress, draws).loss
+
+    def answer(self, batch: Batch, progress: float, draws: torch.Generator) -> Answer:
+        """The loss and what it was computed from."""
+        if not self.teaches(progress):
+            return self._warming_up(batch, draws)
+        with torch.no_grad():
+            taught = self.teacher.features(batch.plain)
+            chance, pseudo = self.teacher.classifier(taught).float().softmax(1).max(1)
+        sure = chance >= CONFIDENT
+        mixed = MIXINGS[self.mixing](batch, pseudo, sure, draws)
+        features = self.student.features(mixed.images)
+        logits = self.student.classifier(features)
+        loss = dice_cross_entropy(logits, mixed.wanted, mixed.true)
+        loss = loss + 0.5 * dice_cross_entropy(logits, mixed.wanted, mixed.believed)
+        known = torch.where(mixed.true, mixed.wanted, -1)
+        return Answer(loss, features, known, taught, torch.where(sure, pseudo, -1))
+
+    def _warming_up(self, batch: Batch, draws: torch.Generator) -> Answer:
+        images, labels = batch.images, batch.labels
+        if self.mixing == "copy-paste":
+            inside = random_box(images.shape[-1], draws).to(images.device)
+            images = torch.where(inside, images.roll(1, 0), images)
+            labels = torch.where(inside, labels.roll(1, 0), labels)
+        features = self.student.features(images)
+        loss = dice_cross_entropy(self.student.classifier(features), labels)
+        return Answer(loss, features, labels, None, None)
+
+
+class BCP(SelfTraining):
     """Bidirectional copy-paste (Bai, Chen, Li, Shen, Shao, CVPR 2023).
 
     A box of two thirds of the sides is exchanged between labelled and unlabelled pictures, both
@@ -146,43 +256,9 @@ class BCP(Teaching):
     """
 
     name = "bcp"
-    warm_up = 0.3
 
-    def teaches(self, progress: float) -> bool:
-        """After the warm-up."""
-        return progress >= self.warm_up
-
-    def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
-        """Loss of the mixed pictures."""
-        return self._mixed(batch, progress, draws).loss
-
-    def _mixed(self, batch: Batch, progress: float, draws: torch.Generator) -> Mixed:
-        images, labels = batch.images, batch.labels
-        inside = random_box(images.shape[-1], draws).to(images.device)
-        if not self.teaches(progress):
-            images = torch.where(inside, images.roll(1, 0), images)
-            labels = torch.where(inside, labels.roll(1, 0), labels)
-            features = self.student.features(images)
-            logits = self.student.classifier(features)
-            return Mixed(dice_cross_entropy(logits, labels), features, labels, None, None)
-        with torch.no_grad():
-            taught = self.teacher.features(batch.plain)
-            sure, pseudo = self.teacher.classifier(taught).float().softmax(1).max(1)
-        other = batch.unlabelled
-        pasted = torch.cat([torch.where(inside, other, images), torch.where(inside, images, other)])
-        wanted = torch.cat(
-            [torch.where(inside, pseudo, labels), torch.where(inside, labels, pseudo)]
-        )
-        count = len(images)
-        true = torch.stack([~inside] * count + [inside] * count)
-        features = self.student.features(pasted)
-        logits = self.student.classifier(features)
-        loss = dice_cross_entropy(logits, wanted, true) + 0.5 * dice_cross_entropy(
-            logits, wanted, ~true
-        )
-        known = torch.where(true, wanted, -1)
-        believed = torch.where(sure >= CONFIDENT, pseudo, -1)
-        return Mixed(loss, features, known, taught, believed)
+    def __init__(self, student: UNet) -> None:
+        super().__init__(student, "copy-paste", 0.3)
 
 
 def dice_cross_entropy(logits: Tensor, labels: Tensor, where: Tensor | None = None) -> Tensor:

@@ -15,13 +15,13 @@ from channels.errors import check_count, check_name, check_number
 from semcom.crops import Sample
 from semcom.metrics import dice
 from semcom.segmentation.augment import exposed, moved, squared
-from semcom.segmentation.methods import BCP, Batch, MeanTeacher, Method, Supervised
+from semcom.segmentation.methods import BCP, Batch, MeanTeacher, Method, SelfTraining, Supervised
 from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNetSegmenter
 from semcom.training import loop
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (Supervised, MeanTeacher, BCP, TransMedSeg)
+    method.name: method for method in (Supervised, MeanTeacher, BCP, SelfTraining, TransMedSeg)
 }
 
 
@@ -30,7 +30,8 @@ class SegmenterPlan:
     """What a training run does at each step; with the data and the seed it fixes the weights.
 
     Args:
-        method: ``"supervised"``, ``"mean-teacher"``, ``"bcp"`` or ``"transmedseg"``.
+        method: ``"supervised"``, ``"mean-teacher"``, ``"bcp"``, ``"self-training"`` or
+            ``"transmedseg"``.
         steps: optimiser steps.
         batch: labelled pictures of a step, and as many unlabelled ones.
         longest_side: pixels to which larger pictures are shrunk.

@@ -1,4 +1,4 @@
-"""TransMedSeg: copy-paste, and features carried over to the unlabelled domain."""
+"""TransMedSeg: self-training, and features carried over to the unlabelled domain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels.errors import check_name
-from semcom.segmentation.methods import BCP, Batch, Mixed
+from semcom.segmentation.methods import Answer, Batch, SelfTraining
 from semcom.segmentation.statistics import ClassStatistics
 from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.unet import FEATURES, UNet
@@ -15,14 +15,14 @@ from semcom.segmentation.unet import FEATURES, UNet
 DIRECTIONS = ("source-to-target", "teacher-to-student")
 
 
-class TransMedSeg(BCP):
+class TransMedSeg(SelfTraining):
     """Semi-supervised segmentation with transferable semantic augmentation (TransMedSeg, 2025).
 
-    To the loss of :class:`BCP` comes, with weight ``beta``, the expected cross-entropy of features
-    that are moved and spread as those of the other domain are, class by class, in closed form. The
-    statistics of the labelled domain are those of the student's features under true labels, the
-    statistics of the unlabelled one those of the teacher's features where it is sure. Both the
-    strength and the weight grow from 0 after the warm-up to their full value at the end.
+    To the loss of :class:`SelfTraining` comes, with weight ``beta``, the expected cross-entropy of
+    features that are moved and spread as those of the other domain are, class by class, in closed
+    form. The statistics of the labelled domain are those of the student's features under true
+    labels, the statistics of the unlabelled one those of the teacher's features where it is sure.
+    Both the strength and the weight grow from 0 after the warm-up to their full value at the end.
 
     Args:
         student: the network that learns.
@@ -33,6 +33,8 @@ class TransMedSeg(BCP):
             are given those of the labelled domain, as TransMedSeg's abstract says; they carry no
             gradient, so that this trains the classifier alone.
         per_class: pixels of each class drawn in a step.
+        mixing: of :class:`SelfTraining`; the paper builds on ``"copy-paste"``, see docs/masks.md.
+        warm_up: of :class:`SelfTraining`.
     """
 
     name = "transmedseg"
@@ -44,8 +46,10 @@ class TransMedSeg(BCP):
         beta: float = 0.1,
         direction: str = "source-to-target",
         per_class: int = 4096,
+        mixing: str = "whole",
+        warm_up: float = 0.15,
     ) -> None:
-        super().__init__(student)
+        super().__init__(student, mixing, warm_up)
         self.strength, self.beta, self.per_class = strength, beta, per_class
         self.direction = check_name("direction", direction, DIRECTIONS)
         self.source = ClassStatistics(student.num_classes, FEATURES)
@@ -53,16 +57,16 @@ class TransMedSeg(BCP):
 
     def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
         """Loss of the mixed pictures and of the features carried over."""
-        mixed = self._mixed(batch, progress, draws)
-        with torch.autocast(mixed.features.device.type, enabled=False):
-            return mixed.loss + self.beta * self._carried_over(mixed, progress, draws)
+        answer = self.answer(batch, progress, draws)
+        with torch.autocast(answer.features.device.type, enabled=False):
+            return answer.loss + self.beta * self._carried_over(answer, progress, draws)
 
-    def _carried_over(self, mixed: Mixed, progress: float, draws: torch.Generator) -> Tensor:
-        features, labels = drawn(mixed.features, mixed.labels, self.per_class, draws)
+    def _carried_over(self, answer: Answer, progress: float, draws: torch.Generator) -> Tensor:
+        features, labels = drawn(answer.features, answer.labels, self.per_class, draws)
         self.source.update(features.detach(), labels)
-        if mixed.taught is None or mixed.believed is None:
+        if answer.taught is None or answer.believed is None:
             return features.new_zeros(())
-        taught, believed = drawn(mixed.taught, mixed.believed, self.per_class, draws)
+        taught, believed = drawn(answer.taught, answer.believed, self.per_class, draws)
         self.target.update(taught, believed)
         here, there = self.source, self.target
         if self.direction == "teacher-to-student":

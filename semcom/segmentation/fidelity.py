@@ -1,0 +1,40 @@
+"""What a picture still shows after transmission: the masks that a frozen network finds in it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from channels import InputError
+from semcom.metrics import dice
+from semcom.segmentation.segmenter import Segmenter
+
+
+def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor:
+    """Dice overlap of the masks that a segmenter finds in received and in sent pictures.
+
+    The sent picture's mask is the reference, not a doctor's: what is measured is the link's harm,
+    not the segmenter's error. Compare only what was measured with one segmenter.
+
+    Args:
+        out: received pictures, float ``[batch, 1, H, W]`` in [0, 1].
+        images: sent pictures, of the same shape.
+        segmenter: a mask source, e.g. ``semcom.segmenter("chest")``.
+
+    Returns:
+        float32 ``[batch]`` in [0, 1]; 1 where it finds nothing in either.
+
+    Raises:
+        InputError: if the shapes differ.
+
+    >>> images = torch.rand(2, 1, 32, 32)
+    >>> diagnostic_dice(images, images, lambda pictures: pictures)
+    tensor([1., 1.])
+    """
+    if out.shape != images.shape:
+        raise InputError(
+            f"pictures have different shapes, {list(out.shape)} and {list(images.shape)}: "
+            "compare like with like"
+        )
+    with torch.no_grad():
+        return dice(segmenter(out) > 0.5, segmenter(images) > 0.5)
