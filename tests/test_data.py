@@ -24,6 +24,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from channels import InputError
 from semcom.codec import check_images, check_roi
@@ -60,7 +61,7 @@ def refusal(call: Callable[[], object]) -> str:
 # Phantoms
 
 
-@pytest.mark.parametrize("kind", ["chest", "dental"])
+@pytest.mark.parametrize("kind", ["chest", "dental", "angiography"])
 @pytest.mark.parametrize("size", [32, 57, 256])
 def test_phantoms_keep_the_contract(kind: str, size: int) -> None:
     images, masks = phantoms(kind, n=2, size=size)
@@ -70,7 +71,7 @@ def test_phantoms_keep_the_contract(kind: str, size: int) -> None:
     check_roi(masks, images)
 
 
-@pytest.mark.parametrize("kind", ["chest", "dental"])
+@pytest.mark.parametrize("kind", ["chest", "dental", "angiography"])
 def test_a_phantom_depends_on_its_place_and_seed_alone(kind: str) -> None:
     many, many_masks = phantoms(kind, n=3, size=48, seed=5)
     torch.manual_seed(1)
@@ -89,7 +90,15 @@ def test_lungs_are_darker_and_teeth_brighter_than_the_rest() -> None:
             assert sign * float(image[mask].mean() - image[~mask].mean()) > 0.1
 
 
-@pytest.mark.parametrize("kind", ["chest", "dental"])
+def test_arteries_are_thin_and_darker_than_what_is_beside_them() -> None:
+    images, masks = phantoms("angiography", n=8, size=256, seed=2)
+    for image, mask in zip(images, masks, strict=True):
+        assert 0.008 < float(mask.float().mean()) < 0.12
+        near = max_pool2d(mask.float()[None], 21, 1, 10)[0] > 0
+        assert float(image[mask].mean() - image[near & ~mask].mean()) < -0.04
+
+
+@pytest.mark.parametrize("kind", ["chest", "dental", "angiography"])
 def test_phantoms_have_the_texture_of_radiographs(kind: str) -> None:
     """Open chest X-rays at 256 x 256 take 0.5 to 0.9 bits per pixel as JPEG of quality 50."""
     for image in phantoms(kind, n=3, seed=1)[0]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from channels import InputError
 from channels.errors import unknown_name
 from semcom.codec import MIN_SIDE
+from semcom.data.angiography import angiography
 from semcom.data.chest import chest
 from semcom.data.dental import dental
 from semcom.data.film import Array
@@ -18,6 +19,7 @@ from semcom.data.film import Array
 _KINDS: dict[str, Callable[[np.random.Generator, int], tuple[Array, Array]]] = {
     "chest": chest,
     "dental": dental,
+    "angiography": angiography,
 }
 _MAX_SIDE = 4096
 
@@ -28,14 +30,15 @@ def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Ten
     Picture i depends on ``kind``, ``size``, ``seed`` and i, and not on how many are drawn.
 
     Args:
-        kind: "chest" (frontal; the region is both lungs) or "dental" (panoramic; the teeth).
+        kind: "chest" (frontal; the region is both lungs), "dental" (panoramic; the teeth) or
+            "angiography" (one coronary artery under contrast medium; its named branches).
         n: number of pictures.
         size: side in pixels, 32 to 4096.
         seed: which patients; a whole number from 0 on.
 
     Returns:
         ``(images, masks)``: float32 and bool, both ``[n, 1, size, size]``; images in [0, 1],
-        bright where the body is dense.
+        bright where the body is dense, but for "angiography", which is shown as is usual there.
 
     Raises:
         InputError: if the kind is unknown or a number is out of range.
