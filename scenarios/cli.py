@@ -39,7 +39,13 @@ def run_snr(
     images: Annotated[
         Path | None, typer.Option(help="Folder of PNG, JPEG, TIFF or DICOM; default: phantoms.")
     ] = None,
-    masks: Annotated[Path | None, typer.Option(help="Folder of masks, named as images.")] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of masks, named as images; or the segmenter that finds them, chest, "
+            "angiography or dental; or none. Default: chest; phantoms have their own."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")] = None,
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
@@ -108,19 +114,20 @@ def run_snr(
 
 @app.command()
 def info() -> None:
-    """Print versions, and the codecs, bounds and links there are."""
+    """Print versions, and the codecs, bounds, segmenters and links there are."""
     from rich.console import Console
     from rich.text import Text
 
     import channels
     from scenarios.sweep import versions
-    from semcom.catalogue import bounds, codecs
+    from semcom.catalogue import bounds, codecs, segmenters
 
     console = Console()
     for title, entries in (
         ("versions", {**versions(), "python": sys.version.split()[0]}),
         ("codecs", codecs()),
         ("bounds", bounds()),
+        ("segmenters", segmenters()),
         ("links", channels.links()),
     ):
         console.print(Text(title, style="bold"))

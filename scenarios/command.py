@@ -20,12 +20,13 @@ from scenarios.results import Table
 from scenarios.schemes import Scheme, with_schemes
 from scenarios.snr import sweep_of, table_of
 from scenarios.style import rate
-from semcom.catalogue import codecs
+from semcom.catalogue import codecs, segmenters
 from semcom.data import load_folder, phantoms
 
 _CHEST, _DENTAL = 8, 4
 _PHANTOM_SIZE = 256
 _KEY = "semcom"
+DEFAULT_SEGMENTER = "chest"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Request:
     """The options of ``semcom run snr``, parsed."""
 
     images: Path | None
-    masks: Path | None
+    masks: str | None
     limit: int | None
     size: int | None
     codecs: list[str] | None
@@ -78,13 +79,28 @@ def run(request: Request) -> Table:
     return table
 
 
-def _pictures(request: Request) -> tuple[inputs.Pictures, inputs.Pictures | None]:
-    if request.images is not None:
-        return load_folder(
-            request.images, masks=request.masks, size=request.size, limit=request.limit
-        )
-    if request.masks is not None:
-        raise InputError("--masks belong to pictures: name their folder with --images")
+def _pictures(request: Request) -> tuple[inputs.Pictures, inputs.Masks]:
+    if request.images is None:
+        if request.masks is not None:
+            raise InputError("--masks belong to pictures: name their folder with --images")
+        return _phantoms(request)
+    masks = DEFAULT_SEGMENTER if request.masks is None else request.masks
+    finder = segmenters().get(masks)
+    folder = None if finder is not None or masks == "none" else masks
+    images, regions = load_folder(
+        request.images, masks=folder, size=request.size, limit=request.limit
+    )
+    if finder is None:
+        return images, regions
+    Console(stderr=True).print(
+        f"regions of interest: {finder}, found in the sent pictures (--masks names a folder, "
+        "another segmenter, or none)",
+        highlight=False,
+    )
+    return images, masks
+
+
+def _phantoms(request: Request) -> tuple[list[Tensor], list[Tensor]]:
     images: list[Tensor] = []
     masks: list[Tensor] = []
     for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):

@@ -18,9 +18,11 @@ from channels.errors import check_number, unknown_name
 from scenarios.definitions import MAX_SNR_DB
 from semcom import catalogue
 from semcom.codec import Codec, check_images, check_roi
+from semcom.segmentation import Segmenter
 from semcom.separate import CapacityBound
 
 Pictures: TypeAlias = Tensor | Sequence[Tensor]
+Masks: TypeAlias = Pictures | str | Segmenter | None
 T = TypeVar("T")
 MAX_CBR = 8
 Contender: TypeAlias = Codec | CapacityBound
@@ -54,12 +56,14 @@ class Picture:
         return digest.hexdigest()[:16]
 
 
-def pictures(images: Pictures, masks: Pictures | None) -> list[Picture]:
+def pictures(images: Pictures, masks: Masks) -> list[Picture]:
     """Check pictures and masks one by one.
 
     Args:
         images: float32 ``[n, 1, H, W]``, or n tensors ``[1, H, W]`` of any sizes.
-        masks: bool, shaped like the images; ``None`` without regions of interest.
+        masks: bool, shaped like the images; the name of a shipped segmenter (``"chest"``) or any
+            other segmenter, to find them in the sent pictures; ``None`` without regions of
+            interest.
 
     Raises:
         InputError: naming the index of the picture that does not fit.
@@ -69,22 +73,44 @@ def pictures(images: Pictures, masks: Pictures | None) -> list[Picture]:
     2
     """
     images = _tensors("images", images)
-    masks = None if masks is None else _tensors("masks", masks)
     if not images:
         raise InputError("images hold no picture: pass at least one")
-    if masks is not None and len(masks) != len(images):
-        raise InputError(f"{len(masks)} masks do not fit {len(images)} images: pass one mask each")
+    segmenter = catalogue.segmenter(masks) if isinstance(masks, str) else masks
+    given: list[Tensor] | None = None
+    if segmenter is not None and not isinstance(segmenter, Segmenter):
+        given = _tensors("masks", segmenter)
+        if len(given) != len(images):
+            raise InputError(
+                f"{len(given)} masks do not fit {len(images)} images: pass one mask each"
+            )
     found = []
     for index, image in enumerate(images):
-        mask = None if masks is None else masks[index]
         try:
             check_images(image[None])
+            mask = None if given is None else given[index]
+            if isinstance(segmenter, Segmenter):
+                mask = segmenter(image[None])[0].cpu() > 0.5
             if mask is not None:
                 check_roi(mask[None], image[None])
         except InputError as error:
             raise InputError(f"picture {index}: {error}") from None
         found.append(Picture(image, mask))
     return found
+
+
+def origin(masks: Masks) -> str:
+    """Where regions of interest come from, in words.
+
+    >>> origin("chest")
+    "found in the sent pictures by semcom.segmenter('chest')"
+    """
+    if masks is None:
+        return "none"
+    if isinstance(masks, str):
+        return f"found in the sent pictures by semcom.segmenter({masks!r})"
+    if isinstance(masks, Segmenter):
+        return f"found in the sent pictures by {type(masks).__name__}"
+    return "given with the pictures"
 
 
 def contenders(codecs: Codecs) -> dict[str, Contender]:

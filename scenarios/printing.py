@@ -50,6 +50,7 @@ def captions(table: Table) -> list[str]:
     lines = [
         f"{parameters.get('pictures', '?')} grey pictures (C = 1), {parameters.get('trials', 1)} "
         f"trial(s), CBR {cbr:.4g} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
+        f"Regions of interest: {parameters.get('regions', '?')}. "
         "SNR is E_s/N_0 per complex channel use.",
         "Means of dB values, lost pictures included unless dropped; ± is half the 95 % "
         "interval over pictures.",

@@ -19,7 +19,7 @@ from scenarios.results import Table
 
 def snr(
     images: inputs.Pictures,
-    masks: inputs.Pictures | None = None,
+    masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
     links: inputs.Links,
@@ -39,7 +39,9 @@ def snr(
 
     Args:
         images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
-        masks: bool, shaped like the images, true in the region of interest; ``None`` without.
+        masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
+            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent pictures;
+            ``None`` without.
         codecs: names, codecs or bounds (``semcom.bound``), or one; a mapping gives labels of its
             own.
         links: names or links, or one.
@@ -78,7 +80,7 @@ def snr(
 
 def sweep_of(
     images: inputs.Pictures,
-    masks: inputs.Pictures | None,
+    masks: inputs.Masks,
     codecs: inputs.Codecs,
     links: inputs.Links,
     snr_db: inputs.Points,
@@ -107,6 +109,7 @@ def sweep_of(
         float(cbr),
         seed,
         trials,
+        inputs.origin(masks),
     )
 
 
@@ -122,6 +125,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "trials": grid.trials,
             "pictures": len(grid.pictures),
             "pictures_sha256": contents,
+            "regions": grid.regions,
         },
         "codecs": {
             label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()

@@ -51,6 +51,7 @@ class Sweep:
         cbr: complex channel uses per picture element.
         seed: seeds every fading and noise draw.
         trials: repetitions with independent draws.
+        regions: where the regions of interest come from, in words.
     """
 
     scenario: str
@@ -61,6 +62,7 @@ class Sweep:
     cbr: float
     seed: int
     trials: int = 1
+    regions: str = "none"
 
     def tasks(self) -> list[Task]:
         """Every task, in the order of the table's rows."""

@@ -35,6 +35,7 @@ class TransMedSeg(SelfTraining):
         per_class: pixels of each class drawn in a step.
         mixing: of :class:`SelfTraining`; the paper builds on ``"copy-paste"``, see docs/masks.md.
         warm_up: of :class:`SelfTraining`.
+        closest: of :class:`SelfTraining`.
     """
 
     name = "transmedseg"
@@ -48,8 +49,9 @@ class TransMedSeg(SelfTraining):
         per_class: int = 4096,
         mixing: str = "whole",
         warm_up: float = 0.15,
+        closest: float = 1.4,
     ) -> None:
-        super().__init__(student, mixing, warm_up)
+        super().__init__(student, mixing, warm_up, closest)
         self.strength, self.beta, self.per_class = strength, beta, per_class
         self.direction = check_name("direction", direction, DIRECTIONS)
         self.source = ClassStatistics(student.num_classes, FEATURES)
