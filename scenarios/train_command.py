@@ -138,6 +138,9 @@ def segmenter(
     )
     samples = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
     if data is not None:
+        for part in ("images", "masks"):
+            if not (data / part).is_dir():
+                raise InputError(f"--data {data} has no folder {part}: put them side by side")
         samples += load_samples(data / "images", data / "masks")
     if not samples:
         raise InputError("nothing to train on: give --data or --phantoms")
