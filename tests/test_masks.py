@@ -155,6 +155,47 @@ def test_copy_paste_exchanges_a_box_both_ways(monkeypatch: pytest.MonkeyPatch) -
     assert warm.taught is None and bool((warm.labels == 0).all())
 
 
+def test_self_training_shows_whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, seen = SelfTraining(UNet(8), closest=1), []
+    features = UNet.features
+    monkeypatch.setattr(UNet, "features", lambda net, x: seen.append(x.clone()) or features(net, x))
+    batch = batch_of(64)
+    answer = method.answer(batch, 0.5, seeded(3))
+    taught, shown = seen
+    assert torch.equal(taught, batch.plain)
+    assert torch.equal(shown, torch.cat([batch.images, batch.unlabelled]))
+    assert bool((answer.labels[:2] == 0).all()) and bool((answer.labels[2:] == -1).all())
+
+
+def test_the_second_look_counts_where_it_looked() -> None:
+    """A teacher that says how bright it is, and another that says how far from the middle."""
+    method = SelfTraining(UNet(8))
+    images = torch.rand(2, 1, 64, 64, generator=seeded(1))
+    smooth = torch.nn.functional.avg_pool2d(images, 9, 1, 4)
+
+    def brightness(pictures: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(pictures), pictures.clamp(0.01, 0.99).logit()], 1)
+
+    method.teacher.forward = brightness  # type: ignore[method-assign]
+    first = brightness(smooth).softmax(1)
+    again = method._second_look(smooth, first, 1.25)
+    torch.testing.assert_close(again, first, atol=0.03, rtol=0)  # resampled twice
+
+    distance = torch.linspace(-1, 1, 64).abs().view(1, 1, 1, 64)
+    method.teacher.forward = lambda pictures: brightness(  # type: ignore[method-assign]
+        distance.expand_as(pictures)
+    )
+    first = method.teacher(images).softmax(1)
+    again = method._second_look(images, first, 2.0)
+    outside = torch.ones(64, 64, dtype=torch.bool)
+    outside[16:48, 16:48] = False
+    assert torch.equal(again[..., outside], first[..., outside])
+    wanted = (1 + 2) / 2 * distance[..., 17:47]  # what lies at d is seen at 2 d
+    torch.testing.assert_close(
+        again[:1, 1:, 32:33, 17:47], wanted.clamp(0.01, 0.99), atol=0.02, rtol=0
+    )
+
+
 def test_teachers_follow_their_students() -> None:
     for method, progress, kept in ((MeanTeacher(UNet(8)), 0.1, 0.99), (BCP(UNet(8)), 0.1, 0.0)):
         before = method.teacher.classifier.weight.clone()
