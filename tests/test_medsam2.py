@@ -223,6 +223,26 @@ def test_a_configuration_may_be_a_file(checkpoint: Path, tmp_path: Path) -> None
         MedSAM2(checkpoint, theirs)
 
 
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("No module named 'sam2'"), RuntimeError("x")]
+)
+def test_without_a_working_sam2_the_remedy_is_named(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import builtins
+
+    usual = builtins.__import__
+
+    def broken(name: str, *rest: object, **more: object) -> object:
+        if name.partition(".")[0] == "sam2":
+            raise error
+        return usual(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    with pytest.raises(InputError, match=r"pip install 'semcom\[sam2\]'"):
+        MedSAM2(checkpoint)
+
+
 def test_nothing_in_a_pickle_is_run(tmp_path: Path) -> None:
     marker, path = tmp_path / "ran", tmp_path / "evil.pt"
 

@@ -202,8 +202,13 @@ def build_network(config: str | os.PathLike[str], image_size: int | None = None)
         import sam2
         from hydra.utils import instantiate
         from omegaconf import OmegaConf
-    except ImportError as error:
-        raise InputError(f"{error}: pip install 'semcom[sam2]'") from error
+        from sam2.sam2_image_predictor import SAM2ImagePredictor  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # a torchvision of another torch is the second
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"SAM 2 cannot be imported ({reason}): pip install 'semcom[sam2]', with the "
+            "torchvision that matches torch"
+        ) from error
     path = Path(config)
     if path.suffix not in (".yaml", ".yml"):
         path = Path(str(files(sam2))) / CONFIGS[check_name("config", str(config), CONFIGS)]
