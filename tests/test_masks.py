@@ -17,15 +17,12 @@ from channels import InputError
 from semcom.crops import Sample
 from semcom.segmentation import UNetSegmenter, corrupt
 from semcom.segmentation.augment import exposed, moved, squared
-from semcom.segmentation.methods import (
-    BCP,
-    MIXINGS,
-    Batch,
-    MeanTeacher,
-    SelfTraining,
-    dice_cross_entropy,
-    random_box,
-)
+from semcom.segmentation.bcp import BCP
+from semcom.segmentation.loss import dice_cross_entropy
+from semcom.segmentation.mean_teacher import MeanTeacher
+from semcom.segmentation.method import Batch
+from semcom.segmentation.mixing import MIXINGS, random_box
+from semcom.segmentation.self_training import SelfTraining
 from semcom.segmentation.statistics import ClassStatistics
 from semcom.segmentation.training import METHODS, SegmenterPlan, train_segmenter
 from semcom.segmentation.transfer import transferable_cross_entropy

@@ -15,7 +15,11 @@ from channels.errors import check_count, check_name, check_number
 from semcom.crops import Sample
 from semcom.metrics import dice
 from semcom.segmentation.augment import exposed, moved, squared
-from semcom.segmentation.methods import BCP, Batch, MeanTeacher, Method, SelfTraining, Supervised
+from semcom.segmentation.bcp import BCP
+from semcom.segmentation.mean_teacher import MeanTeacher
+from semcom.segmentation.method import Batch, Method
+from semcom.segmentation.self_training import SelfTraining
+from semcom.segmentation.supervised import Supervised
 from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNetSegmenter
 from semcom.training import loop

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels.errors import check_name
-from semcom.segmentation.methods import Answer, Batch, SelfTraining
+from semcom.segmentation.method import Batch
+from semcom.segmentation.self_training import Answer, SelfTraining
 from semcom.segmentation.statistics import ClassStatistics
 from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.unet import FEATURES, UNet

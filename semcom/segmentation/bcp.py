@@ -1,0 +1,20 @@
+"""Bidirectional copy-paste."""
+
+from __future__ import annotations
+
+from semcom.segmentation.self_training import SelfTraining
+from semcom.segmentation.unet import UNet
+
+
+class BCP(SelfTraining):
+    """Bidirectional copy-paste (Bai, Chen, Li, Shen, Shao, CVPR 2023).
+
+    A box of two thirds of the sides is exchanged between labelled and unlabelled pictures, both
+    ways; pseudo-labels of the teacher count half. In the first 30 % of the training labelled
+    pictures are pasted into labelled ones.
+    """
+
+    name = "bcp"
+
+    def __init__(self, student: UNet) -> None:
+        super().__init__(student, "copy-paste", 0.3, closest=1)
