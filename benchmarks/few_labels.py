@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from semcom import metrics, surface
+from semcom import metrics
 from semcom.crops import Sample
 from semcom.data import list_pictures
 from semcom.samples import load_samples
@@ -36,8 +36,8 @@ STEPS, LONGEST_SIDE = 800, 128
 SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "dice": metrics.dice,
     "iou": metrics.iou,
-    "hd95_px": surface.hausdorff_95,
-    "asd_px": surface.surface_distance,
+    "hd95_px": metrics.hausdorff_95,
+    "asd_px": metrics.surface_distance,
 }
 COLUMNS = ("setting", "method", "seed", "labelled", "unlabelled", "pictures", "masks", *SCORES)
 

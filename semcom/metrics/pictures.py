@@ -1,6 +1,6 @@
-"""How good the received pictures, masks and bits are, one number for each picture.
+"""How good received pictures are.
 
-Every picture metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1].
+Every metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1].
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torchmetrics.functional.image import (
 )
 
 from channels import InputError
+from semcom.metrics.checks import check_alike, kind
 
 _SSIM_SIDE = 11
 _MS_SSIM_SIDE = 176
@@ -121,87 +122,6 @@ def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
     )
 
 
-def dice(a: Tensor, b: Tensor) -> Tensor:
-    """Dice overlap of two masks.
-
-    Args:
-        a: bool ``[batch, ...]``.
-        b: bool, of the same shape.
-
-    Returns:
-        float32 ``[batch]`` in [0, 1], 1 where both masks are empty.
-
-    Raises:
-        InputError: if a mask is not bool, or the shapes differ.
-
-    >>> dice(torch.tensor([[True, True]]), torch.tensor([[True, False]]))
-    tensor([0.6667])
-    """
-    check_masks(a, b)
-    first, second = a.flatten(1), b.flatten(1)
-    both = (first & second).sum(dim=1)
-    total = first.sum(dim=1) + second.sum(dim=1)
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
-
-
-def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of two masks (Jaccard index).
-
-    Args:
-        a: bool ``[batch, ...]``.
-        b: bool, of the same shape.
-
-    Returns:
-        float32 ``[batch]`` in [0, 1], 1 where both masks are empty.
-
-    Raises:
-        InputError: if a mask is not bool, or the shapes differ.
-
-    >>> iou(torch.tensor([[True, True]]), torch.tensor([[True, False]]))
-    tensor([0.5000])
-    """
-    overlap = dice(a, b)
-    return overlap / (2 - overlap)
-
-
-def ber(bits: Tensor, bits_hat: Tensor) -> Tensor:
-    """Bit error rate of each row.
-
-    Args:
-        bits: sent bits 0 and 1, bool, integer or float, ``[batch, n]``.
-        bits_hat: received bits (hard decisions), of the same shape.
-
-    Returns:
-        float32 ``[batch]``.
-
-    Raises:
-        InputError: if the shapes do not fit or a value is neither 0 nor 1.
-
-    >>> ber(torch.tensor([[0, 1, 1, 0]]), torch.tensor([[0, 1, 0, 0]]))
-    tensor([0.2500])
-    """
-    return _wrong(bits, bits_hat).float().mean(dim=-1)
-
-
-def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
-    """Block error rate: the share of blocks with at least one wrong bit.
-
-    Args:
-        bits: sent bits 0 and 1, ``[blocks, n]``, or ``[batch, blocks, n]`` for a rate per picture.
-        bits_hat: received bits (hard decisions), of the same shape.
-
-    Returns:
-        float32, a scalar or ``[batch]``.
-
-    Raises:
-        InputError: if the shapes do not fit or a value is neither 0 nor 1.
-
-    >>> bler(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0, 1], [1, 1]]))
-    tensor(0.5000)
-    """
-    return _wrong(bits, bits_hat).any(dim=-1).float().mean(dim=-1)
-
-
 def _decibels(error: Tensor) -> Tensor:
     """``-10 log10(error)``, with a gradient of zero instead of NaN where the error is zero."""
     positive = torch.where(error == 0, 1.0, error)
@@ -213,29 +133,6 @@ def _per_picture(values: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     return values.reshape(-1)
 
 
-def _wrong(bits: Tensor, bits_hat: Tensor) -> Tensor:
-    for row in (bits, bits_hat):
-        if not isinstance(row, Tensor) or row.ndim < 2 or row.numel() == 0:
-            raise InputError(f"bits must be a tensor [rows, n], not empty, got {_kind(row)}")
-        if not bool(((row == 0) | (row == 1)).all()):
-            raise InputError("bits must be 0 or 1: decide first, e.g. llr > 0")
-    _check_alike("bits", bits, bits_hat)
-    return bits.bool() != bits_hat.bool()
-
-
-def check_masks(a: Tensor, b: Tensor) -> None:
-    """Refuse what are not two bool masks of one shape.
-
-    >>> check_masks(torch.ones(1, 2), torch.ones(1, 2))
-    Traceback (most recent call last):
-    channels.errors.InputError: masks must be bool [batch, ...], got ...: use masks > 0.5
-    """
-    for mask in (a, b):
-        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim < 2:
-            raise InputError(f"masks must be bool [batch, ...], got {_kind(mask)}: use masks > 0.5")
-    _check_alike("masks", a, b)
-
-
 def _check_pictures(out: Tensor, images: Tensor) -> None:
     for pictures in (out, images):
         if (
@@ -245,17 +142,16 @@ def _check_pictures(out: Tensor, images: Tensor) -> None:
             or pictures.numel() == 0
         ):
             raise InputError(
-                "pictures must be a float tensor [batch, C, H, W], not empty, "
-                f"got {_kind(pictures)}"
+                f"pictures must be a float tensor [batch, C, H, W], not empty, got {kind(pictures)}"
             )
-    _check_alike("pictures", out, images)
+    check_alike("pictures", out, images)
 
 
 def _check_masks(masks: Tensor, images: Tensor) -> None:
     batch, channels, height, width = images.shape
     shapes = ([batch, 1, height, width], [batch, channels, height, width])
     if not isinstance(masks, Tensor) or list(masks.shape) not in shapes:
-        raise InputError(f"masks must have the shape {list(images.shape)}, got {_kind(masks)}")
+        raise InputError(f"masks must have the shape {list(images.shape)}, got {kind(masks)}")
     if masks.dtype != torch.bool and not masks.is_floating_point():
         raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0")
     if not bool(((masks >= 0) & torch.isfinite(masks)).all()):
@@ -268,17 +164,3 @@ def _check_side(name: str, images: Tensor, least: int, remedy: str) -> None:
         raise InputError(
             f"{name} needs both sides at least {least}, got {height} x {width}: {remedy}"
         )
-
-
-def _check_alike(what: str, a: Tensor, b: Tensor) -> None:
-    if a.shape != b.shape:
-        raise InputError(
-            f"{what} have different shapes, {list(a.shape)} and {list(b.shape)}: "
-            "compare like with like"
-        )
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"{value.dtype} {list(value.shape)}"
-    return type(value).__name__

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from semcom.metrics import check_masks
+from channels import InputError
+from semcom.metrics.masks import check_masks
 
 
 def hausdorff_95(a: Tensor, b: Tensor) -> Tensor:
@@ -54,6 +55,8 @@ Distances = NDArray[np.floating]
 
 def _each(a: Tensor, b: Tensor, summary: Callable[[Distances, Distances], float]) -> Tensor:
     check_masks(a, b)
+    if a.ndim != 4 or a.shape[1] != 1:
+        raise InputError(f"masks must be [batch, 1, H, W], got {list(a.shape)}")
     found = []
     for first, second in zip(a.cpu().numpy(), b.cpu().numpy(), strict=True):
         if not first.any() or not second.any():
