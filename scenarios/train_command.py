@@ -113,6 +113,9 @@ def segmenter(
     ] = 256,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 2e-3,
     width: Annotated[int, typer.Option(help="Channels of the U-Net's finest level.")] = 16,
+    turn_deg: Annotated[float, typer.Option(help="Largest random turn, either way.")] = 15.0,
+    zoom: Annotated[float, typer.Option(help="Largest random change of scale, a share.")] = 0.25,
+    bend: Annotated[float, typer.Option(help="Random bending, a share of half the side.")] = 0.0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
     seed: Annotated[
         int, typer.Option(help="Seed of initial weights, choice of labels and draws.")
@@ -134,7 +137,17 @@ def segmenter(
 
     _check_device(device)
     plan = SegmenterPlan(
-        method, steps, batch, longest_side, learning_rate, width, mixed_precision, seed
+        method=method,
+        steps=steps,
+        batch=batch,
+        longest_side=longest_side,
+        learning_rate=learning_rate,
+        width=width,
+        turn_deg=turn_deg,
+        zoom=zoom,
+        bend=bend,
+        mixed_precision=mixed_precision,
+        seed=seed,
     )
     samples = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
     if data is not None:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from semcom.segmentation.unet import shrunk
 
-TURN_DEG, ZOOM, MOVE = 15.0, 0.25, 0.1
+SHIFT = 0.1
+BENDS = 4
 
 
 def squared(image: Tensor, side: int) -> Tensor:
@@ -34,13 +35,23 @@ def squared(image: Tensor, side: int) -> Tensor:
     return small[:, rows][:, :, columns]
 
 
-def moved(pictures: Tensor, masks: Tensor | None, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Turn, zoom, shift and mirror each picture at random.
+def moved(
+    pictures: Tensor,
+    masks: Tensor | None,
+    draws: torch.Generator,
+    turn_deg: float = 15.0,
+    zoom: float = 0.25,
+    bend: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Turn, zoom, shift, mirror and bend each picture at random.
 
     Args:
         pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
         masks: float32, of the same shape, or ``None``.
         draws: source of randomness, on the CPU.
+        turn_deg: largest turn, either way.
+        zoom: largest change of scale, either way; 0.25 is 0.75 to 1.25.
+        bend: standard deviation of a smooth displacement, as a share of half the side.
 
     Returns:
         pictures float32 ``[batch, 1, S, S]``, and the class of each pixel, int64 ``[batch, S, S]``
@@ -51,14 +62,19 @@ def moved(pictures: Tensor, masks: Tensor | None, draws: torch.Generator) -> tup
     [torch.Size([3, 1, 64, 64]), torch.Size([3, 64, 64])]
     """
     draw = 2 * torch.rand(5, len(pictures), generator=draws) - 1
-    turn, zoom = draw[0] * math.radians(TURN_DEG), 1 + ZOOM * draw[1]
+    turn, scale = draw[0] * math.radians(turn_deg), 1 + zoom * draw[1]
     mirror = torch.where(draw[2] < 0, -1.0, 1.0)
     rows = [
-        torch.stack([mirror * turn.cos() * zoom, -turn.sin() * zoom, MOVE * draw[3]], 1),
-        torch.stack([mirror * turn.sin() * zoom, turn.cos() * zoom, MOVE * draw[4]], 1),
+        torch.stack([mirror * turn.cos() * scale, -turn.sin() * scale, SHIFT * draw[3]], 1),
+        torch.stack([mirror * turn.sin() * scale, turn.cos() * scale, SHIFT * draw[4]], 1),
     ]
     where = torch.stack(rows, 1).to(pictures)
     grid = F.affine_grid(where, list(pictures.shape), align_corners=False)
+    if bend:
+        knots = torch.randn(len(pictures), 2, BENDS, BENDS, generator=draws).to(pictures)
+        size = list(pictures.shape[2:])
+        field = F.interpolate(knots, size, mode="bicubic", align_corners=True)
+        grid = grid + bend * field.movedim(1, -1)
     both = pictures if masks is None else torch.cat([pictures, masks], 1)
     warped = F.grid_sample(both, grid, padding_mode="border", align_corners=False)
     labels = torch.zeros_like(pictures[:, 0]) if masks is None else warped[:, 1]

@@ -41,6 +41,9 @@ class SegmenterPlan:
         longest_side: pixels to which larger pictures are shrunk.
         learning_rate: peak rate of Adam.
         width: of the U-Net.
+        turn_deg: pictures are turned at random by up to this, either way.
+        zoom: and their scale changed by up to this share.
+        bend: and bent, see :func:`semcom.segmentation.augment.moved`.
         mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
 
@@ -54,6 +57,9 @@ class SegmenterPlan:
     longest_side: int = 256
     learning_rate: float = 2e-3
     width: int = 16
+    turn_deg: float = 15.0
+    zoom: float = 0.25
+    bend: float = 0.0
     mixed_precision: bool = True
     seed: int = 0
 
@@ -64,6 +70,9 @@ class SegmenterPlan:
         check_count("width", self.width, 8, 128)
         check_count("seed", self.seed, 0, 2**40 - 1)
         check_number("learning_rate", self.learning_rate, 1e-9, 1)
+        check_number("turn_deg", self.turn_deg, 0, 180)
+        check_number("zoom", self.zoom, 0, 0.9)
+        check_number("bend", self.bend, 0, 1)
         if check_count("longest_side", self.longest_side, 64, 4096) % 32:
             raise InputError(f"longest_side must be a multiple of 32, got {self.longest_side}")
 
@@ -161,11 +170,12 @@ class _SegmenterTrainee:
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         device = next(self.module.parameters()).device
         chosen = torch.randint(len(self._images), (plan.batch,), generator=draws)
+        how = (plan.turn_deg, plan.zoom, plan.bend)
         images, labels = moved(
-            self._images[chosen].to(device), self._masks[chosen].to(device), draws
+            self._images[chosen].to(device), self._masks[chosen].to(device), draws, *how
         )
         more = torch.randint(len(self._unlabelled), (plan.batch,), generator=draws)
-        plain, _ = moved(self._unlabelled[more].to(device), None, draws)
+        plain, _ = moved(self._unlabelled[more].to(device), None, draws, *how)
         batch = Batch(exposed(images, draws), labels, exposed(plain, draws), plain)
         return self.module.loss(batch, step / plan.steps, draws)
 
