@@ -116,6 +116,9 @@ def segmenter(
     turn_deg: Annotated[float, typer.Option(help="Largest random turn, either way.")] = 15.0,
     zoom: Annotated[float, typer.Option(help="Largest random change of scale, a share.")] = 0.25,
     bend: Annotated[float, typer.Option(help="Random bending, a share of half the side.")] = 0.0,
+    stretch: Annotated[
+        float, typer.Option(help="Largest change of width over height, in octaves.")
+    ] = 0.0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
     seed: Annotated[
         int, typer.Option(help="Seed of initial weights, choice of labels and draws.")
@@ -146,6 +149,7 @@ def segmenter(
         turn_deg=turn_deg,
         zoom=zoom,
         bend=bend,
+        stretch=stretch,
         mixed_precision=mixed_precision,
         seed=seed,
     )

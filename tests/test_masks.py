@@ -241,6 +241,18 @@ def test_labels_move_with_their_pictures() -> None:
     assert torch.equal(again[0], seen) and torch.equal(again[1], labels)
 
 
+def test_pictures_bend_and_stretch_with_their_labels() -> None:
+    pictures = torch.zeros(8, 1, 96, 96)
+    pictures[..., 32:64, 32:64] = 1.0
+    for how in ({"bend": 0.05}, {"stretch": 1.0}):
+        seen, labels = moved(pictures, pictures, seeded(4), turn_deg=0, zoom=0, **how)
+        assert semcom.metrics.dice(seen[:, 0] > 0.5, labels > 0).min() > 0.97
+        rows, columns = (labels.amax(2) > 0).sum(1), (labels.amax(1) > 0).sum(1)
+        assert (rows / columns).std() > 0.03
+        plain, _ = moved(pictures, pictures, seeded(4), turn_deg=0, zoom=0)
+        assert plain.mean().item() == pytest.approx(seen.mean().item(), rel=0.1)
+
+
 def test_exposure_keeps_the_order_of_grey_levels() -> None:
     ramp = torch.linspace(0, 1, 64 * 64).view(1, 1, 64, 64).expand(16, -1, -1, -1)
     seen = exposed(ramp, seeded(5)).flatten(1)

@@ -42,8 +42,9 @@ def moved(
     turn_deg: float = 15.0,
     zoom: float = 0.25,
     bend: float = 0.0,
+    stretch: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Turn, zoom, shift, mirror and bend each picture at random.
+    """Turn, zoom, stretch, shift, mirror and bend each picture at random.
 
     Args:
         pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
@@ -52,6 +53,7 @@ def moved(
         turn_deg: largest turn, either way.
         zoom: largest change of scale, either way; 0.25 is 0.75 to 1.25.
         bend: standard deviation of a smooth displacement, as a share of half the side.
+        stretch: largest change of the ratio of width to height, either way, in octaves.
 
     Returns:
         pictures float32 ``[batch, 1, S, S]``, and the class of each pixel, int64 ``[batch, S, S]``
@@ -68,6 +70,9 @@ def moved(
         torch.stack([mirror * turn.cos() * scale, -turn.sin() * scale, SHIFT * draw[3]], 1),
         torch.stack([mirror * turn.sin() * scale, turn.cos() * scale, SHIFT * draw[4]], 1),
     ]
+    if stretch:
+        wide = torch.exp2(stretch * (torch.rand(len(pictures), 1, generator=draws) - 0.5))
+        rows = [rows[0] / wide, rows[1] * wide]
     where = torch.stack(rows, 1).to(pictures)
     grid = F.affine_grid(where, list(pictures.shape), align_corners=False)
     if bend:

@@ -44,6 +44,7 @@ class SegmenterPlan:
         turn_deg: pictures are turned at random by up to this, either way.
         zoom: and their scale changed by up to this share.
         bend: and bent, see :func:`semcom.segmentation.augment.moved`.
+        stretch: and their ratio of width to height changed by up to so many octaves.
         mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
 
@@ -60,6 +61,7 @@ class SegmenterPlan:
     turn_deg: float = 15.0
     zoom: float = 0.25
     bend: float = 0.0
+    stretch: float = 0.0
     mixed_precision: bool = True
     seed: int = 0
 
@@ -73,6 +75,7 @@ class SegmenterPlan:
         check_number("turn_deg", self.turn_deg, 0, 180)
         check_number("zoom", self.zoom, 0, 0.9)
         check_number("bend", self.bend, 0, 1)
+        check_number("stretch", self.stretch, 0, 4)
         if check_count("longest_side", self.longest_side, 64, 4096) % 32:
             raise InputError(f"longest_side must be a multiple of 32, got {self.longest_side}")
 
@@ -170,7 +173,7 @@ class _SegmenterTrainee:
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         device = next(self.module.parameters()).device
         chosen = torch.randint(len(self._images), (plan.batch,), generator=draws)
-        how = (plan.turn_deg, plan.zoom, plan.bend)
+        how = (plan.turn_deg, plan.zoom, plan.bend, plan.stretch)
         images, labels = moved(
             self._images[chosen].to(device), self._masks[chosen].to(device), draws, *how
         )
