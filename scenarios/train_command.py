@@ -94,7 +94,11 @@ def segmenter(
         Path | None, typer.Option(help="Folder of more pictures, without masks.")
     ] = None,
     phantoms: Annotated[
-        str | None, typer.Option(help="Phantoms with masks to train on, KIND:COUNT; dental:200.")
+        str | None,
+        typer.Option(
+            help="Phantoms with masks to train on, KIND:COUNT; dental:200. With --data, which "
+            "alone the weights are then chosen by, or without."
+        ),
     ] = None,
     task: Annotated[str, typer.Option(help="What the masks show, e.g. chest.")] = "chest",
     method: Annotated[
@@ -153,15 +157,18 @@ def segmenter(
         mixed_precision=mixed_precision,
         seed=seed,
     )
-    samples = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
-    if data is not None:
+    drawn = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
+    if data is None:
+        if not drawn:
+            raise InputError("nothing to train on: give --data or --phantoms")
+        few = few_labels(drawn, labelled, validation, seed)
+    else:
         for part in ("images", "masks"):
             if not (data / part).is_dir():
                 raise InputError(f"--data {data} has no folder {part}: put them side by side")
-        samples += load_samples(data / "images", data / "masks")
-    if not samples:
-        raise InputError("nothing to train on: give --data or --phantoms")
-    few = few_labels(samples, labelled, validation, seed)
+        samples = load_samples(data / "images", data / "masks")
+        few = few_labels(samples, labelled, validation, seed)
+        few = few._replace(labelled=[*few.labelled, *drawn])
     more = [] if unlabelled is None else list(load_folder(unlabelled)[0])
     folder = out or Path("runs") / f"segmenter-{task}"
     with training_progress(f"{task} segmenter, {method}", steps) as on_step:

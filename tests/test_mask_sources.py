@@ -111,7 +111,7 @@ def test_semcom_train_segmenter_writes_weights_that_load(
     options = ["--data", str(folder), "--labelled", "0.5", "--validation", "0.2"]
     more = ["--unlabelled", str(folder / "images"), "--phantoms", "dental:2", "--out", str(out)]
     assert run("train", "segmenter", *options, *more, *TINY) == 0, capsys.readouterr().err
-    assert "3 labelled, 14 unlabelled pictures, 1 to choose" in capsys.readouterr().out
+    assert "4 labelled, 13 unlabelled pictures, 1 to choose" in capsys.readouterr().out
     assert semcom.segmenter(weights=out / "segmenter.safetensors").longest_side == 64
     with (out / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
