@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             raise
         _fail(str(error))
     if code == 130:
-        print("semcom: interrupted; finished points are kept, run again to go on", file=sys.stderr)
+        print("semcom: interrupted; what was finished is kept, run again to go on", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -19,6 +19,7 @@ from scenarios.definitions import MAX_SNR_DB
 from semcom import catalogue
 from semcom.codec import Codec, check_images, check_roi
 from semcom.segmentation import Segmenter
+from semcom.segmentation.segmenter import probabilities
 from semcom.separate import CapacityBound
 
 Pictures: TypeAlias = Tensor | Sequence[Tensor]
@@ -89,7 +90,7 @@ def pictures(images: Pictures, masks: Masks) -> list[Picture]:
             check_images(image[None])
             mask = None if given is None else given[index]
             if isinstance(segmenter, Segmenter):
-                mask = segmenter(image[None])[0].cpu() > 0.5
+                mask = probabilities(segmenter, image[None])[0] > 0.5
             if mask is not None:
                 check_roi(mask[None], image[None])
         except InputError as error:

@@ -10,13 +10,12 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from semcom.codec import Codec
+from semcom.weightfile import halved, store, stored
 
 
 class LearnedCodec(nn.Module, Codec):
@@ -59,11 +58,8 @@ class LearnedCodec(nn.Module, Codec):
 
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision."""
-        state = {
-            name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-            for name, value in self.state_dict().items()
-        }
-        save_file(state, str(path), {"codec": self.name, "config": json.dumps(self.config())})
+        metadata = {"codec": self.name, "config": json.dumps(self.config())}
+        store(halved(self.state_dict()), path, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -75,10 +71,8 @@ class LearnedCodec(nn.Module, Codec):
         Raises:
             InputError: if the file is missing, damaged, or holds another codec.
         """
+        state, metadata = stored(path)
         try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if metadata["codec"] != cls.name:
                 raise InputError(
                     f"{Path(path).name} holds weights of {metadata['codec']!r}, not {cls.name!r}"
@@ -88,8 +82,8 @@ class LearnedCodec(nn.Module, Codec):
             codec.load_state_dict(state)  # casts to the network's own precision
         except InputError:
             raise
-        except (OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
         return codec.eval().requires_grad_(False)
 

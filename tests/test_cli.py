@@ -213,7 +213,7 @@ def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     _, errors = run.communicate(timeout=120)
     assert run.returncode == 130
     assert errors.strip().splitlines() == [
-        "semcom: interrupted; finished points are kept, run again to go on"
+        "semcom: interrupted; what was finished is kept, run again to go on"
     ]
 
 

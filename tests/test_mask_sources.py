@@ -188,6 +188,36 @@ def test_semcom_run_says_where_regions_come_from(
     assert "Regions of interest: none" in " ".join(capsys.readouterr().out.split())
 
 
+def into_nan(images: Tensor) -> Tensor:
+    return images * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "message"),
+    [
+        (into_nan, r"in \[0, 1\]"),
+        (lambda images: 9 * images - 4, r"in \[0, 1\]"),
+        (lambda images: images.repeat(2, 1, 1, 1), r"\[1, 1, 64, 64\]"),
+        (lambda images: images > 0.5, "float tensor, got torch.bool"),
+        (lambda images: None, "float tensor, got NoneType"),
+        (UNetSegmenter, "an object that can be called"),
+    ],
+)
+def test_a_segmenter_is_held_to_its_contract(segmenter: Segmenter, message: str) -> None:
+    images, _ = semcom.data.phantoms("chest", n=1, size=64)
+    with pytest.raises(InputError, match=message):
+        inputs.pictures(images, segmenter)
+    with pytest.raises(InputError, match=message):
+        diagnostic_dice(images, images, segmenter)
+
+
+def test_a_segmenter_cannot_change_the_pictures() -> None:
+    images, _ = semcom.data.phantoms("chest", n=1, size=64)
+    before = images.clone()
+    sent = inputs.pictures(images, lambda pictures: pictures.zero_())
+    assert torch.equal(images, before) and torch.equal(sent[0].image, before[0])
+
+
 # --- Diagnostic fidelity -------------------------------------------------------------------------
 
 

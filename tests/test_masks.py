@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from semcom.segmentation.training import METHODS, SegmenterPlan, train_segmenter
 from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.transmedseg import DIRECTIONS, TransMedSeg, drawn
 from semcom.segmentation.unet import FEATURES, UNet
+from semcom.weightfile import store, stored
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -295,9 +297,13 @@ def test_corruption_does_what_it_says() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"drop": 2}, "drop must lie"),
-        ({"erode": -1}, "erode must lie"),
+        ({"drop": 2}, "drop must"),
+        ({"erode": -1}, "erode must"),
         ({"dilate": math.nan}, "dilate"),
+        ({"dilate": "3"}, "dilate"),
+        ({"shift": 1}, "shift"),
+        ({"shift": (1.5, 0)}, "shift"),
+        ({"seed": None}, "seed"),
     ],
 )
 def test_corruption_refuses_what_it_cannot_do(options: dict[str, float], message: str) -> None:
@@ -343,7 +349,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
         (torch.rand(64, 64), r"\[batch, 1, H, W\]"),
         (torch.rand(1, 1, 16, 64), "enlarge"),
         (torch.full((1, 1, 64, 64), 255.0), "divide"),
-        (torch.full((1, 1, 64, 64), math.nan), "divide"),
+        (torch.full((1, 1, 64, 64), math.nan), "finite"),
         (torch.zeros(1, 1, 64, 64, dtype=torch.uint8), "floating-point"),
         (np.zeros((1, 1, 64, 64)), "floating-point"),
     ],
@@ -425,6 +431,67 @@ def test_the_best_weights_on_the_samples_kept_apart_come_out(
     )
 
 
+def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path, samples: list[Sample]) -> None:
+    def train(task: str, labelled: list[Sample]) -> None:
+        train_segmenter(task, labelled, [], plan("supervised"), tmp_path)
+
+    train("chest", samples[:3])
+    train("chest", samples[:3])
+    for task, labelled in (
+        ("chest", samples[:4]),
+        ("chest", samples[1:4]),
+        ("dental", samples[:3]),
+    ):
+        with pytest.raises(InputError, match="a run on other data"):
+            train(task, labelled)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, samples: list[Sample]) -> None:
+    train = partial(train_segmenter, "chest", samples[:3], [], plan("supervised"), tmp_path)
+    train()
+    path = tmp_path / "checkpoint.safetensors"
+    tensors, metadata = stored(path)
+    name = next(iter(tensors)).partition(".")[2]
+    for change in ("best", "weight", "mean"):
+        key = f"{change}.{name}"
+        for value in (tensors[key] * math.nan, tensors[key][:1], tensors[key].int()):
+            save_file(tensors | {key: value.contiguous()}, path, metadata)
+            with pytest.raises(InputError, match="is damaged"):
+                train()
+    for change in ({"step": "99"}, {"step": "-5"}, {"best_score": "inf"}, {"plan": "{"}):
+        save_file(tensors, path, metadata | change)
+        with pytest.raises(InputError, match="is damaged"):
+            train()
+    store(tensors, path, metadata)
+    train()
+
+
+def test_weights_that_are_not_finite_are_neither_stored_nor_loaded(tmp_path: Path) -> None:
+    segmenter = UNetSegmenter(width=8)
+    segmenter.save(tmp_path / "mine.safetensors")
+    tensors, metadata = stored(tmp_path / "mine.safetensors")
+    name = next(iter(tensors))
+    save_file(tensors | {name: tensors[name] * math.nan}, tmp_path / "nan.safetensors", metadata)
+    with pytest.raises(InputError, match="not finite"):
+        UNetSegmenter.load(tmp_path / "nan.safetensors")
+    with torch.no_grad():
+        segmenter.network.classifier.weight.fill_(1e6)
+    with pytest.raises(InputError, match="half precision"):
+        segmenter.save(tmp_path / "large.safetensors")
+    assert not (tmp_path / "large.safetensors").exists()
+
+
+def test_weights_replace_files_alone_and_can_be_read_by_all(tmp_path: Path) -> None:
+    segmenter = UNetSegmenter(width=8)
+    for path in (None, "", tmp_path, "/dev/null", tmp_path / "nowhere" / "mine.safetensors"):
+        with pytest.raises(InputError):
+            segmenter.save(path)  # type: ignore[arg-type]
+    beside = tmp_path / "beside"
+    beside.write_text("")
+    segmenter.save(tmp_path / "mine.safetensors")
+    assert (tmp_path / "mine.safetensors").stat().st_mode == beside.stat().st_mode
+
+
 def test_what_cannot_teach_is_refused(tmp_path: Path, samples: list[Sample]) -> None:
     image, mask = samples[0]
     assert mask is not None
@@ -432,10 +499,24 @@ def test_what_cannot_teach_is_refused(tmp_path: Path, samples: list[Sample]) -> 
         ([], "no labelled picture"),
         ([(image, None)], "has no mask"),
         ([(image, mask[:, :32])], "does not fit"),
+        ([(image.expand(3, -1, -1), mask.expand(3, -1, -1))], "make them grey"),
+        ([(255 * image, mask)], "divide"),
+        ([((255 * image).byte(), mask)], "floating-point"),
+        ([(image, mask.float())], "masks must be bool"),
+        ([(image, mask & ~mask)], "every mask is empty"),
     ):
         with pytest.raises(InputError, match=message):
             train_segmenter("chest", labelled, [], plan("supervised"), tmp_path / "run")
+    with pytest.raises(InputError, match="make them grey"):
+        more = [image.expand(3, -1, -1)]
+        train_segmenter("chest", samples[:1], more, plan("bcp"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    for options in ({"method": "bpc"}, {"steps": 0}, {"longest_side": 100}, {"learning_rate": 2}):
+    for options in (
+        {"method": "bpc"},
+        {"steps": 0},
+        {"longest_side": 100},
+        {"learning_rate": 2},
+        {"width": 9},
+    ):
         with pytest.raises(InputError, match=next(iter(options))):
             SegmenterPlan(**options)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import shown
+from channels.errors import check_count, check_number, shown
 
 
 def corrupt(
@@ -46,12 +46,15 @@ def corrupt(
     if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim < 2:
         kind = f"{masks.dtype} {list(masks.shape)}" if isinstance(masks, Tensor) else shown(masks)
         raise InputError(f"masks must be a bool tensor [..., H, W], got {kind}: use masks > 0.5")
-    for name, value, most in (("dilate", dilate, 1e6), ("erode", erode, 1e6), ("drop", drop, 1)):
-        if not 0 <= value <= most:
-            raise InputError(f"{name} must lie in 0..{most:g}, got {shown(value)}")
+    dilate, erode = check_number("dilate", dilate, 0, 1e6), check_number("erode", erode, 0, 1e6)
+    drop = check_number("drop", drop, 0, 1)
+    if not isinstance(shift, tuple | list) or len(shift) != 2:
+        raise InputError(f"shift must be two numbers, down and to the right, got {shown(shift)}")
+    down, right = (check_count("shift", value, -(10**6), 10**6) for value in shift)
+    check_count("seed", seed, 0, 2**63)
     draws = np.random.default_rng(seed)
     found = [
-        _shifted(_resized(_dropped(mask, drop, draws), erode, dilate), shift)
+        _shifted(_resized(_dropped(mask, drop, draws), erode, dilate), (down, right))
         for mask in masks.reshape(-1, *masks.shape[-2:]).cpu().numpy()
     ]
     stacked = np.stack(found) if found else np.zeros((0, *masks.shape[-2:]), bool)

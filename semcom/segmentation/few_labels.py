@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_number
+from channels.errors import check_count, check_number
 from semcom.crops import Sample
 
 
@@ -35,7 +35,7 @@ def few_labels(
         samples: pictures with their masks or ``None``.
         labelled: share of the masks left after validation that is trained with, in (0, 1]; one
             picture at least.
-        validation: share of the masks set apart, in [0, 1); one picture at least, unless 0.
+        validation: share of the masks set apart, in [0, 0.9]; one picture at least, unless 0.
         seed: which ones.
 
     Raises:
@@ -47,15 +47,16 @@ def few_labels(
     """
     check_number("labelled", labelled, 0, 1)
     check_number("validation", validation, 0, 0.9)
-    draws = torch.Generator().manual_seed(seed)
+    draws = torch.Generator().manual_seed(check_count("seed", seed, 0, 2**62))
     order = torch.randperm(len(samples), generator=draws).tolist()
     masked = [i for i in order if samples[i][1] is not None]
     apart = max(round(validation * len(masked)), 1) if validation else 0
     left = masked[apart:]
     if not labelled or not left:
         raise InputError(
-            f"no labelled picture to train on: {len(masked)} of {len(samples)} have masks, "
-            f"{apart} of them are kept for validation, and {labelled:g} of the rest is asked for"
+            f"no labelled picture to train on: {len(masked)} of {len(samples)} have masks, up to "
+            f"{apart} of them are kept for validation, and {labelled:g} of the rest is asked for: "
+            "give more masks, or lower validation"
         )
     used = left[: max(round(labelled * len(left)), 1)]
     known = {*used, *masked[:apart]}

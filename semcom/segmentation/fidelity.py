@@ -7,7 +7,7 @@ from torch import Tensor
 
 from channels import InputError
 from semcom.metrics import dice
-from semcom.segmentation.segmenter import Segmenter
+from semcom.segmentation.segmenter import Segmenter, check_grey, probabilities
 
 
 def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor:
@@ -25,16 +25,19 @@ def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor
         float32 ``[batch]`` in [0, 1]; 1 where it finds nothing in either.
 
     Raises:
-        InputError: if the shapes differ.
+        InputError: if the shapes differ, a picture is not in [0, 1], or the segmenter breaks its
+            contract.
 
     >>> images = torch.rand(2, 1, 32, 32)
     >>> diagnostic_dice(images, images, lambda pictures: pictures)
     tensor([1., 1.])
     """
+    for pictures in (out, images):
+        check_grey(pictures)
     if out.shape != images.shape:
         raise InputError(
             f"pictures have different shapes, {list(out.shape)} and {list(images.shape)}: "
             "compare like with like"
         )
     with torch.no_grad():
-        return dice(segmenter(out) > 0.5, segmenter(images) > 0.5)
+        return dice(probabilities(segmenter, out) > 0.5, probabilities(segmenter, images) > 0.5)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from channels import InputError
 from channels.errors import check_count, check_name, check_number, shown
 from semcom.segmentation.checkpoints import SIZES, fill, read_checkpoint, recognised
 from semcom.segmentation.prompts import Each, Prompt, boxes_around, prompts_of
-from semcom.segmentation.segmenter import Segmenter, check_grey
+from semcom.segmentation.segmenter import Segmenter, check_grey, probabilities
 
 CONFIGS = {
     f"{version}_hiera_{size}": f"configs/{version}/{version}_hiera_{size}.yaml"
@@ -119,9 +122,11 @@ class MedSAM2(nn.Module):
         """
         images = check_grey(_in_unit_range(images)).float()
         if boxes is None and points is None:
+            if point_labels is not None:
+                raise InputError("point_labels are given without points: give both")
             if isinstance(self.prompt, str):
                 return self._automatic(images)
-            boxes = boxes_around(self.prompt(images) > 0.5)
+            boxes = boxes_around(probabilities(self.prompt, images) > 0.5)
         prompts = prompts_of(images.shape, boxes, points, point_labels)
         found = torch.zeros(images.shape, device=self.device)
         wanted = [
@@ -209,35 +214,56 @@ def build_network(config: str | os.PathLike[str], image_size: int | None = None)
             f"SAM 2 cannot be imported ({reason}): pip install 'semcom[sam2]', with the "
             "torchvision that matches torch"
         ) from error
+    if not isinstance(config, str | os.PathLike):
+        raise InputError(f"config must be a name or the path of a YAML file, got {shown(config)}")
     path = Path(config)
     if path.suffix not in (".yaml", ".yml"):
         path = Path(str(files(sam2))) / CONFIGS[check_name("config", str(config), CONFIGS)]
     try:
         model = OmegaConf.load(path).model
         OmegaConf.resolve(model)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
+        _check_targets(model, path)
+        if image_size is not None:
+            if check_count("image_size", image_size, 64, 8192) % 64:
+                raise InputError(f"image_size must be a multiple of 64, got {image_size}")
+            model.image_size = image_size
+        extra = model.get("sam_mask_decoder_extra_args", _LOOKING_TWICE)
+        model.sam_mask_decoder_extra_args = extra
+        network = instantiate(model)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a foreign file makes of the YAML reader and of SAM 2
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is no configuration of SAM 2: {reason}") from error
-    _check_targets(model, path)
-    if image_size is not None:
-        if check_count("image_size", image_size, 64, 8192) % 64:
-            raise InputError(f"image_size must be a multiple of 64, got {image_size}")
-        model.image_size = image_size
-    model.sam_mask_decoder_extra_args = model.get("sam_mask_decoder_extra_args", _LOOKING_TWICE)
-    network: nn.Module = instantiate(model)
+    if not isinstance(network, nn.Module) or not hasattr(network, "sam_mask_decoder"):
+        raise InputError(f"{path} is no configuration of SAM 2: it builds something else")
     return network
 
 
 def _check_targets(node: Any, path: Path) -> None:
     """Refuse to build anything but SAM 2; Medical-SAM2 calls its copy of it ``sam2_train``."""
-    for key, value in node.items():
-        if hasattr(value, "items"):
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        for value in node:
             _check_targets(value, path)
-        elif key == "_target_":
-            target = str(value).replace("sam2_train.", "sam2.", 1)
-            if not target.startswith("sam2.modeling."):
-                raise InputError(f"{path} would build {shown(value)}, which is no part of SAM 2")
-            node[key] = target
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(key).startswith("_"):
+                if key != "_target_":
+                    raise InputError(f"{path} holds {key}, which SAM 2's configurations do not")
+                node[key] = _part_of_sam2(str(value), path)  # type: ignore[index]
+            else:
+                _check_targets(value, path)
+
+
+def _part_of_sam2(target: str, path: Path) -> str:
+    target = target.replace("sam2_train.", "sam2.", 1)
+    module, _, name = target.rpartition(".")
+    found = None
+    if module.startswith("sam2.modeling.") and find_spec(module) is not None:
+        found = getattr(import_module(module), name, None)
+    if not isinstance(found, type) or not issubclass(found, nn.Module):
+        raise InputError(f"{path} would build {target!r}, which is no part of SAM 2")
+    return target
 
 
 def _in_unit_range(images: object) -> object:

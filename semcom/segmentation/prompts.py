@@ -55,21 +55,24 @@ def prompts_of(shape: torch.Size, boxes: Each, points: Each, labels: Each) -> li
     batch, _, height, width = shape
     if labels is not None and points is None:
         raise InputError("point_labels are given without points: give both")
+    every_box, every_point = _given("boxes", boxes, batch), _given("points", points, batch)
+    every_mark = _given("point_labels", labels, batch)
     prompts = []
     for i in range(batch):
-        box = _array("boxes", boxes, i, batch, 4)
-        point = _array("points", points, i, batch, 2)
-        label = None
-        if box is not None:
+        box = point = mark = None
+        if every_box is not None:
+            box = _array("boxes", every_box[i], 4)
             _check_boxes(box, height, width)
-        if point is not None:
+        if every_point is not None:
+            point = _array("points", every_point[i], 2)
             if not len(point):
                 raise InputError("points of a picture need a point at least: leave points out")
             _check_inside("points", point, height, width)
-            label = np.ones(len(point), np.int32) if labels is None else _labels(labels, i, point)
+            inside = np.ones(len(point), np.int32)
+            mark = inside if every_mark is None else _marks(every_mark[i], point)
         if box is not None and point is not None and len(box) != 1:
             raise InputError(f"points go with one box a picture, got {len(box)} boxes: give one")
-        prompts.append(Prompt(box, point, label))
+        prompts.append(Prompt(box, point, mark))
     return prompts
 
 
@@ -111,24 +114,36 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
     return found
 
 
-def _array(what: str, given: Each, i: int, batch: int, columns: int) -> np.ndarray | None:
+def _given(what: str, given: Each, batch: int) -> list[Tensor] | None:
+    """One tensor of finite numbers for each picture."""
     if given is None:
         return None
-    if len(given) != batch:
-        raise InputError(f"{what} are given for {len(given)} pictures of {batch}: give all")
-    value = torch.as_tensor(given[i])
+    try:
+        values = [torch.as_tensor(value) for value in given]
+        numbers = all(not value.is_complex() for value in values)
+        finite = numbers and all(bool(torch.isfinite(value).all()) for value in values)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        finite = False
+    if not finite:
+        raise InputError(f"{what} must be a tensor of finite numbers for each picture")
+    if len(values) != batch:
+        raise InputError(f"{what} are given for {len(values)} pictures of {batch}: give all")
+    return values
+
+
+def _array(what: str, value: Tensor, columns: int) -> np.ndarray:
     if value.ndim != 2 or value.shape[1] != columns:
         raise InputError(f"{what} of a picture must be [n, {columns}], got {list(value.shape)}")
     return value.detach().cpu().numpy().astype(np.float32)
 
 
-def _labels(labels: Sequence[Tensor] | Tensor, i: int, points: np.ndarray) -> np.ndarray:
-    value = torch.as_tensor(labels[i]).detach().cpu().numpy() if i < len(labels) else np.zeros(0)
-    if value.shape != points.shape[:1] or not np.isin(value, (0, 1)).all():
+def _marks(value: Tensor, points: np.ndarray) -> np.ndarray:
+    marks = value.detach().cpu().numpy()
+    if marks.shape != points.shape[:1] or not np.isin(marks, (0, 1)).all():
         raise InputError(
-            f"point_labels must be 0 or 1 for each of {len(points)} points, got {shown(value)}"
+            f"point_labels must be 0 or 1 for each of {len(points)} points, got {shown(marks)}"
         )
-    return value.astype(np.int32)
+    return marks.astype(np.int32)
 
 
 def _check_boxes(boxes: np.ndarray, height: int, width: int) -> None:

@@ -7,7 +7,6 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import shown
 
 SMALLEST_SIDE = 32
 
@@ -32,6 +31,41 @@ class Segmenter(Protocol):
         """
 
 
+def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
+    """Ask a mask source, and hold it to its contract.
+
+    Args:
+        segmenter: the source; it gets a copy of the pictures.
+        images: float ``[batch, 1, H, W]`` in [0, 1].
+
+    Returns:
+        float ``[batch, 1, H, W]`` in [0, 1], where ``images`` are.
+
+    Raises:
+        InputError: if it gives anything else.
+
+    >>> import torch
+    >>> probabilities(lambda images: 5 * images, torch.ones(1, 1, 32, 32))
+    Traceback (most recent call last):
+    channels.errors.InputError: a segmenter must give probabilities in [0, 1]: ...
+    """
+    if isinstance(segmenter, type) or not callable(segmenter):
+        raise InputError(f"a segmenter must be an object that can be called, got {segmenter!r}")
+    found = segmenter(images.clone())
+    if not isinstance(found, Tensor) or not found.is_floating_point():
+        what = found.dtype if isinstance(found, Tensor) else type(found).__name__
+        raise InputError(f"a segmenter must give a float tensor, got {what}")
+    if found.shape != images.shape:
+        raise InputError(
+            f"a segmenter must give {list(images.shape)} for such pictures, got {list(found.shape)}"
+        )
+    if not bool(((found >= 0) & (found <= 1)).all()):
+        raise InputError(
+            "a segmenter must give probabilities in [0, 1]: put a sigmoid behind logits"
+        )
+    return found.to(images.device)
+
+
 def check_grey(images: object) -> Tensor:
     """Refuse what is no batch of grey pictures.
 
@@ -45,9 +79,8 @@ def check_grey(images: object) -> Tensor:
     channels.errors.InputError: images must be [batch, 1, H, W], got [1, 3, 64, 64]: make them grey
     """
     if not isinstance(images, Tensor) or not images.is_floating_point():
-        raise InputError(
-            f"images must be a floating-point tensor, got {shown(type(images).__name__)}"
-        )
+        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise InputError(f"images must be a floating-point tensor, got {kind}")
     if images.ndim != 4 or images.shape[1] != 1:
         hint = ": make them grey" if images.ndim == 4 else ""
         raise InputError(f"images must be [batch, 1, H, W], got {list(images.shape)}{hint}")
@@ -57,5 +90,7 @@ def check_grey(images: object) -> Tensor:
             f"{images.shape[2]} x {images.shape[3]}: enlarge them"
         )
     if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):
+        if not bool(images.isfinite().all()):
+            raise InputError("images must be finite: they hold NaN or infinity")
         raise InputError("images must lie in [0, 1]: divide by the largest value of their type")
     return images

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+
+from channels import InputError
+from channels.errors import check_count, check_number
 
 
 class ClassStatistics(nn.Module):
@@ -38,7 +43,10 @@ class ClassStatistics(nn.Module):
         self, num_classes: int, num_features: int, memory: float = 100_000, least: int = 64
     ) -> None:
         super().__init__()
-        self.memory, self.least = memory, least
+        check_count("num_classes", num_classes, 1, 10**6)
+        check_count("num_features", num_features, 1, 10**6)
+        self.memory = check_number("memory", memory, 1, math.inf)
+        self.least = check_count("least", least, 1, 10**12)
         self.register_buffer("mean", torch.zeros(num_classes, num_features))
         self.register_buffer("covariance", torch.zeros(num_classes, num_features, num_features))
         self.register_buffer("count", torch.zeros(num_classes))
@@ -50,7 +58,16 @@ class ClassStatistics(nn.Module):
         Args:
             features: float ``[N, D]``.
             labels: int64 ``[N]``, class of each; -1 to leave it out.
+
+        Raises:
+            InputError: if the shapes do not fit.
         """
+        wanted = [len(labels), self.mean.shape[1]]
+        if labels.ndim != 1 or list(features.shape) != wanted:
+            raise InputError(
+                f"features must be {wanted} for labels {list(labels.shape)}, "
+                f"got {list(features.shape)}"
+            )
         for kind in range(len(self.mean)):
             chosen = features[labels == kind].float()
             seen = len(chosen)

@@ -11,18 +11,20 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_count, check_name, check_number
+from channels.errors import check_count, check_flag, check_name, check_number
 from semcom.crops import Sample
 from semcom.metrics import dice
 from semcom.segmentation.augment import exposed, moved, squared
 from semcom.segmentation.bcp import BCP
 from semcom.segmentation.mean_teacher import MeanTeacher
 from semcom.segmentation.method import Batch, Method
+from semcom.segmentation.segmenter import check_grey
 from semcom.segmentation.self_training import SelfTraining
 from semcom.segmentation.supervised import Supervised
 from semcom.segmentation.transmedseg import TransMedSeg
-from semcom.segmentation.unet import UNetSegmenter
+from semcom.segmentation.unet import UNetSegmenter, check_width
 from semcom.training import loop
+from semcom.training.loop import digest
 
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (Supervised, MeanTeacher, BCP, SelfTraining, TransMedSeg)
@@ -69,7 +71,8 @@ class SegmenterPlan:
         check_name("method", self.method, METHODS)
         check_count("steps", self.steps, 1, 10**8)
         check_count("batch", self.batch, 1, 4096)
-        check_count("width", self.width, 8, 128)
+        check_width(self.width)
+        check_flag("mixed_precision", self.mixed_precision)
         check_count("seed", self.seed, 0, 2**40 - 1)
         check_number("learning_rate", self.learning_rate, 1e-9, 1)
         check_number("turn_deg", self.turn_deg, 0, 180)
@@ -117,6 +120,10 @@ def train_segmenter(
         check_sample(image, mask)
     if not labelled:
         raise InputError("no labelled picture to train on: give a folder of masks")
+    if not any(bool(mask.any()) for _, mask in labelled if mask is not None):
+        raise InputError("every mask is empty: there is nothing to learn")
+    for image in unlabelled:
+        check_picture(image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
@@ -140,12 +147,26 @@ def check_sample(image: Tensor, mask: Tensor | None) -> None:
     Traceback (most recent call last):
     channels.errors.InputError: a mask of [1, 64, 32] does not fit its picture of [1, 64, 64]
     """
+    check_picture(image)
     if mask is None:
         raise InputError("a labelled picture has no mask: leave it to the unlabelled ones")
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise InputError(f"masks must be bool, got {kind}: use masks > 0.5")
     if mask.shape != image.shape:
         raise InputError(
             f"a mask of {list(mask.shape)} does not fit its picture of {list(image.shape)}"
         )
+
+
+def check_picture(image: object) -> None:
+    """Refuse what is no grey picture ``[1, H, W]``.
+
+    >>> check_picture(torch.rand(3, 64, 64))
+    Traceback (most recent call last):
+    channels.errors.InputError: images must be [batch, 1, H, W], got [1, 3, 64, 64]: make them grey
+    """
+    check_grey(image[None] if isinstance(image, Tensor) else image)
 
 
 class _SegmenterTrainee:
@@ -167,6 +188,10 @@ class _SegmenterTrainee:
         self._masks = torch.stack([squared(mask, side) for _, mask in labelled if mask is not None])
         others = unlabelled or [image for image, _ in labelled]
         self._unlabelled = torch.stack([squared(image, side) for image in others])
+        fed = [self._images, self._masks, self._unlabelled]
+        for image, mask in validation:
+            fed += [image] if mask is None else [image, mask]
+        self.fed_with = f"{segmenter.task} {digest(fed)}"
 
     def loss(self, step: int) -> Tensor:
         plan = self.plan

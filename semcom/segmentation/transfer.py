@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from channels import InputError
+from channels.errors import check_number
+
 
 def transferable_logits(
     logits: Tensor,
@@ -36,6 +39,9 @@ def transferable_logits(
     Returns:
         float ``[N, C]``; unchanged at each label.
 
+    Raises:
+        InputError: if the shapes do not fit, or the strength is negative.
+
     >>> zero = torch.zeros(2, 4)
     >>> transferable_logits(torch.ones(3, 2), torch.tensor([0, 1, 1]), zero, zero,
     ...                     torch.zeros(2, 4, 4), 1.0)
@@ -43,6 +49,8 @@ def transferable_logits(
             [1., 1.],
             [1., 1.]])
     """
+    _check(logits, labels, weight, mean_shift, covariance)
+    check_number("strength", strength, 0, 1e6)
     apart = weight[None] - weight[:, None]  # [y, c, D]: w_c - w_y
     first = torch.einsum("ycd,yd->yc", apart, mean_shift)
     second = torch.einsum("ycd,yde,yce->yc", apart, covariance, apart)
@@ -71,3 +79,20 @@ def transferable_cross_entropy(
     """
     shifted = transferable_logits(logits, labels, weight, mean_shift, covariance, strength)
     return F.cross_entropy(shifted, labels)
+
+
+def _check(
+    logits: Tensor, labels: Tensor, weight: Tensor, mean_shift: Tensor, covariance: Tensor
+) -> None:
+    (classes, features) = weight.shape
+    wanted = {
+        "logits": (logits, [len(labels), classes]),
+        "labels": (labels, [len(logits)]),
+        "mean_shift": (mean_shift, [classes, features]),
+        "covariance": (covariance, [classes, features, features]),
+    }
+    for name, (value, shape) in wanted.items():
+        if list(value.shape) != shape:
+            raise InputError(f"{name} must be {shape}, got {list(value.shape)}")
+    if labels.dtype != torch.int64 or bool(((labels < 0) | (labels >= classes)).any()):
+        raise InputError(f"labels must be int64 in 0..{classes - 1}")

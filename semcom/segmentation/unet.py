@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from channels import InputError
+from channels.errors import check_count, shown
 from semcom.learned import pad_to
 from semcom.segmentation.segmenter import check_grey
+from semcom.weightfile import halved, store, stored
 
 FEATURES = 16
 """Features of each pixel in front of the classifier."""
@@ -29,8 +30,8 @@ class UNet(nn.Module):
     normalisation, because small batches of mixed pictures would spoil the statistics of a batch.
 
     Args:
-        width: channels of the finest level; each of the ``depth`` coarser ones has twice as many,
-            up to eight times.
+        width: channels of the finest level, a multiple of 8; each of the ``depth`` coarser ones
+            has twice as many, up to eight times.
         depth: how often the resolution is halved below the finest level.
         num_classes: classes, background included.
 
@@ -40,6 +41,9 @@ class UNet(nn.Module):
 
     def __init__(self, width: int = 16, depth: int = 4, num_classes: int = 2) -> None:
         super().__init__()
+        check_width(width)
+        check_count("depth", depth, 1, 6)
+        check_count("num_classes", num_classes, 2, 256)
         widths = [width * min(2**level, 8) for level in range(depth + 1)]
         self.width, self.depth, self.num_classes = width, depth, num_classes
         self.down = nn.ModuleList(
@@ -75,6 +79,18 @@ class UNet(nn.Module):
         return logits
 
 
+def check_width(width: object) -> int:
+    """Return ``width`` if a U-Net can have it.
+
+    >>> check_width(12)
+    Traceback (most recent call last):
+    channels.errors.InputError: width must be a multiple of 8, got 12
+    """
+    if check_count("width", width, 8, 128) % 8:
+        raise InputError(f"width must be a multiple of 8, got {width}")
+    return int(width)  # type: ignore[call-overload, no-any-return]
+
+
 def _block(entering: int, leaving: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for channels in (entering, leaving):
@@ -106,9 +122,9 @@ class UNetSegmenter(nn.Module):
         self, task: str = "chest", longest_side: int = 256, width: int = 16, depth: int = 4
     ) -> None:
         super().__init__()
-        if not 64 <= longest_side <= 4096:
-            raise InputError(f"longest_side must lie in 64..4096, got {longest_side}")
-        self.task, self.longest_side = task, longest_side
+        if not isinstance(task, str) or not re.fullmatch(r"[\w-]+", task):
+            raise InputError(f"task must be a word, e.g. chest, got {shown(task)}")
+        self.task, self.longest_side = task, check_count("longest_side", longest_side, 64, 4096)
         self.network = UNet(width, depth)
 
     def config(self) -> dict[str, Any]:
@@ -140,8 +156,8 @@ class UNetSegmenter(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision."""
-        state = {name: value.half().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(state, str(path), {"segmenter": "unet", "config": json.dumps(self.config())})
+        metadata = {"segmenter": "unet", "config": json.dumps(self.config())}
+        store(halved(self.state_dict()), path, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -150,19 +166,19 @@ class UNetSegmenter(nn.Module):
         Raises:
             InputError: if the file is missing, damaged, or holds something else.
         """
+        state, metadata = stored(path)
         try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if metadata.get("segmenter") != "unet":
                 raise InputError(f"{Path(path).name} holds no weights of a segmenter")
+            if not all(value.is_floating_point() for value in state.values()):
+                raise InputError(f"{Path(path).name} is damaged: weights are not floating-point")
             with torch.random.fork_rng(devices=[]):
                 segmenter = cls(**json.loads(metadata["config"]))
             segmenter.load_state_dict(state)
         except InputError:
             raise
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} does not hold weights of a segmenter: {reason}") from error
         return segmenter.eval().requires_grad_(False)
 

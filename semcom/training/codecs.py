@@ -16,6 +16,7 @@ from semcom.crops import Sample, random_batch
 from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
 from semcom.training import loop
+from semcom.training.loop import digest
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class _CodecTrainee:
     ) -> None:
         self.name, self.plan, self.module = codec.name, plan, codec
         self._samples, self._validation = samples, validation
+        self.fed_with = digest([p for s in [*samples, *validation] for p in s if p is not None])
         self._links = [channels.link(name) for name, _ in plan.links]
 
     def loss(self, step: int) -> Tensor:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from channels import InputError
+from channels.errors import check_count
+from semcom.weightfile import store, stored
 
 EMA_DECAY = 0.998
 _FIRST, _LAST = "step", "seconds"
+_KINDS = ("weight", "average", "best", "mean", "square")
+"""What a checkpoint holds of each learned tensor."""
 
 
 class Plan(Protocol):
@@ -40,6 +43,7 @@ class Trainee(Protocol):
 
     Attributes:
         name: of the checkpoint's owner and of the weights file.
+        fed_with: a hash of the samples, and what else decides the result beside the plan.
         plan: what decides the result beside the data.
         module: all networks and statistics. What wants a gradient is trained, and its moving
             average is what comes out.
@@ -48,6 +52,7 @@ class Trainee(Protocol):
     """
 
     name: str
+    fed_with: str
     loss_column: str
     score_column: str
 
@@ -99,7 +104,10 @@ def run(
         InputError: if the folder holds a run of another plan or files without their checkpoint, or
             training diverges.
     """
+    if not str(out).strip():
+        raise InputError("out is empty: name a folder for the run")
     out, plan, module = Path(out), trainee.plan, trainee.module
+    check_count("log_every", log_every, 1, 10**9)
     module.to(device).train()
     state = _State(module, plan.learning_rate)
     checkpoint = out / "checkpoint.safetensors"
@@ -213,44 +221,64 @@ class _State:
             "step": str(step),
             "plan": json.dumps(asdict(trainee.plan)),
             "owner": trainee.name,
+            "fed_with": trainee.fed_with,
             "best_score": repr(self.best_score),
         }
-        partial = path.with_suffix(".partial")
-        save_file({k: v.cpu().contiguous().clone() for k, v in tensors.items()}, partial, metadata)
-        partial.replace(path)
+        store(tensors, path, metadata)
 
     def resume(self, path: Path, trainee: Trainee) -> int:
         """Take up a checkpoint; gives the steps done."""
         damaged = InputError(f"{path} is damaged: move it and log.csv away to start anew")
         try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors, metadata = stored(path)
             plan, owner = json.loads(metadata["plan"]), metadata["owner"]
-            step, self.best_score = int(metadata["step"]), float(metadata["best_score"])
-        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+            step, best_score = int(metadata["step"]), float(metadata["best_score"])
+        except (InputError, LookupError, TypeError, ValueError) as error:
             raise damaged from error
         if owner != trainee.name or plan != json.loads(json.dumps(asdict(trainee.plan))):
             raise InputError(
                 f"{path.parent} holds a run of something else or another plan (steps are part of "
                 "it): choose another --out"
             )
-        try:
-            with torch.no_grad():
-                for name, value in self.fixed.items():
-                    value.copy_(tensors[f"fixed.{name}"])
-                for name, value in self.learned.items():
-                    value.copy_(tensors[f"weight.{name}"])
-                    self.average[name].copy_(tensors[f"average.{name}"])
-                    self.best[name].copy_(tensors[f"best.{name}"])
-                    self.optimizer.state[value] = {
-                        "step": torch.tensor(float(step)),
-                        "exp_avg": tensors[f"mean.{name}"].to(value.device),
-                        "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
-                    }
-        except (KeyError, RuntimeError) as error:
-            raise damaged from error
+        if metadata.get("fed_with") != trainee.fed_with:
+            raise InputError(f"{path.parent} holds a run on other data: choose another --out")
+        wanted = {f"fixed.{name}": kept for name, kept in self.fixed.items()}
+        for name, learned in self.learned.items():
+            wanted |= {f"{kind}.{name}": learned for kind in _KINDS}
+        sound = wanted.keys() == tensors.keys() and all(
+            tensors[name].shape == like.shape and tensors[name].dtype == like.dtype
+            for name, like in wanted.items()
+        )
+        sound = sound and all(bool((tensors[f"square.{n}"] >= 0).all()) for n in self.learned)
+        if not sound or not 0 < step <= trainee.plan.steps or best_score == math.inf:
+            raise damaged
+        self.best_score = best_score
+        with torch.no_grad():
+            for name, kept in self.fixed.items():
+                kept.copy_(tensors[f"fixed.{name}"])
+            for name, value in self.learned.items():
+                value.copy_(tensors[f"weight.{name}"])
+                self.average[name].copy_(tensors[f"average.{name}"])
+                self.best[name].copy_(tensors[f"best.{name}"])
+                self.optimizer.state[value] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": tensors[f"mean.{name}"].to(value.device),
+                    "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
+                }
         return step
+
+
+def digest(tensors: Iterable[Tensor]) -> str:
+    """A hash of the contents of tensors.
+
+    >>> digest([torch.zeros(2)]) == digest([torch.zeros(2)]) != digest([torch.zeros(3)])
+    True
+    """
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(str((tensor.dtype, tuple(tensor.shape))).encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -1,0 +1,87 @@
+"""Files of weights: safetensors, written whole or not at all, read with suspicion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from channels import InputError
+from channels.errors import shown
+
+
+def store(
+    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
+) -> None:
+    """Write tensors and metadata to a file; one of that name is replaced once the new is whole.
+
+    Raises:
+        InputError: if the path is none, or leads to no regular file.
+
+    >>> store({}, "/dev/null", {})
+    Traceback (most recent call last):
+    channels.errors.InputError: /dev/null is no file that can be replaced: name another
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(f"a file must have a name, got {shown(path)}")
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file that can be replaced: name another")
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} is not there: make it first")
+    partial = path.with_name(f"{path.name}.partial")
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(whole, partial, dict(metadata))
+    umask = os.umask(0)
+    os.umask(umask)
+    partial.chmod(0o666 & ~umask)
+    partial.replace(path)
+
+
+def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file, on the CPU.
+
+    Raises:
+        InputError: if the file is missing or damaged, or a number in it is not finite.
+
+    >>> stored("nowhere.safetensors")
+    Traceback (most recent call last):
+    channels.errors.InputError: nowhere.safetensors is not there
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is no whole safetensors file: {reason}") from error
+    for name, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")
+    return tensors, metadata
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating-point tensors in half precision, the others as they are.
+
+    Raises:
+        InputError: if a number is too large for it, or not finite.
+
+    >>> halved({"a": torch.tensor([1e6])})
+    Traceback (most recent call last):
+    channels.errors.InputError: a does not fit half precision: it holds numbers beyond 65504
+    """
+    found = {}
+    for name, value in tensors.items():
+        found[name] = value.half() if value.is_floating_point() else value
+        if not bool(torch.isfinite(found[name]).all()):
+            raise InputError(f"{name} does not fit half precision: it holds numbers beyond 65504")
+    return found
