@@ -20,6 +20,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -117,6 +118,22 @@ def collect(out: Path, target: Path) -> None:
         writer.writerows(rows)
 
 
+def table(path: Path) -> str:
+    """Markdown: mean and standard deviation of Dice over the seeds."""
+    rows = pd.read_csv(path)
+    shown = [("5 %", "eval"), ("10 %", "eval"), ("100 %", "eval")]
+    shown += [("ker to hann", "eval hann"), ("ker to hann", "train hann")]
+    lines = ["| | " + " | ".join(f"{a}, {b}" for a, b in shown) + " |"]
+    lines.append("| --- " * (len(shown) + 1) + "|")
+    for method, own in rows.groupby("method", sort=False):
+        cells = []
+        for setting, pictures in shown:
+            dice = own[(own.setting == setting) & (own.pictures == pictures)].dice
+            cells.append(f"{dice.mean():.4f} ± {dice.std():.4f}")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -127,11 +144,12 @@ def main() -> None:
     parser.add_argument("--collect", type=Path)
     options = parser.parse_args()
     if options.collect:
-        return collect(options.out, options.collect)
+        collect(options.out, options.collect)
+        print(table(options.collect))
+        return
     jobs = list(product(range(3), SETTINGS, options.methods))
     with ProcessPoolExecutor(options.workers) as pool:
         list(pool.map(partial(run, options.data, options.out), jobs))
-    return None
 
 
 if __name__ == "__main__":

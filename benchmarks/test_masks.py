@@ -19,8 +19,8 @@ import torch
 
 import semcom
 from semcom.segmentation import MedSAM2
-from semcom.segmentation.medsam2 import build_network
 from semcom.segmentation.method import Batch, Method
+from semcom.segmentation.sam2_network import build_network
 from semcom.segmentation.self_training import SelfTraining
 from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNet

@@ -43,7 +43,8 @@ def run_snr(
         str | None,
         typer.Option(
             help="Folder of masks, named as images; or the segmenter that finds them, chest, "
-            "angiography or dental; or none. Default: chest; phantoms have their own."
+            "angiography, dental or a file of weights; or none. Default: chest; phantoms have "
+            "their own."
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")] = None,
@@ -132,7 +133,7 @@ def info() -> None:
     ):
         console.print(Text(title, style="bold"))
         for name, meaning in entries.items():
-            console.print(Text(f"  {name:<18} {meaning}"))
+            console.print(Text(f"  {name:<22} {meaning}"))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -20,8 +20,9 @@ from scenarios.results import Table
 from scenarios.schemes import Scheme, with_schemes
 from scenarios.snr import sweep_of, table_of
 from scenarios.style import rate
-from semcom.catalogue import codecs, segmenters
+from semcom.catalogue import codecs, segmenter, segmenters
 from semcom.data import load_folder, phantoms
+from semcom.segmentation import UNetSegmenter
 
 _CHEST, _DENTAL = 8, 4
 _PHANTOM_SIZE = 256
@@ -85,19 +86,37 @@ def _pictures(request: Request) -> tuple[inputs.Pictures, inputs.Masks]:
             raise InputError("--masks belong to pictures: name their folder with --images")
         return _phantoms(request)
     masks = DEFAULT_SEGMENTER if request.masks is None else request.masks
-    finder = segmenters().get(masks)
-    folder = None if finder is not None or masks == "none" else masks
+    finder = _finder(masks, request.masks is not None)
+    folder = masks if finder is None and masks != "none" else None
     images, regions = load_folder(
         request.images, masks=folder, size=request.size, limit=request.limit
     )
     if finder is None:
         return images, regions
+    what = segmenters().get(finder.task, finder.task)
     Console(stderr=True).print(
-        f"regions of interest: {finder}, found in the sent pictures (--masks names a folder, "
-        "another segmenter, or none)",
+        f"regions of interest: {what}, found in the sent pictures (--masks names a folder, another "
+        "segmenter, a file of weights, or none)",
         highlight=False,
     )
-    return images, masks
+    return images, finder
+
+
+def _finder(masks: str, named: bool) -> UNetSegmenter | None:
+    """The segmenter that ``--masks`` means, if it means one."""
+    if masks.endswith(".safetensors"):
+        return segmenter(weights=masks)
+    if masks in segmenters():
+        if named and Path(masks).is_dir():
+            raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
+        return segmenter(masks)
+    if masks != "none" and not Path(masks).exists():
+        known = ", ".join(segmenters())
+        raise InputError(
+            f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
+            "none"
+        )
+    return None
 
 
 def _phantoms(request: Request) -> tuple[list[Tensor], list[Tensor]]:

@@ -18,7 +18,7 @@ from channels.errors import check_number, unknown_name
 from scenarios.definitions import MAX_SNR_DB
 from semcom import catalogue
 from semcom.codec import Codec, check_images, check_roi
-from semcom.segmentation import Segmenter
+from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
 from semcom.separate import CapacityBound
 
@@ -110,7 +110,8 @@ def origin(masks: Masks) -> str:
     if isinstance(masks, str):
         return f"found in the sent pictures by semcom.segmenter({masks!r})"
     if isinstance(masks, Segmenter):
-        return f"found in the sent pictures by {type(masks).__name__}"
+        named = f" of {masks.task}" if isinstance(masks, UNetSegmenter) else ""
+        return f"found in the sent pictures by {type(masks).__name__}{named}"
     return "given with the pictures"
 
 

@@ -24,7 +24,10 @@ trains = typer.Typer(cls=_Trains, no_args_is_help=True)
 
 _Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 _Size = Annotated[int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")]
-_Out = Annotated[Path | None, typer.Option(help="Folder of the run; the same folder resumes it.")]
+_Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the run, by default in runs/; the same folder resumes it."),
+]
 
 
 @trains.callback()
@@ -100,7 +103,10 @@ def segmenter(
             "alone the weights are then chosen by, or without."
         ),
     ] = None,
-    task: Annotated[str, typer.Option(help="What the masks show, e.g. chest.")] = "chest",
+    task: Annotated[
+        str | None,
+        typer.Option(help="What the masks show; default: the kind of the phantoms, or chest."),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="supervised, mean-teacher, bcp, self-training or transmedseg.")
     ] = "transmedseg",
@@ -111,7 +117,7 @@ def segmenter(
         float, typer.Option(help="Share of the masks set apart to choose the weights by.")
     ] = 0.1,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 2000,
-    batch: Annotated[int, typer.Option(help="Pictures per step, of either kind.")] = 4,
+    batch: Annotated[int, typer.Option(help="Labelled pictures a step; as many unlabelled.")] = 4,
     longest_side: Annotated[
         int, typer.Option(help="Pixels that larger pictures are shrunk to, a multiple of 32.")
     ] = 256,
@@ -157,6 +163,7 @@ def segmenter(
         mixed_precision=mixed_precision,
         seed=seed,
     )
+    task = (phantoms or "chest").partition(":")[0] if task is None else task
     drawn = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
     if data is None:
         if not drawn:
@@ -171,6 +178,10 @@ def segmenter(
         few = few._replace(labelled=[*few.labelled, *drawn])
     more = [] if unlabelled is None else list(load_folder(unlabelled)[0])
     folder = out or Path("runs") / f"segmenter-{task}"
+    typer.echo(
+        f"{len(few.labelled)} labelled, {len(few.unlabelled) + len(more)} unlabelled pictures, "
+        f"{len(few.validation)} to choose weights by"
+    )
     with training_progress(f"{task} segmenter, {method}", steps) as on_step:
         train_segmenter(
             task,
@@ -182,10 +193,6 @@ def segmenter(
             device=device,
             on_step=on_step,
         )
-    typer.echo(
-        f"{len(few.labelled)} labelled, {len(few.unlabelled) + len(more)} unlabelled pictures, "
-        f"{len(few.validation)} to choose weights by"
-    )
     typer.echo(f"weights: {folder / 'segmenter.safetensors'}, log: {folder / 'log.csv'}")
 
 

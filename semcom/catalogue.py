@@ -117,16 +117,17 @@ def segmenters() -> dict[str, str]:
     return dict(_SEGMENTERS)
 
 
-def segmenter(task: str = "chest", weights: str | Path | None = None) -> UNetSegmenter:
+def segmenter(task: str | None = None, weights: str | Path | None = None) -> UNetSegmenter:
     """A small network that finds the region of interest, see :mod:`semcom.segmentation`.
 
     Args:
-        task: one of :func:`segmenters`.
+        task: one of :func:`segmenters`, by default ``"chest"``; with ``weights`` the task that
+            they must be of, by default any.
         weights: path of a safetensors file that ``semcom train segmenter`` wrote; ``None`` for the
             shipped ones.
 
     Raises:
-        InputError: on an unknown task, or weights that do not fit.
+        InputError: on an unknown task, or weights that do not fit or are of another task.
 
     >>> import torch
     >>> images = torch.rand(1, 1, 64, 48)
@@ -134,8 +135,11 @@ def segmenter(task: str = "chest", weights: str | Path | None = None) -> UNetSeg
     torch.Size([1, 1, 64, 48])
     """
     if weights is not None:
-        return UNetSegmenter.load(weights)
-    check_name("segmenter", task, _SEGMENTERS)
+        found = UNetSegmenter.load(weights)
+        if task not in (None, found.task):
+            raise InputError(f"{Path(weights).name} holds a segmenter of {found.task}, not {task}")
+        return found
+    task = check_name("segmenter", "chest" if task is None else task, _SEGMENTERS)
     with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
         return UNetSegmenter.load(path)
 

@@ -37,8 +37,11 @@ def test_shipped_segmenters_are_small_and_find_what_phantoms_show(task: str) -> 
 def test_a_segmenter_is_named_or_loaded(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'chest'"):
         semcom.segmenter("chset")
-    UNetSegmenter("hands", 64, 8).save(tmp_path / "mine.safetensors")
-    assert semcom.segmenter(weights=tmp_path / "mine.safetensors").task == "hands"
+    mine = tmp_path / "mine.safetensors"
+    UNetSegmenter("hands", 64, 8).save(mine)
+    assert semcom.segmenter(weights=mine).task == semcom.segmenter("hands", mine).task == "hands"
+    with pytest.raises(InputError, match="a segmenter of hands, not chest"):
+        semcom.segmenter("chest", weights=mine)
 
 
 # --- A set divided -------------------------------------------------------------------------------
@@ -183,9 +186,28 @@ def test_semcom_run_says_where_regions_come_from(
     assert run("run", "snr", *options, "--out", str(tmp_path / "a")) == 0
     printed = capsys.readouterr()
     assert "lungs in frontal chest X-rays" in " ".join(printed.err.split())
-    assert "semcom.segmenter('chest')" in " ".join(printed.out.split())
+    assert "by UNetSegmenter of chest" in " ".join(printed.out.split())
     assert run("run", "snr", *options, "--masks", "none", "--out", str(tmp_path / "b")) == 0
     assert "Regions of interest: none" in " ".join(capsys.readouterr().out.split())
+    mine = tmp_path / "mine.safetensors"
+    UNetSegmenter("hands", 64, 8).save(mine)
+    assert run("run", "snr", *options, "--masks", str(mine), "--out", str(tmp_path / "c")) == 0
+    assert "by UNetSegmenter of hands" in " ".join(capsys.readouterr().out.split())
+    assert run("run", "snr", *options, "--masks", "knee", "--out", str(tmp_path / "d")) == 2
+    assert "a segmenter (chest, angiography, dental)" in capsys.readouterr().err
+
+
+def test_a_folder_named_like_a_segmenter_is_ambiguous(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "chest").mkdir()
+    monkeypatch.chdir(tmp_path)
+    options = ["--images", str(folder / "images"), "--masks", "chest", "--out", "out"]
+    assert run("run", "snr", *options) == 2
+    assert "write ./chest" in capsys.readouterr().err
 
 
 def into_nan(images: Tensor) -> Tensor:

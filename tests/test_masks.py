@@ -446,6 +446,23 @@ def test_a_run_on_other_data_is_not_taken_up(tmp_path: Path, samples: list[Sampl
             train(task, labelled)
 
 
+def test_options_reach_the_method_and_belong_to_the_plan(
+    tmp_path: Path, samples: list[Sample]
+) -> None:
+    def train(**options: object) -> None:
+        one = SegmenterPlan("transmedseg", 2, 2, 64, width=8, method_options=options)
+        train_segmenter("chest", samples[:3], [], one, tmp_path)
+
+    with pytest.raises(InputError, match="method_options do not fit 'transmedseg'"):
+        train(mixture="whole")
+    with pytest.raises(InputError, match="unknown mixing 'half'"):
+        train(mixing="half")
+    train(mixing="copy-paste", closest=1.0)
+    train(mixing="copy-paste", closest=1.0)
+    with pytest.raises(InputError, match="another plan"):
+        train(mixing="whole")
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path, samples: list[Sample]) -> None:
     train = partial(train_segmenter, "chest", samples[:3], [], plan("supervised"), tmp_path)
     train()

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from channels import InputError
 from semcom.segmentation import MedSAM2, Segmenter
 from semcom.segmentation.checkpoints import read_checkpoint, recognised
-from semcom.segmentation.medsam2 import build_network
 from semcom.segmentation.prompts import boxes_around
+from semcom.segmentation.sam2_network import build_network
 
 SIDE = 256
 """Of the square that pictures are resized to: a sixteenth of the work of SAM 2's 1024."""

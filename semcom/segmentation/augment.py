@@ -11,7 +11,9 @@ from torch import Tensor
 from semcom.segmentation.unet import shrunk
 
 SHIFT = 0.1
+"""Largest shift of a picture, either way, as a share of half its side."""
 BENDS = 4
+"""Knots of a random displacement along each side."""
 
 
 def squared(image: Tensor, side: int) -> Tensor:
@@ -45,6 +47,8 @@ def moved(
     stretch: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Turn, zoom, stretch, shift, mirror and bend each picture at random.
+
+    Every second picture is mirrored, on average: hearts lie on either side, and so do cameras.
 
     Args:
         pictures: float32 ``[batch, 1, S, S]`` in [0, 1].

@@ -11,7 +11,9 @@ class BCP(SelfTraining):
 
     A box of two thirds of the sides is exchanged between labelled and unlabelled pictures, both
     ways; pseudo-labels of the teacher count half. In the first 30 % of the training labelled
-    pictures are pasted into labelled ones.
+    pictures are pasted into labelled ones. As with all methods here, the teacher sees the pictures
+    at their own exposure and the student at another one; pseudo-labels are kept whole, not their
+    largest region alone, since there are two lungs.
     """
 
     name = "bcp"

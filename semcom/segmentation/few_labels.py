@@ -29,7 +29,9 @@ class FewLabels(NamedTuple):
 def few_labels(
     samples: list[Sample], labelled: float = 1.0, validation: float = 0.1, seed: int = 0
 ) -> FewLabels:
-    """Divide a set at random: some masks to train with, some to choose weights by, the rest unused.
+    """Divide a set at random: masks to train with, masks to choose weights by, pictures without.
+
+    It divides by picture: films of one patient may come to lie on both sides.
 
     Args:
         samples: pictures with their masks or ``None``.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from semcom.segmentation.unet import UNet
 
 TEACHER_DECAY = 0.99
+"""Share of its weights that a teacher keeps at each step, as in mean teacher and BCP."""
 
 
 class Batch(NamedTuple):

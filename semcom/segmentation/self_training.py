@@ -16,6 +16,7 @@ from semcom.segmentation.mixing import MIXINGS, random_box
 from semcom.segmentation.unet import UNet
 
 CONFIDENT = 0.75
+"""Probability from which on a teacher is sure."""
 
 
 class Answer(NamedTuple):

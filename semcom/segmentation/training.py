@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ class SegmenterPlan:
         stretch: and their ratio of width to height changed by up to so many octaves.
         mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
+        method_options: further arguments of the method, e.g. ``{"mixing": "copy-paste"}``.
 
     >>> SegmenterPlan(steps=10).batch
     4
@@ -66,6 +68,7 @@ class SegmenterPlan:
     stretch: float = 0.0
     mixed_precision: bool = True
     seed: int = 0
+    method_options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name("method", self.method, METHODS)
@@ -100,7 +103,8 @@ def train_segmenter(
     Args:
         task: what the masks show, e.g. ``"chest"``.
         labelled: pictures float32 ``[1, H, W]`` with bool masks of the same shape.
-        unlabelled: more pictures; ``"supervised"`` does without.
+        unlabelled: more pictures; ``"supervised"`` does without, the others take the labelled ones
+            again where there are none.
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
         validation: labelled samples kept apart; where there are any, the weights with the highest
@@ -181,7 +185,10 @@ class _SegmenterTrainee:
         plan: SegmenterPlan,
     ) -> None:
         self.plan = plan
-        self.module = METHODS[plan.method](segmenter.network)
+        try:
+            self.module = METHODS[plan.method](segmenter.network, **plan.method_options)
+        except TypeError as error:
+            raise InputError(f"method_options do not fit {plan.method!r}: {error}") from error
         self._segmenter, self._validation = segmenter, validation
         side = plan.longest_side
         self._images = torch.stack([squared(image, side) for image, _ in labelled])

@@ -105,11 +105,11 @@ def _block(entering: int, leaving: int) -> nn.Sequential:
 class UNetSegmenter(nn.Module):
     """A U-Net as a mask source, for pictures of any size.
 
-    Pictures whose longest side exceeds ``longest_side`` are shrunk to it; probabilities are
-    enlarged again.
+    New, it is untrained: ``semcom.segmenter("chest")`` gives the shipped one. Pictures whose
+    longest side exceeds ``longest_side`` are shrunk to it; probabilities are enlarged again.
 
     Args:
-        task: what it finds, e.g. ``"chest"``.
+        task: what it finds, e.g. ``"chest"``; a label, no more.
         longest_side: in pixels, at which the network works; 64 to 4096.
         width: of :class:`UNet`.
         depth: of :class:`UNet`.
