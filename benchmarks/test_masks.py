@@ -3,8 +3,8 @@
     pytest benchmarks/test_masks.py --benchmark-only -n 0 --benchmark-json masks.json
     python benchmarks/milliseconds.py masks.json benchmarks/masks.json
 
-One thread. A mask: one 512 x 512 chest phantom; SAM 2.1 tiny and small with random weights (its
-time does not depend on them) at 1024 and 512, one box. A step: four labelled and four unlabelled
+One thread. A mask: one 512 x 512 chest phantom; SAM 2.1 tiny with random weights (its time does not
+depend on them) at 1024 and 512, one box. A step: four labelled and four unlabelled
 pictures of 128 x 128, forward, backward and Adam, after the warm-up.
 """
 
@@ -29,8 +29,8 @@ BOX = torch.tensor([[[60.0, 60, 450, 450]]])
 torch.set_num_threads(1)
 
 
-def medsam2(config: str, image_size: int, folder: Path) -> Any:
-    torch.save(build_network(config).state_dict(), folder / "random.pt")
+def medsam2(image_size: int, folder: Path) -> Any:
+    torch.save(build_network("sam2.1_hiera_t").state_dict(), folder / "random.pt")
     return partial(MedSAM2(folder / "random.pt", image_size=image_size), boxes=BOX)
 
 
@@ -40,7 +40,7 @@ def test_mask(benchmark: Any, side: str, tmp_path: Path) -> None:
     if side == "unet":
         segmenter: Any = semcom.segmenter("chest")
     else:
-        segmenter = medsam2("sam2.1_hiera_t", int(side.rpartition("-")[2]), tmp_path)
+        segmenter = medsam2(int(side.rpartition("-")[2]), tmp_path)
     benchmark.group = "mask"
     with torch.inference_mode():
         benchmark.pedantic(segmenter, (images,), rounds=5, warmup_rounds=1)

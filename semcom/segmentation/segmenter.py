@@ -7,8 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from channels import InputError
-
-SMALLEST_SIDE = 32
+from semcom.codec import MIN_SIDE
 
 
 @runtime_checkable
@@ -84,9 +83,9 @@ def check_grey(images: object) -> Tensor:
     if images.ndim != 4 or images.shape[1] != 1:
         hint = ": make them grey" if images.ndim == 4 else ""
         raise InputError(f"images must be [batch, 1, H, W], got {list(images.shape)}{hint}")
-    if min(images.shape[2:]) < SMALLEST_SIDE:
+    if min(images.shape[2:]) < MIN_SIDE:
         raise InputError(
-            f"images must be at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, got "
+            f"images must be at least {MIN_SIDE} x {MIN_SIDE}, got "
             f"{images.shape[2]} x {images.shape[3]}: enlarge them"
         )
     if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):
