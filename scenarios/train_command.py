@@ -58,7 +58,6 @@ def _codec(codec: str) -> Callable[..., None]:
         from channels import InputError
         from scenarios.progress import training_progress
         from semcom.catalogue import learned
-        from semcom.medjscc import MedJSCC
         from semcom.samples import load_samples, split
         from semcom.training import default_plan
         from semcom.training import train as run
@@ -72,8 +71,6 @@ def _codec(codec: str) -> Callable[..., None]:
         torch.manual_seed(plan.seed)
         model = learned(codec)
         training, validation = split(load_samples(images, masks, phantoms, size))
-        if isinstance(model, MedJSCC):
-            model.calibrate_on(training)
         folder = out or Path("runs") / codec
         with training_progress(codec, steps) as on_step:
             run(
@@ -84,8 +81,56 @@ def _codec(codec: str) -> Callable[..., None]:
     return train
 
 
-for _name in ("medjscc", "deepjscc"):
+for _name in ("deepjscc",):
     trains.command(_name, help=f"Train {_name} through random links.")(_codec(_name))
+
+
+@trains.command()
+def medjscc(
+    config: Annotated[
+        str, typer.Option(help="base, small, or a TOML file with [codec] and [[stages]].")
+    ] = "base",
+    images: Annotated[Path | None, typer.Option(help="Folder of training pictures.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")] = None,
+    phantoms: Annotated[
+        int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")
+    ] = 100,
+    size: _Size = None,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0,
+    device: _Device = "cpu",
+    out: _Out = None,
+) -> None:
+    """Train medjscc stage by stage: entropy model, transforms, all through random links."""
+    import torch
+
+    from channels import InputError
+    from scenarios.progress import training_progress
+    from semcom.samples import load_samples, split
+    from semcom.training.config import read_config
+    from semcom.training.medjscc import train_medjscc
+
+    _check_device(device)
+    if phantoms < 0:
+        raise InputError(f"--phantoms must not be negative, got {phantoms}")
+    if not 0 <= seed < 2**40:
+        raise InputError(f"seed must lie in 0..2^40-1, got {seed}")
+    torch.manual_seed(seed)
+    codec, stages = read_config(config, seed)
+    training, validation = split(load_samples(images, masks, phantoms, size))
+    folder = out or Path("runs") / "medjscc"
+    with training_progress("medjscc", sum(stage.steps for stage in stages)) as on_step:
+        train_medjscc(
+            codec,
+            training,
+            stages,
+            folder,
+            validation=validation,
+            device=device,
+            mixed_precision=mixed_precision,
+            on_step=on_step,
+        )
+    typer.echo(f"weights: {folder / 'medjscc.safetensors'}, logs: {folder}/*/log.csv")
 
 
 @trains.command()

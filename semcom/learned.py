@@ -17,6 +17,9 @@ from channels.power import normalize_power
 from semcom.codec import Codec
 from semcom.weightfile import halved, store, stored
 
+_GOLDEN = _GOLDEN_IN, _GOLDEN_MCS, _GOLDEN_OUT = "golden.symbols", "golden.mcs", "golden.picture"
+_GOLDEN_SIDE, _GOLDEN_CBR, _GOLDEN_SNR_DB, _GOLDEN_TOLERANCE = 64, 1 / 8, 20.0, 1e-3
+
 
 class LearnedCodec(nn.Module, Codec):
     """A codec whose symbols are the outputs of a network.
@@ -57,9 +60,35 @@ class LearnedCodec(nn.Module, Codec):
         return f"{type(self).__name__}({self.config()}, {count / 1e6:.2f} M parameters)"
 
     def save(self, path: str | Path) -> None:
-        """Write weights and configuration to a safetensors file, in half precision."""
+        """Write weights and configuration to a safetensors file, in half precision.
+
+        With them goes a golden pair: symbols that the codec sent, and the picture that it made of
+        them. :meth:`load` checks that it still makes the same.
+        """
         metadata = {"codec": self.name, "config": json.dumps(self.config())}
-        store(halved(self.state_dict()), path, metadata)
+        state = halved(self.state_dict())
+        with torch.random.fork_rng(devices=[]):
+            rounded = type(self)(**self.config()).eval().requires_grad_(False)
+        rounded.load_state_dict(state)
+        store(state | rounded._golden_pair(), path, metadata)
+
+    @torch.no_grad()
+    def _golden_pair(self) -> dict[str, Tensor]:
+        tx = self.encode(_golden_picture(), cbr=_GOLDEN_CBR, snr_db=_GOLDEN_SNR_DB)
+        mcs = -1 if tx.session.mcs is None else tx.session.mcs
+        symbols = torch.view_as_real(tx.symbols)
+        picture = self.decode(_golden_reception(self.name, symbols, mcs))
+        return {_GOLDEN_IN: symbols, _GOLDEN_MCS: torch.tensor(mcs), _GOLDEN_OUT: picture}
+
+    @torch.no_grad()
+    def _check_golden_pair(self, pair: dict[str, Tensor]) -> None:
+        rx = _golden_reception(self.name, pair[_GOLDEN_IN], int(pair[_GOLDEN_MCS]))
+        error = (self.decode(rx) - pair[_GOLDEN_OUT]).abs().max()
+        if not error < _GOLDEN_TOLERANCE:
+            raise InputError(
+                f"these weights of {self.name!r} do not give here what they gave where they were "
+                f"written: a picture differs by {error:.2g}; update semcom or train anew"
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -79,13 +108,32 @@ class LearnedCodec(nn.Module, Codec):
                 )
             with torch.random.fork_rng(devices=[]):
                 codec = cls(**json.loads(metadata["config"]))
+            golden = {name: state.pop(name) for name in _GOLDEN}
             codec.load_state_dict(state)  # casts to the network's own precision
+            codec.eval().requires_grad_(False)
+            codec._check_golden_pair(golden)
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
-        return codec.eval().requires_grad_(False)
+        return codec
+
+
+def _golden_picture() -> Tensor:
+    """A ramp with a disc on it: float32 ``[1, 1, 64, 64]``."""
+    place = torch.arange(_GOLDEN_SIDE) / _GOLDEN_SIDE
+    disc = (place - 0.4).square()[:, None] + (place - 0.6).square() < 0.06
+    return (0.2 + 0.4 * place + 0.3 * disc)[None, None]
+
+
+def _golden_reception(codec: str, symbols: Tensor, mcs: int) -> Reception:
+    shape = (1, _GOLDEN_SIDE, _GOLDEN_SIDE)
+    uses = round(_GOLDEN_CBR * _GOLDEN_SIDE**2)
+    session = Session(codec, shape, uses, _GOLDEN_SNR_DB, None if mcs < 0 else mcs)
+    received = torch.view_as_complex(symbols)
+    noise_var = torch.full(received.shape, 10 ** (-_GOLDEN_SNR_DB / 10))
+    return Reception(received, noise_var, torch.tensor([_GOLDEN_SNR_DB]), session)
 
 
 def pad_to(images: Tensor, stride: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,15 @@ from channels import InputError
 from scenarios.cli import main
 from semcom.catalogue import learned
 from semcom.crops import random_batch
+from semcom.learned import LearnedCodec
 from semcom.samples import load_samples, split
 from semcom.training import Plan, train
+from semcom.training.config import read_config
 
-PLAN = Plan(steps=6, batch=2, crop=64)
+PLAN = Plan(steps=6, batch=2, crop=64, cbrs=(1 / 16,))
 
 
-def fresh(name: str = "medjscc") -> torch.nn.Module:
+def fresh(name: str = "deepjscc") -> torch.nn.Module:
     torch.manual_seed(0)
     return learned(name)
 
@@ -56,14 +59,14 @@ def test_training_lowers_the_loss(tmp_path: Path, samples: list) -> None:  # typ
         steps=60, batch=4, crop=64, snr_db=(10, 10), cbrs=(1 / 16,), links=(("awgn", 1.0),),
         roi_weight=0.0, learning_rate=2e-3,
     )  # fmt: skip
-    train(fresh("deepjscc"), samples, plan, tmp_path, on_step=lambda _, loss: losses.append(loss))  # type: ignore[arg-type]
+    train(fresh(), samples, plan, tmp_path, on_step=lambda _, loss: losses.append(loss))  # type: ignore[arg-type]
     assert sum(losses[-10:]) / 10 < sum(losses[:10]) / 10 - 3
 
 
 def test_another_plan_is_not_mixed_into_a_run(tmp_path: Path, samples: list) -> None:  # type: ignore[type-arg]
     train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="something else or another plan"):
-        train(fresh(), samples, Plan(steps=7, batch=2, crop=64), tmp_path)  # type: ignore[arg-type]
+        train(fresh(), samples, Plan(steps=7, batch=2, crop=64, cbrs=(1 / 16,)), tmp_path)  # type: ignore[arg-type]
     (tmp_path / "checkpoint.safetensors").write_bytes(b"torn")
     with pytest.raises(InputError, match="damaged"):
         train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
@@ -124,26 +127,99 @@ def test_semcom_train_writes_weights_that_load(
 ) -> None:
     run = tmp_path / "run"
     with pytest.raises(SystemExit) as ended:
-        main(["train", "medjscc", *TINY, "--out", str(run)])
+        main(["train", "deepjscc", *TINY, "--out", str(run)])
     assert ended.value.code == 0, capsys.readouterr().err
-    assert semcom.codec("medjscc", weights=run / "medjscc.safetensors").name == "medjscc"
+    assert semcom.codec("deepjscc", weights=run / "deepjscc.safetensors").name == "deepjscc"
     assert len((run / "log.csv").read_text().splitlines()) == 2
+
+
+TINY_CONFIG = """
+[codec]
+synthesis_widths = [8, 8, 8]
+model_widths = [8, 8, 8, 8]
+
+[[stages]]
+stage = "entropy"
+steps = 3
+batch = 1
+crop = 64
+
+[[stages]]
+stage = "synthesis"
+steps = 2
+batch = 1
+crop = 64
+accumulate = 2
+"""
+
+
+def trained(config: Path, out: Path) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "medjscc", "--config", str(config), "--phantoms", "1", "--size", "64",
+              "--out", str(out)])  # fmt: skip
+    assert ended.value.code == 0
+    codec = semcom.codec("medjscc", weights=out / "medjscc.safetensors")
+    assert isinstance(codec, LearnedCodec)
+    return codec.fingerprint
+
+
+def test_medjscc_is_trained_by_stages_and_goes_on_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "tiny.toml"
+    config.write_text(TINY_CONFIG)
+    whole = trained(config, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole" / "1-entropy", tmp_path / "parts" / "1-entropy")
+    assert trained(config, tmp_path / "parts") == whole
+    logs = [tmp_path / "whole" / stage / "log.csv" for stage in ("1-entropy", "2-synthesis")]
+    assert [len(log.read_text().splitlines()) for log in logs] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages = 3", "at least one table"),
+        ("[[stages]]\nstage = 'transforms'", "stage"),
+        ("[[stages]]\nstep = 3", "does not fit"),
+        ("[[stages]]\nsteps = 0", "steps"),
+        ("[[stages]]\ncrop = 100", "multiple of 64"),
+        ("[[stages]]\nlinks = [['moon', 1.0]]", "link"),
+        ("[[stages]]\nlinks = []", "pairs"),
+        ("[[stages]]\nsnr_db = [9, 3]", "largest snr_db"),
+        ("[[stages]]\nlog_step = [0, 9]", "log_step"),
+        ("[[stages]]\n[codec]\nmodel_widths = [1]", "model_widths"),
+        ("[[stages]]\n[codec]\ndepth = 1", "does not fit"),
+        ("[[stages]]\n[coder]", "part of"),
+        ("[[stages", "not TOML"),
+    ],
+)
+def test_impossible_configurations_are_answered_with_one_line(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_config(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["medjscc", "--config", "bse"], "base or small"),
+        (["medjscc", "--phantoms", "0"], "nothing to train on"),
+        (["medjscc", "--seed", "-1"], "seed must lie"),
         (["medjsc", *TINY], "did you mean 'medjscc'"),
         (["hevc-ldpc", *TINY], "Known: deepjscc, medjscc, segmenter"),
-        (["medjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
-        (["medjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
-        (["medjscc", *TINY, "--crop", "33"], "multiple of 16"),
-        (["medjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
-        (["medjscc", *TINY, "--images", "nowhere"], "does not exist"),
-        (["medjscc", *TINY, "--masks", "nowhere"], "masks are given without images"),
-        (["medjscc", *TINY, "--crop", "80"], "smaller than a crop of 80"),
-        (["medjscc", *TINY, "--seed", "-1"], "seed must lie"),
-        (["medjscc", *TINY, "--seed", str(2**63)], "seed must lie"),
+        (["deepjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
+        (["deepjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
+        (["deepjscc", *TINY, "--crop", "33"], "multiple of 16"),
+        (["deepjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
+        (["deepjscc", *TINY, "--images", "nowhere"], "does not exist"),
+        (["deepjscc", *TINY, "--masks", "nowhere"], "masks are given without images"),
+        (["deepjscc", *TINY, "--crop", "80"], "smaller than a crop of 80"),
+        (["deepjscc", *TINY, "--seed", "-1"], "seed must lie"),
+        (["deepjscc", *TINY, "--seed", str(2**63)], "seed must lie"),
     ],
 )
 def test_semcom_train_answers_bad_input_with_one_line(

@@ -5,6 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+CONDITIONS = 2
+
+
+def condition(snr_db: Tensor, cbr: float) -> Tensor:
+    """SNR and rate, each scaled to about -1…1.
+
+    Args:
+        snr_db: float ``[batch]``.
+        cbr: complex channel uses per pixel.
+
+    Returns:
+        float ``[batch, 2]``.
+
+    >>> condition(torch.tensor([8.0]), 1 / 32).tolist()
+    [[0.0, 0.0]]
+    """
+    scaled = (snr_db.clamp(-10, 30) - 8) / 10
+    rate = torch.log2(torch.full_like(scaled, cbr).clamp(2**-10, 1))
+    return torch.stack([scaled, (rate + 5) / 2], dim=1)
+
 
 class ChannelAdaptiveUnit(nn.Module):
     """Scales each feature map by a gate computed from its mean and the link's condition.
@@ -15,22 +35,22 @@ class ChannelAdaptiveUnit(nn.Module):
 
     Args:
         features: number of feature maps.
-        conditions: length of the condition vector, here SNR and rate.
 
-    >>> unit = ChannelAdaptiveUnit(8, 2)
+    >>> unit = ChannelAdaptiveUnit(8)
     >>> unit(torch.ones(3, 8, 4, 4), torch.zeros(3, 2)).shape
     torch.Size([3, 8, 4, 4])
     """
 
-    def __init__(self, features: int, conditions: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
         hidden = max(8, features // 4)
         self.norm = nn.LayerNorm(features)
         self.gate = nn.Sequential(
-            nn.Linear(features + conditions, hidden), nn.ReLU(), nn.Linear(hidden, features)
+            nn.Linear(features + CONDITIONS, hidden), nn.ReLU(), nn.Linear(hidden, features)
         )
 
     def forward(self, maps: Tensor, condition: Tensor) -> Tensor:
-        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, conditions]``."""
-        summary = torch.cat([self.norm(maps.mean((2, 3))), condition], dim=1)
-        return maps * (1 + 0.5 * torch.tanh(self.gate(summary)))[:, :, None, None]
+        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, 2]``."""
+        summary = torch.cat([self.norm(maps.float().mean((2, 3))), condition], dim=1)
+        gate = 1 + 0.5 * torch.tanh(self.gate(summary))
+        return maps * gate.to(maps.dtype)[:, :, None, None]

@@ -1,88 +1,147 @@
-"""Latents to channel symbols: decorrelated over neighbouring cells, scaled, ordered; and back."""
+"""Rate and power of the analogue symbols: which quantisation errors are sent, and how strongly.
+
+After the digital part both ends know how large a quantisation error to expect in each coefficient.
+With ``n`` real numbers to send, those ``n`` are sent that carry most: with a water level such that
+``n`` exceed it, a cell sends as many numbers as it has coefficients whose information
+``-log2 P`` exceeds the level, ``k_i = Q(eta_i sum -log2 P)`` in the words of NTSCC (Dai et al.,
+IEEE JSAC 2022). ``eta`` is higher in the region of interest, since its errors are counted in finer
+steps. No index has to be sent for that.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
-from semcom.medjscc.transforms import cosine_matrix
+from semcom.medjscc.contexts import Expected
+from semcom.medjscc.wavelet import Bands
 
-CELLS = 4
+_STEPS = 8
+SPREAD = 1.2
+"""Standard deviation of a quantisation error over its mean magnitude, which the model gives."""
 
 
-class PowerAllocation(nn.Module):
-    """Scales every coefficient to its share of the transmit power and orders them by importance.
-
-    A cosine transform over each 4 x 4 group of cells takes out what neighbouring latents have in
-    common. A coefficient of variance v is then sent with a gain of v^(-1/4), which minimises the
-    squared error of an analogue transmission under a power constraint, and estimated by its Wiener
-    filter (SoftCast: Jakubczak and Katabi, MobiCom 2011). Gains and variances are trained on.
+@dataclass(frozen=True)
+class Allocation:
+    """Which coefficients of a picture are refined, and by how much power each.
 
     Args:
-        latents: number of latent maps.
-
-    >>> allocation = PowerAllocation(2)
-    >>> allocation.send(torch.ones(1, 2, 4, 8)).shape
-    torch.Size([1, 64])
+        chosen: int64 ``[n]``, places in the flattened bands, the largest errors first.
+        deviation: float32 ``[n]``, expected standard deviation of each error, in steps.
+        power: float32 ``[n]``, share of the transmit power, 1 on average.
     """
 
-    order: Tensor
-    cosine: Tensor
+    chosen: Tensor
+    deviation: Tensor
+    power: Tensor
 
-    def __init__(self, latents: int) -> None:
-        super().__init__()
-        self.latents = latents
-        self.log_gain = nn.Parameter(torch.zeros(latents, CELLS**2))
-        self.log_var = nn.Parameter(torch.zeros(latents, CELLS**2))
-        self.register_buffer("order", torch.arange(latents * CELLS**2))
-        self.register_buffer("cosine", cosine_matrix(CELLS), persistent=False)
 
-    def _transform(self, latents: Tensor, matrix: Tensor) -> Tensor:
-        rows, columns = latents.shape[2] // CELLS, latents.shape[3] // CELLS
-        groups = latents.reshape(-1, self.latents, rows, CELLS, columns, CELLS)
-        return torch.einsum("blricj,mi,nj->blmnrc", groups, matrix, matrix)
+def importance(rest: list[Expected], equal: bool = False) -> NDArray[np.float64]:
+    """Log-magnitude of each expected error in steps, in eighths of an octave.
 
-    def _coefficients(self, latents: Tensor) -> Tensor:
-        """``[batch, latents, h, w]`` to ``[batch, latents, 16, h/4, w/4]``."""
-        return self._transform(latents, self.cosine).flatten(2, 3)
+    Args:
+        rest: what is expected of the errors of one picture, ``[1, bands, h, w]`` each.
+        equal: whether all cells are served alike, each place in a cell by its mean over the cells.
 
-    @torch.no_grad()
-    def calibrate(self, latents: Tensor) -> None:
-        """Set gains, variances and order from a batch of latents, before training."""
-        variance = self._coefficients(latents).square().mean((0, 3, 4)).clamp_min(1e-10)
-        gain = variance.pow(-0.25)
-        gain = gain / (gain.square() * variance).mean().sqrt()
-        self.log_gain.copy_(gain.log())
-        self.log_var.copy_(variance.log())
-        self.order.copy_(variance.flatten().argsort(descending=True, stable=True))
+    Returns:
+        Whole numbers ``[coefficients]`` in the order of the bands; if ``equal``, any.
+    """
+    parts = []
+    for expected in rest:
+        octaves = expected.log_scale[0].detach().double().cpu()
+        if equal:
+            side = octaves.shape[-1] // rest[0].log_scale.shape[-1]
+            folded = octaves.unfold(1, side, side).unfold(2, side, side)
+            mean = folded.mean((1, 2), keepdim=True).expand_as(folded)
+            parts.append(mean.permute(0, 1, 3, 2, 4).numpy().ravel() * _STEPS)
+        else:
+            parts.append(np.rint(octaves.numpy().ravel() * _STEPS))
+    return np.concatenate(parts)
 
-    def send(self, latents: Tensor) -> Tensor:
-        """Latents ``[batch, latents, h, w]`` as numbers ``[batch, latents * h * w]`` in order."""
-        scaled = self._coefficients(latents) * self.log_gain.exp()[..., None, None]
-        return scaled.flatten(1, 2)[:, self.order].flatten(1)
 
-    def receive(self, numbers: Tensor, noise_var: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Best linear estimate of the latents.
+def allocate(importances: NDArray[np.floating], count: int, snr_db: float) -> Allocation:
+    """Choose what is sent and with what power.
 
-        Args:
-            numbers: float ``[batch, latents * h * w]`` in order, anything where nothing was sent.
-            noise_var: their error variances, infinite where nothing was sent.
-            shape: ``(h, w)``.
+    The power of a number with an error of deviation ``d`` is ``(d / level - 1) / snr`` where that
+    is positive: it minimises the squared errors that Wiener estimates leave over Gaussian noise.
 
-        Returns:
-            float ``[batch, latents, h, w]``.
-        """
-        rows, columns = shape[0] // CELLS, shape[1] // CELLS
-        back = self.order.argsort()
-        gain = self.log_gain.exp()[..., None, None]
-        sent_var = self.log_var.exp()[..., None, None] * gain.square()
-        full = (-1, self.latents, CELLS**2, rows, columns)
-        numbers, noise_var = (
-            part.reshape(len(part), -1, rows, columns)[:, back].reshape(full)
-            for part in (numbers, noise_var)
-        )
-        estimate = numbers * (sent_var / (sent_var + noise_var)) / gain
-        groups = estimate.reshape(-1, self.latents, CELLS, CELLS, rows, columns)
-        return torch.einsum("blmnrc,mi,nj->blricj", groups, self.cosine, self.cosine).reshape(
-            -1, self.latents, *shape
-        )
+    Args:
+        importances: see :func:`importance`.
+        count: real numbers to send.
+        snr_db: E_s/N_0 in dB that the transmitter believes.
+
+    >>> found = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
+    >>> found.chosen.tolist(), found.deviation.tolist()
+    ([2, 0], [2.0, 1.0])
+    >>> round(float(found.power.mean()), 3)
+    1.0
+    """
+    count = min(count, len(importances))
+    order = np.argsort(-importances, kind="stable")[:count]
+    deviation = np.exp2(importances[order] / _STEPS)
+    power = _water_filling(deviation, 10 ** (snr_db / 10))
+    return Allocation(
+        torch.from_numpy(order),
+        torch.from_numpy(deviation.astype(np.float32)) * SPREAD,
+        torch.from_numpy(power.astype(np.float32)),
+    )
+
+
+def received(
+    sent: Allocation, numbers: Tensor, noise_var: Tensor, amplitude: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Wiener estimates of analogue numbers.
+
+    Args:
+        sent: what was sent.
+        numbers: float ``[n]`` or more, as received.
+        noise_var: their error variances.
+        amplitude: gain of the analogue part.
+
+    Returns:
+        Estimates of the quantisation errors and the deviations of what is left, float ``[n]``.
+    """
+    count = len(sent.chosen)
+    gain = amplitudes(sent).to(numbers.device) * amplitude
+    variance = sent.deviation.to(numbers.device).square()
+    noise = noise_var[:count]
+    total = variance * gain.square() + noise
+    return numbers[:count] * variance * gain / total, (variance * noise / total).sqrt()
+
+
+def amplitudes(sent: Allocation) -> Tensor:
+    """Amplitude per unit of error: power 1/2 a number on average."""
+    return (sent.power / 2).sqrt() / sent.deviation
+
+
+def flattened(bands: Bands) -> Tensor:
+    """One row of coefficients per picture: ``[batch, coefficients]``."""
+    return torch.cat([band.flatten(1) for band in bands], dim=1)
+
+
+def unflattened(rows: Tensor, like: Bands) -> Bands:
+    """Undo :func:`flattened`.
+
+    >>> bands = [torch.rand(2, 1, 2, 2), torch.rand(2, 3, 2, 2)]
+    >>> all(torch.equal(a, b) for a, b in zip(unflattened(flattened(bands), bands), bands))
+    True
+    """
+    sizes = [band[0].numel() for band in like]
+    parts = torch.split(rows, sizes, dim=1)
+    return [part.reshape(len(rows), *b.shape[1:]) for part, b in zip(parts, like, strict=True)]
+
+
+def _water_filling(deviation: NDArray[np.float64], snr: float) -> NDArray[np.float64]:
+    """Powers of mean 1; ``deviation`` falls."""
+    if not len(deviation):
+        return deviation
+    # With the m largest served, level = sum(d) / (snr n + m), and the smallest of them exceeds it.
+    total = np.cumsum(deviation)
+    levels = total / (snr * len(deviation) + np.arange(1, len(deviation) + 1))
+    served = int(np.flatnonzero(deviation > levels)[-1]) + 1
+    powers: NDArray[np.float64] = np.maximum(deviation / levels[served - 1] - 1, 0) / snr
+    return powers

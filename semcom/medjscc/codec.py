@@ -1,129 +1,426 @@
-"""Med-JSCC, first version: mask-guided joint source-channel coding of X-rays."""
+"""Med-JSCC: a digital part under a learned entropy model, its errors sent as analogue symbols."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
-from channels import InputError, Reception, Session, Transmission
-from semcom.crops import Sample
-from semcom.learned import LearnedCodec, from_symbols, pad_to, to_symbols, transmission
-from semcom.medjscc.allocation import CELLS, PowerAllocation
-from semcom.medjscc.transforms import STRIDE, Analysis, Synthesis
+from channels import InputError, Link, Reception, Session, Transmission
+from channels.errors import check_count, check_number, shown
+from semcom.codec import check_link
+from semcom.learned import LearnedCodec, pad_to, transmission
+from semcom.medjscc import coder, overview
+from semcom.medjscc.adaptive import condition
+from semcom.medjscc.allocation import (
+    SPREAD,
+    allocate,
+    amplitudes,
+    flattened,
+    importance,
+    received,
+    unflattened,
+)
+from semcom.medjscc.contexts import Expected
+from semcom.medjscc.entropy_model import EntropyModel
+from semcom.medjscc.estimates import estimate
+from semcom.medjscc.header import (
+    BYTES,
+    LENGTHS,
+    ROI_RATIOS,
+    Header,
+    gain_index,
+    limit_index,
+    step_index,
+)
+from semcom.medjscc.layout import Layout, digital_gain_db, layout
+from semcom.medjscc.quantiser import worthwhile
+from semcom.medjscc.synthesis import Synthesis
+from semcom.medjscc.wavelet import STRIDE, Bands, analyse, synthesise
+from semcom.separate.adaptation import Success, gaussian_success, link_success
+
+HEADER_MARGIN_DB = 6.0
+CELL_SHARE = 0.05
+"""Share of a cell in the region of interest from which on all of it is."""
 
 
 class MedJSCC(LearnedCodec):
     """Joint source-channel codec that knows the region of interest, the SNR and the rate.
 
-    Numbers are sent in the order of their importance, so one model serves every rate: as many as
-    the budget holds. A few reference symbols of known amplitude tell the receiver the gain that
-    the power constraint put on the picture; they are counted like all others.
+    A picture is sent in two parts. Its quantised wavelet bands, coded under a learned entropy
+    model, are protected by LDPC for a channel somewhat worse than believed.
+    What quantisation took away follows as analogue symbols, those errors first that matter most:
+    they bring what the channel really gives, better or worse than believed, without a cliff.
+    The quantisation step decides how the budget is shared, and is chosen for each picture; it is
+    finer in the region of interest.
 
     Args:
-        latents: latent maps at 1/16 of the picture's sides; 64 allow cbr up to 1/8.
-        widths: features at 1/4, 1/8 and 1/16.
+        synthesis_widths: features of the decoder's network at 1/4, 1/8 and 1/16.
+        model_widths: features of the entropy model at 1/2, 1/4, 1/8 and 1/16.
 
-    >>> codec = MedJSCC()
-    >>> codec.encode(torch.rand(1, 1, 64, 64), cbr=1/16, snr_db=6.0).symbols.shape
-    torch.Size([1, 256])
+    >>> codec = MedJSCC((8, 8, 8), (8, 8, 8, 8))
+    >>> codec.encode(torch.rand(1, 1, 64, 64), cbr=1/8, snr_db=6.0).symbols.shape
+    torch.Size([1, 512])
     """
 
     name = "medjscc"
-    stride = STRIDE * CELLS
+    stride = STRIDE
 
-    def __init__(self, latents: int = 64, widths: tuple[int, int, int] = (40, 80, 128)) -> None:
+    def __init__(
+        self,
+        synthesis_widths: tuple[int, int, int] = (64, 96, 144),
+        model_widths: tuple[int, int, int, int] = (16, 32, 40, 48),
+    ) -> None:
         super().__init__()
-        self.latents, self.widths = latents, (widths[0], widths[1], widths[2])
-        self.analysis = Analysis(latents, self.widths)
-        self.allocation = PowerAllocation(latents)
-        self.synthesis = Synthesis(latents, self.widths)
-        self.reference = nn.Parameter(torch.tensor(1.5))
+        _check_widths("synthesis_widths", synthesis_widths, 3)
+        _check_widths("model_widths", model_widths, 4)
+        self._config = {
+            "synthesis_widths": list(synthesis_widths),
+            "model_widths": list(model_widths),
+        }
+        self.synthesis = Synthesis(synthesis_widths)
+        self.entropy_model = EntropyModel(model_widths)
+        self._roi_ratio = 1.5
+        self._margin_db = 1.0
+        self._equal_rates = False
+        self._link: Link | None = None
+        self._layouts: dict[Session, Layout] = {}
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"latents": self.latents, "widths": list(self.widths)}
+        return dict(self._config)
 
-    @torch.no_grad()
-    def calibrate(self, images: Tensor) -> None:
-        """Fit gains, variances and order to pictures ``[batch, 1, H, W]``, before training."""
-        coefficients = self.analysis.linear(pad_to(images, self.stride) - 0.5)
-        self.allocation.calibrate(coefficients)
-        spread = coefficients.square().mean((0, 2, 3)).sqrt().clamp_min(1e-4)
-        self.analysis.scale.copy_(spread)
-        self.synthesis.scale.copy_(1 / spread)
+    def adapted(self, link: Link) -> Self:
+        """A copy whose digital part is protected against the link's fading."""
+        check_link(link)
+        return self._altered(_link=link)
 
-    def calibrate_on(self, samples: list[Sample], side: int = 256) -> None:
-        """Calibrate on the central squares of training samples."""
-        squares = [_central_square(image, side) for image, _ in samples]
-        self.calibrate(torch.stack(squares))
+    def with_options(
+        self,
+        roi_ratio: float | None = None,
+        margin_db: float | None = None,
+        equal_rates: bool | None = None,
+    ) -> Self:
+        """A copy that works otherwise; weights are shared.
 
-    def _num_reference(self, uses: int) -> int:
-        return max(1, min(32, uses // 64))
+        Args:
+            roi_ratio: quantisation step outside over that inside the region of interest, 1 to 6.
+            margin_db: by how much worse than believed a channel the digital part bears, in dB.
+            equal_rates: whether every cell gets as many analogue symbols as any other.
+        """
+        changes: dict[str, Any] = {}
+        if roi_ratio is not None:
+            changes["_roi_ratio"] = check_number("roi_ratio", roi_ratio, 1, ROI_RATIOS[-1])
+        if margin_db is not None:
+            changes["_margin_db"] = check_number("margin_db", margin_db, -10, 20)
+        if equal_rates is not None:
+            changes["_equal_rates"] = equal_rates
+        return self._altered(**changes)
 
-    def _grid(self, session: Session) -> tuple[int, int]:
-        _, height, width = session.image_shape
-        return (
-            -(-height // self.stride) * CELLS,
-            -(-width // self.stride) * CELLS,
+    def _altered(self, **changes: Any) -> Self:
+        altered = copy(self)
+        altered.__dict__ = {**self.__dict__, **changes, "_layouts": {}}
+        return altered
+
+    def restore(
+        self, bands: Bands, deviations: Bands, roi: Tensor, log_step: Tensor, given: Tensor
+    ) -> Tensor:
+        """Pictures centred on zero from bands in local steps and the deviations of their errors."""
+        steps = [torch.exp2(enlarged(log_step, band)) for band in bands]
+        rough = synthesise([b * step for b, step in zip(bands, steps, strict=True)])
+        changes = self.synthesis(bands, deviations, rough, roi, log_step, given)
+        return synthesise(
+            [(b + c) * step for b, c, step in zip(bands, changes, steps, strict=True)]
         )
-
-    def _condition(self, snr_db: Tensor, session: Session) -> Tensor:
-        """SNR and rate, each scaled to about -1…1: float ``[batch, 2]``."""
-        rows, columns = self._grid(session)
-        rate = math.log2(2 * session.channel_uses / (rows * columns)) / 3 - 1.5
-        scaled = (snr_db.clamp(-10, 30) - 8) / 10
-        return torch.stack([scaled, torch.full_like(scaled, rate)], dim=1)
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
-        height, width = images.shape[2:]
-        rows, columns = self._grid(session)
-        least = rows * columns // 4 + 1
-        if session.channel_uses < least:
-            raise InputError(
-                f"medjscc needs at least {least} channel uses for {height} x {width} pixels, got "
-                f"{session.channel_uses}: raise cbr to {least / (height * width):.5f}"
-            )
+        parts = self._layout(session)
+        session = replace(session, mcs=parts.mcs.index)
+        centred = pad_to(images, STRIDE) - 0.5
         mask = torch.zeros_like(images) if roi is None else roi.to(images.dtype)
-        snr = torch.full((len(images),), session.snr_db, device=images.device)
-        latents = self.analysis(
-            pad_to(images, self.stride) - 0.5,
-            pad_to(mask, self.stride),
-            self._condition(snr, session),
-        )
-        references = self._num_reference(session.channel_uses)
-        known = torch.complex(self.reference, self.reference).expand(len(images), references)
-        symbols = to_symbols(self.allocation.send(latents), session.channel_uses - references)
-        return transmission(torch.cat([known, symbols], dim=1), session)
+        mask = pad_to(mask, STRIDE)
+        rows = [
+            self._symbols(centred[i : i + 1], mask[i : i + 1], session, parts)
+            for i in range(len(images))
+        ]
+        return transmission(torch.cat(rows), session)
+
+    def _symbols(self, image: Tensor, roi: Tensor, session: Session, parts: Layout) -> Tensor:
+        cells = F.avg_pool2d(roi, STRIDE) > CELL_SHARE
+        ratio = self._ratio_index(cells)
+        bands = analyse(image)
+        found = self._best_step(bands, cells, ratio, session, parts)
+        while True:
+            log_step = _log_steps(found, cells, ratio)
+            values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
+            chosen = worthwhile(self.entropy_model, values, log_step)
+            writer = coder.Writer()
+            if ratio:
+                writer.cells(cells[0, 0].cpu().numpy())
+            limit = limit_index(int(max(float(band.abs().max()) for band in chosen[1:])))
+            header = Header(found, ratio, limit, 0, 0)
+            rest = coder.write(writer, self.entropy_model, chosen, log_step, header.largest)
+            data = writer.bytes()
+            length = _fitting_length(parts, len(data))
+            if length is not None:
+                break
+            if found >= step_index(math.inf):
+                raise InputError(
+                    f"the coarsest picture takes {len(data)} bytes and its channel uses hold "
+                    f"{parts.capacity(LENGTHS)}: raise cbr or snr_db"
+                )
+            found += 2
+        errors = [v - c - r.mean.to(v.dtype) for v, c, r in zip(values, chosen, rest, strict=True)]
+        analogue = parts.rest - parts.digital_uses(length)
+        sent = allocate(importance(rest, self._equal_rates), 2 * analogue, session.snr_db)
+        numbers = flattened(errors)[0, sent.chosen.to(image.device)]
+        numbers = numbers * amplitudes(sent).to(image.device)
+        strength = math.sqrt(2 * float(numbers.detach().square().sum()) / max(len(numbers), 1))
+        header = replace(header, length=length, gain=gain_index(1 / max(strength, 1e-9)))
+        numbers = numbers * (0.0 if header.silent else header.amplitude)
+        first = header.pack() + data[: parts.side_bytes]
+        pieces = [
+            parts.header.encode(_bits(first, parts.header.payload_bits)).to(image.device),
+            _complex(overview.send(image, parts.overview)),
+        ]
+        block = parts.digital_block(length)
+        if block is not None:
+            remaining = data[parts.side_bytes :]
+            pieces.append(block.encode(_bits(remaining, block.payload_bits)).to(image.device))
+        pieces.append(_complex(F.pad(numbers, (0, 2 * analogue - len(numbers)))[None]))
+        return torch.cat(pieces, dim=1)
+
+    def _ratio_index(self, cells: Tensor) -> int:
+        if not bool(cells.any()) or bool(cells.all()):
+            return 0
+        return int(np.argmin(np.abs(np.array(ROI_RATIOS) - self._roi_ratio)))
+
+    @torch.no_grad()
+    def _best_step(
+        self, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
+    ) -> int:
+        """The step that leaves the least expected error, by the entropy model's word."""
+        costs: dict[int, float] = {}
+
+        def cost(index: int) -> float:
+            if index not in costs:
+                costs[index] = self._expected_error(index, bands, cells, ratio, session, parts)
+            return costs[index]
+
+        last = step_index(math.inf)
+        bits = parts.mcs.bits_per_use * parts.rest / 2 / bands[0].numel() / STRIDE**2
+        index = step_index(-(math.log2(bits) + 6.1) / 1.2)
+        for stride in (4, 1):
+            while True:
+                around = [min(max(index + move, 0), last) for move in (0, stride, -stride)]
+                best = min(around, key=cost)
+                if best == index:
+                    break
+                index = best
+        return index
+
+    def _expected_error(
+        self, index: int, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
+    ) -> float:
+        """Weighted squared error that a step is expected to leave, infinite if it does not fit."""
+        log_step = _log_steps(index, cells, ratio)
+        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
+        found = estimate(self.entropy_model, values, log_step)
+        length = _fitting_length(parts, found.num_bytes)
+        if length is None:
+            return math.inf
+        analogue = parts.rest - parts.digital_uses(length)
+        importances = found.importances.astype(np.float64)
+        sent = allocate(importances, 2 * analogue, session.snr_db)
+        variance = np.exp2(importances / 4) * SPREAD**2
+        snr = 10 ** (session.snr_db / 10)
+        variance[sent.chosen.numpy()] /= 1 + sent.power.numpy() * snr
+        return float(variance.sum()) * float(4 ** Header(index, 0, 0, 0, 0).log_step)
+
+    def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        rows = [self._row(rx, row) for row in range(len(rx.symbols))]
+        images = torch.cat([image for image, _ in rows]).clamp(0, 1)
+        lost = torch.tensor([lost for _, lost in rows], device=images.device)
+        return images, lost
 
     def reconstruct(self, rx: Reception) -> Tensor:
         """Picture before clamping, float32 ``[batch, 1, H, W]``."""
+        return torch.cat([self._row(rx, row)[0] for row in range(len(rx.symbols))])
+
+    def _row(self, rx: Reception, row: int) -> tuple[Tensor, bool]:
+        """One picture, and whether it was lost: then only its overview is shown."""
+        parts = self._layout(rx.session)
         _, height, width = rx.session.image_shape
-        rows, columns = self._grid(rx.session)
-        size = self.latents * rows * columns
-        references = self._num_reference(rx.session.channel_uses)
+        symbols, noise_var = rx.symbols[row : row + 1], rx.noise_var[row : row + 1]
+        missing = rx.session.channel_uses - symbols.shape[1]
+        symbols, noise_var = F.pad(symbols, (0, missing)), F.pad(noise_var, (0, missing), value=1e6)
+        sizes = [parts.header.channel_uses, parts.overview, parts.rest]
+        (head, coarse, rest), (head_var, coarse_var, rest_var) = (
+            torch.split(values, sizes, dim=1) for values in (symbols, noise_var)
+        )
+        got = self._digital(head, head_var, rest, rest_var, rx.session, parts)
+        if got is None:
+            shape = (height, width)
+            image = overview.receive(_real(coarse), _twice(coarse_var / 2), shape)
+            return image + 0.5, True
+        start = parts.digital_uses(got.header.length)
+        scale = parts.scale(got.header, math.prod(self._grid(rx.session)) * STRIDE**2)
+        values, deviations = self._refined(
+            got, rest[:, start:] / scale, rest_var[:, start:] / scale**2, rx.session
+        )
+        roi = F.interpolate(got.cells.to(values[0]), scale_factor=STRIDE, mode="nearest")
+        given = condition(rx.snr_db[row : row + 1], _rate(rx.session))
+        image = self.restore(values, deviations, roi, got.log_step.to(values[0]), given)
+        return image[..., :height, :width] + 0.5, False
 
-        heard = torch.view_as_real(rx.symbols[:, :references]).mean(2)
-        trust = 1 / rx.noise_var[:, :references]
-        gain = (heard * trust).sum(1) / trust.sum(1) / self.reference
-        gain = gain.clamp_min(0.05)[:, None]
+    def _digital(
+        self,
+        head: Tensor,
+        head_var: Tensor,
+        rest: Tensor,
+        rest_var: Tensor,
+        session: Session,
+        parts: Layout,
+    ) -> _Digital | None:
+        """The digital part, ``None`` if it or the header is lost."""
+        first = _payload(*parts.header.decode(head, head_var))
+        if first is None:
+            return None
+        try:
+            header = Header.parse(first)
+            data = first[BYTES : BYTES + parts.side_bytes]
+            block = parts.digital_block(header.length)
+            if block is not None:
+                uses = block.channel_uses
+                scale = parts.scale(header, math.prod(self._grid(session)) * STRIDE**2)
+                got = block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2)
+                more = _payload(*got)
+                if more is None:
+                    return None
+                data += more
+            reader = coder.Reader(data)
+            shape = self._grid(session)
+            cells = reader.cells(shape) if header.roi else np.zeros(shape, dtype=np.bool_)
+            held = torch.from_numpy(cells)[None, None]
+            log_step = _log_steps(header.step, held, header.roi)
+            bands, expected = coder.read(reader, self.entropy_model, log_step, header.largest)
+        except InputError:
+            return None
+        return _Digital(header, held, log_step, bands, expected)
 
-        numbers = from_symbols(rx.symbols[:, references:] / gain, size)
-        noise_var = rx.noise_var[:, references:] / gain.square() / 2
-        noise_var = noise_var.repeat_interleave(2, dim=1)[:, :size]
-        silent = size - noise_var.shape[1]
-        noise_var = nn.functional.pad(noise_var, (0, silent), value=math.inf)
-        latents = self.allocation.receive(numbers, noise_var, (rows, columns))
-        images: Tensor = self.synthesis(latents, self._condition(rx.snr_db, rx.session))
-        return images[..., :height, :width] + 0.5
+    def _refined(
+        self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
+    ) -> tuple[Bands, Bands]:
+        """Bands with what the analogue part says of their errors, and what is still uncertain."""
+        importances = importance(got.rest, self._equal_rates)
+        sent = allocate(importances, 2 * symbols.shape[1], session.snr_db)
+        device = symbols.device
+        rough = flattened([b + r.mean for b, r in zip(got.bands, got.rest, strict=True)])
+        rough = rough.to(device, torch.float32)
+        deviation = (
+            torch.from_numpy(np.exp2(importances / 8).astype(np.float32)).to(device) * SPREAD
+        )
+        amplitude = 0.0 if got.header.silent else got.header.amplitude
+        heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
+        errors, uncertain = received(sent, heard, noise, amplitude)
+        places = sent.chosen.to(device)
+        rough = rough.index_add(1, places, errors[None])
+        deviation = deviation.index_copy(0, places, uncertain)
+        return unflattened(rough, got.bands), unflattened(deviation[None], got.bands)
+
+    @staticmethod
+    def _grid(session: Session) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        _, height, width = session.image_shape
+        return -(-height // STRIDE), -(-width // STRIDE)
+
+    def _layout(self, session: Session) -> Layout:
+        if session not in self._layouts:
+            pixels = math.prod(session.image_shape)
+            at = session.snr_db - self._margin_db
+            success: Success = gaussian_success(at)
+            if self._link is not None and session.mcs is None:
+                success = link_success(self._link, session.channel_uses, at)
+            self._layouts[session] = layout(
+                session.channel_uses,
+                gaussian_success(session.snr_db - HEADER_MARGIN_DB),
+                success,
+                lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
+                session.mcs,
+            )
+        return self._layouts[session]
 
 
-def _central_square(image: Tensor, side: int) -> Tensor:
-    """The central square of a picture ``[1, H, W]``, resized to ``side``."""
-    height, width = image.shape[1:]
-    edge = min(height, width)
-    top, left = (height - edge) // 2, (width - edge) // 2
-    square = image[None, :, top : top + edge, left : left + edge]
-    return nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True)[0]
+def _check_widths(name: str, widths: object, count: int) -> None:
+    if not isinstance(widths, list | tuple) or len(widths) != count:
+        raise InputError(f"{name} must be {count} numbers of features, got {shown(widths)}")
+    for width in widths:
+        check_count(name, width, 2, 1024)
+
+
+@dataclass(frozen=True)
+class _Digital:
+    """What arrived of a picture's digital part."""
+
+    header: Header
+    cells: Tensor
+    log_step: Tensor
+    bands: Bands
+    rest: list[Expected]
+
+
+def _log_steps(index: int, cells: Tensor, ratio: int) -> Tensor:
+    """log2 of the step of each cell, on the grid of exact arithmetic."""
+    outside = Header(index, 0, 0, 0, 0).log_step
+    inside = outside - round(math.log2(ROI_RATIOS[ratio]) * 256) / 256
+    return torch.where(cells, inside, outside)
+
+
+def enlarged(cells: Tensor, like: Tensor) -> Tensor:
+    """A value of each cell at the size of a band."""
+    return F.interpolate(cells, like.shape[-2:], mode="nearest")
+
+
+def _rate(session: Session) -> float:
+    return session.channel_uses / math.prod(session.image_shape)
+
+
+def _fitting_length(parts: Layout, num_bytes: int) -> int | None:
+    """The least length of the digital part that holds so many bytes."""
+    if parts.capacity(LENGTHS - 1) < num_bytes:
+        return None
+    low, high = -1, LENGTHS - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if parts.capacity(middle) >= num_bytes else (middle, high)
+    return high
+
+
+def _bits(data: bytes, count: int) -> Tensor:
+    """Float ``[1, count]``, zero where the bytes end."""
+    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8)).astype(np.float32)
+    return torch.from_numpy(np.pad(bits, (0, count - len(bits))))[None]
+
+
+def _payload(bits: Tensor, ok: Tensor) -> bytes | None:
+    if not bool(ok[0]):
+        return None
+    return np.packbits(bits[0].numpy().astype(np.uint8)).tobytes()
+
+
+def _complex(numbers: Tensor) -> Tensor:
+    return torch.view_as_complex(numbers.float().reshape(len(numbers), -1, 2).contiguous())
+
+
+def _real(symbols: Tensor) -> Tensor:
+    return torch.view_as_real(symbols).flatten(1)
+
+
+def _twice(values: Tensor) -> Tensor:
+    return values.repeat_interleave(2, dim=1)

@@ -51,7 +51,7 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
 
     def success(block: TransportBlock) -> float:
         order = block.mcs.bits_per_symbol
-        information = informations(order)
+        information = informations(order)[:, : block.channel_uses]
         lengths = np.array(block.segmentation.block_coded_bits) // order
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         means = np.add.reduceat(information, starts, axis=1) / lengths

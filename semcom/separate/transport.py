@@ -51,12 +51,12 @@ class TransportBlock:
     mcs: MCS
 
     def __post_init__(self) -> None:
-        _code(self.channel_uses, self.mcs)
+        _sizes(self.channel_uses, self.mcs)
 
     @property
     def segmentation(self) -> fec.Segmentation:
         """Sizes of the code blocks."""
-        return _code(self.channel_uses, self.mcs).segmentation
+        return _sizes(self.channel_uses, self.mcs)
 
     @property
     def payload_bits(self) -> int:
@@ -107,9 +107,9 @@ class TransportBlock:
         return bits, info.ok
 
 
-@lru_cache(maxsize=64)
-def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
-    """The channel code of a block, built once and kept."""
+@lru_cache(maxsize=4096)
+def _sizes(channel_uses: int, mcs: MCS) -> fec.Segmentation:
+    """Sizes of a block's code blocks, found without building its code."""
     order = mcs.bits_per_symbol
     coded_bits = channel_uses * order
     try:
@@ -119,7 +119,16 @@ def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
             f"{channel_uses} channel uses at MCS {mcs.index} hold no payload byte beside its CRC: "
             "raise cbr or the MCS"
         ) from error
-    return fec.TransportBlock(payload_bits, coded_bits, mcs.code_rate, order, num_iter=NUM_ITER)
+    return fec.Segmentation(payload_bits, coded_bits, mcs.code_rate, order)
+
+
+@lru_cache(maxsize=64)
+def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
+    """The channel code of a block, built once and kept."""
+    order, sizes = mcs.bits_per_symbol, _sizes(channel_uses, mcs)
+    return fec.TransportBlock(
+        sizes.payload_bits, sizes.coded_bits, mcs.code_rate, order, num_iter=NUM_ITER
+    )
 
 
 @lru_cache(maxsize=64)

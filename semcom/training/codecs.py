@@ -118,7 +118,7 @@ def train(
         InputError: if the folder holds a run of another plan or files without their checkpoint, a
             picture is smaller than a crop, or training diverges.
     """
-    _check_sizes([*samples, *(validation or [])], plan.crop)
+    check_sizes([*samples, *(validation or [])], plan.crop)
     trainee = _CodecTrainee(codec, samples, validation or [], plan)
     loop.run(trainee, out, device=device, log_every=log_every, on_step=on_step)
     return codec
@@ -175,7 +175,8 @@ class _CodecTrainee:
         self.module.save(path)
 
 
-def _check_sizes(samples: list[Sample], crop: int) -> None:
+def check_sizes(samples: list[Sample], crop: int) -> None:
+    """Refuse pictures that are smaller than a crop."""
     for image, _ in samples:
         height, width = image.shape[1:]
         if min(height, width) < crop:

@@ -84,6 +84,7 @@ def run(
     on_step: Callable[[int, float], None] | None = None,
     keep_best: bool = False,
     mixed_precision: bool = False,
+    accumulate: int = 1,
 ) -> None:
     """Train; run again on the same folder, it goes on where it stopped.
 
@@ -99,6 +100,7 @@ def run(
         on_step: called with (steps done, loss) after every step.
         keep_best: whether the weights are those of the best score so far, rather than the last.
         mixed_precision: whether losses are computed under autocast to bfloat16.
+        accumulate: losses whose mean makes a step; each has a number of its own.
 
     Raises:
         InputError: if the folder holds a run of another plan or files without their checkpoint, or
@@ -122,16 +124,20 @@ def run(
 
     began, total = time.perf_counter(), 0.0
     for step in range(start, plan.steps):
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed_precision):
-            loss = trainee.loss(step)
-        if not math.isfinite(loss.item()):
-            raise InputError(f"training diverged at step {step}: lower the learning rate")
-        state.step(loss, plan.learning_rate * _schedule(step, plan.steps), step)
+        loss = 0.0
+        for part in range(accumulate):
+            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed_precision):
+                share = trainee.loss(step * accumulate + part) / accumulate
+            if not math.isfinite(share.item()):
+                raise InputError(f"training diverged at step {step}: lower the learning rate")
+            torch.autograd.backward(share)
+            loss += share.item()
+        state.step(plan.learning_rate * _schedule(step, plan.steps), step)
         trainee.stepped(step)
-        total += loss.item()
+        total += loss
         done = step + 1
         if on_step is not None:
-            on_step(done, loss.item())
+            on_step(done, loss)
         if done % log_every == 0 or done == plan.steps:
             steps = done - max(start, (done - 1) // log_every * log_every)
             with state.averaged():
@@ -169,14 +175,13 @@ class _State:
         state = self.module.state_dict(keep_vars=True)
         return {name: value for name, value in state.items() if name not in self.learned}
 
-    def step(self, loss: Tensor, learning_rate: float, step: int) -> None:
-        """One step of the optimiser and of the average."""
+    def step(self, learning_rate: float, step: int) -> None:
+        """One step of the optimiser along the gradients that there are, and of the average."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             for name, value in self.learned.items():

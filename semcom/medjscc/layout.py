@@ -1,0 +1,169 @@
+"""How a session's channel uses are divided: header, overview, digital part, analogue part.
+
+A function of the session alone (and of the link's statistics, where they are known), so that both
+ends agree on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from channels import InputError
+from semcom.fec import largest_payload
+from semcom.medjscc.header import BYTES, LENGTHS, Header
+from semcom.separate.adaptation import Success
+from semcom.separate.mcs import MCS, mcs_table
+from semcom.separate.quality import expected_gain_db
+from semcom.separate.transport import TransportBlock
+
+TABLE = 3
+SURE = 0.999
+HEADER_SHARE = 1 / 12
+_OVERVIEW_SHARE = 1 / 64
+_SIDE_BYTES = 24
+_OVERVIEW_DB = 6.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of a transmission, one after another.
+
+    Args:
+        header: the block that holds the header and the first bytes of the digital part.
+        side_bytes: how many of those.
+        overview: channel uses of the coarse analogue picture that needs no header.
+        rest: channel uses of the digital and the analogue part together.
+        mcs: modulation and code of the digital part.
+    """
+
+    header: TransportBlock
+    side_bytes: int
+    overview: int
+    rest: int
+    mcs: MCS
+
+    def digital_uses(self, length: int) -> int:
+        """Channel uses of the digital part."""
+        return self.rest * length // LENGTHS
+
+    def digital_block(self, length: int) -> TransportBlock | None:
+        """The digital part; ``None`` if there is none."""
+        uses = self.digital_uses(length)
+        return TransportBlock(uses, self.mcs) if uses else None
+
+    def scale(self, header: Header, coefficients: int) -> float:
+        """By how much the power constraint raises amplitudes where analogue symbols are silent."""
+        analogue = self.rest - self.digital_uses(header.length)
+        numbers = 0 if header.silent else min(2 * analogue, coefficients)
+        total = self.header.channel_uses + self.overview + self.rest
+        return math.sqrt(total / (total - analogue + numbers / 2))
+
+    def capacity(self, length: int) -> int:
+        """Bytes of the digital part, those in the header included."""
+        uses = self.digital_uses(length)
+        if not uses:
+            return self.side_bytes
+        order = self.mcs.bits_per_symbol
+        try:
+            bits = largest_payload(uses * order, self.mcs.code_rate, order)
+        except InputError:
+            return -1
+        return self.side_bytes + bits // 8
+
+
+def layout(
+    channel_uses: int,
+    header: Success,
+    digital: Success,
+    worth: Callable[[float], float],
+    mcs: int | None,
+) -> Layout:
+    """Divide a session's channel uses.
+
+    Args:
+        channel_uses: complex channel uses in all.
+        header: chance of a block to arrive at the SNR that the header is made for.
+        digital: chance of a block to arrive at the SNR that the digital part is made for.
+        worth: what a picture gains in dB by a digital part of so many bits a channel use.
+        mcs: index of the digital part's MCS if it is given.
+
+    Raises:
+        InputError: if the header does not fit.
+
+    >>> from semcom.separate.adaptation import gaussian_success
+    >>> success = gaussian_success(4.0)
+    >>> found = layout(4096, gaussian_success(0.0), success, lambda bits: bits, None)
+    >>> found.overview + found.header.channel_uses + found.rest
+    4096
+    """
+    overview = max(1, round(_OVERVIEW_SHARE * channel_uses))
+    block, side_bytes = _header(channel_uses - overview, header)
+    rest = channel_uses - overview - block.channel_uses
+    chosen = choose(rest, digital, worth) if mcs is None else mcs_table(TABLE)[mcs]
+    return Layout(block, side_bytes, overview, rest, chosen)
+
+
+def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
+    """The MCS of the greatest expected gain for a digital part of half the channel uses."""
+    gains = {}
+    for mcs in mcs_table(TABLE):
+        try:
+            block = TransportBlock(max(channel_uses // 2, 1), mcs)
+        except InputError:
+            continue
+        gains[mcs] = success(block) * worth(mcs.bits_per_use)
+    return max(gains, key=lambda mcs: gains[mcs], default=mcs_table(TABLE)[-1])
+
+
+def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
+    """What a digital part gains over the overview alone, in dB.
+
+    The analogue part, the other half of the channel uses, is reckoned as good as the channel's
+    capacity, and the overview 6 dB better than mid-grey.
+
+    >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
+    True
+    """
+    capacity = math.log2(1 + 10 ** (snr_db / 10))
+    bits = channel_uses * (bits_per_use + capacity) / 2
+    return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
+
+
+def _header(channel_uses: int, success: Success) -> tuple[TransportBlock, int]:
+    """The header's block, and the bytes of the digital part that it holds.
+
+    Of the MCS that are sure to arrive the fastest; if the header would take more than a twelfth of
+    the channel uses, first side bytes are left out and then a faster MCS is taken. Where not even
+    the fastest is short enough, it may take up to half.
+    """
+    table = mcs_table(TABLE)
+    for mcs in reversed(table):
+        found = smallest_block(BYTES + _SIDE_BYTES, mcs)
+        if success(found) >= SURE:
+            break
+    for share in (HEADER_SHARE, 1 / 2):
+        for faster in table[mcs.index :]:
+            for side_bytes in (_SIDE_BYTES, _SIDE_BYTES // 2, 0):
+                found = smallest_block(BYTES + side_bytes, faster)
+                if found.channel_uses <= share * channel_uses:
+                    return found, side_bytes
+    raise InputError(f"{channel_uses} channel uses hold no header of {BYTES} bytes: raise cbr")
+
+
+def smallest_block(num_bytes: int, mcs: MCS) -> TransportBlock:
+    """The block of fewest channel uses that holds so many bytes.
+
+    >>> smallest_block(4, mcs_table(3)[14]).payload_bits >= 32
+    True
+    """
+    order = mcs.bits_per_symbol
+    uses = max(1, int(8 * num_bytes / mcs.bits_per_use))
+    while True:
+        try:
+            if largest_payload(uses * order, mcs.code_rate, order) >= 8 * num_bytes:
+                return TransportBlock(uses, mcs)
+        except InputError:
+            pass
+        uses += max(1, uses // 64)

@@ -1,0 +1,161 @@
+"""The learned part of the synthesis: corrections to wavelet bands, guided by the region.
+
+It starts as the plain wavelet, since corrections start at zero, and training only adds to it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semcom.medjscc.adaptive import ChannelAdaptiveUnit
+from semcom.medjscc.contexts import squashed
+from semcom.medjscc.wavelet import Bands
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside an identity."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        last = nn.Conv2d(features, features, 3, padding=1)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+        self.body = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1), nn.LeakyReLU(0.125), last
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[batch, features, H, W]`` to the same."""
+        changed: Tensor = maps + self.body(maps)
+        return changed
+
+
+class MaskGuide(nn.Module):
+    """Treats the region of interest apart: two branches, each sees its part of the features.
+
+    The region gets two full convolutions, what is outside one of one weight map per feature.
+
+    >>> MaskGuide(8)(torch.ones(1, 8, 4, 4), torch.ones(1, 1, 4, 4)).shape
+    torch.Size([1, 8, 4, 4])
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        half = features // 2
+        last = nn.Conv2d(half, features, 3, padding=1)
+        outside = nn.Conv2d(features, features, 1)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            outside.weight.mul_(0.1)
+        self.inside = nn.Sequential(
+            nn.Conv2d(features, half, 3, padding=1), nn.LeakyReLU(0.125), last
+        )
+        self.outside = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1, groups=features), outside
+        )
+
+    def forward(self, maps: Tensor, roi: Tensor) -> Tensor:
+        """``[batch, features, H, W]`` with a soft mask ``[batch, 1, H, W]`` to the same."""
+        roi = roi.to(maps.dtype)
+        inside, outside = maps * roi, maps * (1 - roi)
+        guided: Tensor = maps + self.inside(inside) + self.outside(outside)
+        return guided
+
+
+class Stage(nn.Module):
+    """Residual blocks, the mask's guidance, and a channel adaptive unit."""
+
+    def __init__(self, features: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*[Residual(features) for _ in range(blocks)])
+        self.guide = MaskGuide(features)
+        self.unit = ChannelAdaptiveUnit(features)
+
+    def forward(self, maps: Tensor, roi: Tensor, condition: Tensor) -> Tensor:
+        """``[batch, features, H, W]`` to the same."""
+        adapted: Tensor = self.unit(self.guide(self.blocks(maps), roi), condition)
+        return adapted
+
+
+class Synthesis(nn.Module):
+    """Corrections to received wavelet bands, from bands at all scales.
+
+    Args:
+        widths: features at 1/4, 1/8 and 1/16.
+        blocks: residual blocks at 1/4, 1/8 and 1/16, on the way down and again on the way up.
+
+    >>> from semcom.medjscc.wavelet import analyse
+    >>> picture, network = torch.rand(1, 1, 64, 64), Synthesis((8, 8, 8))
+    >>> bands, cells = analyse(picture), torch.zeros(1, 1, 4, 4)
+    >>> found = network(bands, bands, picture, picture, cells, torch.zeros(1, 2))
+    >>> [tuple(band.shape) for band in found][-1]
+    (1, 3, 32, 32)
+    """
+
+    def __init__(
+        self, widths: tuple[int, int, int], blocks: tuple[int, int, int] = (2, 2, 2)
+    ) -> None:
+        super().__init__()
+        kinds = 2
+        at4, at8, at16 = widths
+        self.enter4 = nn.Conv2d(15 * kinds + 18, at4, 3, padding=1)
+        self.down4 = Stage(at4, blocks[0])
+        self.enter8 = nn.Conv2d(4 * at4 + 3 * kinds, at8, 1)
+        self.down8 = Stage(at8, blocks[1])
+        self.enter16 = nn.Conv2d(4 * at8 + 4 * kinds, at16, 1)
+        self.bottom = Stage(at16, blocks[2])
+        self.leave16 = nn.Conv2d(at16, 4 * at8, 1)
+        self.up8 = Stage(at8, blocks[1])
+        self.leave8 = nn.Conv2d(at8, 4 * at4, 1)
+        self.up4 = Stage(at4, blocks[0])
+        self.heads = nn.ModuleList(
+            [nn.Conv2d(features, 3 * n, 3, padding=1) for features, n in
+             ((at16, 1), (at8, 1), (at4, 1), (at4, 4))]
+        )  # fmt: skip
+        self.approximation = nn.Conv2d(at16, 1, 3, padding=1)
+        for head in [*self.heads, self.approximation]:
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(
+        self,
+        bands: Bands,
+        deviations: Bands,
+        picture: Tensor,
+        roi: Tensor,
+        log_step: Tensor,
+        condition: Tensor,
+    ) -> Bands:
+        """Corrections in units of the local step.
+
+        Args:
+            bands: the bands in that unit.
+            deviations: standard deviations of their errors, by which corrections are scaled.
+            picture: what they show, float ``[batch, 1, H, W]``, centred on zero.
+            roi: soft mask of the same shape.
+            log_step: log2 of the local step, ``[batch, 1, H/16, W/16]``.
+            condition: ``[batch, 2]``, see :func:`semcom.medjscc.adaptive.condition`.
+        """
+        deviations = [d.clamp(2**-12, 4) for d in deviations]
+        known = [bands, [4 * (torch.log2(d) + 3) for d in deviations]]
+        at16, at8, at4, at2 = (
+            torch.cat([squashed(part[level]) for part in known], dim=1) for level in (1, 2, 3, 4)
+        )
+        approximation = torch.cat([squashed(part[0] / 4) for part in known], dim=1)
+        masks = [F.avg_pool2d(roi, side) for side in (4, 8, 16)]
+        steps = F.interpolate(log_step, scale_factor=4, mode="nearest")
+        fine = F.pixel_unshuffle(at2, 2)
+        maps4 = torch.cat([fine, at4, 4 * F.pixel_unshuffle(picture, 4), masks[0], steps], dim=1)
+        down4 = self.down4(self.enter4(maps4), masks[0], condition)
+        maps8 = torch.cat([F.pixel_unshuffle(down4, 2), at8], dim=1)
+        down8 = self.down8(self.enter8(maps8), masks[1], condition)
+        maps16 = torch.cat([F.pixel_unshuffle(down8, 2), at16, approximation], dim=1)
+        bottom = self.bottom(self.enter16(maps16), masks[2], condition)
+        up8 = self.up8(down8 + F.pixel_shuffle(self.leave16(bottom), 2), masks[1], condition)
+        up4 = self.up4(down4 + F.pixel_shuffle(self.leave8(up8), 2), masks[0], condition)
+        found = [self.approximation(bottom)]
+        found += [h(m) for h, m in zip(self.heads, (bottom, up8, up4, up4), strict=True)]
+        found[-1] = F.pixel_shuffle(found[-1], 2)
+        return [f * d for f, d in zip(found, deviations, strict=True)]

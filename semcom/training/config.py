@@ -1,0 +1,74 @@
+"""What ``semcom train medjscc --config`` reads: the codec's size and its stages, as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from channels import InputError
+from channels.errors import shown, unknown_name
+from semcom.medjscc import MedJSCC
+from semcom.training.medjscc import MedJSCCPlan
+
+SHIPPED = ("base", "small")
+_PARTS = ("codec", "stages")
+
+
+def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCPlan]]:
+    """An untrained codec and the stages of its training.
+
+    Args:
+        name: ``"base"`` or ``"small"``, the configurations behind the shipped weights, or the
+            path of a TOML file with a table ``codec`` (arguments of
+            :class:`~semcom.medjscc.MedJSCC`) and an array of tables ``stages`` (fields of
+            :class:`~semcom.training.medjscc.MedJSCCPlan`).
+        seed: seed of every stage; initial weights are drawn from torch's global generator.
+
+    Raises:
+        InputError: if there is no such file, or it says something that does not fit.
+
+    >>> codec, stages = read_config("small")
+    >>> [stage.stage for stage in stages]
+    ['entropy', 'links']
+    """
+    text = _text(name)
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name} is not TOML: {error}") from error
+    for part in found:
+        if part not in _PARTS:
+            raise unknown_name(f"part of {name}", part, _PARTS)
+    stages = found.get("stages")
+    if not isinstance(stages, list) or not stages or not isinstance(found.get("codec", {}), dict):
+        raise InputError(f"{name} must hold a table [codec] and at least one table [[stages]]")
+    try:
+        codec = MedJSCC(**_tuples(found.get("codec", {})))
+        plans = [MedJSCCPlan(**{"seed": seed} | _tuples(stage)) for stage in stages]
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} does not fit: {' '.join(str(error).split())[:200]}") from error
+    return codec, plans
+
+
+def _text(name: str | Path) -> str:
+    if str(name) in SHIPPED:
+        return files("semcom.medjscc").joinpath(f"configs/{name}.toml").read_text()
+    path = Path(name)
+    if not path.is_file():
+        known = " or ".join(SHIPPED)
+        raise InputError(f"the configuration {shown(str(name))} is no file; or name {known}")
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text") from error
+
+
+def _tuples(value: Any) -> Any:
+    """Tables as they are, arrays as tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(one) for key, one in value.items()}
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value

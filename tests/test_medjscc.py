@@ -1,0 +1,349 @@
+"""Med-JSCC part by part: wavelet, exact arithmetic, entropy coding, allocation, header, losses."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import channels
+import semcom
+from channels import InputError, Reception
+from semcom.medjscc import MedJSCC, coder
+from semcom.medjscc.allocation import SPREAD, allocate, amplitudes, importance, received
+from semcom.medjscc.contexts import Expected
+from semcom.medjscc.entropy_model import EntropyModel, bits
+from semcom.medjscc.fixed_point import Layer
+from semcom.medjscc.header import ROI_RATIOS, Header
+from semcom.medjscc.layout import HEADER_SHARE, layout
+from semcom.medjscc.quantiser import rounded, worthwhile
+from semcom.medjscc.wavelet import analyse, synthesise
+from semcom.metrics import psnr, roi_psnr
+from semcom.separate.adaptation import gaussian_success
+
+
+@pytest.fixture(scope="module")
+def model() -> EntropyModel:
+    torch.manual_seed(1)
+    return EntropyModel((8, 8, 8, 8), hyper_latents=3).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[Tensor, Tensor]:
+    return semcom.data.phantoms("chest", n=2, size=192, seed=21)
+
+
+def steps_of(bands: list[Tensor], log_step: Tensor) -> list[Tensor]:
+    return [b * torch.exp2(-torch.nn.functional.interpolate(log_step, b.shape[-2:])) for b in bands]
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(2, 9), columns=st.integers(2, 9), seed=st.integers(0, 99))
+def test_the_wavelet_gives_back_what_it_took(rows: int, columns: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    picture = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)
+    assert torch.allclose(synthesise(analyse(picture)), picture, atol=1e-9)
+
+
+def test_an_error_in_any_band_costs_about_the_same() -> None:
+    """Within 1.4 dB: the 9/7 wavelet is nearly orthonormal. Edges apart, so a large picture."""
+    generator = torch.Generator().manual_seed(3)
+    bands = analyse(torch.zeros(1, 1, 512, 512))
+    for index, band in enumerate(bands):
+        noise = [torch.zeros_like(b) for b in bands]
+        noise[index] = torch.randn(band.shape, generator=generator)
+        cost = synthesise(noise).square().sum() / noise[index].square().sum()
+        assert abs(10 * math.log10(cost)) < 1.4, index
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    inputs=st.integers(1, 40),
+    kernel=st.sampled_from([1, 3, 5]),
+    size=st.floats(0.01, 3.0),
+    seed=st.integers(0, 99),
+)
+def test_exact_layers_do_not_depend_on_precision_or_batch(
+    inputs: int, kernel: int, size: float, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    layer = Layer(inputs, 5, kernel).requires_grad_(False)
+    layer.weight.mul_(size)
+    maps = torch.randn(3, inputs, 9, 7, dtype=torch.float64) * 20
+    found = layer(maps)
+    for row in range(3):
+        assert torch.equal(layer(maps[row : row + 1]), found[row : row + 1])
+    limited = (maps * 32).round().clamp(-1024, 1024) / 32
+    weight, bias = ((part.double() * 128).round() / 128 for part in (layer.weight, layer.bias))
+    truth = torch.nn.functional.conv2d(limited, weight, bias, padding=kernel // 2)
+    truth = torch.nn.functional.leaky_relu(truth, 0.125)
+    assert torch.equal(found, (truth * 32).round().clamp(-1024, 1024) / 32)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.integers(2, 7),
+    columns=st.integers(2, 7),
+    spread=st.floats(0.1, 40),
+    seed=st.integers(0, 99),
+)
+def test_bands_survive_the_entropy_coder(
+    model: EntropyModel, rows: int, columns: int, spread: float, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (1, 1, 16 * rows, 16 * columns)
+    bands = [(b * spread).round() for b in analyse(torch.randn(shape, generator=generator))]
+    log_step = torch.rand(1, 1, rows, columns, generator=generator).mul(256).round() / 256
+    limit = int(max(float(b.abs().max()) for b in bands[1:])) + 1
+    writer = coder.Writer()
+    expected = coder.write(writer, model, bands, log_step, limit)
+    read, rest = coder.read(coder.Reader(writer.bytes() + b"\0\0\0"), model, log_step, limit)
+    for sent, got in zip(bands, read, strict=True):
+        assert torch.equal(sent.double(), got)
+    assert np.array_equal(importance(expected), importance(rest))
+
+
+def test_the_coder_takes_what_the_model_says() -> None:
+    """Within 2 % (it rounds scales to eighths of an octave) and the four bytes it rounds up to."""
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    picture = semcom.data.phantoms("chest", n=1, size=256, seed=4)[0]
+    log_step = torch.full((1, 1, 16, 16), -3.0)
+    bands = rounded(steps_of(analyse(picture - 0.5), log_step))
+    modelled = codec.entropy_model(bands, log_step)
+    predicted = float(modelled.hyper_bits.sum())
+    predicted += sum(float(part.sum()) for part in modelled.band_bits(bands))
+    writer = coder.Writer()
+    coder.write(writer, codec.entropy_model, bands, log_step, 63)
+    assert len(writer.bytes()) * 8 == pytest.approx(predicted, rel=0.02, abs=32)
+
+
+@pytest.mark.parametrize("log_scale", [-4.5, -2.0, 0.0, 3.0])
+def test_probabilities_of_all_integers_sum_to_one(log_scale: float) -> None:
+    values = torch.arange(-400.0, 401.0)
+    for mean in (0.0, 0.3, -7.5):
+        expected = Expected(torch.full_like(values, mean), torch.full_like(values, log_scale))
+        assert torch.exp2(-bits(values, expected)).sum().item() == pytest.approx(1, abs=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), share=st.floats(0, 1))
+def test_mask_cells_survive_the_coder(seed: int, share: float) -> None:
+    cells = np.random.default_rng(seed).random((11, 7)) < share
+    writer = coder.Writer()
+    writer.cells(cells)
+    assert np.array_equal(coder.Reader(writer.bytes()).cells((11, 7)), cells)
+
+
+def test_rubbish_is_read_without_an_end_or_a_crash(model: EntropyModel) -> None:
+    log_step = torch.zeros(1, 1, 4, 4)
+    for seed in range(5):
+        rubbish = np.random.default_rng(seed).bytes(200)
+        try:
+            bands, _ = coder.read(coder.Reader(rubbish), model, log_step, 7)
+        except InputError:
+            continue
+        assert max(float(b.abs().max()) for b in bands[1:]) <= 7
+
+
+def test_weighed_integers_cost_less_than_rounded_ones(pictures: tuple[Tensor, Tensor]) -> None:
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    log_step = torch.full((1, 1, 12, 12), -2.0)
+    values = steps_of(analyse(pictures[0][:1] - 0.5), log_step)
+
+    def cost(chosen: list[Tensor]) -> float:
+        modelled = codec.entropy_model(chosen, log_step)
+        spent = sum(float(part.sum()) for part in modelled.band_bits(chosen))
+        lost = sum(float((v - c).square().sum()) for v, c in zip(values, chosen, strict=True))
+        return lost + 0.1 * spent
+
+    assert cost(worthwhile(codec.entropy_model, values, log_step)) < cost(rounded(values))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), count=st.integers(1, 60), snr_db=st.floats(-10, 30))
+def test_power_is_shared_as_no_other_way_is_better(seed: int, count: int, snr_db: float) -> None:
+    """Against random other ways to share the same power over the same numbers."""
+    draws = np.random.default_rng(seed)
+    found = allocate(draws.integers(-30, 10, 60).astype(float), count, snr_db)
+    power, variance = found.power.double().numpy(), found.deviation.double().numpy() ** 2
+    assert power.mean() == pytest.approx(1, abs=1e-4)
+    snr = 10 ** (snr_db / 10)
+    best = (variance / (1 + power * snr)).sum()
+    for _ in range(20):
+        other = power * draws.lognormal(0, 0.3, count) + draws.random(count) * 0.1
+        other /= other.mean()
+        assert best <= (variance / (1 + other * snr)).sum() * (1 + 1e-5)
+
+
+def test_what_is_said_to_be_left_is_left() -> None:
+    """Mean squared error of 40 000 Wiener estimates within 4 standard errors of the stated."""
+    generator = torch.Generator().manual_seed(5)
+    sent = allocate(np.zeros(40_000), 40_000, 6.0)
+    errors = torch.randn(40_000, generator=generator) * SPREAD
+    noise_var = torch.full((40_000,), 10 ** (-6 / 10) / 2)
+    numbers = errors * amplitudes(sent) + noise_var.sqrt() * torch.randn(
+        40_000, generator=generator
+    )
+    found, left = received(sent, numbers, noise_var, 1.0)
+    squares = (found - errors).square()
+    tolerance = 4 * float(squares.std()) / math.sqrt(len(squares))
+    assert float(squares.mean() - left.square().mean()) == pytest.approx(0, abs=tolerance)
+
+
+def test_equal_rates_serve_every_cell_alike() -> None:
+    rest = []
+    for side, bands in ((4, 1), (4, 3), (8, 3), (16, 3), (32, 3)):
+        generator = torch.Generator().manual_seed(side)
+        scale = torch.randn(1, bands, side, side, generator=generator)
+        rest.append(Expected(torch.zeros_like(scale), scale))
+    equal = importance(rest, equal=True)
+    chosen = set(np.argsort(-equal, kind="stable")[: 16 * 20].tolist())
+    per_cell = np.zeros((4, 4), dtype=int)
+    start = 0
+    for part in rest:
+        _, bands, side, _ = part.log_scale.shape
+        places = np.arange(start, start + bands * side * side).reshape(bands, side, side)
+        for row, column in np.ndindex(side, side):
+            wanted = sum(int(place) in chosen for place in places[:, row, column])
+            per_cell[row * 4 // side, column * 4 // side] += wanted
+        start += places.size
+    assert set(per_cell.ravel().tolist()) == {20}
+
+
+@given(
+    step=st.integers(0, 64),
+    roi=st.integers(0, len(ROI_RATIOS) - 1),
+    limit=st.integers(0, 15),
+    length=st.integers(0, 255),
+    gain=st.integers(0, 255),
+)
+def test_a_header_is_read_as_it_was_written(
+    step: int, roi: int, limit: int, length: int, gain: int
+) -> None:
+    header = Header(step, roi, limit, length, gain)
+    assert Header.parse(header.pack()) == header
+
+
+@settings(max_examples=20, deadline=None)
+@given(uses=st.integers(256, 40_000), snr_db=st.floats(-5, 25))
+def test_a_layout_spends_the_budget_and_no_more(uses: int, snr_db: float) -> None:
+    success = gaussian_success(snr_db)
+    found = layout(uses, gaussian_success(snr_db - 6), success, lambda bits: bits, None)
+    assert found.header.channel_uses + found.overview + found.rest == uses
+    if uses > 8000 and snr_db > 0:
+        assert found.header.channel_uses <= HEADER_SHARE * uses
+    assert layout(uses, gaussian_success(snr_db - 6), success, min, found.mcs.index) == found
+
+
+@pytest.mark.parametrize("cbr", [1 / 64, 1 / 32, 1 / 16])
+def test_the_budget_is_used_to_the_last(cbr: float, pictures: tuple[Tensor, Tensor]) -> None:
+    tx = semcom.codec("medjscc").encode(pictures[0], cbr=cbr, snr_db=7.0, roi=pictures[1])
+    assert tx.used.tolist() == [round(cbr * 192 * 192)] * 2
+
+
+def spoilt(rx: Reception, start: int, stop: int) -> Reception:
+    symbols = rx.symbols.clone()
+    symbols[:, start:stop] = torch.randn_like(symbols[:, start:stop])
+    return Reception(symbols, rx.noise_var, rx.snr_db, rx.session)
+
+
+@pytest.mark.parametrize("part", ["header", "digital"])
+def test_without_its_digital_part_a_picture_is_lost_but_not_grey(
+    part: str, pictures: tuple[Tensor, Tensor]
+) -> None:
+    images, masks = pictures
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    tx = codec.encode(images, cbr=1 / 16, snr_db=8.0, roi=masks)
+    parts = codec._layout(tx.session)
+    first = parts.header.channel_uses + parts.overview
+    places = {"header": (0, parts.header.channel_uses), "digital": (first, first + 300)}
+    rx = channels.link("awgn")(tx, 8.0, seed=1)
+    whole, lost = codec.decode_with_outage(rx)
+    assert not lost.any()
+    out, lost = codec.decode_with_outage(spoilt(rx, *places[part]))
+    assert lost.all()
+    grey = psnr(torch.full_like(images, 0.5), images)
+    assert (psnr(out, images) > grey + 2).all()
+    assert (psnr(whole, images) > psnr(out, images) + 5).all()
+
+
+def test_quality_follows_the_channel_and_not_the_belief(pictures: tuple[Tensor, Tensor]) -> None:
+    """Believed 6 dB; what is better than believed is used, and what is worse costs gently."""
+    images, masks = pictures
+    codec = semcom.codec("medjscc")
+    tx = codec.encode(images, cbr=1 / 16, snr_db=6.0, roi=masks)
+    link = channels.link("awgn")
+    found = [
+        float(psnr(codec.decode(link(tx, snr_db, seed=3)), images).mean())
+        for snr_db in (5.5, 8.0, 11.0, 16.0)
+    ]
+    assert all(b > a for a, b in pairwise(found))
+    assert found[-1] > found[0] + 0.05
+
+
+def test_a_finer_step_in_the_region_makes_it_better(pictures: tuple[Tensor, Tensor]) -> None:
+    images, masks = pictures
+    codec, link = semcom.codec("medjscc"), channels.link("awgn")
+    assert isinstance(codec, MedJSCC)
+    scores = []
+    for ratio in (1.0, 1.5, 3.0):
+        altered = codec.with_options(roi_ratio=ratio)
+        tx = altered.encode(images, cbr=1 / 16, snr_db=8.0, roi=masks)
+        scores.append(float(roi_psnr(altered.decode(link(tx, 8.0, seed=1)), images, masks).mean()))
+    assert scores[0] < scores[1] < scores[2] - 0.2
+
+
+def test_a_black_picture_arrives(pictures: tuple[Tensor, Tensor]) -> None:
+    """Its errors are all foreseen: the analogue part is silent and the rest is louder."""
+    codec = semcom.codec("medjscc")
+    for level in (0.0, 0.5, 1.0):
+        image = torch.full((1, 1, 96, 96), level)
+        tx = codec.encode(image, cbr=1 / 8, snr_db=14.0)
+        out, lost = codec.decode_with_outage(channels.link("awgn")(tx, 14.0, seed=2))
+        assert not lost.any()
+        assert psnr(out, image).item() > 40
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"roi_ratio": 0.5}, "roi_ratio must"),
+        ({"roi_ratio": math.nan}, "roi_ratio must"),
+        ({"margin_db": "x"}, "margin_db must"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, float], message: str) -> None:
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    with pytest.raises(InputError, match=message):
+        codec.with_options(**options)
+
+
+@pytest.mark.parametrize("widths", [(8, 8), "abc", (8, 8, 0), (8, 8, 2.5)])
+def test_impossible_widths_are_refused(widths: object) -> None:
+    with pytest.raises(InputError, match="synthesis_widths"):
+        MedJSCC(synthesis_widths=widths)  # type: ignore[arg-type]
+
+
+def test_weights_that_compute_otherwise_here_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from semcom.weightfile import store, stored
+
+    torch.manual_seed(2)
+    codec = MedJSCC((8, 8, 8), (8, 8, 8, 8)).eval()
+    path = tmp_path / "weights.safetensors"
+    codec.save(path)
+    assert MedJSCC.load(path).config() == codec.config()
+    tensors, metadata = stored(path)
+    tensors["golden.picture"] = tensors["golden.picture"] + 0.01
+    store(tensors, path, metadata)
+    with pytest.raises(InputError, match="do not give here what they gave"):
+        MedJSCC.load(path)
