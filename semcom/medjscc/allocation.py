@@ -75,7 +75,7 @@ def allocate(importances: NDArray[np.floating], count: int, snr_db: float) -> Al
         snr_db: E_s/N_0 in dB that the transmitter believes.
 
     >>> found = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
-    >>> found.chosen.tolist(), found.deviation.tolist()
+    >>> found.chosen.tolist(), (found.deviation / SPREAD).tolist()
     ([2, 0], [2.0, 1.0])
     >>> round(float(found.power.mean()), 3)
     1.0

@@ -87,7 +87,7 @@ class MedJSCC(LearnedCodec):
         self.synthesis = Synthesis(synthesis_widths)
         self.entropy_model = EntropyModel(model_widths)
         self._roi_ratio = 1.5
-        self._margin_db = 1.0
+        self._margin_db = 0.0
         self._equal_rates = False
         self._link: Link | None = None
         self._layouts: dict[Session, Layout] = {}
@@ -395,7 +395,9 @@ def _fitting_length(parts: Layout, num_bytes: int) -> int | None:
     """The least length of the digital part that holds so many bytes."""
     if parts.capacity(LENGTHS - 1) < num_bytes:
         return None
-    low, high = -1, LENGTHS - 1
+    if num_bytes <= parts.side_bytes:
+        return 0
+    low, high = parts.shortest - 1, LENGTHS - 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if parts.capacity(middle) >= num_bytes else (middle, high)

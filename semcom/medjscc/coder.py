@@ -78,6 +78,7 @@ class Reader:
         into[place] = torch.from_numpy(found.astype(np.float64))
 
 
+@torch.no_grad()
 def write(
     writer: Writer, model: EntropyModel, bands: Bands, log_step: Tensor, limit: int
 ) -> list[Expected]:
@@ -116,6 +117,7 @@ def write(
     return rest
 
 
+@torch.no_grad()
 def read(
     reader: Reader, model: EntropyModel, log_step: Tensor, limit: int
 ) -> tuple[Bands, list[Expected]]:

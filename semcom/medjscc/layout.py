@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS, Header
+from semcom.medjscc.wavelet import STRIDE
 from semcom.separate.adaptation import Success
 from semcom.separate.mcs import MCS, mcs_table
 from semcom.separate.quality import expected_gain_db
@@ -24,6 +25,8 @@ HEADER_SHARE = 1 / 12
 _OVERVIEW_SHARE = 1 / 64
 _SIDE_BYTES = 24
 _OVERVIEW_DB = 6.0
+_COARSEST = 1.2
+_LESS_SURE = 0.005
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Layout:
         overview: channel uses of the coarse analogue picture that needs no header.
         rest: channel uses of the digital and the analogue part together.
         mcs: modulation and code of the digital part.
+        shortest: least length of a digital part that arrives as surely as a long one; only the
+            transmitter knows it.
     """
 
     header: TransportBlock
@@ -43,6 +48,7 @@ class Layout:
     overview: int
     rest: int
     mcs: MCS
+    shortest: int
 
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part."""
@@ -102,7 +108,22 @@ def layout(
     block, side_bytes = _header(channel_uses - overview, header)
     rest = channel_uses - overview - block.channel_uses
     chosen = choose(rest, digital, worth) if mcs is None else mcs_table(TABLE)[mcs]
-    return Layout(block, side_bytes, overview, rest, chosen)
+    return Layout(block, side_bytes, overview, rest, chosen, _shortest(rest, chosen, digital))
+
+
+def _shortest(rest: int, mcs: MCS, success: Success) -> int:
+    def chance(length: int) -> float:
+        try:
+            return success(TransportBlock(rest * length // LENGTHS, mcs))
+        except InputError:
+            return 0.0
+
+    enough = chance(LENGTHS // 2) - _LESS_SURE
+    low, high = 0, LENGTHS // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if chance(middle) >= enough else (middle, high)
+    return high
 
 
 def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
@@ -118,16 +139,21 @@ def choose(channel_uses: int, success: Success, worth: Callable[[float], float])
 
 
 def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
-    """What a digital part gains over the overview alone, in dB.
+    """What a digital part gains over the overview alone, in dB; 0 if it could hold no picture.
 
-    The analogue part, the other half of the channel uses, is reckoned as good as the channel's
-    capacity, and the overview 6 dB better than mid-grey.
+    An analogue part is reckoned as good as the channel's capacity, but only for as many bits again
+    as the digital part has: so the two are as good as the harmonic mean of their rates. The
+    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 1.2 bits a cell.
 
     >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
     True
+    >>> digital_gain_db(0.1, 4096, 6.0, 65536 * 16)
+    0.0
     """
+    if channel_uses * bits_per_use < _COARSEST * pixels / STRIDE**2:
+        return 0.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
-    bits = channel_uses * (bits_per_use + capacity) / 2
+    bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
     return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
 
 

@@ -21,7 +21,7 @@ def rounded(bands: Bands, dead_zone: float | Tensor = _DEAD_ZONE) -> Bands:
         dead_zone: what is added to a detail's magnitude before the fraction is dropped.
 
     >>> rounded([torch.tensor([0.55]), torch.tensor([0.55, -0.7])])
-    [tensor([1.]), tensor([0., -1.])]
+    [tensor([1.]), tensor([ 0., -1.])]
     """
     return [
         torch.round(bands[0]),
