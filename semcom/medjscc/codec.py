@@ -170,6 +170,9 @@ class MedJSCC(LearnedCodec):
             length = _fitting_length(parts, len(data))
             if length is not None:
                 break
+            if ratio:  # mask cells cost bytes
+                ratio = 0
+                continue
             if found >= step_index(math.inf):
                 raise InputError(
                     f"the coarsest picture takes {len(data)} bytes and its channel uses hold "

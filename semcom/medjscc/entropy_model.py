@@ -59,8 +59,8 @@ class EntropyModel(nn.Module):
     >>> bands = [band.round() for band in analyse(torch.rand(1, 1, 64, 64) * 9)]
     >>> model = EntropyModel((8, 8, 8, 8))
     >>> modelled = model(bands, torch.zeros(1, 1, 4, 4))
-    >>> sum(float(part.sum()) for part in modelled.band_bits(bands)) > 0
-    True
+    >>> [tuple(part.shape) for part in modelled.band_bits(bands)][:2]
+    [(1, 1, 4, 4), (1, 3, 4, 4)]
     """
 
     def __init__(

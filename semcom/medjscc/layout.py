@@ -25,7 +25,7 @@ HEADER_SHARE = 1 / 12
 _OVERVIEW_SHARE = 1 / 64
 _SIDE_BYTES = 24
 _OVERVIEW_DB = 6.0
-_COARSEST = 1.2
+_COARSEST = 2.0
 _LESS_SURE = 0.005
 
 
@@ -134,24 +134,25 @@ def choose(channel_uses: int, success: Success, worth: Callable[[float], float])
             block = TransportBlock(max(channel_uses // 2, 1), mcs)
         except InputError:
             continue
-        gains[mcs] = success(block) * worth(mcs.bits_per_use)
+        gain = worth(mcs.bits_per_use)
+        gains[mcs] = gain if gain < 0 else success(block) * gain
     return max(gains, key=lambda mcs: gains[mcs], default=mcs_table(TABLE)[-1])
 
 
 def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
-    """What a digital part gains over the overview alone, in dB; 0 if it could hold no picture.
+    """What a digital part gains over the overview alone, in dB; -1 if it could hold no picture.
 
     An analogue part is reckoned as good as the channel's capacity, but only for as many bits again
     as the digital part has: so the two are as good as the harmonic mean of their rates. The
-    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 1.2 bits a cell.
+    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 2 bits a cell.
 
     >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
     True
     >>> digital_gain_db(0.1, 4096, 6.0, 65536 * 16)
-    0.0
+    -1.0
     """
     if channel_uses * bits_per_use < _COARSEST * pixels / STRIDE**2:
-        return 0.0
+        return -1.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
     bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
     return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
