@@ -136,7 +136,7 @@ def check_images(images: Tensor, known: tuple[int, ...] = (1,)) -> None:
         )
     if not bool(torch.isfinite(images).all()):
         raise InputError("images hold NaN or infinite values: replace them, e.g. torch.nan_to_num")
-    low, high = float(images.min()), float(images.max())
+    low, high = (float(end) for end in images.detach().aminmax())
     if low < 0 or high > 1:
         raise InputError(f"images must lie in [0, 1], got [{low:g}, {high:g}]: rescale them")
 

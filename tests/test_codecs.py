@@ -84,11 +84,12 @@ def test_gradients_reach_picture_and_weights(
     assert isinstance(codec, LearnedCodec)
     codec.requires_grad_()
     tx = codec.encode(images, cbr=CBR, snr_db=8.0, roi=masks)
-    psnr(codec.decode(channels.link(link)(tx, 8.0, seed=1)), pictures[0]).sum().backward()
+    out, lost = codec.decode_with_outage(channels.link(link)(tx, 8.0, seed=1))
+    psnr(out, pictures[0]).sum().backward()
     grads = [parameter.grad for parameter in codec.parameters() if parameter.grad is not None]
     assert images.grad is not None
     assert images.grad.abs().max() > 0
-    assert max(float(grad.abs().max()) for grad in grads) > 0
+    assert lost.all() or max(float(grad.abs().max()) for grad in grads) > 0
     assert all(bool(torch.isfinite(grad).all()) for grad in [images.grad, *grads])
 
 

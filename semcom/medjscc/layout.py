@@ -26,6 +26,7 @@ _OVERVIEW_SHARE = 1 / 64
 _SIDE_BYTES = 24
 _OVERVIEW_DB = 6.0
 _COARSEST = 2.0
+_LEAST_BITS = 64
 _LESS_SURE = 0.005
 
 
@@ -144,14 +145,15 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
 
     An analogue part is reckoned as good as the channel's capacity, but only for as many bits again
     as the digital part has: so the two are as good as the harmonic mean of their rates. The
-    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 2 bits a cell.
+    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 2 bits a
+    cell and 64.
 
     >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
     True
     >>> digital_gain_db(0.1, 4096, 6.0, 65536 * 16)
     -1.0
     """
-    if channel_uses * bits_per_use < _COARSEST * pixels / STRIDE**2:
+    if channel_uses * bits_per_use < _COARSEST * pixels / STRIDE**2 + _LEAST_BITS:
         return -1.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
     bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
