@@ -1,4 +1,4 @@
-"""What ``semcom run snr`` does with its options."""
+"""What ``semcom run snr`` and ``semcom run mismatch`` do with their options."""
 
 from __future__ import annotations
 
@@ -9,42 +9,32 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from rich.console import Console
-from torch import Tensor
 
-from channels import InputError
 from scenarios import inputs, sweep
+from scenarios.experiment import carry_out, lay_out
 from scenarios.files import replacing
 from scenarios.panel import panel
-from scenarios.progress import bar
-from scenarios.results import Table
+from scenarios.results import METRICS, Table
 from scenarios.schemes import Scheme, with_schemes
-from scenarios.snr import sweep_of, table_of
+from scenarios.selection import Selection, segmenter_of
 from scenarios.style import rate
-from semcom.catalogue import codecs, segmenter, segmenters
-from semcom.data import load_folder, phantoms
-from semcom.segmentation import UNetSegmenter
+from semcom.catalogue import codecs
 
-_CHEST, _DENTAL = 8, 4
-_PHANTOM_SIZE = 256
 _KEY = "semcom"
-DEFAULT_SEGMENTER = "chest"
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of ``semcom run snr``, parsed."""
+    """The options of a command that compares codecs across SNR, parsed."""
 
-    images: Path | None
-    masks: str | None
-    limit: int | None
-    size: int | None
+    sent: Selection
     codecs: list[str] | None
     mcs: list[Scheme]
     links: list[str]
     snr_db: list[float]
-    cbr: float
+    cbr: list[float]
+    diagnosis: str | None
     out: str
-    seed: int
     trials: int
     workers: int
 
@@ -59,83 +49,32 @@ def run(request: Request) -> Table:
     named = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
     contenders = with_schemes(named, request.mcs)
     links = list(inputs.routes(request.links).values())
-    inputs.check_rate(request.cbr)
-    images, masks = _pictures(request)
-    grid = sweep_of(
+    inputs.rates(request.cbr)
+    diagnosis = segmenter_of("--diagnosis", request.diagnosis)
+    images, masks = request.sent.load()
+    grid = lay_out(
+        "snr",
         images,
         masks,
-        contenders,
-        links,
-        request.snr_db,
-        request.cbr,
-        request.seed,
+        codecs=contenders,
+        links=links,
+        snr_db=request.snr_db,
+        cbr=request.cbr,
+        seed=request.sent.seed,
         trials=request.trials,
+        diagnosis=diagnosis,
     )
-    with bar("semcom run snr") as report:
-        rows = sweep.run(grid, out=out, workers=request.workers, report=report)
-        table = table_of(grid, rows)
-        _write(table, grid, out)
+    table = carry_out(grid, out=out, workers=request.workers, progress=True)
+    _write(table, grid, out)
     table.print()
     Console().print(f"Results are in {out}", highlight=False)
     return table
 
 
-def _pictures(request: Request) -> tuple[inputs.Pictures, inputs.Masks]:
-    if request.images is None:
-        if request.masks is not None:
-            raise InputError("--masks belong to pictures: name their folder with --images")
-        return _phantoms(request)
-    masks = DEFAULT_SEGMENTER if request.masks is None else request.masks
-    finder = _finder(masks, request.masks is not None)
-    folder = masks if finder is None and masks != "none" else None
-    images, regions = load_folder(
-        request.images, masks=folder, size=request.size, limit=request.limit
-    )
-    if finder is None:
-        return images, regions
-    what = segmenters().get(finder.task, finder.task)
-    Console(stderr=True).print(
-        f"regions of interest: {what}, found in the sent pictures (--masks names a folder, another "
-        "segmenter, a file of weights, or none)",
-        highlight=False,
-    )
-    return images, finder
-
-
-def _finder(masks: str, named: bool) -> UNetSegmenter | None:
-    """The segmenter that ``--masks`` means, if it means one."""
-    if masks.endswith(".safetensors"):
-        return segmenter(weights=masks)
-    if masks in segmenters():
-        if named and Path(masks).is_dir():
-            raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
-        return segmenter(masks)
-    if masks != "none" and not Path(masks).exists():
-        known = ", ".join(segmenters())
-        raise InputError(
-            f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
-            "none"
-        )
-    return None
-
-
-def _phantoms(request: Request) -> tuple[list[Tensor], list[Tensor]]:
-    images: list[Tensor] = []
-    masks: list[Tensor] = []
-    for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
-        wanted = count if request.limit is None else min(count, request.limit - len(images))
-        if wanted > 0:
-            size = request.size or _PHANTOM_SIZE
-            drawn, regions = phantoms(kind, n=wanted, size=size, seed=request.seed)
-            images += list(drawn)
-            masks += list(regions)
-    return images, masks
-
-
 def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
     table.save(out / "results.parquet")
     table.save(out / "results.csv")
-    for metric in ("psnr", "roi_psnr", "outage"):
+    for metric in METRICS:
         path = out / f"{metric}.png"
         means = table.summary(metric)["mean"]
         if np.isfinite(means).any() and (metric != "outage" or means.any()):
@@ -146,22 +85,24 @@ def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
 
 
 def _write_panel(grid: sweep.Sweep, path: Path) -> None:
-    """The first picture at the middle SNR over the first link; drawn once."""
-    middle = grid.snr_db[len(grid.snr_db) // 2]
+    """The first picture at the middle SNR and rate over the first link; drawn once."""
+    middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
     link = next(iter(grid.links))
     tasks = [
         task
         for task in grid.tasks()
-        if (task.link, task.snr_db, task.image, task.trial) == (link, middle, 0, 0)
+        if (task.link, task.cbr, task.snr_db, task.image, task.trial) == (link, cbr, middle, 0, 0)
     ]
     key = hashlib.sha256("".join(grid.keys(tasks)).encode()).hexdigest()[:24]
     if _key_of(path) == key:
         return
     received = {task.codec: sweep.receive(grid, task) for task in tasks}
+    told = grid.believed_snr_db
     figure = panel(
         grid.pictures[0],
         received,
-        f"Picture 0 over {link} at {middle:g} dB, CBR {rate(grid.cbr)}",
+        f"Picture 0 over {link} at {middle:g} dB, CBR {rate(cbr)}"
+        + ("" if told is None else f", {told:g} dB believed"),
     )
     with replacing(path) as new:
         figure.savefig(new, dpi=200, metadata={_KEY: key})

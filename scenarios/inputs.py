@@ -14,7 +14,7 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number, unknown_name
+from channels.errors import check_number, shown, unknown_name
 from scenarios.definitions import MAX_SNR_DB
 from semcom import catalogue
 from semcom.codec import Codec, check_images, check_roi
@@ -115,6 +115,27 @@ def origin(masks: Masks) -> str:
     return "given with the pictures"
 
 
+def diagnoser(diagnosis: str | Segmenter | None) -> Segmenter | None:
+    """The segmenter of the diagnostic Dice.
+
+    Args:
+        diagnosis: name of a shipped segmenter, or any other; ``None`` for none.
+
+    Raises:
+        InputError: on an unknown name, or something else.
+
+    >>> diagnoser(None)
+    """
+    if isinstance(diagnosis, str):
+        return catalogue.segmenter(diagnosis)
+    if diagnosis is not None and (isinstance(diagnosis, type) or not callable(diagnosis)):
+        known = ", ".join(catalogue.segmenters())
+        raise InputError(
+            f"diagnosis must be a segmenter or the name of one ({known}), got {shown(diagnosis)}"
+        )
+    return diagnosis
+
+
 def contenders(codecs: Codecs) -> dict[str, Contender]:
     """Codecs and bounds by the label they carry in tables.
 
@@ -178,6 +199,23 @@ def folder(out: str | Path) -> Path:
     if not str(out).strip():
         raise InputError("out is empty: name a folder for the results")
     return Path(out)
+
+
+def rates(cbr: Points) -> tuple[float, ...]:
+    """Rates in complex channel uses per picture element, sorted, each once.
+
+    Raises:
+        InputError: if there is none, or no picture can be sent at one.
+
+    >>> rates([1 / 16, 1 / 64]), rates(1 / 4)
+    ((0.015625, 0.0625), (0.25,))
+    """
+    listed = _listed("cbr", cbr, (Real,))
+    if not listed:
+        raise InputError("cbr holds no rate: pass at least one, complex channel uses per pixel")
+    for value in listed:
+        check_rate(value)
+    return tuple(sorted({float(value) for value in listed}))
 
 
 def check_rate(cbr: object) -> None:

@@ -44,6 +44,18 @@ def parse_rate(text: str) -> float:
     return rate
 
 
+def parse_rates(text: str) -> list[float]:
+    """Rates separated by commas.
+
+    Raises:
+        typer.BadParameter: if one is not a positive number, or there is none.
+
+    >>> parse_rates("1/64,1/16")
+    [0.015625, 0.0625]
+    """
+    return [parse_rate(name) for name in parse_names(text) or [text]]
+
+
 def parse_snr(text: str) -> list[float]:
     """SNR points in dB written as ``start:stop:step``, stop included, or as one number.
 

@@ -13,18 +13,19 @@ from matplotlib.ticker import PercentFormatter
 from channels import InputError
 from scenarios.definitions import LABELS
 from scenarios.looks import Look, looks
-from scenarios.results import Table
+from scenarios.results import Table, believed
 from scenarios.style import INK, frame, rate
 
 _MOST_TICKS = 13
 
 
 def curves(table: Table, metric: str) -> Figure:
-    """Mean of a metric against SNR: a panel per link, a colour per codec.
+    """Mean of a metric against SNR: a panel per link and rate, a colour per codec.
 
     Bounds and codecs held at one MCS are thin and dashed (:func:`~scenarios.looks.looks`).
 
-    Where pictures were lost, a lower panel shows their share. Infinite means are left out.
+    Where pictures were lost, a lower panel shows their share. Infinite means are left out. A dotted
+    line marks the SNR that transmitters believed, where that was another than the channel's.
 
     Args:
         table: the results.
@@ -40,7 +41,8 @@ def curves(table: Table, metric: str) -> Figure:
     """
     summary = table.summary(metric)
     if summary["mean"].isna().all():
-        raise InputError(f"the table holds no {metric}: pass masks or larger pictures")
+        remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
+        raise InputError(f"the table holds no {metric}: pass {remedy}")
     summary = summary.replace([np.inf, -np.inf], np.nan)
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
@@ -49,10 +51,12 @@ def curves(table: Table, metric: str) -> Figure:
     lost = table.summary("outage")
     with_lost = metric != "outage" and bool(lost["mean"].any())
 
+    rates = sorted(set(summary["cbr"]))
     width = max(1.4 + 3.5 * len(links), 5.2)
     columns = _columns([look.legend for look in drawn.values()], width)
     legend_rows = -(-len(codecs) // columns)
-    figure = Figure(figsize=(width, 4.1 + 1.1 * with_lost + 0.22 * (legend_rows - 1)))
+    tall = 4.1 + 2.9 * (len(rates) - 1) + 1.1 * with_lost * len(rates)
+    figure = Figure(figsize=(width, tall + 0.22 * (legend_rows - 1)))
     legend_top = frame(
         figure,
         _title(table, metric),
@@ -60,34 +64,46 @@ def curves(table: Table, metric: str) -> Figure:
         legend_rows=legend_rows,
     )
     axes = figure.subplots(
-        1 + with_lost,
+        (1 + with_lost) * len(rates),
         len(links),
         sharex=True,
         sharey="row",
         squeeze=False,
-        height_ratios=[3.2, 1] if with_lost else [1],
+        height_ratios=([3.2, 1] if with_lost else [1]) * len(rates),
     )
-    for column, link in enumerate(links):
-        top: Axes = axes[0, column]
-        top.set_title(str(link), fontsize=10)
-        _draw(top, summary[summary["link"] == link], drawn)
+    for number, cbr in enumerate(rates):
+        panels = axes[(1 + with_lost) * number :][: 1 + with_lost]
+        for column, link in enumerate(links):
+            top: Axes = panels[0, column]
+            at = f" at CBR {rate(cbr)}" if len(rates) > 1 else ""
+            top.set_title(f"{link}{at}", fontsize=10)
+            _draw(top, _part(summary, link, cbr), drawn)
+            if with_lost:
+                _draw(panels[1, column], _part(lost, link, cbr), drawn, bands=False)
+        panels[0, 0].set_ylim(*_limits(summary))
+        panels[0, 0].set_ylabel(LABELS[metric])
+        if metric == "outage":
+            panels[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:
-            _draw(axes[1, column], lost[lost["link"] == link], drawn, bands=False)
-        axes[-1, column].set_xlabel(r"SNR $E_s/N_0$ [dB]")
-    axes[0, 0].set_ylim(*_limits(summary))
-    axes[0, 0].set_ylabel(LABELS[metric])
-    if metric == "outage":
-        axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
-    if with_lost:
-        axes[1, 0].set_ylim(-0.06, 1.06)
-        axes[1, 0].set_ylabel("lost")
-        axes[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+            panels[1, 0].set_ylim(-0.06, 1.06)
+            panels[1, 0].set_ylabel("lost")
+            panels[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axis in axes[-1]:
+        axis.set_xlabel(r"SNR $E_s/N_0$ [dB]")
+    told = believed(table)
+    if told is not None:
+        for axis in axes.flat:
+            axis.axvline(told, color=INK, linestyle=":", linewidth=0.9, zorder=1)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
         frameon=False, fontsize=9, columnspacing=1.2, handlelength=2.4, borderaxespad=0.1,
     ).set_in_layout(False)  # fmt: skip
     return figure
+
+
+def _part(summary: pd.DataFrame, link: str, cbr: float) -> pd.DataFrame:
+    return summary[(summary["link"] == link) & (summary["cbr"] == cbr)]
 
 
 def _draw(axis: Axes, summary: pd.DataFrame, drawn: Mapping[str, Look], bands: bool = True) -> None:
@@ -169,10 +185,12 @@ def _definitions(table: Table, metric: str, with_lost: bool, drawn: Mapping[str,
     )
     thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
     bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
+    told = believed(table)
+    mark = "" if told is None else f" Dotted: {told:g} dB, what transmitters believed."
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
     return (
         f"Lines: means{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
-        f"{lost}{ideal} SNR: average $E_s/N_0$ per complex channel use. "
+        f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "
         "All codecs meet the same fading and noise."

@@ -12,11 +12,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from scenarios.definitions import LABELS
-from scenarios.results import Table
+from scenarios.results import Table, believed
+from scenarios.style import rate
 
 
 def print_table(table: Table, metrics: Sequence[str], console: Console | None = None) -> None:
-    """Print means with the half width of their 95 % intervals, one grid per metric and link.
+    """Print means with half the width of their 95 % intervals, a grid per metric, link and rate.
 
     Args:
         table: the results.
@@ -24,15 +25,19 @@ def print_table(table: Table, metrics: Sequence[str], console: Console | None = 
         console: where to print; ``None`` means the standard output stream.
     """
     console = console or Console()
+    several = table.frame["cbr"].nunique() > 1
     for metric in metrics:
         summary = table.summary(metric)
         if metric == "outage":
             summary = summary[summary["mean"].groupby(summary["link"]).transform("any")]
         if summary["mean"].isna().all():
             continue
-        for link in dict.fromkeys(summary["link"]):
-            console.print(Text(f"{LABELS[metric]} over {link}", style="bold"))
-            console.print(_grid(summary[summary["link"] == link], metric))
+        places = summary[["link", "cbr"]].drop_duplicates()
+        for link, cbr in zip(places["link"], places["cbr"], strict=True):
+            at = f" at CBR {rate(cbr)}" if several else ""
+            console.print(Text(f"{LABELS[metric]} over {link}{at}", style="bold"))
+            here = summary[(summary["link"] == link) & (summary["cbr"] == cbr)]
+            console.print(_grid(here, metric))
     for line in captions(table):
         console.print(Text(line, style="dim"))
 
@@ -46,15 +51,20 @@ def captions(table: Table) -> list[str]:
     'Link(awgn)'
     """
     parameters = table.metadata.get("parameters", {})
-    cbr = parameters.get("cbr", math.nan)
+    cbr = ", ".join(f"{value:.4g}" for value in sorted(set(table.frame["cbr"])))
+    told = believed(table)
     lines = [
         f"{parameters.get('pictures', '?')} grey pictures (C = 1), {parameters.get('trials', 1)} "
-        f"trial(s), CBR {cbr:.4g} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
+        f"trial(s), CBR {cbr} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
         f"Regions of interest: {parameters.get('regions', '?')}. "
         "SNR is E_s/N_0 per complex channel use.",
+        *([] if told is None else [f"SNR is the channel's; the transmitter believed {told:g} dB."]),
         "Means of dB values, lost pictures included unless dropped; ± is half the 95 % "
         "interval over pictures.",
     ]
+    if table.frame["dice"].notna().any():
+        finder = parameters.get("diagnosis", "?")
+        lines.append(f"Diagnostic Dice: masks found in received against sent pictures by {finder}.")
     return [*lines, *table.metadata.get("links", {}).values()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from scenarios.statistics import mean_interval, wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+METRICS = ("psnr", "roi_psnr", "dice", "outage")
+"""What is printed and drawn where nothing else is asked for."""
 
 _KEY = b"semcom"
 
@@ -97,7 +101,7 @@ class Table:
             raise InputError(f"{wrong}: {reason}, name a .parquet or .csv file")
         try:
             frame, metadata = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
-            return cls(frame, metadata)
+            return cls(_completed(frame), metadata)
         except InputError:
             raise
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
@@ -131,11 +135,12 @@ class Table:
         is but one picture its trials are the units. The share of outages has Wilson's interval.
 
         Args:
-            metric: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"outage"``, …
+            metric: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``,
+                ``"outage"``, …
 
         Returns:
-            Columns codec, link, snr_db, n (pictures or trials), mean, low, high; one row per codec
-            × link × snr_db, in the table's order.
+            Columns codec, link, cbr, snr_db, n (pictures or trials), mean, low, high; one row per
+            codec × link × cbr × snr_db, in the table's order.
 
         Raises:
             InputError: on an unknown metric.
@@ -143,9 +148,8 @@ class Table:
         if not isinstance(metric, str) or metric not in LABELS:
             raise unknown_name("metric", metric, LABELS)
         rows = []
-        for (codec, link, snr_db), group in self.frame.groupby(
-            ["codec", "link", "snr_db"], sort=False
-        ):
+        point = ["codec", "link", "cbr", "snr_db"]
+        for place, group in self.frame.groupby(point, sort=False):
             if metric == "outage":
                 n = len(group)
                 mean, low, high = wilson_interval(int(group["outage"].sum()), n)
@@ -155,12 +159,11 @@ class Table:
                 units = values[metric] if one else values.groupby("image")[metric].mean()
                 n = len(units)
                 mean, low, high = mean_interval([float(value) for value in units])
-            rows.append((codec, link, snr_db, n, mean, low, high))
-        columns = ["codec", "link", "snr_db", "n", "mean", "low", "high"]
-        return pd.DataFrame(rows, columns=columns)
+            rows.append((*place, n, mean, low, high))
+        return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high"])
 
     def plot(self, metric: str = "psnr", path: str | Path | None = None) -> Figure:
-        """Draw mean curves with 95 % bands, one panel per link.
+        """Draw mean curves with 95 % bands, one panel per link and rate.
 
         Args:
             metric: what to draw, as in :meth:`summary`.
@@ -181,11 +184,24 @@ class Table:
                 figure.savefig(new, dpi=200)
         return figure
 
-    def print(self, metrics: Sequence[str] = ("psnr", "roi_psnr", "outage")) -> None:
+    def print(self, metrics: Sequence[str] = METRICS) -> None:
         """Print means and 95 % intervals, and below them what the numbers mean."""
         from scenarios.printing import print_table
 
         print_table(self, metrics)
+
+
+def believed(table: Table) -> float | None:
+    """The SNR in dB that every transmitter believed, ``None`` where it knew the channel's.
+
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "mismatch"}
+    >>> believed(Table(pd.DataFrame([row | {"believed_snr_db": 10.0}]), {}))
+    10.0
+    """
+    told = table.frame["believed_snr_db"]
+    if told.nunique() != 1 or bool((told == table.frame["snr_db"]).all()):
+        return None
+    return float(told.iloc[0])
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -204,6 +220,12 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             metadata[name] = json.loads(value)
             count += 1
     return pd.read_csv(path, skiprows=count), metadata
+
+
+def _completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Files of earlier versions lack columns: nothing was diagnosed, and the SNR was known."""
+    later = {"dice": math.nan, "believed_snr_db": frame.get("snr_db")}
+    return frame.assign(**{name: value for name, value in later.items() if name not in frame})
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

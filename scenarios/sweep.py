@@ -30,9 +30,11 @@ from scenarios.journal import Journal
 from scenarios.pool import finished, hands
 from scenarios.progress import Report, silent
 from scenarios.task import Measured, Outcome, Task, draw_seed, offer, transmit
+from semcom.segmentation import Segmenter
 
 Row: TypeAlias = dict[str, str | float | int | bool | None]
-Pair: TypeAlias = tuple[Contender, Link]
+Bench: TypeAlias = tuple[Contender, Link, Segmenter | None]
+"""A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
 _CODE = (".py", ".json", ".csv")
 _TURN = threading.Lock()  # Sionna has one random generator per process: threads take turns
@@ -48,10 +50,12 @@ class Sweep:
         links: links by name.
         pictures: what is sent.
         snr_db: points, average E_s/N_0 in dB.
-        cbr: complex channel uses per picture element.
+        rates: complex channel uses per picture element.
         seed: seeds every fading and noise draw.
         trials: repetitions with independent draws.
         regions: where the regions of interest come from, in words.
+        diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
+        believed_snr_db: what every transmitter believes; ``None``: what is true.
     """
 
     scenario: str
@@ -59,10 +63,12 @@ class Sweep:
     links: Mapping[str, Link]
     pictures: Sequence[Picture]
     snr_db: tuple[float, ...]
-    cbr: float
+    rates: tuple[float, ...]
     seed: int
     trials: int = 1
     regions: str = "none"
+    diagnosis: Segmenter | None = None
+    believed_snr_db: float | None = None
 
     def tasks(self) -> list[Task]:
         """Every task, in the order of the table's rows."""
@@ -71,12 +77,14 @@ class Sweep:
                 codec,
                 link,
                 snr_db,
-                self.cbr,
+                cbr,
                 image,
                 trial,
                 draw_seed(self.scenario, self.seed, link, snr_db, image, trial),
+                self.believed_snr_db,
             )
             for link in self.links
+            for cbr in self.rates
             for codec in self.codecs
             for snr_db in self.snr_db
             for image in range(len(self.pictures))
@@ -85,10 +93,11 @@ class Sweep:
 
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""
-        codecs = {label: _identity(codec) for label, codec in self.codecs.items()}
+        codecs = {label: identity(codec) for label, codec in self.codecs.items()}
         links = {name: link.identity for name, link in self.links.items()}
         contents = [picture.digest for picture in self.pictures]
-        common = [self.scenario, code_digest(), versions()]
+        diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
+        common = [self.scenario, code_digest(), versions(), diagnosis]
         return [
             _hash(
                 [
@@ -98,6 +107,7 @@ class Sweep:
                     links[task.link],
                     contents[task.image],
                     task.snr_db,
+                    task.believed_snr_db,
                     task.cbr,
                     task.draw,
                 ]
@@ -144,7 +154,7 @@ def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
     """The picture behind a row, float32 ``[1, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
     codec = sweep.codecs[task.codec].adapted(link)
-    picture, outcome = transmit(codec, link, sweep.pictures[task.image], task)
+    picture, outcome = transmit(codec, link, sweep.pictures[task.image], task, sweep.diagnosis)
     return picture, outcome.measured
 
 
@@ -188,13 +198,20 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _identity(codec: Contender) -> str:
-    """The codec's own fingerprint, or else a hash of all it holds; if need be, no two alike."""
-    own = getattr(codec, "fingerprint", None)
+def identity(thing: object) -> str:
+    """A codec's or segmenter's own fingerprint, or else a hash of all it holds.
+
+    Where that cannot be had, no two are alike.
+
+    >>> from semcom.separate import SeparateCodec
+    >>> identity(SeparateCodec("hevc")) == identity(SeparateCodec("hevc"))
+    True
+    """
+    own = getattr(thing, "fingerprint", None)
     if own:
         return str(own)
     try:
-        return hashlib.sha256(_pickled(codec)).hexdigest()
+        return hashlib.sha256(_pickled(thing)).hexdigest()
     except InputError:
         return uuid.uuid4().hex
 
@@ -214,10 +231,10 @@ def _run(
         with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
             report(0, len(missing), "starting, fitting codecs to links")
             todo = [tasks[index] for index in missing]
-            pairs = _pairs(sweep, todo, pool)
+            benches = _benches(sweep, todo, pool)
             pictures = [_pickled(p) if pool else p for p in sweep.pictures]
-            _refuse_early(sweep, pairs, pictures, pool)
-            jobs = [(pairs[t.codec, t.link], pictures[t.image], t) for t in todo]
+            _refuse_early(sweep, benches, pictures, pool)
+            jobs = [(benches[t.codec, t.link], pictures[t.image], t) for t in todo]
             for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
                 key = keys[missing[index]]
                 journal.write(key, outcome)
@@ -233,62 +250,63 @@ def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
         "codec": task.codec,
         "link": task.link,
         "snr_db": task.snr_db,
+        "believed_snr_db": task.told_snr_db,
         "cbr": task.cbr,
         "image": task.image,
         "trial": task.trial,
     }
 
 
-def _pairs(
+def _benches(
     sweep: Sweep, tasks: Sequence[Task], pool: Executor | None
-) -> dict[tuple[str, str], bytes | Pair]:
+) -> dict[tuple[str, str], bytes | Bench]:
     """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
-    found: dict[tuple[str, str], bytes | Pair] = {}
+    found: dict[tuple[str, str], bytes | Bench] = {}
     for name in dict.fromkeys((task.codec, task.link) for task in tasks):
-        codec, link = sweep.codecs[name[0]], sweep.links[name[1]]
-        found[name] = _pickled((codec, link)) if pool else _adapted(codec, link)
+        bench = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
+        found[name] = _pickled(bench) if pool else _adapted(*bench)
     return found
 
 
 def _refuse_early(
     sweep: Sweep,
-    pairs: Mapping[tuple[str, str], bytes | Pair],
+    benches: Mapping[tuple[str, str], bytes | Bench],
     pictures: Sequence[bytes | Picture],
     pool: Executor | None,
 ) -> None:
-    """Let every codec encode the smallest picture at the lowest SNR before anything is written."""
+    """Let every codec encode the smallest picture with the least SNR and rate, before all else."""
     sizes = [picture.image.numel() for picture in sweep.pictures]
-    smallest = sizes.index(min(sizes))
+    smallest, snr_db, cbr = sizes.index(min(sizes)), sweep.snr_db[0], sweep.rates[0]
     jobs = [
-        (pair, pictures[smallest], Task(*name, sweep.snr_db[0], sweep.cbr, smallest, 0, 0))
-        for name, pair in pairs.items()
+        (bench, pictures[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
+        for name, bench in benches.items()
     ]
     for _ in finished(pool, _offer, jobs):
         pass
 
 
-def _adapted(codec: Contender, link: Link) -> Pair:
-    return codec.adapted(link), link
+def _adapted(codec: Contender, link: Link, diagnosis: Segmenter | None) -> Bench:
+    return codec.adapted(link), link, diagnosis
 
 
 @lru_cache(maxsize=16)
-def _adapted_from(blob: bytes) -> Pair:
-    """A pair as it came by pickle; each process fits it once."""
+def _adapted_from(blob: bytes) -> Bench:
+    """A bench as it came by pickle; each process fits it once."""
     return _adapted(*pickle.loads(blob))
 
 
-def _offer(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> None:
+def _offer(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> None:
     """Encode and no more: an InputError tells that it cannot serve."""
     with _TURN:
-        codec, _ = _adapted_from(pair) if isinstance(pair, bytes) else pair
+        codec, _, _ = _adapted_from(bench) if isinstance(bench, bytes) else bench
         offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
 
 
-def _transmit(pair: bytes | Pair, picture: bytes | Picture, task: Task) -> Outcome:
+def _transmit(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> Outcome:
     with _TURN:
-        codec, link = _adapted_from(pair) if isinstance(pair, bytes) else pair
+        codec, link, diagnosis = _adapted_from(bench) if isinstance(bench, bytes) else bench
         sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
-        return transmit(codec, link, sent, task)[1]
+        return transmit(codec, link, sent, task, diagnosis)[1]
 
 
 def _pickled(thing: Any) -> bytes:

@@ -18,6 +18,7 @@ from channels import InputError, Link, Transmission
 from scenarios.inputs import Contender, Picture
 from semcom import metrics
 from semcom.codec import Codec
+from semcom.segmentation import Segmenter, diagnostic_dice
 from semcom.separate import CapacityBound, Delivered
 
 Value: TypeAlias = float | int | bool | None
@@ -31,11 +32,12 @@ class Task:
     Args:
         codec: label of the codec or bound.
         link: name of the link.
-        snr_db: average E_s/N_0 in dB, which the transmitter knows.
+        snr_db: average E_s/N_0 of the channel in dB.
         cbr: complex channel uses per picture element.
         image: index of the picture.
         trial: index of the repetition.
         draw: seeds fading and noise.
+        believed_snr_db: the E_s/N_0 in dB that the transmitter goes by; ``None``: the channel's.
     """
 
     codec: str
@@ -45,6 +47,12 @@ class Task:
     image: int
     trial: int
     draw: int
+    believed_snr_db: float | None = None
+
+    @property
+    def told_snr_db(self) -> float:
+        """What the transmitter is told."""
+        return self.snr_db if self.believed_snr_db is None else self.believed_snr_db
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def offer(contender: Contender, picture: Picture, task: Task) -> None:
     with one_thread(), torch.no_grad():
         try:
             if isinstance(contender, CapacityBound):
-                contender.budget(picture.image[None], cbr=task.cbr, snr_db=task.snr_db)
+                contender.budget(picture.image[None], cbr=task.cbr, snr_db=task.told_snr_db)
             else:
                 _encode(contender, picture, task)
         except InputError as error:
@@ -101,7 +109,11 @@ def offer(contender: Contender, picture: Picture, task: Task) -> None:
 
 
 def transmit(
-    contender: Contender, link: Link, picture: Picture, task: Task
+    contender: Contender,
+    link: Link,
+    picture: Picture,
+    task: Task,
+    diagnosis: Segmenter | None = None,
 ) -> tuple[Tensor, Outcome]:
     """Send one picture, or see what a bound delivers of it.
 
@@ -110,6 +122,7 @@ def transmit(
         link: the link.
         picture: the picture and its mask.
         task: point, rate and seed.
+        diagnosis: the segmenter of the diagnostic Dice; ``None`` leaves it empty.
 
     Returns:
         The received picture, float32 ``[1, H, W]``, and what was measured.
@@ -136,6 +149,7 @@ def transmit(
             "cbr_used": used / images.numel(),
             "cpp": used / (images.shape[-2] * images.shape[-1]),
             **_quality(got.pictures, images, _masks(picture)),
+            "dice": _dice(got.pictures, images, diagnosis),
             "outage": bool(got.outage[0]),
             "rx_snr_db": rx_snr_db,
             "mcs": got.session.mcs,
@@ -145,7 +159,7 @@ def transmit(
 
 def _encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
     images, masks = picture.image[None], _masks(picture)
-    return codec.encode(images, cbr=task.cbr, snr_db=task.snr_db, roi=masks)
+    return codec.encode(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
 
 
 def _send(
@@ -194,6 +208,10 @@ def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
         "ssim": _rounded(metrics.ssim(out, images), 6),
         "ms_ssim": ms_ssim,
     }
+
+
+def _dice(out: Tensor, images: Tensor, diagnosis: Segmenter | None) -> float | None:
+    return None if diagnosis is None else _rounded(diagnostic_dice(out, images, diagnosis), 6)
 
 
 def _rounded(value: Tensor, digits: int) -> float | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +15,22 @@ from torch import Tensor, nn
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from semcom.codec import Codec
-from semcom.weightfile import halved, store, stored
+from semcom.weightfile import digest, halved, store, stored
 
 _GOLDEN = _GOLDEN_IN, _GOLDEN_MCS, _GOLDEN_OUT = "golden.symbols", "golden.mcs", "golden.picture"
 _GOLDEN_SIDE, _GOLDEN_CBR, _GOLDEN_SNR_DB, _GOLDEN_TOLERANCE = 64, 1 / 8, 20.0, 1e-3
+
+
+class Rehearsal(NamedTuple):
+    """What a training step judges.
+
+    Args:
+        pictures: float ``[batch, 1, H, W]`` each, not clamped; their distortions add up.
+        penalty_db: what the loss holds beside the distortions, in dB.
+    """
+
+    pictures: tuple[Tensor, ...]
+    penalty_db: Tensor | float = 0.0
 
 
 class LearnedCodec(nn.Module, Codec):
@@ -42,6 +54,29 @@ class LearnedCodec(nn.Module, Codec):
     def reconstruct(self, rx: Reception) -> Tensor:
         """Like ``decode``, but not clamped to [0, 1], so that a loss has gradients everywhere."""
 
+    def rehearse(
+        self,
+        images: Tensor,
+        roi: Tensor,
+        cbr: float,
+        snr_db: float,
+        through: Callable[[Transmission], Reception],
+        draws: torch.Generator,
+    ) -> Rehearsal:
+        """Send pictures as in use, or in whatever way the networks learn it.
+
+        Args:
+            images: float32 ``[batch, 1, H, W]`` in [0, 1].
+            roi: float32 of the same shape.
+            cbr: complex channel uses per pixel.
+            snr_db: average E_s/N_0 in dB, known to both ends.
+            through: a link at that SNR.
+            draws: source of all randomness beside the link's.
+        """
+        return Rehearsal(
+            (self.reconstruct(through(self.encode(images, cbr=cbr, snr_db=snr_db, roi=roi))),)
+        )
+
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         images = self.reconstruct(rx).clamp(0, 1)
         return images, torch.zeros(len(images), dtype=torch.bool, device=images.device)
@@ -49,11 +84,7 @@ class LearnedCodec(nn.Module, Codec):
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any weight."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:12]
+        return digest(self.state_dict())
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())

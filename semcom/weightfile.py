@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,19 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
         if not bool(torch.isfinite(value).all()):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")
     return tensors, metadata
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Twelve hexadecimal digits that change with any name or number.
+
+    >>> digest({"a": torch.zeros(1)}) == digest({"a": torch.ones(1)})
+    False
+    """
+    found = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:12]
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -59,6 +59,9 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["--cbr", "1e99999999"], "write a fraction or a number"),
         (["--out", ""], "name a folder"),
         (["--cbr", "-1/16"], "must be above 0"),
+        (["--cbr", ","], "write a fraction or a number"),
+        (["--cbr", "1/16,x"], "write a fraction or a number"),
+        (["--codecs", "hevc-ldpc", "--diagnosis", "lungs"], "--diagnosis lungs is no segmenter"),
         (["--cbr", "1/0"], "write a fraction or a number"),
         (["--codecs", "hevc-ldpc", "--cbr", "9"], "cbr must lie in (0, 8]"),
         (["--snr", "0:12"], "write start:stop:step"),
@@ -174,6 +177,18 @@ def test_run_writes_everything_and_a_second_run_finds_it(
         with Image.open(out / "panel.png") as redrawn:
             redrawn.load()
             assert redrawn.info["semcom"]
+
+
+def test_several_rates_and_a_diagnosis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    options = ["--cbr", "1/4,1/8", "--diagnosis", "chest", "--out", str(out)]
+    assert semcom("run", "snr", *QUICK, "--codecs", "jpeg2000-ldpc", *options) == 0
+    printed = capsys.readouterr().out
+    assert "PSNR [dB] over awgn at CBR 1/8" in printed and "diagnostic Dice" in printed
+    frame = Table.load(out / "results.csv").frame
+    assert sorted(set(frame["cbr"])) == [1 / 8, 1 / 4]
+    assert frame["dice"].between(0, 1).all()
+    assert sorted(file.name for file in out.iterdir()) == sorted([*FILES, "dice.png"])
 
 
 def test_no_file_name_reaches_the_results(tmp_path: Path) -> None:

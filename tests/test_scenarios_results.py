@@ -21,6 +21,7 @@ from scenarios import Table
 from scenarios.inputs import Picture
 from scenarios.panel import panel
 from scenarios.printing import print_table
+from scenarios.results import believed
 from scenarios.statistics import mean_interval, wilson_interval
 from scenarios.task import Measured
 
@@ -38,9 +39,11 @@ def frame(codecs: str = "ab", link: str = "awgn", lost: bool = True) -> pd.DataF
         [
             {
                 "scenario": "snr", "codec": codec, "link": link, "snr_db": float(snr_db),
+                "believed_snr_db": float(snr_db),
                 "cbr": 1 / 16, "cbr_used": 0.06, "cpp": 0.06, "image": image, "trial": trial,
                 "psnr": round(25 + snr_db + image + draws.normal(), 4), "roi_psnr": None,
-                "ssim": 0.9, "ms_ssim": None, "outage": lost and snr_db == 0 and image == 0,
+                "ssim": 0.9, "ms_ssim": None, "dice": None,
+                "outage": lost and snr_db == 0 and image == 0,
                 "rx_snr_db": 1.25, "mcs": 4 if codec == "b" else None,
             }
             for codec in codecs for snr_db in (0, 6) for image in range(3) for trial in range(2)
@@ -159,6 +162,26 @@ def test_paths_that_cannot_be_read_or_written(table: Table, tmp_path: Path) -> N
             table.plot("psnr", tmp_path / name)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_file_of_an_earlier_version_is_completed(table: Table, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t.{ending}"
+    table.frame = table.frame.drop(columns=["dice", "believed_snr_db"])
+    table.save(path)
+    loaded = Table.load(path).frame
+    assert loaded["dice"].isna().all()
+    assert loaded["believed_snr_db"].equals(loaded["snr_db"].rename("believed_snr_db"))
+    table.frame = table.frame.drop(columns="psnr")
+    table.save(path)
+    with pytest.raises(InputError, match="column 'psnr' is missing"):
+        Table.load(path)
+
+
+def test_results_in_the_documentation_still_load() -> None:
+    folder = Path(__file__).parents[1] / "docs" / "results"
+    table = Table.load(folder / "snr_chest_eval.csv")
+    assert len(table) > 0 and not table.summary("roi_psnr")["mean"].isna().any()
+
+
 def test_files_that_are_no_tables(table: Table, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.parquet or \.csv"):
         table.save(tmp_path / "t.xlsx")
@@ -209,6 +232,58 @@ def test_plot_shows_means_bands_and_losses(table: Table, tmp_path: Path) -> None
     assert "CBR 1/16" in words
     assert "3 pictures × 2 trials" in words
     assert min(Image.open(tmp_path / "psnr.png").size) > 500
+
+
+@pytest.fixture
+def two_rates() -> Table:
+    other = frame().assign(cbr=1 / 64, psnr=lambda rows: rows["psnr"] - 5, dice=0.75)
+    return Table(pd.concat([frame(), other]), METADATA)
+
+
+def test_rates_are_summarised_apart(two_rates: Table, table: Table) -> None:
+    summary = two_rates.summary("psnr").set_index("cbr")
+    assert len(summary) == 8
+    assert summary.loc[1 / 16, "mean"].tolist() == table.summary("psnr")["mean"].tolist()
+    expected = (table.summary("psnr")["mean"] - 5).tolist()
+    assert summary.loc[1 / 64, "mean"].tolist() == pytest.approx(expected)
+
+
+def test_rates_are_printed_and_drawn_apart(two_rates: Table, table: Table) -> None:
+    console = Console(record=True, width=240, file=io.StringIO())
+    print_table(two_rates, ["psnr"], console)
+    text = console.export_text()
+    assert "over awgn at CBR 1/16" in text and "over awgn at CBR 1/64" in text
+    figure = two_rates.plot("psnr")
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["awgn at CBR 1/64", "", "awgn at CBR 1/16", ""]
+    lines = [figure.axes[place].get_lines()[0].get_ydata() for place in (2, 0)]
+    assert lines[0] == pytest.approx(lines[1] + 5)
+    assert [axis.get_ylabel() for axis in figure.axes] == ["PSNR [dB]", "lost"] * 2
+    assert table.plot("psnr").axes[0].get_title() == "awgn"
+
+
+def test_dice_is_summarised_printed_and_drawn_where_there_is_any(
+    two_rates: Table, table: Table
+) -> None:
+    console = Console(record=True, width=240, file=io.StringIO())
+    print_table(two_rates, ["dice"], console)
+    text = console.export_text()
+    assert "diagnostic Dice over awgn at CBR 1/64" in text and "0.7500" in text
+    assert two_rates.plot("dice").axes[0].get_ylabel() == "diagnostic Dice"
+    with pytest.raises(InputError, match="holds no dice: pass diagnosis"):
+        table.plot("dice")
+
+
+def test_believed_snr_is_marked_and_told(table: Table) -> None:
+    wrong = Table(table.frame.assign(believed_snr_db=10.0), METADATA)
+    assert believed(table) is None and believed(wrong) == 10
+    dotted = [
+        line for line in wrong.plot("psnr").axes[0].get_lines() if line.get_linestyle() == ":"
+    ]
+    assert [line.get_xdata()[0] for line in dotted] == [10]
+    console = Console(record=True, width=240, file=io.StringIO())
+    print_table(wrong, ["psnr"], console)
+    assert "transmitter believed 10 dB" in console.export_text()
 
 
 def test_plot_of_one_point_and_of_no_value(table: Table) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 import channels
 import scenarios
+import semcom
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from scenarios.inputs import Picture, contenders, pictures, points, routes
@@ -69,6 +70,16 @@ def waves(n: int = 3, side: int = 64) -> tuple[Tensor, Tensor]:
     images = [0.5 + 0.4 * torch.sin(5 * (k + 1) * x) * torch.cos(7 * y) for k in range(n)]
     region = (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.06
     return torch.stack(images)[:, None], region.expand(n, 1, side, side)
+
+
+class Brighter:
+    """A segmenter that finds what is brighter than a threshold."""
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return (images > self.threshold).float()
 
 
 def sweep(**changes: Any) -> scenarios.Table:
@@ -150,6 +161,40 @@ def test_rows_are_complete_and_keep_their_promises() -> None:
     assert frame[["psnr", "roi_psnr", "ssim"]].notna().all().all()
 
 
+def test_rates_meet_one_another_and_what_they_give_alone() -> None:
+    both = sweep(cbr=[1 / 8, 1 / 16]).frame
+    assert list(dict.fromkeys(both["cbr"])) == [1 / 16, 1 / 8]
+    for cbr in (1 / 16, 1 / 8):
+        alone = sweep(cbr=cbr).frame
+        assert both[both["cbr"] == cbr].reset_index(drop=True).equals(alone)
+
+
+def test_dice_is_the_overlap_of_what_is_found_in_received_and_sent() -> None:
+    frame = sweep(diagnosis=Brighter(0.5), snr_db=[0, 40], links=["awgn"]).frame
+    assert frame["dice"].between(0, 1).all()
+    mean = frame.groupby(["codec", "snr_db"])["dice"].mean()
+    assert mean["fine", 40] > max(mean["fine", 0], mean["coarse", 40])
+    images, _ = waves()
+    blocks = F.interpolate(F.avg_pool2d(images, 8), scale_factor=8.0)
+    a, b = ((pictures > 0.5).flatten(1) for pictures in (blocks, images))
+    expected = 2 * (a & b).sum(1) / (a.sum(1) + b.sum(1))
+    found = sweep(diagnosis=Brighter(0.5), snr_db=[100], links=["awgn"], trials=1).frame
+    assert found["dice"][:3].tolist() == pytest.approx(expected.tolist(), abs=0.01)
+    assert sweep(links=["awgn"]).frame["dice"].isna().all()
+
+
+def test_results_say_which_segmenter_diagnosed_and_do_not_mix(tmp_path: Path) -> None:
+    small: dict[str, Any] = {"links": ["awgn"], "snr_db": [6], "trials": 1, "out": tmp_path}
+    table = sweep(**small, diagnosis="chest")
+    own = semcom.segmenter("chest")
+    assert table.metadata["parameters"]["diagnosis"] == f"UNetSegmenter {own.fingerprint}"
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    assert sweep(**small, diagnosis=own).frame.equals(table.frame)
+    assert (tmp_path / "journal.jsonl").read_text().splitlines() == lines
+    sweep(**small, diagnosis="dental")
+    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 2 * len(lines)
+
+
 def test_second_run_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = bytes_of(sweep(out=tmp_path), tmp_path)
     monkeypatch.setattr(BlockMean, "_encode", lambda *_: pytest.fail("sent again"))
@@ -167,7 +212,14 @@ def test_wider_grid_finds_its_old_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"cbr": 1 / 8}, {"codecs": {"fine": BlockMean(16)}}, {"snr_db": [1]}]
+    "changes",
+    [
+        {"seed": 1},
+        {"cbr": 1 / 8},
+        {"codecs": {"fine": BlockMean(16)}},
+        {"snr_db": [1]},
+        {"diagnosis": Brighter(0.5)},
+    ],
 )
 def test_other_definitions_do_not_mix(tmp_path: Path, changes: dict[str, Any]) -> None:
     sweep(out=tmp_path, links=["awgn"])
@@ -188,7 +240,7 @@ def test_torn_line_is_computed_again(tmp_path: Path) -> None:
 
 MEASURED: dict[str, Any] = {
     "cbr_used": 0.06, "cpp": 0.06, "psnr": math.inf, "roi_psnr": None, "ssim": 1.0,
-    "ms_ssim": None, "outage": False, "rx_snr_db": 6.0, "mcs": None,
+    "ms_ssim": None, "dice": None, "outage": False, "rx_snr_db": 6.0, "mcs": None,
 }  # fmt: skip
 
 
@@ -299,7 +351,11 @@ def test_picture_digest_sees_pixels_and_mask() -> None:
         ({"codecs": {"a": None}}, "codecs\\['a'\\] must be Codec"),
         ({"links": 3}, "links must be a list of str or Link"),
         ({"links": [None]}, r"links\[0\] must be"),
-        ({"cbr": "1/16"}, "cbr must lie in"),
+        ({"cbr": "1/16"}, "cbr must be a list of Real, got str"),
+        ({"cbr": []}, "cbr holds no rate"),
+        ({"cbr": [1 / 16, 9]}, "cbr must lie in"),
+        ({"diagnosis": "lungs"}, "unknown segmenter 'lungs'"),
+        ({"diagnosis": 3}, "diagnosis must be a segmenter or the name of one"),
         ({"executor": "dask"}, "executor must be a concurrent.futures.Executor"),
         ({"out": ""}, "out is empty: name a folder"),
         ({"out": 3}, "out must be str or Path"),

@@ -16,7 +16,7 @@ from channels import InputError
 from channels.errors import check_count, shown
 from semcom.learned import pad_to
 from semcom.segmentation.segmenter import check_grey
-from semcom.weightfile import halved, store, stored
+from semcom.weightfile import digest, halved, store, stored
 
 FEATURES = 16
 """Features of each pixel in front of the classifier."""
@@ -136,6 +136,11 @@ class UNetSegmenter(nn.Module):
             "width": network.width,
             "depth": network.depth,
         }
+
+    @property
+    def fingerprint(self) -> str:
+        """What it finds, at which size, and twelve digits that change with any weight."""
+        return f"{self.task} at {self.longest_side}, {digest(self.state_dict())}"
 
     def forward(self, images: Tensor) -> Tensor:
         """Probabilities of the region of interest, see :class:`Segmenter`.

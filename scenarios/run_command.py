@@ -1,0 +1,130 @@
+"""``semcom run``: the scenarios."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scenarios.options import parse_mcs, parse_names, parse_rates, parse_snr
+
+if TYPE_CHECKING:
+    from scenarios.selection import Selection
+
+runs = typer.Typer(help="Run a scenario: who is compared with whom, over what.")
+"""The commands of ``semcom run``."""
+
+_Images = Annotated[
+    Path | None, typer.Option(help="Folder of PNG, JPEG, TIFF or DICOM; default: phantoms.")
+]
+_Masks = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of masks, named as images; or the segmenter that finds them, chest, "
+        "angiography, dental or a file of weights; or none. Default: chest; phantoms have "
+        "their own."
+    ),
+]
+_Limit = Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")]
+_Size = Annotated[
+    int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
+]
+_Codecs = Annotated[
+    str | None,
+    typer.Option(
+        "--codecs",
+        "--codec",
+        help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
+        "ideal code), separated by commas; semcom info lists both; default: all codecs.",
+    ),
+]
+_Mcs = Annotated[
+    str,
+    typer.Option(
+        help="Curves of each separate codec: auto, the MCS adapted to SNR and link, and "
+        "indices to hold; auto,4,13."
+    ),
+]
+_Channel = Annotated[str, typer.Option(help="Links, separated by commas.")]
+_Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")]
+_Cbr = Annotated[
+    str,
+    typer.Option(
+        help="Complex channel uses per pixel, 1/16 or 0.0625; several rates separated by commas."
+    ),
+]
+_Diagnosis = Annotated[
+    str | None,
+    typer.Option(
+        help="Segmenter of the diagnostic Dice: chest, angiography, dental or a file of weights; "
+        "default: none is measured."
+    ),
+]
+_Seed = Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and noise.")]
+_Trials = Annotated[
+    int, typer.Option(min=1, help="Draws of fading and noise per picture and point.")
+]
+_Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
+
+
+@runs.callback()
+def _scenarios() -> None:
+    """Run a scenario: who is compared with whom, over what."""
+
+
+@runs.command("snr")
+def run_snr(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    codecs: _Codecs = None,
+    mcs: _Mcs = "auto",
+    channel: _Channel = "ntn-tdl-c",
+    snr: _Snr = "0:12:2",
+    cbr: _Cbr = "1/16",
+    diagnosis: _Diagnosis = None,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/snr"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    workers: _Workers = None,
+) -> None:
+    """Picture quality against SNR, at one rate or several, for every codec over every link.
+
+    Prints the table and writes results.parquet, results.csv, curves with 95 % bands and a panel
+    of pictures. A second run finds finished points in the same folder.
+    """
+    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.command import Request, run
+
+    run(
+        Request(
+            sent=sent,
+            codecs=None if codecs is None else parse_names(codecs),
+            mcs=schemes,
+            links=parse_names(channel),
+            snr_db=points,
+            cbr=rates,
+            diagnosis=diagnosis,
+            out=out,
+            trials=trials,
+            workers=workers or os.cpu_count() or 1,
+        )
+    )
+
+
+def _selection(
+    images: Path | None, masks: str | None, limit: int | None, size: int | None, seed: int
+) -> Selection:
+    """What is sent; the first to need PyTorch, which takes seconds to load."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading PyTorch and Sionna"):
+        from scenarios.selection import Selection
+
+    return Selection(images, masks, limit, size, seed)

@@ -1,0 +1,114 @@
+"""Which pictures, masks and segmenters the options of a command mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from torch import Tensor
+
+from channels import InputError
+from scenarios.inputs import Masks, Pictures
+from semcom.catalogue import segmenter, segmenters
+from semcom.data import load_folder, phantoms
+from semcom.segmentation import UNetSegmenter
+
+DEFAULT_SEGMENTER = "chest"
+_CHEST, _DENTAL = 8, 4
+_PHANTOM_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The options of a command that say what is sent.
+
+    Args:
+        images: folder of pictures; ``None`` for phantoms.
+        masks: a folder, a segmenter's name, a file of weights, ``"none"``; ``None``: the chest
+            segmenter, or the phantoms' own.
+        limit: take the first pictures only.
+        size: shrink to this longest side; of phantoms, their side.
+        seed: of phantoms.
+    """
+
+    images: Path | None
+    masks: str | None
+    limit: int | None
+    size: int | None
+    seed: int
+
+    def load(self) -> tuple[Pictures, Masks]:
+        """Pictures, and masks or the segmenter that finds them.
+
+        Raises:
+            InputError: if an option does not fit, or a file cannot be read.
+        """
+        if self.images is None:
+            if self.masks is not None:
+                raise InputError("--masks belong to pictures: name their folder with --images")
+            return self._phantoms()
+        masks = DEFAULT_SEGMENTER if self.masks is None else self.masks
+        finder = _finder(masks, self.masks is not None)
+        folder = masks if finder is None and masks != "none" else None
+        images, regions = load_folder(self.images, masks=folder, size=self.size, limit=self.limit)
+        if finder is None:
+            return images, regions
+        what = segmenters().get(finder.task, finder.task)
+        Console(stderr=True).print(
+            f"regions of interest: {what}, found in the sent pictures (--masks names a folder, "
+            "another segmenter, a file of weights, or none)",
+            highlight=False,
+        )
+        return images, finder
+
+    def _phantoms(self) -> tuple[list[Tensor], list[Tensor]]:
+        images: list[Tensor] = []
+        masks: list[Tensor] = []
+        for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
+            wanted = count if self.limit is None else min(count, self.limit - len(images))
+            if wanted > 0:
+                size = self.size or _PHANTOM_SIZE
+                drawn, regions = phantoms(kind, n=wanted, size=size, seed=self.seed)
+                images += list(drawn)
+                masks += list(regions)
+        return images, masks
+
+
+def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
+    """The segmenter that an option names: a shipped one, or a file of weights.
+
+    Raises:
+        InputError: if it is neither.
+
+    >>> segmenter_of("--diagnosis", "lungs")
+    Traceback (most recent call last):
+    channels.errors.InputError: --diagnosis lungs is no segmenter: name one (chest, ...) or a file
+    """
+    if name is None:
+        return None
+    if name.endswith(".safetensors"):
+        return segmenter(weights=name)
+    if name not in segmenters():
+        known = ", ".join(segmenters())
+        raise InputError(
+            f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
+        )
+    return segmenter(name)
+
+
+def _finder(masks: str, named: bool) -> UNetSegmenter | None:
+    """The segmenter that ``--masks`` means, if it means one."""
+    if masks.endswith(".safetensors"):
+        return segmenter(weights=masks)
+    if masks in segmenters():
+        if named and Path(masks).is_dir():
+            raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
+        return segmenter(masks)
+    if masks != "none" and not Path(masks).exists():
+        known = ", ".join(segmenters())
+        raise InputError(
+            f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
+            "none"
+        )
+    return None
