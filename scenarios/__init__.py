@@ -13,12 +13,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
     from scenarios.snr import snr
 
-__all__ = ["Table", "snr"]
+__all__ = ["Table", "rate_saving", "snr"]
 
-_HOMES = {"Table": "scenarios.results", "snr": "scenarios.snr"}
+_HOMES = {
+    "Table": "scenarios.results",
+    "rate_saving": "scenarios.rate_saving",
+    "snr": "scenarios.snr",
+}
 
 
 class _Package(ModuleType):

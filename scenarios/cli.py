@@ -7,7 +7,8 @@ another module joins with ``app.command()(function)``.
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -24,6 +25,32 @@ app.add_typer(runs, name="run", no_args_is_help=True)
 app.add_typer(trains, name="train")
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+
+@app.command("rate-saving")
+def rate_saving(
+    results: Annotated[Path, typer.Argument(help="results.parquet of a run at several rates.")],
+    anchor: Annotated[str, typer.Option(help="Codec to compare with.")],
+    metric: Annotated[
+        str, typer.Option(help="What is equal: psnr, roi_psnr, ssim, ms_ssim or dice.")
+    ] = "roi_psnr",
+    min_overlap: Annotated[
+        float, typer.Option(help="Least share of qualities that two curves must both reach.")
+    ] = 0.5,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap over pictures.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="File to save the numbers to, .csv.")] = None,
+) -> None:
+    """Bandwidth that each codec saves against another at equal quality, in percent (BD-rate)."""
+    from scenarios.rate_saving import rate_saving as saving
+    from scenarios.results import Table
+
+    found = saving(
+        Table.load(results), anchor, metric, min_overlap=min_overlap, resamples=resamples, seed=seed
+    )
+    found.print()
+    if out is not None:
+        found.save(out)
 
 
 @app.command()
