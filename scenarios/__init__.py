@@ -13,14 +13,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scenarios.mismatch import mismatch
     from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
     from scenarios.snr import snr
 
-__all__ = ["Table", "rate_saving", "snr"]
+__all__ = ["Table", "mismatch", "rate_saving", "snr"]
 
 _HOMES = {
     "Table": "scenarios.results",
+    "mismatch": "scenarios.mismatch",
     "rate_saving": "scenarios.rate_saving",
     "snr": "scenarios.snr",
 }

@@ -13,6 +13,7 @@ from rich.console import Console
 from scenarios import inputs, sweep
 from scenarios.experiment import carry_out, lay_out
 from scenarios.files import replacing
+from scenarios.mismatch import refuse_bounds
 from scenarios.panel import panel
 from scenarios.results import METRICS, Table
 from scenarios.schemes import Scheme, with_schemes
@@ -27,6 +28,7 @@ _KEY = "semcom"
 class Request:
     """The options of a command that compares codecs across SNR, parsed."""
 
+    scenario: str
     sent: Selection
     codecs: list[str] | None
     mcs: list[Scheme]
@@ -37,6 +39,7 @@ class Request:
     out: str
     trials: int
     workers: int
+    believed_snr_db: float | None = None
 
 
 def run(request: Request) -> Table:
@@ -48,12 +51,14 @@ def run(request: Request) -> Table:
     out = inputs.folder(request.out)
     named = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
     contenders = with_schemes(named, request.mcs)
+    if request.believed_snr_db is not None:
+        refuse_bounds(contenders)
     links = list(inputs.routes(request.links).values())
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()
     grid = lay_out(
-        "snr",
+        request.scenario,
         images,
         masks,
         codecs=contenders,
@@ -63,6 +68,7 @@ def run(request: Request) -> Table:
         seed=request.sent.seed,
         trials=request.trials,
         diagnosis=diagnosis,
+        believed_snr_db=request.believed_snr_db,
     )
     table = carry_out(grid, out=out, workers=request.workers, progress=True)
     _write(table, grid, out)

@@ -104,6 +104,7 @@ def run_snr(
 
     run(
         Request(
+            scenario="snr",
             sent=sent,
             codecs=None if codecs is None else parse_names(codecs),
             mcs=schemes,
@@ -114,6 +115,62 @@ def run_snr(
             out=out,
             trials=trials,
             workers=workers or os.cpu_count() or 1,
+        )
+    )
+
+
+@runs.command("mismatch")
+def run_mismatch(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            "--codecs", "--codec", help="Names of codecs, separated by commas; default: all."
+        ),
+    ] = None,
+    mcs: _Mcs = "auto",
+    channel: _Channel = "ntn-tdl-c",
+    believed_snr: Annotated[
+        float, typer.Option(help="E_s/N_0 in dB that the transmitter believes.")
+    ] = 10.0,
+    snr: Annotated[
+        str, typer.Option(help="E_s/N_0 in dB that the channel gives, start:stop:step.")
+    ] = "0:10:1",
+    cbr: _Cbr = "1/16",
+    diagnosis: _Diagnosis = None,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/mismatch"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    workers: _Workers = None,
+) -> None:
+    """Picture quality against an SNR that the transmitter does not know.
+
+    Codecs choose modulation, code and rates for the believed SNR. Prints and writes what semcom
+    run snr does.
+    """
+    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.command import Request, run
+
+    run(
+        Request(
+            scenario="mismatch",
+            sent=sent,
+            codecs=None if codecs is None else parse_names(codecs),
+            mcs=schemes,
+            links=parse_names(channel),
+            snr_db=points,
+            cbr=rates,
+            diagnosis=diagnosis,
+            out=out,
+            trials=trials,
+            workers=workers or os.cpu_count() or 1,
+            believed_snr_db=believed_snr,
         )
     )
 

@@ -191,6 +191,19 @@ def test_several_rates_and_a_diagnosis(tmp_path: Path, capsys: pytest.CaptureFix
     assert sorted(file.name for file in out.iterdir()) == sorted([*FILES, "dice.png"])
 
 
+def test_mismatch_writes_what_snr_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    options = [*QUICK, "--believed-snr", "13", "--out", str(out)]
+    assert semcom("run", "mismatch", *options) == 0
+    assert "transmitter believed 13 dB" in capsys.readouterr().out
+    frame = Table.load(out / "results.parquet").frame
+    assert set(frame["scenario"]) == {"mismatch"} and set(frame["believed_snr_db"]) == {13.0}
+    files = {file.name for file in out.iterdir()}
+    assert files - {"outage.png"} == set(FILES)
+    assert semcom("run", "mismatch", *QUICK, "--codecs", "hevc-capacity", "--out", str(out)) == 2
+    assert "is a bound and believes nothing" in error_line(capsys)
+
+
 def test_no_file_name_reaches_the_results(tmp_path: Path) -> None:
     grey(tmp_path / "images" / "Doe^Jane.png")
     out = tmp_path / "out"
