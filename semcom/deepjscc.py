@@ -1,40 +1,130 @@
-"""DeepJSCC: a convolutional autoencoder with the channel in its bottleneck, at a fixed rate.
+"""DeepJSCC: a convolutional autoencoder with the channel in its bottleneck, at fixed rates.
 
 After Bourtsoulatze, Burth Kurka, Gündüz, "Deep joint source-channel coding for wireless image
 transmission", IEEE TCCN 2019: strided convolutions with PReLU, no knowledge of the channel. The
 published network has two strided layers; this one has three and is wider, so that a grey picture
-at one channel use per 16 pixels is not squeezed through a latent of two maps.
+at one channel use per 16 pixels is not squeezed through a latent of two maps. Each rate has a
+network of its own, as in the paper.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from channels import InputError, Reception, Session, Transmission
-from semcom.learned import LearnedCodec, from_symbols, pad_to, to_symbols, transmission
+from channels.errors import check_count, shown
+from semcom.attention import AttentionFeature
+from semcom.learned import (
+    LearnedCodec,
+    Rehearsal,
+    from_symbols,
+    pad_to,
+    to_symbols,
+    transmission,
+)
+
+STRIDE = 8
 
 
 class DeepJSCC(LearnedCodec):
-    """Fixed-rate convolutional joint source-channel codec for grey pictures.
+    """Convolutional joint source-channel codec for grey pictures, one network for each rate.
+
+    The largest rate that a session's channel uses hold is sent; both ends know which.
 
     Args:
-        latent_channels: real maps at 1/8 of the picture's sides; 8 give cbr = 1/16.
+        latent_channels: real maps at 1/8 of the picture's sides, for each network in rising order;
+            2, 4 and 8 give cbr = 1/64, 1/32 and 1/16.
         width: features of the inner layers.
 
-    >>> import torch
     >>> codec = DeepJSCC()
     >>> codec.encode(torch.rand(1, 1, 64, 64), cbr=1/16, snr_db=6.0).symbols.shape
     torch.Size([1, 256])
+    >>> codec.encode(torch.rand(1, 1, 64, 64), cbr=1/40, snr_db=6.0).symbols.shape
+    torch.Size([1, 64])
     """
 
     name = "deepjscc"
-    stride = 8
+    stride = STRIDE
+    attentive: ClassVar[bool] = False
+    """Whether the networks know the SNR."""
 
-    def __init__(self, latent_channels: int = 8, width: int = 64) -> None:
+    def __init__(self, latent_channels: Sequence[int] = (2, 4, 8), width: int = 64) -> None:
         super().__init__()
-        self.latent_channels, self.width = latent_channels, width
+        self.latent_channels = _checked(latent_channels)
+        self.width = check_count("width", width, 4, 4096)
+        self.networks = nn.ModuleList(
+            Autoencoder(maps, width, self.attentive) for maps in self.latent_channels
+        )
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"latent_channels": list(self.latent_channels), "width": self.width}
+
+    @property
+    def cbrs(self) -> tuple[float, ...]:
+        """The rates that there are networks for, in rising order."""
+        return tuple(maps / 2 / STRIDE**2 for maps in self.latent_channels)
+
+    def rehearse(
+        self,
+        images: Tensor,
+        roi: Tensor,
+        cbr: float,
+        snr_db: float,
+        through: Callable[[Transmission], Reception],
+        draws: torch.Generator,
+    ) -> Rehearsal:
+        """Send the pictures at every rate, so that a step trains all networks alike."""
+        sent = [self.encode(images, cbr=rate, snr_db=snr_db) for rate in self.cbrs]
+        return Rehearsal(tuple(self.reconstruct(through(tx)) for tx in sent))
+
+    def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
+        network = self._network(session)
+        snr_db = images.new_full((len(images),), session.snr_db)
+        latents = network.send(pad_to(images, STRIDE) - 0.5, snr_db).flatten(1)
+        return transmission(to_symbols(latents, session.channel_uses), session)
+
+    def reconstruct(self, rx: Reception) -> Tensor:
+        """Picture before clamping, float32 ``[batch, 1, H, W]``."""
+        network = self._network(rx.session)
+        _, height, width = rx.session.image_shape
+        rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+        symbols = rx.symbols / (1 + rx.noise_var)
+        flat = from_symbols(symbols, network.latent_channels * rows * columns)
+        latents = flat.reshape(-1, network.latent_channels, rows, columns)
+        images = network.receive(latents, rx.snr_db)
+        return images[..., :height, :width] + 0.5
+
+    def _network(self, session: Session) -> Autoencoder:
+        """The network of the largest rate that the session holds, less what rounding takes."""
+        _, height, width = session.image_shape
+        for network, cbr in zip(reversed(self.networks), reversed(self.cbrs), strict=True):
+            assert isinstance(network, Autoencoder)
+            if session.channel_uses >= 0.99 * cbr * height * width - 1:
+                return network
+        rates = ", ".join(f"1/{1 / cbr:g}" for cbr in self.cbrs)
+        raise InputError(
+            f"{self.name} has fixed rates of {rates} channel uses per pixel: ask for "
+            f"cbr >= {self.cbrs[0]:g}, or take 'medjscc', which serves any rate"
+        )
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder of one rate.
+
+    Args:
+        latent_channels: maps at 1/8 of the picture's sides.
+        width: features of the inner layers.
+        attentive: whether an attention feature module follows every inner layer.
+    """
+
+    def __init__(self, latent_channels: int, width: int, attentive: bool) -> None:
+        super().__init__()
+        self.latent_channels = latent_channels
         half, inner = width // 2, 3 * width // 4
 
         def down(inputs: int, outputs: int) -> nn.Module:
@@ -48,46 +138,53 @@ class DeepJSCC(LearnedCodec):
         def flat(inputs: int, outputs: int) -> nn.Module:
             return nn.Sequential(nn.Conv2d(inputs, outputs, 5, 1, 2), nn.PReLU(outputs))
 
-        self.encoder = nn.Sequential(
+        self.encoder = nn.ModuleList([
             down(1, half),
             down(half, inner),
             down(inner, width),
             flat(width, width),
             nn.Conv2d(width, latent_channels, 5, 1, 2),
-        )
-        self.decoder = nn.Sequential(
+        ])  # fmt: skip
+        self.decoder = nn.ModuleList([
             flat(latent_channels, width),
             flat(width, width),
             up(width, inner),
             up(inner, half),
             nn.ConvTranspose2d(half, 1, 5, 2, 2, output_padding=1),
+        ])  # fmt: skip
+        sizes = (
+            ((half, inner, width, width), (width, width, inner, half)) if attentive else ((), ())
+        )
+        self.encoder_attention, self.decoder_attention = (
+            nn.ModuleList(AttentionFeature(features) for features in found) for found in sizes
         )
 
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"latent_channels": self.latent_channels, "width": self.width}
+    def send(self, images: Tensor, snr_db: Tensor) -> Tensor:
+        """Latents ``[batch, latent_channels, H/8, W/8]`` of ``[batch, 1, H, W]``."""
+        return _through(self.encoder, self.encoder_attention, images, snr_db)
 
-    @property
-    def cbr(self) -> float:
-        """The rate that the network was made for."""
-        return self.latent_channels / 2 / self.stride**2
+    def receive(self, latents: Tensor, snr_db: Tensor) -> Tensor:
+        """Pictures ``[batch, 1, H, W]`` of ``[batch, latent_channels, H/8, W/8]``."""
+        return _through(self.decoder, self.decoder_attention, latents, snr_db)
 
-    def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
-        latents = self.encoder(pad_to(images, self.stride) - 0.5).flatten(1)
-        needed = images.shape[-1] * images.shape[-2] * self.cbr
-        if session.channel_uses < 0.99 * needed - 1:
-            raise InputError(
-                f"deepjscc has a fixed rate of {self.cbr:g} channel uses per pixel: ask for "
-                f"cbr >= {self.cbr:g}, or take 'medjscc', which serves several rates"
-            )
-        return transmission(to_symbols(latents, session.channel_uses), session)
 
-    def reconstruct(self, rx: Reception) -> Tensor:
-        """Picture before clamping, float32 ``[batch, 1, H, W]``."""
-        _, height, width = rx.session.image_shape
-        rows, columns = -(-height // self.stride), -(-width // self.stride)
-        symbols = rx.symbols / (1 + rx.noise_var)
-        flat = from_symbols(symbols, self.latent_channels * rows * columns)
-        latents = flat.reshape(-1, self.latent_channels, rows, columns)
-        images: Tensor = self.decoder(latents)[..., :height, :width] + 0.5
-        return images
+def _through(
+    layers: nn.ModuleList, attention: nn.ModuleList, maps: Tensor, snr_db: Tensor
+) -> Tensor:
+    for index, layer in enumerate(layers):
+        maps = layer(maps)
+        if index < len(attention):
+            maps = attention[index](maps, snr_db)
+    return maps
+
+
+def _checked(latent_channels: object) -> tuple[int, ...]:
+    if not isinstance(latent_channels, list | tuple) or not latent_channels:
+        raise InputError(
+            f"latent_channels must be numbers of maps, one a rate, got {shown(latent_channels)}"
+        )
+    for maps in latent_channels:
+        check_count("latent_channels", maps, 1, 1024)
+    if list(latent_channels) != sorted(set(latent_channels)):
+        raise InputError(f"latent_channels must rise, got {shown(latent_channels)}")
+    return tuple(latent_channels)

@@ -230,4 +230,4 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'mcs'"):
         semcom.codec("hevc-ldpc", msc=3)
     with pytest.raises(InputError, match="fixed rate"):
-        semcom.codec("deepjscc").encode(GOOD, cbr=1 / 64, snr_db=6.0)
+        semcom.codec("deepjscc").encode(GOOD, cbr=1 / 256, snr_db=6.0)

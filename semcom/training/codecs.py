@@ -25,7 +25,8 @@ class Plan:
 
     Every step draws a link, a rate and an SNR. The loss is the mean over pictures of
     ``10 log10`` of the squared error, in which a pixel of the region of interest weighs
-    ``1 + roi_weight`` times one outside.
+    ``1 + roi_weight`` times one outside; a codec may add to it, see
+    :meth:`semcom.learned.LearnedCodec.rehearse`.
 
     Args:
         steps: optimiser steps.
@@ -36,6 +37,7 @@ class Plan:
         cbrs: rates to serve; the first is drawn in 40 % of the steps, the rest log-uniformly
             between the smallest and the largest.
         links: names of links and the share of steps that each gets.
+        estimator: how receivers know those channels that are not Gaussian noise alone.
         roi_weight: extra weight of the region of interest.
         seed: seeds crops, SNRs, fading and noise of every step.
 
@@ -48,9 +50,15 @@ class Plan:
     crop: int = 128
     learning_rate: float = 6e-4
     snr_db: tuple[float, float] = (-5.0, 20.0)
-    cbrs: tuple[float, ...] = (1 / 16, 1 / 64, 1 / 8)
-    links: tuple[tuple[str, float], ...] = (("awgn", 0.5), ("ntn-tdl-c", 0.3), ("rayleigh", 0.2))
-    roi_weight: float = 3.0
+    cbrs: tuple[float, ...] = (1 / 16, 1 / 64)
+    links: tuple[tuple[str, float], ...] = (
+        ("awgn", 0.4),
+        ("ntn-tdl-c", 0.2),
+        ("leo600-s-urban", 0.2),
+        ("shadowed-rician", 0.2),
+    )
+    estimator: str = "lmmse"
+    roi_weight: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -66,14 +74,12 @@ class Plan:
 
 
 def default_plan(codec: str, steps: int, seed: int = 0) -> Plan:
-    """The plan behind the shipped weights: DeepJSCC has one rate and knows no region of interest.
+    """The plan behind the shipped weights: the same links, SNRs and rates for every codec.
 
-    >>> default_plan("deepjscc", 100).cbrs
-    (0.0625,)
+    >>> default_plan("ntscc", 100).batch
+    8
     """
-    if codec == "deepjscc":
-        return Plan(steps=steps, cbrs=(1 / 16,), roi_weight=0.0, seed=seed)
-    return Plan(steps=steps, seed=seed)
+    return Plan(steps=steps, batch=8 if codec == "ntscc" else 16, seed=seed)
 
 
 def weighted_distortion_db(out: Tensor, images: Tensor, roi: Tensor, roi_weight: float) -> Tensor:
@@ -133,7 +139,7 @@ class _CodecTrainee:
         self.name, self.plan, self.module = codec.name, plan, codec
         self._samples, self._validation = samples, validation
         self.fed_with = digest([p for s in [*samples, *validation] for p in s if p is not None])
-        self._links = [channels.link(name) for name, _ in plan.links]
+        self._links = [_link(name, plan.estimator) for name, _ in plan.links]
 
     def loss(self, step: int) -> Tensor:
         plan, codec = self.plan, self.module
@@ -150,10 +156,12 @@ class _CodecTrainee:
         snr_db = plan.snr_db[0] + (plan.snr_db[1] - plan.snr_db[0]) * float(
             torch.rand(1, generator=draws)
         )
-        tx = codec.encode(images, cbr=cbr, snr_db=snr_db, roi=roi)
-        rx = link(tx, snr_db, seed=int(torch.randint(2**62, (1,), generator=draws)))
-        out = codec.reconstruct(rx)
-        return weighted_distortion_db(out, images, roi, plan.roi_weight).mean()
+        seed = int(torch.randint(2**62, (1,), generator=draws))
+        pictures, penalty_db = codec.rehearse(
+            images, roi, cbr, snr_db, lambda tx: link(tx, snr_db, seed=seed), draws
+        )
+        distortions = [weighted_distortion_db(p, images, roi, plan.roi_weight) for p in pictures]
+        return torch.stack(distortions).sum(0).mean() + penalty_db
 
     def stepped(self, step: int) -> None:
         pass
@@ -173,6 +181,10 @@ class _CodecTrainee:
 
     def save(self, path: Path) -> None:
         self.module.save(path)
+
+
+def _link(name: str, estimator: str) -> channels.Link:
+    return channels.link(name) if name == "awgn" else channels.link(name, estimator=estimator)
 
 
 def check_sizes(samples: list[Sample], crop: int) -> None:
