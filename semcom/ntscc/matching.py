@@ -1,0 +1,106 @@
+"""From latents to the real numbers that are sent and back, at a rate of each cell's own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from semcom.attention import AttentionFeature
+from semcom.ntscc.allocation import RATES
+from semcom.ntscc.transforms import UNIT, Residual
+
+MOST = int(RATES[-1])
+_MANY_BITS = 4.0
+
+
+class Encoder(nn.Module):
+    """The joint source-channel encoder f_e.
+
+    Args:
+        latents: maps of latents.
+        width: inner features.
+    """
+
+    def __init__(self, latents: int, width: int) -> None:
+        super().__init__()
+        self.entry = nn.Conv2d(2 * latents, width, 1)
+        self.tokens = nn.Embedding(len(RATES), width)
+        self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
+        self.blocks = nn.ModuleList([Residual(width), Residual(width)])
+        self.exits = PerRate(width, MOST)
+
+    def forward(self, latents: Tensor, bits: Tensor, levels: Tensor, snr_db: Tensor) -> Tensor:
+        """Numbers ``[batch, cells, MOST]`` of latents and their bits ``[batch, n, h, w]``.
+
+        Args:
+            latents: in quantisation steps.
+            bits: what the entropy model says of each.
+            levels: int64 ``[batch, h, w]``, the rate of each cell.
+            snr_db: float ``[batch]``.
+        """
+        maps = self.entry(torch.cat([latents / UNIT, bits / _MANY_BITS - 1], dim=1))
+        maps = maps + self.tokens(levels).permute(0, 3, 1, 2)
+        for attention, block in zip(self.attention, self.blocks, strict=True):
+            maps = block(attention(maps, snr_db))
+        found: Tensor = self.exits(maps.flatten(2).transpose(1, 2), levels.flatten(1))
+        return found
+
+
+class Decoder(nn.Module):
+    """The joint source-channel decoder f_d.
+
+    Args:
+        latents: maps of latents.
+        width: inner features.
+    """
+
+    def __init__(self, latents: int, width: int) -> None:
+        super().__init__()
+        self.entries = PerRate(MOST, width)
+        self.tokens = nn.Embedding(len(RATES), width)
+        self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
+        self.blocks = nn.ModuleList([Residual(width), Residual(width)])
+        self.exit = nn.Conv2d(width, latents, 1)
+
+    def forward(self, numbers: Tensor, levels: Tensor, snr_db: Tensor) -> Tensor:
+        """Latents ``[batch, n, h, w]`` of numbers ``[batch, cells, MOST]``, zero where none came.
+
+        Args:
+            numbers: as received.
+            levels: int64 ``[batch, h, w]``, the rate of each cell.
+            snr_db: float ``[batch]``.
+        """
+        maps = self.entries(numbers, levels.flatten(1)).transpose(1, 2)
+        maps = maps.reshape(*maps.shape[:2], *levels.shape[1:]) + self.tokens(levels).permute(
+            0, 3, 1, 2
+        )
+        for attention, block in zip(self.attention, self.blocks, strict=True):
+            maps = block(attention(maps, snr_db))
+        found: Tensor = self.exit(maps) * UNIT
+        return found
+
+
+class PerRate(nn.Module):
+    """A linear map of each rate's own.
+
+    Args:
+        inputs: numbers that come in.
+        outputs: numbers that come out.
+
+    >>> PerRate(4, 8)(torch.ones(1, 3, 4), torch.tensor([[0, 5, 5]])).shape
+    torch.Size([1, 3, 8])
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(nn.Linear(inputs, outputs) for _ in RATES)
+
+    def forward(self, numbers: Tensor, levels: Tensor) -> Tensor:
+        """``[batch, cells, outputs]`` of ``[batch, cells, inputs]`` and ``[batch, cells]``."""
+        flat, which = numbers.flatten(0, 1), levels.flatten()
+        order = torch.argsort(which, stable=True)
+        counts = torch.bincount(which, minlength=len(RATES)).tolist()
+        parts = torch.split(flat[order], counts)
+        found = torch.cat([each(part) for each, part in zip(self.maps, parts, strict=True)])
+        back = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)).to(order))
+        return found[back].reshape(*numbers.shape[:2], -1)
