@@ -13,15 +13,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scenarios.ablation import ablation
     from scenarios.mismatch import mismatch
     from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
     from scenarios.snr import snr
 
-__all__ = ["Table", "mismatch", "rate_saving", "snr"]
+__all__ = ["Table", "ablation", "mismatch", "rate_saving", "snr"]
 
 _HOMES = {
     "Table": "scenarios.results",
+    "ablation": "scenarios.ablation",
     "mismatch": "scenarios.mismatch",
     "rate_saving": "scenarios.rate_saving",
     "snr": "scenarios.snr",

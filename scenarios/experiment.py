@@ -62,7 +62,7 @@ def lay_out(
         seed,
         trials,
         inputs.origin(masks),
-        inputs.diagnoser(diagnosis),
+        inputs.finder("diagnosis", diagnosis),
         None if believed_snr_db is None else float(believed_snr_db),
     )
 

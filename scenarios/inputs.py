@@ -115,25 +115,27 @@ def origin(masks: Masks) -> str:
     return "given with the pictures"
 
 
-def diagnoser(diagnosis: str | Segmenter | None) -> Segmenter | None:
-    """The segmenter of the diagnostic Dice.
+def finder(name: str, segmenter: str | Segmenter | None) -> Segmenter | None:
+    """A segmenter.
 
     Args:
-        diagnosis: name of a shipped segmenter, or any other; ``None`` for none.
+        name: of the argument, for the error.
+        segmenter: name of a shipped segmenter, or any other; ``None`` for none.
 
     Raises:
         InputError: on an unknown name, or something else.
 
-    >>> diagnoser(None)
+    >>> finder("diagnosis", "chest").task
+    'chest'
     """
-    if isinstance(diagnosis, str):
-        return catalogue.segmenter(diagnosis)
-    if diagnosis is not None and (isinstance(diagnosis, type) or not callable(diagnosis)):
+    if isinstance(segmenter, str):
+        return catalogue.segmenter(segmenter)
+    if segmenter is not None and (isinstance(segmenter, type) or not callable(segmenter)):
         known = ", ".join(catalogue.segmenters())
         raise InputError(
-            f"diagnosis must be a segmenter or the name of one ({known}), got {shown(diagnosis)}"
+            f"{name} must be a segmenter or the name of one ({known}), got {shown(segmenter)}"
         )
-    return diagnosis
+    return segmenter
 
 
 def contenders(codecs: Codecs) -> dict[str, Contender]:

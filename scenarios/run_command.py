@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scenarios.options import parse_mcs, parse_names, parse_rates, parse_snr
+from scenarios.options import parse_mcs, parse_names, parse_rate, parse_rates, parse_snr
 
 if TYPE_CHECKING:
     from scenarios.selection import Selection
@@ -173,6 +173,75 @@ def run_mismatch(
             believed_snr_db=believed_snr,
         )
     )
+
+
+@runs.command("ablation")
+def run_ablation(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of medjscc; default: those in the package.")
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            help="Segmenter whose masks the encoder gets in the place of given ones, chest, "
+            "angiography, dental or a file of weights; default: no such contender."
+        ),
+    ] = None,
+    channel: _Channel = "ntn-tdl-c",
+    snr: _Snr = "0:12:4",
+    cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
+        "1/16"
+    ),
+    diagnosis: _Diagnosis = None,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/ablation"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    workers: _Workers = None,
+) -> None:
+    """What each part of Med-JSCC brings: paired differences to the whole, at equal rate.
+
+    Prints them and writes differences.csv, differences.png, results.parquet and results.csv. A
+    second run finds finished points in the same folder.
+    """
+    cbr_offered, points = parse_rate(cbr), parse_snr(snr)
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.ablation import ablation
+    from scenarios.inputs import folder
+    from scenarios.selection import segmenter_of
+    from semcom.catalogue import codec
+
+    where = folder(out)
+    whole = codec("medjscc") if weights is None else codec("medjscc", weights=weights)
+    finder = segmenter_of("--segmenter", segmenter)
+    diagnoses = segmenter_of("--diagnosis", diagnosis)
+    pictures, regions = sent.load()
+    found = ablation(
+        pictures,
+        regions,
+        codec=whole,
+        links=parse_names(channel),
+        snr_db=points,
+        cbr=cbr_offered,
+        segmenter=finder,
+        diagnosis=diagnoses,
+        seed=seed,
+        trials=trials,
+        workers=workers or os.cpu_count() or 1,
+        out=where,
+        progress=True,
+    )
+    found.table.save(where / "results.parquet")
+    found.table.save(where / "results.csv")
+    found.save(where / "differences.csv")
+    found.plot(where / "differences.png")
+    found.print()
+    typer.echo(f"Results are in {where}")
 
 
 def _selection(
