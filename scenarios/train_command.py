@@ -44,7 +44,7 @@ def _codec(codec: str) -> Callable[..., None]:
         ] = 100,
         size: _Size = None,
         steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 12_000,
-        batch: Annotated[int, typer.Option(help="Crops per step.")] = 16,
+        batch: Annotated[int | None, typer.Option(help="Crops per step; 16, ntscc 8.")] = None,
         crop: Annotated[int, typer.Option(help="Side of a crop in pixels.")] = 128,
         learning_rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 6e-4,
         seed: Annotated[int, typer.Option(help="Seed of initial weights, crops and links.")] = 0,
@@ -65,9 +65,9 @@ def _codec(codec: str) -> Callable[..., None]:
         _check_device(device)
         if phantoms < 0:
             raise InputError(f"--phantoms must not be negative, got {phantoms}")
-        plan = replace(
-            default_plan(codec, steps, seed), batch=batch, crop=crop, learning_rate=learning_rate
-        )
+        plan = replace(default_plan(codec, steps, seed), crop=crop, learning_rate=learning_rate)
+        if batch is not None:
+            plan = replace(plan, batch=batch)
         torch.manual_seed(plan.seed)
         model = learned(codec)
         training, validation = split(load_samples(images, masks, phantoms, size))
@@ -81,7 +81,7 @@ def _codec(codec: str) -> Callable[..., None]:
     return train
 
 
-for _name in ("deepjscc",):
+for _name in ("deepjscc", "adjscc", "ntscc"):
     trains.command(_name, help=f"Train {_name} through random links.")(_codec(_name))
 
 

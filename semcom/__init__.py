@@ -1,8 +1,8 @@
 """Codecs for semantic image communication: images → symbols → images.
 
 >>> import semcom
->>> list(semcom.codecs())[:3]
-['medjscc', 'deepjscc', 'hevc-ldpc']
+>>> list(semcom.codecs())[:4]
+['medjscc', 'deepjscc', 'adjscc', 'ntscc']
 """
 
 from semcom import data, metrics

@@ -10,17 +10,26 @@ from typing import Any
 
 from channels import InputError
 from channels.errors import check_name, unknown_name
+from semcom.adjscc import ADJSCC
 from semcom.codec import Codec
 from semcom.deepjscc import DeepJSCC
 from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
+from semcom.ntscc import NTSCC
 from semcom.segmentation import UNetSegmenter
 from semcom.separate import CapacityBound, SeparateCodec
 
-_LEARNED: dict[str, type[LearnedCodec]] = {"medjscc": MedJSCC, "deepjscc": DeepJSCC}
+_LEARNED: dict[str, type[LearnedCodec]] = {
+    "medjscc": MedJSCC,
+    "deepjscc": DeepJSCC,
+    "adjscc": ADJSCC,
+    "ntscc": NTSCC,
+}
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
-    "deepjscc": "learned, convolutional, one rate (cbr 1/16), knows no channel",
+    "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
+    "adjscc": "the same, with features weighted by the SNR",
+    "ntscc": "learned, rates assigned by an entropy model, adapts to SNR and rate, no masks",
     "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
     "hevc-roi-ldpc": "the same with finer steps in the region of interest",
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
@@ -48,7 +57,7 @@ def codecs() -> dict[str, str]:
     """Every codec by name, with one line on what it is.
 
     >>> [name for name in codecs() if not name.endswith("-ldpc")]
-    ['medjscc', 'deepjscc']
+    ['medjscc', 'deepjscc', 'adjscc', 'ntscc']
     """
     return dict(_SUMMARIES)
 

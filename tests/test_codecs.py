@@ -19,7 +19,10 @@ from semcom.learned import LearnedCodec
 from semcom.metrics import psnr, roi_psnr
 
 CODECS = sorted(semcom.codecs())
-LEARNED = ["deepjscc", "medjscc"]
+LEARNED = ["adjscc", "deepjscc", "medjscc", "ntscc"]
+TRAINED = ["deepjscc", "medjscc"]
+"""Those whose weights are more than a smoke training."""
+
 CBR = 1 / 16
 
 
@@ -88,7 +91,8 @@ def test_gradients_reach_picture_and_weights(
     psnr(out, pictures[0]).sum().backward()
     grads = [parameter.grad for parameter in codec.parameters() if parameter.grad is not None]
     assert images.grad is not None
-    assert images.grad.abs().max() > 0
+    grey = name == "ntscc" and bool(lost.all())  # shows nothing of what it lost
+    assert grey or images.grad.abs().max() > 0
     assert lost.all() or max(float(grad.abs().max()) for grad in grads) > 0
     assert all(bool(torch.isfinite(grad).all()) for grad in [images.grad, *grads])
 
@@ -147,7 +151,7 @@ def test_shipped_weights_beat_an_untrained_network_and_grow_with_snr(
 ) -> None:
     images, masks = semcom.data.phantoms("chest", n=4, size=256, seed=77)
     link = channels.link("awgn")
-    for name in LEARNED:
+    for name in TRAINED:
         codec = semcom.codec(name)
         scores = []
         for snr_db in (0.0, 10.0):

@@ -122,14 +122,15 @@ def test_impossible_plans_are_refused(options: dict[str, float]) -> None:
 TINY = ["--phantoms", "1", "--size", "64", "--steps", "2", "--batch", "1", "--crop", "32"]
 
 
+@pytest.mark.parametrize("name", ["deepjscc", "adjscc", "ntscc"])
 def test_semcom_train_writes_weights_that_load(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     with pytest.raises(SystemExit) as ended:
-        main(["train", "deepjscc", *TINY, "--out", str(run)])
+        main(["train", name, *TINY, "--out", str(run)])
     assert ended.value.code == 0, capsys.readouterr().err
-    assert semcom.codec("deepjscc", weights=run / "deepjscc.safetensors").name == "deepjscc"
+    assert semcom.codec(name, weights=run / f"{name}.safetensors").name == name
     assert len((run / "log.csv").read_text().splitlines()) == 2
 
 
@@ -210,7 +211,7 @@ def test_impossible_configurations_are_answered_with_one_line(
         (["medjscc", "--phantoms", "0"], "nothing to train on"),
         (["medjscc", "--seed", "-1"], "seed must lie"),
         (["medjsc", *TINY], "did you mean 'medjscc'"),
-        (["hevc-ldpc", *TINY], "Known: deepjscc, medjscc, segmenter"),
+        (["hevc-ldpc", *TINY], "Known: adjscc, deepjscc, medjscc"),
         (["deepjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
         (["deepjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
         (["deepjscc", *TINY, "--crop", "33"], "multiple of 16"),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from semcom.attention import AttentionFeature
 from semcom.ntscc.allocation import RATES
-from semcom.ntscc.transforms import UNIT, Residual
+from semcom.ntscc.transforms import UNIT, Residual, keep_variance
 
 MOST = int(RATES[-1])
 _MANY_BITS = 4.0
@@ -28,6 +28,7 @@ class Encoder(nn.Module):
         self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
         self.blocks = nn.ModuleList([Residual(width), Residual(width)])
         self.exits = PerRate(width, MOST)
+        keep_variance(self)
 
     def forward(self, latents: Tensor, bits: Tensor, levels: Tensor, snr_db: Tensor) -> Tensor:
         """Numbers ``[batch, cells, MOST]`` of latents and their bits ``[batch, n, h, w]``.
@@ -38,7 +39,7 @@ class Encoder(nn.Module):
             levels: int64 ``[batch, h, w]``, the rate of each cell.
             snr_db: float ``[batch]``.
         """
-        maps = self.entry(torch.cat([latents / UNIT, bits / _MANY_BITS - 1], dim=1))
+        maps = self.entry(torch.cat([torch.asinh(latents), bits / _MANY_BITS - 1], dim=1))
         maps = maps + self.tokens(levels).permute(0, 3, 1, 2)
         for attention, block in zip(self.attention, self.blocks, strict=True):
             maps = block(attention(maps, snr_db))
@@ -61,6 +62,7 @@ class Decoder(nn.Module):
         self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
         self.blocks = nn.ModuleList([Residual(width), Residual(width)])
         self.exit = nn.Conv2d(width, latents, 1)
+        keep_variance(self)
 
     def forward(self, numbers: Tensor, levels: Tensor, snr_db: Tensor) -> Tensor:
         """Latents ``[batch, n, h, w]`` of numbers ``[batch, cells, MOST]``, zero where none came.

@@ -8,6 +8,8 @@ STRIDE = 16
 UNIT = 8.0
 """Latents, in units of their quantisation step, are so much larger than what networks like."""
 
+_SLOPE = 0.2
+
 Widths = tuple[int, int, int, int]
 """Features at 1/2, 1/4, 1/8 and 1/16."""
 
@@ -26,7 +28,7 @@ class Residual(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(features, features, 3, 1, 1)
-        self.activation = nn.LeakyReLU(0.2)
+        self.activation = nn.LeakyReLU(_SLOPE)
         self.second = nn.Conv2d(features, features, 3, 1, 1)
         nn.init.zeros_(self.second.weight)
 
@@ -36,12 +38,24 @@ class Residual(nn.Module):
         return found
 
 
+def keep_variance(module: nn.Module) -> None:
+    """Let convolutions begin with weights that keep the variance of what passes through.
+
+    Else latents begin far below their quantisation step, and the price of bits keeps them there.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d) and bool(part.weight.any()):
+            nn.init.kaiming_normal_(part.weight, _SLOPE)
+
+
 def _down(inputs: int, outputs: int, kernel: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2), nn.LeakyReLU(0.2))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2), nn.LeakyReLU(_SLOPE))
 
 
 def _up(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2), nn.LeakyReLU(0.2))
+    return nn.Sequential(
+        nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2), nn.LeakyReLU(_SLOPE)
+    )
 
 
 class Analysis(nn.Module):
@@ -70,6 +84,7 @@ class Analysis(nn.Module):
             Residual(sixteenth),
             nn.Conv2d(sixteenth, latents, 1),
         )
+        keep_variance(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """``[batch, 1, H, W]`` around zero to ``[batch, latents, H/16, W/16]``."""
@@ -104,6 +119,7 @@ class Synthesis(nn.Module):
             nn.Conv2d(half, 4, 3, 1, 1),
             nn.PixelShuffle(2),
         )
+        keep_variance(self)
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[batch, latents, h, w]`` to ``[batch, 1, 16 h, 16 w]`` around zero."""
