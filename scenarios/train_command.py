@@ -23,6 +23,9 @@ trains = typer.Typer(cls=_Trains, no_args_is_help=True)
 """The commands of ``semcom train``."""
 
 _Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+_Images = Annotated[Path | None, typer.Option(help="Folder of training pictures.")]
+_Masks = Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")]
+_Phantoms = Annotated[int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")]
 _Size = Annotated[int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")]
 _Out = Annotated[
     Path | None,
@@ -37,11 +40,9 @@ def _train() -> None:
 
 def _codec(codec: str) -> Callable[..., None]:
     def train(
-        images: Annotated[Path | None, typer.Option(help="Folder of training pictures.")] = None,
-        masks: Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")] = None,
-        phantoms: Annotated[
-            int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")
-        ] = 100,
+        images: _Images = None,
+        masks: _Masks = None,
+        phantoms: _Phantoms = 100,
         size: _Size = None,
         steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 12_000,
         batch: Annotated[int | None, typer.Option(help="Crops per step; 16, ntscc 8.")] = None,
@@ -90,13 +91,19 @@ def medjscc(
     config: Annotated[
         str, typer.Option(help="base, small, or a TOML file with [codec] and [[stages]].")
     ] = "base",
-    images: Annotated[Path | None, typer.Option(help="Folder of training pictures.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="Folder of their masks, by stem.")] = None,
-    phantoms: Annotated[
-        int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")
-    ] = 100,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights to go on from; default: random ones.")
+    ] = None,
+    images: _Images = None,
+    masks: _Masks = None,
+    phantoms: _Phantoms = 100,
     size: _Size = None,
-    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
+    mixed_precision: Annotated[
+        bool | None,
+        typer.Option(
+            help="Compute in bfloat16; default: on a GPU. On a CPU without AVX-512 BF16 it is slow."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0,
     device: _Device = "cpu",
     out: _Out = None,
@@ -106,6 +113,7 @@ def medjscc(
 
     from channels import InputError
     from scenarios.progress import training_progress
+    from semcom.medjscc import MedJSCC
     from semcom.samples import load_samples, split
     from semcom.training.config import read_config
     from semcom.training.medjscc import train_medjscc
@@ -117,6 +125,13 @@ def medjscc(
         raise InputError(f"seed must lie in 0..2^40-1, got {seed}")
     torch.manual_seed(seed)
     codec, stages = read_config(config, seed)
+    if weights is not None:
+        begun = MedJSCC.load(weights)
+        if begun.config() != codec.config():
+            raise InputError(
+                f"{weights} holds {begun.config()}, the configuration asks for {codec.config()}"
+            )
+        codec = begun.requires_grad_(True)
     training, validation = split(load_samples(images, masks, phantoms, size))
     folder = out or Path("runs") / "medjscc"
     with training_progress("medjscc", sum(stage.steps for stage in stages)) as on_step:
@@ -127,7 +142,7 @@ def medjscc(
             folder,
             validation=validation,
             device=device,
-            mixed_precision=mixed_precision,
+            mixed_precision=device != "cpu" if mixed_precision is None else mixed_precision,
             on_step=on_step,
         )
     typer.echo(f"weights: {folder / 'medjscc.safetensors'}, logs: {folder}/*/log.csv")

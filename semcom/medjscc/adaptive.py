@@ -49,8 +49,10 @@ class ChannelAdaptiveUnit(nn.Module):
             nn.Linear(features + CONDITIONS, hidden), nn.ReLU(), nn.Linear(hidden, features)
         )
 
-    def forward(self, maps: Tensor, condition: Tensor) -> Tensor:
-        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, 2]``."""
+    def forward(self, maps: Tensor, condition: Tensor | None) -> Tensor:
+        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, 2]``; without, not."""
+        if condition is None:
+            return maps
         summary = torch.cat([self.norm(maps.float().mean((2, 3))), condition], dim=1)
         gate = 1 + 0.5 * torch.tanh(self.gate(summary))
         return maps * gate.to(maps.dtype)[:, :, None, None]

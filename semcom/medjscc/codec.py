@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from copy import copy
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_number, shown
 from semcom.codec import check_link
-from semcom.learned import LearnedCodec, pad_to, transmission
+from semcom.learned import LearnedCodec, pad_to, to_symbols, transmission
 from semcom.medjscc import coder, overview
 from semcom.medjscc.adaptive import condition
 from semcom.medjscc.allocation import (
@@ -29,7 +30,7 @@ from semcom.medjscc.allocation import (
 )
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.entropy_model import EntropyModel
-from semcom.medjscc.estimates import estimate
+from semcom.medjscc.estimates import Estimate, estimate
 from semcom.medjscc.header import (
     BYTES,
     LENGTHS,
@@ -48,6 +49,19 @@ from semcom.separate.adaptation import Success, gaussian_success, link_success
 HEADER_MARGIN_DB = 6.0
 CELL_SHARE = 0.05
 """Share of a cell in the region of interest from which on all of it is."""
+
+_APART = 4
+"""Every so many steps are estimated by the entropy model."""
+
+_OPTIONS = (
+    "roi_ratio",
+    "margin_db",
+    "header_margin_db",
+    "equal_rates",
+    "digital_only",
+    "learned_synthesis",
+    "channel_adaptive",
+)
 
 
 class MedJSCC(LearnedCodec):
@@ -88,13 +102,23 @@ class MedJSCC(LearnedCodec):
         self.entropy_model = EntropyModel(model_widths)
         self._roi_ratio = 1.5
         self._margin_db = 0.0
+        self._header_margin_db = HEADER_MARGIN_DB
         self._equal_rates = False
+        self._digital_only = False
+        self._learned_synthesis = True
+        self._channel_adaptive = True
         self._link: Link | None = None
         self._layouts: dict[Session, Layout] = {}
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return dict(self._config)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with any weight or option."""
+        options = [(name, self.__dict__[f"_{name}"]) for name in _OPTIONS]
+        return hashlib.sha256(repr((super().fingerprint, options)).encode()).hexdigest()[:12]
 
     def adapted(self, link: Link) -> Self:
         """A copy whose digital part is protected against the link's fading."""
@@ -105,22 +129,38 @@ class MedJSCC(LearnedCodec):
         self,
         roi_ratio: float | None = None,
         margin_db: float | None = None,
+        header_margin_db: float | None = None,
         equal_rates: bool | None = None,
+        digital_only: bool | None = None,
+        learned_synthesis: bool | None = None,
+        channel_adaptive: bool | None = None,
     ) -> Self:
-        """A copy that works otherwise; weights are shared.
+        """A copy that works otherwise; weights are shared, and both ends need the same options.
 
         Args:
             roi_ratio: quantisation step outside over that inside the region of interest, 1 to 6.
             margin_db: by how much worse than believed a channel the digital part bears, in dB.
+            header_margin_db: the same of the header.
             equal_rates: whether every cell gets as many analogue symbols as any other.
+            digital_only: whether the digital part takes as much of the budget as it can fill.
+            learned_synthesis: whether the network corrects what the inverse wavelet shows.
+            channel_adaptive: whether its features are recalibrated by SNR and rate.
         """
         changes: dict[str, Any] = {}
         if roi_ratio is not None:
             changes["_roi_ratio"] = check_number("roi_ratio", roi_ratio, 1, ROI_RATIOS[-1])
         if margin_db is not None:
             changes["_margin_db"] = check_number("margin_db", margin_db, -10, 20)
-        if equal_rates is not None:
-            changes["_equal_rates"] = equal_rates
+        if header_margin_db is not None:
+            margin = check_number("header_margin_db", header_margin_db, -10, 20)
+            changes["_header_margin_db"] = margin
+        switches = {
+            "equal_rates": equal_rates,
+            "digital_only": digital_only,
+            "learned_synthesis": learned_synthesis,
+            "channel_adaptive": channel_adaptive,
+        }
+        changes |= {f"_{name}": bool(on) for name, on in switches.items() if on is not None}
         return self._altered(**changes)
 
     def _altered(self, **changes: Any) -> Self:
@@ -134,7 +174,10 @@ class MedJSCC(LearnedCodec):
         """Pictures centred on zero from bands in local steps and the deviations of their errors."""
         steps = [torch.exp2(enlarged(log_step, band)) for band in bands]
         rough = synthesise([b * step for b, step in zip(bands, steps, strict=True)])
-        changes = self.synthesis(bands, deviations, rough, roi, log_step, given)
+        if not self._learned_synthesis:
+            return rough
+        adapting = given if self._channel_adaptive else None
+        changes = self.synthesis(bands, deviations, rough, roi, log_step, adapting)
         return synthesise(
             [(b + c) * step for b, c, step in zip(bands, changes, steps, strict=True)]
         )
@@ -152,10 +195,11 @@ class MedJSCC(LearnedCodec):
         return transmission(torch.cat(rows), session)
 
     def _symbols(self, image: Tensor, roi: Tensor, session: Session, parts: Layout) -> Tensor:
-        cells = F.avg_pool2d(roi, STRIDE) > CELL_SHARE
+        cells = mask_cells(roi)
         ratio = self._ratio_index(cells)
         bands = analyse(image)
-        found = self._best_step(bands, cells, ratio, session, parts)
+        choose = self._finest_step if self._digital_only else self._best_step
+        found = choose(bands, cells, ratio, session, parts)
         while True:
             log_step = _log_steps(found, cells, ratio)
             values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
@@ -190,13 +234,14 @@ class MedJSCC(LearnedCodec):
         first = header.pack() + data[: parts.side_bytes]
         pieces = [
             parts.header.encode(_bits(first, parts.header.payload_bits)).to(image.device),
-            _complex(overview.send(image, parts.overview)),
+            to_symbols(overview.send(image, parts.overview), parts.overview),
         ]
         block = parts.digital_block(length)
         if block is not None:
             remaining = data[parts.side_bytes :]
             pieces.append(block.encode(_bits(remaining, block.payload_bits)).to(image.device))
-        pieces.append(_complex(F.pad(numbers, (0, 2 * analogue - len(numbers)))[None]))
+        numbers = F.pad(numbers, (0, 2 * analogue - len(numbers)))
+        pieces.append(to_symbols(numbers[None], analogue))
         return torch.cat(pieces, dim=1)
 
     def _ratio_index(self, cells: Tensor) -> int:
@@ -218,8 +263,8 @@ class MedJSCC(LearnedCodec):
 
         last = step_index(math.inf)
         bits = parts.mcs.bits_per_use * parts.rest / 2 / bands[0].numel() / STRIDE**2
-        index = step_index(-(math.log2(bits) + 6.1) / 1.2)
-        for stride in (4, 1):
+        index = step_index(-(math.log2(bits) + 6.1) / 1.2) // _APART * _APART
+        for stride in (_APART, 1):
             while True:
                 around = [min(max(index + move, 0), last) for move in (0, stride, -stride)]
                 best = min(around, key=cost)
@@ -228,20 +273,44 @@ class MedJSCC(LearnedCodec):
                 index = best
         return index
 
+    @torch.no_grad()
+    def _finest_step(
+        self, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
+    ) -> int:
+        """The finest step that fits, by the entropy model's word."""
+        finest, last = -1, step_index(math.inf)
+        while last - finest > 1:
+            middle = (finest + last) // 2
+            num_bytes = self._estimate(middle, bands, cells, ratio).num_bytes
+            if _fitting_length(parts, num_bytes) is None:
+                finest = middle
+            else:
+                last = middle
+        return last
+
+    def _estimate(self, index: int, bands: Bands, cells: Tensor, ratio: int) -> Estimate:
+        """What a step comes to: exact for every fourth, between them by interpolation."""
+        below, beyond = divmod(index, _APART)
+        if beyond:
+            fine, coarse = (
+                self._estimate(at * _APART, bands, cells, ratio) for at in (below, below + 1)
+            )
+            return fine.towards(coarse, beyond / _APART)
+        log_step = _log_steps(index, cells, ratio)
+        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
+        return estimate(self.entropy_model, values, log_step)
+
     def _expected_error(
         self, index: int, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
     ) -> float:
         """Weighted squared error that a step is expected to leave, infinite if it does not fit."""
-        log_step = _log_steps(index, cells, ratio)
-        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
-        found = estimate(self.entropy_model, values, log_step)
+        found = self._estimate(index, bands, cells, ratio)
         length = _fitting_length(parts, found.num_bytes)
         if length is None:
             return math.inf
         analogue = parts.rest - parts.digital_uses(length)
-        importances = found.importances.astype(np.float64)
-        sent = allocate(importances, 2 * analogue, session.snr_db)
-        variance = np.exp2(importances / 4) * SPREAD**2
+        sent = allocate(found.importances, 2 * analogue, session.snr_db)
+        variance = np.exp2(found.importances / 4) * SPREAD**2
         snr = 10 ** (session.snr_db / 10)
         variance[sent.chosen.numpy()] /= 1 + sent.power.numpy() * snr
         return float(variance.sum()) * float(4 ** Header(index, 0, 0, 0, 0).log_step)
@@ -352,7 +421,7 @@ class MedJSCC(LearnedCodec):
                 success = link_success(self._link, session.channel_uses, at)
             self._layouts[session] = layout(
                 session.channel_uses,
-                gaussian_success(session.snr_db - HEADER_MARGIN_DB),
+                gaussian_success(session.snr_db - self._header_margin_db),
                 success,
                 lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
                 session.mcs,
@@ -383,6 +452,11 @@ def _log_steps(index: int, cells: Tensor, ratio: int) -> Tensor:
     outside = Header(index, 0, 0, 0, 0).log_step
     inside = outside - round(math.log2(ROI_RATIOS[ratio]) * 256) / 256
     return torch.where(cells, inside, outside)
+
+
+def mask_cells(roi: Tensor) -> Tensor:
+    """Which cells belong to the region of interest: bool ``[batch, 1, H/16, W/16]``."""
+    return F.avg_pool2d(roi, STRIDE) > CELL_SHARE
 
 
 def enlarged(cells: Tensor, like: Tensor) -> Tensor:
@@ -417,10 +491,6 @@ def _payload(bits: Tensor, ok: Tensor) -> bytes | None:
     if not bool(ok[0]):
         return None
     return np.packbits(bits[0].numpy().astype(np.uint8)).tobytes()
-
-
-def _complex(numbers: Tensor) -> Tensor:
-    return torch.view_as_complex(numbers.float().reshape(len(numbers), -1, 2).contiguous())
 
 
 def _real(symbols: Tensor) -> Tensor:

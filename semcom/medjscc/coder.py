@@ -21,7 +21,7 @@ _queue = constriction.stream.queue
 _model = constriction.stream.model
 _HYPER_LIMIT = 63
 _APPROXIMATION_LIMIT = 4095
-_STD_STEPS = 8
+_SCALE_STEPS = 8
 _CELL_SET = (
     0.0125, 0.32, 0.07, 0.50, 0.16, 0.70, 0.52, 0.86,
     0.14, 0.52, 0.37, 0.80, 0.50, 0.86, 0.84, 0.985,
@@ -96,25 +96,7 @@ def write(
     """
     bands, log_step = [band.cpu().double() for band in bands], log_step.cpu().double()
     hyper = model.hyper_latents(bands, log_step).round().clamp(-_HYPER_LIMIT, _HYPER_LIMIT)
-    everywhere = torch.ones_like(hyper[0], dtype=torch.bool)
-    writer.values(hyper[0], model.hyper_expected(hyper), everywhere, _HYPER_LIMIT)
-    features = model.hyper_features(hyper, log_step)
-    scale = relative(log_step)
-    for index in range(len(model.approximation.passes)):
-        expected = model.approximation.expect(features, bands[0], scale, log_step, index)
-        place = model.approximation.place(index, bands[0])
-        writer.values(bands[0][0], expected, place, _APPROXIMATION_LIMIT)
-    state = model.begin(features, bands[0], log_step)
-    rest = [flat_rest(bands[0])]
-    for level in range(LEVELS):
-        detail, values = model.detail(level), bands[level + 1]
-        maps = model.level_features(level, state)
-        expected = detail.expect_all(maps, values, state.log_step)
-        for index in range(len(detail.passes)):
-            writer.values(values[0], expected, detail.place(index, values), limit)
-        rest.append(detail.expect_rest(maps, values, expected, state.log_step))
-        state = model.descend(level, state, maps, values)
-    return rest
+    return _walk(writer, model, hyper, bands, log_step, limit)
 
 
 @torch.no_grad()
@@ -133,33 +115,48 @@ def read(
     rows, columns = log_step.shape[-2:]
     counts = len(model.hyper_mean), -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
     hyper = torch.zeros(1, *counts, dtype=torch.float64)
+    shapes = [(1, 1, rows, columns)]
+    shapes += [(1, 3, rows << level, columns << level) for level in range(LEVELS)]
+    bands = [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+    return bands, _walk(reader, model, hyper, bands, log_step, limit)
+
+
+def _walk(
+    coder: Writer | Reader,
+    model: EntropyModel,
+    hyper: Tensor,
+    bands: Bands,
+    log_step: Tensor,
+    limit: int,
+) -> list[Expected]:
+    """Code all integers in order; a reader fills them in, and no pass sees what comes after it."""
     everywhere = torch.ones_like(hyper[0], dtype=torch.bool)
-    reader.values(hyper[0], model.hyper_expected(hyper), everywhere, _HYPER_LIMIT)
+    coder.values(hyper[0], model.hyper_expected(hyper), everywhere, _HYPER_LIMIT)
     features = model.hyper_features(hyper, log_step)
     scale = relative(log_step)
-    bands = [torch.zeros(1, 1, rows, columns, dtype=torch.float64)]
     for index in range(len(model.approximation.passes)):
         expected = model.approximation.expect(features, bands[0], scale, log_step, index)
         place = model.approximation.place(index, bands[0])
-        reader.values(bands[0][0], expected, place, _APPROXIMATION_LIMIT)
+        coder.values(bands[0][0], expected, place, _APPROXIMATION_LIMIT)
     state = model.begin(features, bands[0], log_step)
     rest = [flat_rest(bands[0])]
-    for level in range(LEVELS):
+    for level, values in enumerate(bands[1:]):
         detail = model.detail(level)
         maps = model.level_features(level, state)
-        values = torch.zeros(1, 3, *maps.shape[-2:], dtype=torch.float64)
         mean, log_scale = torch.zeros_like(values), torch.zeros_like(values)
+        known = torch.zeros_like(values[0], dtype=torch.bool)
         for index, (chosen, _) in enumerate(detail.passes):
             place = detail.place(index, values)
-            found = _all_bands(detail.expect(maps, values, state.log_step, index), chosen)
+            found = detail.expect(maps, values * known, state.log_step, index)
+            found = _all_bands(found, chosen)
             mean = torch.where(place, found.mean, mean)
             log_scale = torch.where(place, found.log_scale, log_scale)
-            reader.values(values[0], found, place, limit)
-        bands.append(values)
-        expected = Expected(mean, log_scale)
-        rest.append(detail.expect_rest(maps, values, expected, state.log_step))
-        state = model.descend(level, state, maps, values)
-    return bands, rest
+            coder.values(values[0], found, place, limit)
+            known |= place
+        rest.append(detail.expect_rest(maps, values, Expected(mean, log_scale), state.log_step))
+        if level < LEVELS - 1:
+            state = model.descend(state, maps, values)
+    return rest
 
 
 def _all_bands(expected: Expected, bands: tuple[int, ...]) -> Expected:
@@ -188,10 +185,10 @@ def _laplace(limit: int) -> object:
 def _parameters(
     expected: Expected, place: Tensor
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means and standard deviations of the integers that a place holds."""
+    """Means and scales of the integers that a place holds."""
     mean, log_scale = expected.mean[0][place].numpy(), expected.log_scale[0][place].numpy()
     table = np.exp2(
-        np.arange(LOG_SCALE[0] * _STD_STEPS, LOG_SCALE[1] * _STD_STEPS + 1) / _STD_STEPS
+        np.arange(LOG_SCALE[0] * _SCALE_STEPS, LOG_SCALE[1] * _SCALE_STEPS + 1) / _SCALE_STEPS
     )
-    index = np.rint((log_scale - LOG_SCALE[0]) * _STD_STEPS).astype(np.int64)
+    index = np.rint((log_scale - LOG_SCALE[0]) * _SCALE_STEPS).astype(np.int64)
     return mean.astype(np.float64), table[index.clip(0, len(table) - 1)]

@@ -17,6 +17,11 @@ _LIMIT = 24.0
 LOG_SCALE = (-4.5, 8.0)
 """Range of log2 of a scale, in steps."""
 
+_INTERLACED = (0, 2, 1, 3)
+
+LOG_REST = (-10.0, 0.0)
+"""The same of a quantisation error: far below a step where steps are coarse."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -67,10 +72,19 @@ class Head(nn.Module):
         width: inner features.
         bands: bands that it tells of.
         start: log2 of the scale to begin with.
+        limits: range of log2 of the scale.
     """
 
-    def __init__(self, inputs: int, width: int, bands: int, start: float) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        bands: int,
+        start: float,
+        limits: tuple[float, float] = LOG_SCALE,
+    ) -> None:
         super().__init__()
+        self.limits = limits
         last = Layer(width, 2 * bands, 1, rectify=False)
         with torch.no_grad():
             last.weight.mul_(0.3)
@@ -86,7 +100,7 @@ class Head(nn.Module):
             log_unit: log2 of the unit of the results, in that of the network's scale.
         """
         mean, log_scale = self.layers(maps).chunk(2, dim=1)
-        return Expected(mean, bounded(log_scale - log_unit, *LOG_SCALE))
+        return Expected(mean, bounded(log_scale - log_unit, *self.limits))
 
 
 class DetailModel(nn.Module):
@@ -96,21 +110,22 @@ class DetailModel(nn.Module):
         coarse: features of the coarser level.
         width: features of this one.
         start: log2 of the magnitude of the bands in a picture, to begin with.
-        joint: whether the three bands are coded together, in two passes, rather than the third
-            after the first two, in four.
+        along_lines: whether the three bands are coded together, every fourth row or column first,
+            across the lines that a band shows: thin lines of the finest level have no trace in
+            coarser ones. Else the third comes after the first two, each like a chess-board.
     """
 
-    def __init__(self, coarse: int, width: int, start: float, joint: bool = False) -> None:
+    def __init__(self, coarse: int, width: int, start: float, along_lines: bool = False) -> None:
         super().__init__()
-        self.start = start
+        self.start, self.along_lines = start, along_lines
         self.passes: tuple[tuple[tuple[int, ...], int], ...] = (
-            (((0, 1, 2), 0), ((0, 1, 2), 1))
-            if joint
+            tuple(((0, 1, 2), first) for first in _INTERLACED)
+            if along_lines
             else (((0, 1), 0), ((0, 1), 1), ((2,), 0), ((2,), 1))
         )
         self.trunk = nn.Sequential(Layer(coarse + 9, width, 3), Layer(width, width, 3))
         self.heads = nn.ModuleList([Head(width + 7, width, len(b), start) for b, _ in self.passes])
-        self.rest = Head(width + 9, width, 3, -2.0)
+        self.rest = Head(width + 10, width, 3, -2.0, LOG_REST)
 
     def features(self, coarse: Tensor, parent: Tensor, texture: Tensor, log_step: Tensor) -> Tensor:
         """Features ``[batch, width, h, w]`` of all that is coarser, at this level's size."""
@@ -121,9 +136,13 @@ class DetailModel(nn.Module):
 
     def place(self, index: int, like: Tensor) -> Tensor:
         """Bool ``[3, h, w]``: true where a pass codes."""
-        bands, parity = self.passes[index]
+        bands, first = self.passes[index]
         found = torch.zeros(3, *like.shape[-2:], dtype=torch.bool, device=like.device)
-        found[list(bands)] = _checkers(like)[..., :, :] == parity
+        if self.along_lines:
+            found[0, :, first :: len(_INTERLACED)] = True
+            found[1:, first :: len(_INTERLACED)] = True
+        else:
+            found[list(bands)] = _checkers(like) == first
         return found
 
     def expect(self, features: Tensor, known: Tensor, log_step: Tensor, index: int) -> Expected:
@@ -161,7 +180,7 @@ class DetailModel(nn.Module):
         Where steps are coarse, no more than there is in the band at all.
         """
         known = squashed(values)
-        maps = [features.detach(), known, known.abs(), expected.log_scale.detach() / 4]
+        maps = [features.detach(), known, known.abs(), expected.log_scale.detach() / 4, log_step]
         found: Expected = self.rest(torch.cat(maps, dim=1), 0.0)
         return Expected(found.mean, torch.minimum(found.log_scale, self.start + 1 - log_step))
 

@@ -85,7 +85,7 @@ class EntropyModel(nn.Module):
                 DetailModel(at16, at16, -2.0),
                 DetailModel(at16, at8, -3.0),
                 DetailModel(at8, at4, -4.5),
-                DetailModel(at4, at2, -6.0, joint=True),
+                DetailModel(at4, at2, -6.0, along_lines=True),
             ]
         )
 
@@ -112,7 +112,8 @@ class EntropyModel(nn.Module):
             maps = self.level_features(index, state)
             expected.append(model.expect_all(maps, values, state.log_step))
             rest.append(model.expect_rest(maps, values, expected[-1], state.log_step))
-            state = self.descend(index, state, maps, values)
+            if index < len(self.details) - 1:
+                state = self.descend(state, maps, values)
         return Modelled(bits(hyper, self.hyper_expected(hyper)).sum((1, 2, 3)), expected, rest)
 
     def detail(self, index: int) -> DetailModel:
@@ -158,15 +159,12 @@ class EntropyModel(nn.Module):
             state.coarse, parent, texture(state.picture, state.scale), state.log_step
         )
 
-    def descend(self, index: int, state: State, features: Tensor, values: Tensor) -> State:
+    def descend(self, state: State, features: Tensor, values: Tensor) -> State:
         """Where the next level begins, once a level is known."""
-        picture = on_grid(merge(state.picture, values * state.scale))
-        if index == len(self.details) - 1:
-            return State(features, values, picture, state.log_step, state.scale)
         return State(
             doubled(features),
             doubled(values),
-            picture,
+            on_grid(merge(state.picture, values * state.scale)),
             doubled(state.log_step),
             doubled(state.scale),
         )

@@ -6,6 +6,7 @@ A sweep sends one picture at many SNRs and rates, and what a step does to it dep
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
@@ -41,6 +42,17 @@ class Estimate:
 
     num_bytes: int
     importances: NDArray[np.int16]
+
+    def towards(self, other: Estimate, share: float) -> Estimate:
+        """What a step between two comes to, ``share`` of the way in octaves.
+
+        >>> low, high = Estimate(800, np.zeros(1, np.int16)), Estimate(200, np.ones(1, np.int16))
+        >>> low.towards(high, 0.5).num_bytes
+        400
+        """
+        num_bytes = self.num_bytes ** (1 - share) * other.num_bytes**share
+        between = (1 - share) * self.importances + share * other.importances
+        return Estimate(math.ceil(num_bytes), np.rint(between).astype(np.int16))
 
 
 @torch.no_grad()

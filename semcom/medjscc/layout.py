@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from channels import InputError
 from semcom.fec import largest_payload
@@ -41,7 +41,7 @@ class Layout:
         rest: channel uses of the digital and the analogue part together.
         mcs: modulation and code of the digital part.
         shortest: least length of a digital part that arrives as surely as a long one; only the
-            transmitter knows it.
+            transmitter knows it, and it decides nothing that both ends must agree on.
     """
 
     header: TransportBlock
@@ -49,7 +49,7 @@ class Layout:
     overview: int
     rest: int
     mcs: MCS
-    shortest: int
+    shortest: int = field(default=0, compare=False)
 
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part."""
@@ -108,7 +108,9 @@ def layout(
     overview = max(1, round(_OVERVIEW_SHARE * channel_uses))
     block, side_bytes = _header(channel_uses - overview, header)
     rest = channel_uses - overview - block.channel_uses
-    chosen = choose(rest, digital, worth) if mcs is None else mcs_table(TABLE)[mcs]
+    if mcs is not None:
+        return Layout(block, side_bytes, overview, rest, mcs_table(TABLE)[mcs])
+    chosen = choose(rest, digital, worth)
     return Layout(block, side_bytes, overview, rest, chosen, _shortest(rest, chosen, digital))
 
 

@@ -41,7 +41,7 @@ def worthwhile(model: EntropyModel, bands: Bands, log_step: Tensor, trade: float
         log_step: log2 of the step of each cell.
         trade: squared steps per bit.
     """
-    chosen = [torch.round(bands[0]), *rounded(bands)[1:]]
+    chosen = rounded(bands)
     expected = model(chosen, log_step).expected
     for index in range(1, len(bands)):
         values = bands[index]

@@ -73,7 +73,7 @@ class Stage(nn.Module):
         self.guide = MaskGuide(features)
         self.unit = ChannelAdaptiveUnit(features)
 
-    def forward(self, maps: Tensor, roi: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, maps: Tensor, roi: Tensor, condition: Tensor | None) -> Tensor:
         """``[batch, features, H, W]`` to the same."""
         adapted: Tensor = self.unit(self.guide(self.blocks(maps), roi), condition)
         return adapted
@@ -126,7 +126,7 @@ class Synthesis(nn.Module):
         picture: Tensor,
         roi: Tensor,
         log_step: Tensor,
-        condition: Tensor,
+        condition: Tensor | None,
     ) -> Bands:
         """Corrections in units of the local step.
 
@@ -136,7 +136,8 @@ class Synthesis(nn.Module):
             picture: what they show, float ``[batch, 1, H, W]``, centred on zero.
             roi: soft mask of the same shape.
             log_step: log2 of the local step, ``[batch, 1, H/16, W/16]``.
-            condition: ``[batch, 2]``, see :func:`semcom.medjscc.adaptive.condition`.
+            condition: ``[batch, 2]``, see :func:`semcom.medjscc.adaptive.condition`; without it
+                channel adaptive units pass features on as they are.
         """
         deviations = [d.clamp(2**-12, 4) for d in deviations]
         known = [bands, [4 * (torch.log2(d) + 3) for d in deviations]]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.separate.information import SNR_GRID_DB, bicm
+from semcom.separate.information import SNR_GRID_DB, Array, bicm
 
 
-def normal_snr_db(info_bits: int, channel_uses: float, bits_per_symbol: int, bler: float) -> float:
+def normal_snr_db(
+    info_bits: int, channel_uses: float, bits_per_symbol: int, bler: float | Array
+) -> Array:
     """E_s/N_0 in dB at which the best code of bit-interleaved QAM fails at a rate.
 
     Normal approximation with the half-logarithmic term (Polyanskiy, Poor, Verdú, IEEE Trans. Inf.
@@ -18,14 +20,22 @@ def normal_snr_db(info_bits: int, channel_uses: float, bits_per_symbol: int, ble
         info_bits: information bits.
         channel_uses: QAM symbols.
         bits_per_symbol: 2, 4, 6 or 8.
-        bler: block error rate in (0, 1).
+        bler: block error rate in (0, 1), a number or an array.
 
-    >>> round(normal_snr_db(512, 512, 2, 0.01), 2)
+    Returns:
+        float64 of the shape of ``bler``.
+
+    >>> round(float(normal_snr_db(512, 512, 2, 0.01)), 2)
     0.89
     """
     information, dispersion = bicm(bits_per_symbol)
     bits = channel_uses * information + 0.5 * np.log2(channel_uses)
-    bits -= np.sqrt(channel_uses * dispersion) * norm.isf(bler)
-    failing = int(np.flatnonzero(bits < info_bits)[-1])
-    edge = slice(failing, failing + 2)
-    return float(np.interp(info_bits, bits[edge], SNR_GRID_DB[edge]))
+    rows = bits - np.sqrt(channel_uses * dispersion) * norm.isf(np.asarray(bler))[..., None]
+    failing = rows.shape[-1] - 1 - np.argmax((rows < info_bits)[..., ::-1], axis=-1)
+    low, high = (
+        np.take_along_axis(rows, place[..., None], axis=-1)[..., 0]
+        for place in (failing, failing + 1)
+    )
+    share = (info_bits - low) / (high - low)
+    found: Array = SNR_GRID_DB[failing] + share * (SNR_GRID_DB[failing + 1] - SNR_GRID_DB[failing])
+    return found

@@ -79,14 +79,14 @@ def _snrs_db(block: TransportBlock) -> Array:
     sizes, order = block.segmentation, block.mcs.bits_per_symbol
     coded_bits, k = min(sizes.block_coded_bits), sizes.info_bits
     sent_once = min(coded_bits, LDPCCode(k, sizes.base_graph).distinct_bits)
-    best = [normal_snr_db(k, sent_once / order, order, share) for share in norm.sf(_DEVIATES)]
+    best = normal_snr_db(k, sent_once / order, order, norm.sf(_DEVIATES))
     loss = _loss(order)
     at = [
         np.clip(value, axis[0], axis[-1])
         for value, axis in zip((k / sent_once, np.log2(k)), loss.grid, strict=True)
     ]
     lost = np.interp(_DEVIATES, _ANCHORS, loss(at)[0])
-    snrs_db = np.array(best) + lost - 10 * np.log10(coded_bits / sent_once)
+    snrs_db = best + lost - 10 * np.log10(coded_bits / sent_once)
     return np.maximum.accumulate(snrs_db)
 
 
@@ -127,5 +127,5 @@ def _fitted_loss(order: int, k: int, n: int, curve: list[tuple[float, float, flo
     share = (errors + 0.5) / (blocks + 1)
     slope, offset = np.polyfit(snr_db, norm.isf(share), 1, w=np.sqrt(errors + 1))
     reached = (_ANCHORS - offset) / slope + 10 * np.log10(n / sent_once)
-    best = [normal_snr_db(k, sent_once / order, order, bler) for bler in norm.sf(_ANCHORS)]
+    best = normal_snr_db(k, sent_once / order, order, norm.sf(_ANCHORS))
     return np.array(reached - best)

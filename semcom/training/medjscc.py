@@ -16,6 +16,7 @@ import channels
 from channels import InputError, Session, Transmission
 from channels.errors import check_count, check_name, check_number, shown
 from semcom.crops import Sample, random_batch
+from semcom.learned import to_symbols
 from semcom.medjscc.adaptive import condition
 from semcom.medjscc.allocation import (
     SPREAD,
@@ -26,7 +27,7 @@ from semcom.medjscc.allocation import (
     received,
     unflattened,
 )
-from semcom.medjscc.codec import CELL_SHARE, MedJSCC, enlarged
+from semcom.medjscc.codec import MedJSCC, enlarged, mask_cells
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.header import LOG_STEP
 from semcom.medjscc.quantiser import rounded
@@ -210,7 +211,7 @@ class _MedJSCCTrainee:
         link = self._links[often]
         uses = max(1, round(rate * pixels))
         known, deviations, snrs_db = _over(link, seed, snr_db, uses, known, missing, rest)
-        cells = (F.avg_pool2d(roi, STRIDE) > CELL_SHARE).to(roi)
+        cells = mask_cells(roi).to(roi)
         shown = F.interpolate(cells, scale_factor=STRIDE, mode="nearest")
         given = condition(snrs_db, 2 * rate)
         out = codec.restore(known, deviations, shown, log_step, given)
@@ -255,7 +256,7 @@ def _drawn_steps(plan: MedJSCCPlan, roi: Tensor, draws: torch.Generator) -> tupl
     low, high = plan.log_step
     step, finer, which, dead_zone = torch.rand(4, batch, 1, 1, 1, generator=draws)
     finer = 2 * finer * (which < 0.5)
-    cells = (F.avg_pool2d(roi.cpu(), STRIDE) > CELL_SHARE).float()
+    cells = mask_cells(roi.cpu()).float()
     log_step = low + (high - low) * step + finer * (1 - cells)
     return (log_step * 16).round() / 16, 0.25 + 0.25 * dead_zone
 
@@ -305,7 +306,7 @@ def _over(
     )
     strength = (2 * numbers.square().mean(1, keepdim=True)).sqrt().clamp_min(1e-3)
     numbers = numbers / strength
-    symbols = torch.view_as_complex(numbers.float().reshape(len(numbers), -1, 2))
+    symbols = to_symbols(numbers, uses)
     used = torch.full((len(symbols),), symbols.shape[1], dtype=torch.int64)
     session = Session("medjscc", (1, 64, 64), symbols.shape[1], snr_db)
     rx = link(Transmission(symbols, used, session), snr_db, seed=seed)
