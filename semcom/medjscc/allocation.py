@@ -63,7 +63,9 @@ def importance(rest: list[Expected], equal: bool = False) -> NDArray[np.float64]
     return np.concatenate(parts)
 
 
-def allocate(importances: NDArray[np.floating], count: int, snr_db: float) -> Allocation:
+def allocate(
+    importances: NDArray[np.floating | np.integer], count: int, snr_db: float
+) -> Allocation:
     """Choose what is sent and with what power.
 
     The power of a number with an error of deviation ``d`` is ``(d / level - 1) / snr`` where that

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,15 @@ def rounded(bands: Bands, dead_zone: float | Tensor = _DEAD_ZONE) -> Bands:
         torch.round(bands[0]),
         *(torch.sign(band) * torch.floor(band.abs() + dead_zone) for band in bands[1:]),
     ]
+
+
+def likely_log_step(bits_per_pixel: float) -> float:
+    """log2 of the step at which a picture takes about so many bits; pictures differ by an octave.
+
+    >>> likely_log_step(1 / 16)
+    -1.75
+    """
+    return -(math.log2(bits_per_pixel) + 6.1) / 1.2
 
 
 @torch.no_grad()

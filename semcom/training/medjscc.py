@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ from semcom.medjscc.allocation import (
 from semcom.medjscc.codec import MedJSCC, enlarged, mask_cells
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.header import LOG_STEP
-from semcom.medjscc.quantiser import rounded
+from semcom.medjscc.quantiser import likely_log_step, rounded
 from semcom.medjscc.wavelet import STRIDE, Bands, analyse
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
@@ -54,7 +55,8 @@ class MedJSCCPlan:
         crop: side of a crop in pixels, a multiple of 64.
         accumulate: batches whose gradients make one step.
         learning_rate: peak rate of Adam.
-        log_step: range of log2 of the quantisation step, drawn uniformly.
+        log_step: range of log2 of the quantisation step, drawn uniformly, or for the synthesis
+            within an octave of what SNR and rate let expect.
         snr_db: range of E_s/N_0 in dB, drawn uniformly.
         analogue_cbr: range of the analogue symbols per pixel, drawn log-uniformly.
         links: names of links and the share of steps that each gets.
@@ -191,12 +193,13 @@ class _MedJSCCTrainee:
     def _cost(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
         """log2 of bits, or of squared error in squared steps, per pixel; ``[batch]``."""
         plan, codec = self.plan, self.module
-        log_step, dead_zone = (part.to(images) for part in _drawn_steps(plan, roi, draws))
+        channel = None if plan.stage == "entropy" else _drawn_channel(plan, draws)
+        log_step, dead_zone = (part.to(images) for part in _drawn_steps(plan, roi, channel, draws))
         values = [b * torch.exp2(-enlarged(log_step, b)) for b in analyse(images - 0.5)]
         bands = rounded(values, dead_zone)
         pixels = images[0].numel()
         errors = [v - b for v, b in zip(values, bands, strict=True)]
-        if plan.stage == "entropy":
+        if channel is None:
             modelled = codec.entropy_model(bands, log_step)
             bits = sum((part.sum((1, 2, 3)) for part in modelled.band_bits(bands)), start=0)
             bits = modelled.hyper_bits + bits
@@ -205,10 +208,10 @@ class _MedJSCCTrainee:
         codec.entropy_model.eval()
         with torch.no_grad():
             rest = codec.entropy_model(bands, log_step).rest
-        snr_db, rate, often, seed = _drawn_channel(plan, draws)
+        snr_db, rate, which, seed = channel
         known = [b + r.mean.float() for b, r in zip(bands, rest, strict=True)]
         missing = [e - r.mean.float() for e, r in zip(errors, rest, strict=True)]
-        link = self._links[often]
+        link = self._links[which]
         uses = max(1, round(rate * pixels))
         known, deviations, snrs_db = _over(link, seed, snr_db, uses, known, missing, rest)
         cells = mask_cells(roi).to(roi)
@@ -250,26 +253,44 @@ def _link(name: str, estimator: str) -> channels.Link:
     return channels.link(name) if name == "awgn" else channels.link(name, estimator=estimator)
 
 
-def _drawn_steps(plan: MedJSCCPlan, roi: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """log2 of the step of each cell, finer in the region for half of the pictures; dead zones."""
+def _drawn_steps(
+    plan: MedJSCCPlan, roi: Tensor, channel: _Channel | None, draws: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """log2 of the step of each cell, finer in the region for half of the pictures; dead zones.
+
+    Where the channel is drawn, steps lie within an octave of what its rate lets expect.
+    """
     batch = len(roi)
     low, high = plan.log_step
     step, finer, which, dead_zone = torch.rand(4, batch, 1, 1, 1, generator=draws)
+    if channel is None:
+        outside = low + (high - low) * step
+    else:
+        bits = channel.cbr * math.log2(1 + 10 ** (channel.snr_db / 10))
+        outside = (likely_log_step(bits) + 2 * step - 1).clamp(low, high)
     finer = 2 * finer * (which < 0.5)
     cells = mask_cells(roi.cpu()).float()
-    log_step = low + (high - low) * step + finer * (1 - cells)
+    log_step = outside + finer * (1 - cells)
     return (log_step * 16).round() / 16, 0.25 + 0.25 * dead_zone
 
 
-def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator) -> tuple[float, float, int, int]:
+class _Channel(NamedTuple):
     """SNR in dB, analogue symbols per pixel, which link, and its seed."""
+
+    snr_db: float
+    cbr: float
+    link: int
+    seed: int
+
+
+def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator) -> _Channel:
     where, rate = torch.rand(2, generator=draws).tolist()
     few, many = plan.analogue_cbr
     shares = torch.tensor([share for _, share in plan.links])
     link = int(torch.multinomial(shares, 1, generator=draws))
     seed = int(torch.randint(2**62, (1,), generator=draws))
     snr_db = plan.snr_db[0] + (plan.snr_db[1] - plan.snr_db[0]) * where
-    return snr_db, few * (many / few) ** rate, link, seed
+    return _Channel(snr_db, few * (many / few) ** rate, link, seed)
 
 
 def _foreseen(errors: Bands, rest: list[Expected]) -> Tensor:
