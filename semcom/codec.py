@@ -70,25 +70,7 @@ class Codec(ABC):
 
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
         """Like :meth:`decode`, with bool ``[batch]``: true where the picture was lost."""
-        if not isinstance(rx, Reception):
-            raise InputError(f"rx must be a Reception, what a link gives, got {shown(rx)}")
-        if rx.session.codec != self.name:
-            raise InputError(
-                f"this reception was sent by {rx.session.codec!r}, not {self.name!r}: "
-                f"decode it with semcom.codec({rx.session.codec!r})"
-            )
-        session = rx.session
-        channels, *sides = session.image_shape
-        if channels not in self.channels or min(sides) < MIN_SIDE:
-            kinds = " or ".join(_KINDS[known] for known in self.channels)
-            raise InputError(
-                f"the session's image_shape {session.image_shape} is not a {kinds} picture"
-            )
-        if rx.symbols.shape[1] > session.channel_uses:
-            raise InputError(
-                f"the reception holds {rx.symbols.shape[1]} symbols, its session allows "
-                f"{session.channel_uses}"
-            )
+        check_reception(rx, self.name, self.channels)
         return self._decode(rx)
 
     def adapted(self, link: Link) -> Self:
@@ -161,6 +143,39 @@ def check_roi(roi: Tensor, images: Tensor) -> None:
         raise InputError(f"roi must have the images' batch and size, {shape}, got {got}")
     if roi.is_complex() or (roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all())):
         raise InputError("roi must be bool, or numbers in [0, 1]")
+
+
+def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> None:
+    """Refuse what a codec cannot have sent.
+
+    Args:
+        rx: what should be a :class:`~channels.Reception`.
+        codec: the codec's name.
+        known: the numbers of channels of its pictures.
+
+    >>> check_reception("symbols", "medjscc")
+    Traceback (most recent call last):
+    channels.errors.InputError: rx must be a Reception, what a link gives, got 'symbols'
+    """
+    if not isinstance(rx, Reception):
+        raise InputError(f"rx must be a Reception, what a link gives, got {shown(rx)}")
+    session = rx.session
+    if session.codec != codec:
+        raise InputError(
+            f"this reception was sent by {session.codec!r}, not {codec!r}: "
+            f"decode it with semcom.codec({session.codec!r})"
+        )
+    channels, *sides = session.image_shape
+    if channels not in known or min(sides) < MIN_SIDE:
+        kinds = " or ".join(_KINDS[kind] for kind in known)
+        raise InputError(
+            f"the session's image_shape {session.image_shape} is not a {kinds} picture"
+        )
+    if rx.symbols.shape[1] > session.channel_uses:
+        raise InputError(
+            f"the reception holds {rx.symbols.shape[1]} symbols, its session allows "
+            f"{session.channel_uses}"
+        )
 
 
 def open_session(

@@ -1,0 +1,87 @@
+"""Where Med-JSCC's budget goes, as its receiver finds it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+import channels
+import semcom
+from channels import InputError, Reception
+from semcom.medjscc import MedJSCC
+from semcom.medjscc.codec import mask_cells
+from semcom.medjscc.rate_map import RateMap
+
+SNR_DB, CBR = 9.0, 1 / 16
+
+
+@pytest.fixture(scope="module")
+def codec() -> MedJSCC:
+    found = semcom.codec("medjscc")
+    assert isinstance(found, MedJSCC)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[Tensor, Tensor]:
+    return semcom.data.phantoms("chest", n=1, size=192, seed=21)
+
+
+def sent(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> Reception:
+    tx = codec.encode(pictures[0], cbr=CBR, snr_db=SNR_DB, roi=pictures[1])
+    return channels.link("awgn")(tx, SNR_DB, seed=1)
+
+
+def mapped(codec: MedJSCC, rx: Reception) -> RateMap:
+    (found,) = codec.rate_map(rx)
+    assert found is not None
+    return found
+
+
+def test_parts_and_cells_add_up(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
+    rx = sent(codec, pictures)
+    found = mapped(codec, rx)
+    uses = found.header + found.overview + found.digital + found.analogue
+    assert uses == rx.session.channel_uses
+    assert found.symbols.sum().item() == found.analogue
+    assert torch.equal(found.cells, mask_cells(pictures[1].float())[0, 0])
+
+
+def test_cells_hold_the_digital_part_but_hyper_latents_and_mask(
+    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    """At most 3 % more than its bytes, since the coder rounds scales; and most of them."""
+    rx = sent(codec, pictures)
+    found, parts = mapped(codec, rx), codec._layout(rx.session)
+    length = next(n for n in range(256) if parts.digital_uses(n) == found.digital)
+    room = 8 * parts.capacity(length)
+    assert 0.8 * room < found.bits.sum().item() < 1.03 * room
+    assert (found.bits > 0).all()
+
+
+def test_equal_rates_differ_by_one_number_at_most(
+    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    equal = codec.with_options(equal_rates=True)
+    low, high = mapped(equal, sent(equal, pictures)).symbols.aminmax()
+    assert (high - low).item() <= 1 / 2
+    low, high = mapped(codec, sent(codec, pictures)).symbols.aminmax()
+    assert (high - low).item() > 1 / 2
+
+
+def test_a_lost_picture_has_no_map(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
+    rx = sent(codec, pictures)
+    noise = torch.randn(rx.symbols.shape, generator=torch.Generator().manual_seed(3)) + 0j
+    assert codec.rate_map(Reception(noise, rx.noise_var, rx.snr_db, rx.session)) == [None]
+
+
+def test_what_another_codec_sent_is_refused(
+    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    rx = sent(codec, pictures)
+    other = replace(rx.session, codec="ntscc")
+    with pytest.raises(InputError, match="sent by 'ntscc'"):
+        codec.rate_map(Reception(rx.symbols, rx.noise_var, rx.snr_db, other))
