@@ -62,6 +62,18 @@ def test_cells_hold_the_digital_part_but_hyper_latents_and_mask(
     assert (found.bits > 0).all()
 
 
+def test_the_region_draws_bits_as_its_step_gets_finer(
+    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    shares = []
+    for ratio in (1.0, 4.0):
+        altered = codec.with_options(roi_ratio=ratio)
+        found = mapped(altered, sent(altered, pictures))
+        inside = mask_cells(pictures[1].float())[0, 0]
+        shares.append((found.bits[inside].sum() / found.bits.sum()).item())
+    assert shares[1] > shares[0] + 0.1
+
+
 def test_equal_rates_differ_by_one_number_at_most(
     codec: MedJSCC, pictures: tuple[Tensor, Tensor]
 ) -> None:

@@ -273,6 +273,8 @@ class MedJSCC(LearnedCodec):
         last = step_index(math.inf)
         bits = parts.mcs.bits_per_use * parts.rest / 2 / bands[0].numel() / STRIDE**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
+        while index < last and math.isinf(cost(index)):
+            index += _APART
         for stride in (_APART, 1):
             while True:
                 around = [min(max(index + move, 0), last) for move in (0, stride, -stride)]

@@ -53,7 +53,8 @@ def per_cell(bands: Bands) -> Tensor:
     rows, columns = bands[0].shape[-2:]
     found = torch.zeros(rows, columns, dtype=torch.float64)
     for band in bands:
-        blocks = band[0].unflatten(2, (columns, -1)).unflatten(1, (rows, -1))
+        count, height, width = band[0].shape
+        blocks = band[0].reshape(count, rows, height // rows, columns, width // columns)
         found += blocks.double().sum((0, 2, 4)).cpu()
     return found
 
