@@ -25,6 +25,12 @@ REDUCED = {
         "NUM_IMAGES = 6": "NUM_IMAGES = 2",
         "SNR_DB = [-6, -3, 0, 3, 6, 9]": "SNR_DB = [0, 6]",
     },
+    "04_medjscc.ipynb": {
+        "SIZE = 256": "SIZE = 128",
+        "NUM_CHEST = 6": "NUM_CHEST = 2",
+        "TRUE_SNR_DB = [4, 6, 7, 8, 9, 10, 12, 14]": "TRUE_SNR_DB = [6, 12]",
+        "ROI_RATIOS = [1, 1.5, 2.5, 4]": "ROI_RATIOS = [1, 2.5]",
+    },
 }
 
 
