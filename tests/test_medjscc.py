@@ -16,9 +16,10 @@ import channels
 import semcom
 from channels import InputError, Reception
 from semcom.medjscc import MedJSCC, coder
-from semcom.medjscc.allocation import SPREAD, allocate, amplitudes, importance, received
+from semcom.medjscc.allocation import allocate, amplitudes, importance, received
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.entropy_model import EntropyModel, bits
+from semcom.medjscc.estimates import Estimate
 from semcom.medjscc.fixed_point import Layer
 from semcom.medjscc.header import ROI_RATIOS, Header
 from semcom.medjscc.layout import HEADER_SHARE, layout
@@ -187,7 +188,7 @@ def test_what_is_said_to_be_left_is_left() -> None:
     """Mean squared error of 40 000 Wiener estimates within 4 standard errors of the stated."""
     generator = torch.Generator().manual_seed(5)
     sent = allocate(np.zeros(40_000), 40_000, 6.0)
-    errors = torch.randn(40_000, generator=generator) * SPREAD
+    errors = torch.randn(40_000, generator=generator)
     noise_var = torch.full((40_000,), 10 ** (-6 / 10) / 2)
     numbers = errors * amplitudes(sent) + noise_var.sqrt() * torch.randn(
         40_000, generator=generator
@@ -216,6 +217,34 @@ def test_equal_rates_serve_every_cell_alike() -> None:
             per_cell[row * 4 // side, column * 4 // side] += wanted
         start += places.size
     assert set(per_cell.ravel().tolist()) == {20}
+
+
+def test_every_coefficient_is_coded_in_one_pass(model: EntropyModel) -> None:
+    for level in range(4):
+        detail, like = model.detail(level), torch.zeros(1, 3, 8, 24)
+        places = [detail.place(index, like) for index in range(len(detail.passes))]
+        assert bool((torch.stack(places).sum(0) == 1).all())
+
+
+def test_lines_are_coded_across_themselves(model: EntropyModel) -> None:
+    """The first pass holds a quarter of a horizontal line of band 0, a vertical one of band 1."""
+    first = model.detail(3).place(0, torch.zeros(1, 3, 16, 16))
+    assert first[0, 5].sum() == first[1, :, 5].sum() == 4
+
+
+def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:
+    """40 000 errors, half of them sent: within 4 standard errors of the mean of squares."""
+    generator = torch.Generator().manual_seed(6)
+    importances = np.random.default_rng(6).integers(-30, 0, 40_000).astype(np.int16)
+    errors = torch.randn(40_000, generator=generator) * 2 ** (torch.from_numpy(importances) / 8)
+    sent = allocate(importances, 20_000, 3.0)
+    noise_var = torch.full((20_000,), 10 ** (-3 / 10) / 2)
+    noise = noise_var.sqrt() * torch.randn(20_000, generator=generator)
+    found, _ = received(sent, errors[sent.chosen] * amplitudes(sent) + noise, noise_var, 1.0)
+    rest = errors.index_add(0, sent.chosen, -found).square()
+    said = Estimate(0, importances, errors.numpy().astype(np.float16)).left(20_000, 3.0)
+    tolerance = 4 * float(rest.std()) * math.sqrt(len(rest))
+    assert said == pytest.approx(float(rest.sum()), abs=tolerance)
 
 
 @given(
@@ -302,6 +331,54 @@ def test_a_finer_step_in_the_region_makes_it_better(pictures: tuple[Tensor, Tens
     assert scores[0] < scores[1] < scores[2] - 0.1
 
 
+def test_a_small_region_gets_finer_steps_than_a_large_one() -> None:
+    """A disc of a hundredth of the picture, and half of it: the ratio that the header tells."""
+    image, codec = semcom.data.phantoms("chest", n=1, size=192, seed=5)[0], semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    ratios = []
+    for side in (20, 136):
+        roi = torch.zeros(1, 1, 192, 192)
+        roi[..., :side, :side] = 1
+        tx = codec.encode(image, cbr=1 / 8, snr_db=20.0, roi=roi)
+        parts = codec._layout(tx.session)
+        block = tx.symbols[:, : parts.header.channel_uses]
+        bits, ok = parts.header.decode(block, torch.full(block.shape, 0.01))
+        assert ok.all()
+        header = Header.parse(np.packbits(bits[0].numpy().astype(np.uint8)).tobytes())
+        ratios.append(ROI_RATIOS[header.roi])
+    assert ratios[0] >= 3 > ratios[1] > 1
+
+
+def test_options_change_the_fingerprint_and_the_weights_do_not() -> None:
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    altered = [
+        codec.with_options(roi_ratio=2.0),
+        codec.with_options(header_margin_db=0.0),
+        codec.with_options(digital_only=True),
+        codec.with_options(learned_synthesis=False),
+        codec.with_options(channel_adaptive=False),
+    ]
+    assert len({codec.fingerprint, *(other.fingerprint for other in altered)}) == 6
+    assert codec.with_options(roi_ratio="auto").fingerprint == codec.fingerprint
+    assert all(other.entropy_model is codec.entropy_model for other in altered)
+
+
+def test_digital_alone_takes_most_of_the_budget(pictures: tuple[Tensor, Tensor]) -> None:
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    lengths = []
+    for one in (codec, codec.with_options(digital_only=True)):
+        tx = one.encode(pictures[0][:1], cbr=1 / 8, snr_db=10.0)
+        parts = one._layout(tx.session)
+        block = tx.symbols[:, : parts.header.channel_uses]
+        bits, _ = parts.header.decode(block, torch.full(block.shape, 0.1))
+        payload = np.packbits(bits[0].numpy().astype(np.uint8)).tobytes()
+        lengths.append(Header.parse(payload).length)
+        assert not one.decode_with_outage(channels.link("awgn")(tx, 10.0, seed=4))[1].any()
+    assert lengths[0] < 0.7 * 256 < 0.85 * 256 < lengths[1]
+
+
 def test_a_black_picture_arrives(pictures: tuple[Tensor, Tensor]) -> None:
     """Its errors are all foreseen: the analogue part is silent and the rest is louder."""
     codec = semcom.codec("medjscc")
@@ -319,6 +396,8 @@ def test_a_black_picture_arrives(pictures: tuple[Tensor, Tensor]) -> None:
         ({"roi_ratio": 0.5}, "roi_ratio must"),
         ({"roi_ratio": math.nan}, "roi_ratio must"),
         ({"margin_db": "x"}, "margin_db must"),
+        ({"header_margin_db": 99}, "header_margin_db must"),
+        ({"digital_only": 1}, "digital_only must"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, float], message: str) -> None:

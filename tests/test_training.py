@@ -154,10 +154,10 @@ accumulate = 2
 """
 
 
-def trained(config: Path, out: Path) -> str:
+def trained(config: Path, out: Path, *more: str) -> str:
     with pytest.raises(SystemExit) as ended:
         main(["train", "medjscc", "--config", str(config), "--phantoms", "1", "--size", "64",
-              "--out", str(out)])  # fmt: skip
+              "--out", str(out), *more])  # fmt: skip
     assert ended.value.code == 0
     codec = semcom.codec("medjscc", weights=out / "medjscc.safetensors")
     assert isinstance(codec, LearnedCodec)
@@ -174,6 +174,22 @@ def test_medjscc_is_trained_by_stages_and_goes_on_where_it_stopped(
     assert trained(config, tmp_path / "parts") == whole
     logs = [tmp_path / "whole" / stage / "log.csv" for stage in ("1-entropy", "2-synthesis")]
     assert [len(log.read_text().splitlines()) for log in logs] == [2, 2]
+
+
+def test_medjscc_goes_on_from_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, entropy, synthesis = (tmp_path / f"{name}.toml" for name in ("whole", "first", "second"))
+    whole.write_text(TINY_CONFIG)
+    codec, first, second = TINY_CONFIG.split("[[stages]]")
+    entropy.write_text(f"{codec}[[stages]]{first}")
+    synthesis.write_text(f"{codec}[[stages]]{second}")
+    trained(entropy, tmp_path / "first")
+    weights = str(tmp_path / "first" / "medjscc.safetensors")
+    found = trained(synthesis, tmp_path / "second", "--weights", weights)
+    assert found == trained(whole, tmp_path / "whole")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "medjscc", "--config", "base", "--weights", weights])
+    assert ended.value.code == 2
+    assert "the configuration asks for" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

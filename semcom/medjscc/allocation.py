@@ -21,8 +21,6 @@ from semcom.medjscc.contexts import Expected
 from semcom.medjscc.wavelet import Bands
 
 _STEPS = 8
-SPREAD = 1.2
-"""Standard deviation of a quantisation error over its mean magnitude, which the model gives."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Allocation:
 
 
 def importance(rest: list[Expected], equal: bool = False) -> NDArray[np.float64]:
-    """Log-magnitude of each expected error in steps, in eighths of an octave.
+    """Log-deviation of each expected error in steps, in eighths of an octave.
 
     Args:
         rest: what is expected of the errors of one picture, ``[1, bands, h, w]`` each.
@@ -77,7 +75,7 @@ def allocate(
         snr_db: E_s/N_0 in dB that the transmitter believes.
 
     >>> found = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
-    >>> found.chosen.tolist(), (found.deviation / SPREAD).tolist()
+    >>> found.chosen.tolist(), found.deviation.tolist()
     ([2, 0], [2.0, 1.0])
     >>> round(float(found.power.mean()), 3)
     1.0
@@ -88,7 +86,7 @@ def allocate(
     power = _water_filling(deviation, 10 ** (snr_db / 10))
     return Allocation(
         torch.from_numpy(order),
-        torch.from_numpy(deviation.astype(np.float32)) * SPREAD,
+        torch.from_numpy(deviation.astype(np.float32)),
         torch.from_numpy(power.astype(np.float32)),
     )
 

@@ -20,7 +20,6 @@ from semcom.learned import LearnedCodec, pad_to, to_symbols, transmission
 from semcom.medjscc import coder, overview
 from semcom.medjscc.adaptive import condition
 from semcom.medjscc.allocation import (
-    SPREAD,
     allocate,
     amplitudes,
     flattened,
@@ -52,7 +51,9 @@ CELL_SHARE = 0.05
 """Share of a cell in the region of interest from which on all of it is."""
 
 _APART = 4
-"""Every so many steps are estimated by the entropy model."""
+"""Every so many steps are estimated by the entropy model, half an octave apart."""
+
+_LEAST_ERROR = 1e-9
 
 _OPTIONS = (
     "roi_ratio",
@@ -210,9 +211,7 @@ class MedJSCC(LearnedCodec):
             log_step = _log_steps(found, cells, ratio)
             values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
             chosen = worthwhile(self.entropy_model, values, log_step)
-            writer = coder.Writer()
-            if ratio:
-                writer.cells(cells[0, 0].cpu().numpy())
+            writer = _begun(cells, ratio)
             limit = limit_index(int(max(float(band.abs().max()) for band in chosen[1:])))
             header = Header(found, ratio, limit, 0, 0)
             rest = coder.write(writer, self.entropy_model, chosen, log_step, header.largest)
@@ -220,15 +219,15 @@ class MedJSCC(LearnedCodec):
             length = _fitting_length(parts, len(data))
             if length is not None:
                 break
-            if ratio:  # mask cells cost bytes
+            if found < step_index(math.inf):
+                found += 1
+            elif ratio:
                 ratio = 0
-                continue
-            if found >= step_index(math.inf):
+            else:
                 raise InputError(
                     f"the coarsest picture takes {len(data)} bytes and its channel uses hold "
                     f"{parts.capacity(LENGTHS)}: raise cbr or snr_db"
                 )
-            found += 2
         errors = [v - c - r.mean.to(v.dtype) for v, c, r in zip(values, chosen, rest, strict=True)]
         analogue = parts.rest - parts.digital_uses(length)
         sent = allocate(importance(rest, self._equal_rates), 2 * analogue, session.snr_db)
@@ -292,39 +291,46 @@ class MedJSCC(LearnedCodec):
         finest, last = -1, step_index(math.inf)
         while last - finest > 1:
             middle = (finest + last) // 2
-            num_bytes = self._estimate(middle, bands, cells, ratio).num_bytes
-            if _fitting_length(parts, num_bytes) is None:
+            if self._length(middle, bands, cells, ratio, parts) is None:
                 finest = middle
             else:
                 last = middle
         return last
 
-    def _estimate(self, index: int, bands: Bands, cells: Tensor, ratio: int) -> Estimate:
-        """What a step comes to: exact for every fourth, between them by interpolation."""
-        below, beyond = divmod(index, _APART)
-        if beyond:
-            fine, coarse = (
-                self._estimate(at * _APART, bands, cells, ratio) for at in (below, below + 1)
-            )
-            return fine.towards(coarse, beyond / _APART)
-        log_step = _log_steps(index, cells, ratio)
-        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
-        return estimate(self.entropy_model, values, log_step)
-
     def _expected_error(
         self, index: int, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
     ) -> float:
-        """Weighted squared error that a step is expected to leave, infinite if it does not fit."""
-        found = self._estimate(index, bands, cells, ratio)
-        length = _fitting_length(parts, found.num_bytes)
+        """Weighted squared error that a step leaves if the channel is as believed.
+
+        Interpolated between estimated steps; infinite if it does not fit.
+        """
+        length = self._length(index, bands, cells, ratio, parts)
         if length is None:
             return math.inf
-        analogue = parts.rest - parts.digital_uses(length)
-        sent = allocate(found.importances, 2 * analogue, session.snr_db)
-        variance = np.exp2(found.importances / 4) * SPREAD**2
-        snr = 10 ** (session.snr_db / 10)
-        variance[sent.chosen.numpy()] /= 1 + sent.power.numpy() * snr
-        return float(variance.sum()) * float(4 ** Header(index, 0, 0, 0, 0).log_step)
+        numbers = 2 * (parts.rest - parts.digital_uses(length))
+        log_error = 0.0
+        for at, share in _beside(index):
+            left = self._estimate(at, bands, cells, ratio).left(numbers, session.snr_db)
+            log_error += share * (
+                math.log2(left + _LEAST_ERROR) + 2 * Header(at, 0, 0, 0, 0).log_step
+            )
+        return 2**log_error
+
+    def _length(
+        self, index: int, bands: Bands, cells: Tensor, ratio: int, parts: Layout
+    ) -> int | None:
+        """Length of the digital part at a step, by those of the estimated steps beside it."""
+        log_bytes = sum(
+            share * math.log2(self._estimate(at, bands, cells, ratio).num_bytes)
+            for at, share in _beside(index)
+        )
+        return _fitting_length(parts, math.ceil(2**log_bytes))
+
+    def _estimate(self, index: int, bands: Bands, cells: Tensor, ratio: int) -> Estimate:
+        log_step = _log_steps(index, cells, ratio)
+        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
+        found = estimate(self.entropy_model, values, log_step)
+        return replace(found, num_bytes=1 + found.num_bytes + len(_begun(cells, ratio).bytes()))
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         rows = [self._row(rx, row) for row in range(len(rx.symbols))]
@@ -441,9 +447,7 @@ class MedJSCC(LearnedCodec):
         device = symbols.device
         rough = flattened([b + r.mean for b, r in zip(got.bands, got.rest, strict=True)])
         rough = rough.to(device, torch.float32)
-        deviation = (
-            torch.from_numpy(np.exp2(importances / 8).astype(np.float32)).to(device) * SPREAD
-        )
+        deviation = torch.from_numpy(np.exp2(importances / 8).astype(np.float32)).to(device)
         amplitude = 0.0 if got.header.silent else got.header.amplitude
         heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
         errors, uncertain = received(sent, heard, noise, amplitude)
@@ -509,6 +513,21 @@ def _log_steps(index: int, cells: Tensor, ratio: int) -> Tensor:
     outside = Header(index, 0, 0, 0, 0).log_step
     inside = outside - round(math.log2(ROI_RATIOS[ratio]) * 256) / 256
     return torch.where(cells, inside, outside)
+
+
+def _beside(index: int) -> list[tuple[int, float]]:
+    """Steps that the entropy model is asked about, with their shares in one between them."""
+    below, beyond = divmod(index, _APART)
+    ends = [(below * _APART, 1 - beyond / _APART), ((below + 1) * _APART, beyond / _APART)]
+    return ends if beyond else ends[:1]
+
+
+def _begun(cells: Tensor, ratio: int) -> coder.Writer:
+    """The digital part's beginning: mask cells, where there are two steps."""
+    writer = coder.Writer()
+    if ratio:
+        writer.cells(cells[0, 0].cpu().numpy())
+    return writer
 
 
 def mask_cells(roi: Tensor) -> Tensor:

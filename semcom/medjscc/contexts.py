@@ -20,7 +20,7 @@ LOG_SCALE = (-4.5, 8.0)
 _INTERLACED = (0, 2, 1, 3)
 
 LOG_REST = (-10.0, 0.0)
-"""The same of a quantisation error: far below a step where steps are coarse."""
+"""The same of an error's deviation: far below a step where steps are coarse."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class DetailModel(nn.Module):
         )
         self.trunk = nn.Sequential(Layer(coarse + 9, width, 3), Layer(width, width, 3))
         self.heads = nn.ModuleList([Head(width + 7, width, len(b), start) for b, _ in self.passes])
-        self.rest = Head(width + 10, width, 3, -2.0, LOG_REST)
+        self.rest = Head(width + 10, width, 3, -1.75, LOG_REST)
 
     def features(self, coarse: Tensor, parent: Tensor, texture: Tensor, log_step: Tensor) -> Tensor:
         """Features ``[batch, width, h, w]`` of all that is coarser, at this level's size."""
@@ -175,14 +175,11 @@ class DetailModel(nn.Module):
     def expect_rest(
         self, features: Tensor, values: Tensor, expected: Expected, log_step: Tensor
     ) -> Expected:
-        """What quantisation took away, given all of the level and what was expected of it.
-
-        Where steps are coarse, no more than there is in the band at all.
-        """
+        """Mean and deviation of what quantisation took away, given all of the level."""
         known = squashed(values)
         maps = [features.detach(), known, known.abs(), expected.log_scale.detach() / 4, log_step]
         found: Expected = self.rest(torch.cat(maps, dim=1), 0.0)
-        return Expected(found.mean, torch.minimum(found.log_scale, self.start + 1 - log_step))
+        return found
 
 
 class ApproximationModel(nn.Module):

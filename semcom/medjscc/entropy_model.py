@@ -36,7 +36,8 @@ class Modelled:
     Args:
         hyper_bits: float ``[batch]``, bits of the hyper-latents.
         expected: for each band, what was expected before it was known.
-        rest: for each band, what is expected of the quantisation error.
+        rest: for each band, what is expected of the quantisation error: its mean, and as scale
+            its standard deviation.
     """
 
     hyper_bits: Tensor
@@ -199,12 +200,12 @@ def relative(log_step: Tensor) -> Tensor:
 
 
 def flat_rest(values: Tensor) -> Expected:
-    """The error of plain rounding: uniform, so a quarter of a step on average.
+    """The error of plain rounding: uniform, its deviation a 1/sqrt(12) of a step, on the grid.
 
     >>> flat_rest(torch.zeros(1)).log_scale.item()
-    -2.0
+    -1.75
     """
-    log_scale = torch.full_like(values, -2.0)
+    log_scale = torch.full_like(values, -1.75)
     return Expected(torch.zeros_like(values), log_scale)
 
 

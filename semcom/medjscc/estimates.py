@@ -17,14 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.allocation import importance
+from semcom.medjscc.allocation import allocate, flattened, importance
 from semcom.medjscc.entropy_model import EntropyModel
-from semcom.medjscc.quantiser import rounded
+from semcom.medjscc.quantiser import worthwhile
 from semcom.medjscc.wavelet import Bands
 
-_MOST = 256
-_WORTHWHILE_SHARE = 0.93
-"""Bits after weighing each against the error that it saves, over those of plain rounding."""
+_MOST = 64
 
 _kept: WeakKeyDictionary[EntropyModel, OrderedDict[tuple[int, bytes], Estimate]]
 _kept = WeakKeyDictionary()
@@ -38,21 +36,31 @@ class Estimate:
     Args:
         num_bytes: about how long the digital part is.
         importances: see :func:`semcom.medjscc.allocation.importance`.
+        errors: what quantisation takes away, in steps, float16 in the order of the importances.
     """
 
     num_bytes: int
     importances: NDArray[np.int16]
+    errors: NDArray[np.float16]
 
-    def towards(self, other: Estimate, share: float) -> Estimate:
-        """What a step between two comes to, ``share`` of the way in octaves.
+    def left(self, numbers: int, snr_db: float) -> float:
+        """Squared error in steps that is left when the channel is as believed.
 
-        >>> low, high = Estimate(800, np.zeros(1, np.int16)), Estimate(200, np.ones(1, np.int16))
-        >>> low.towards(high, 0.5).num_bytes
-        400
+        Args:
+            numbers: real numbers in the analogue part.
+            snr_db: E_s/N_0 in dB.
+
+        >>> one = Estimate(8, np.array([0, -80], np.int16), np.array([1.0, 0.5], np.float16))
+        >>> one.left(0, 10.0), round(one.left(1, 10.0), 3)
+        (1.25, 0.341)
         """
-        num_bytes = self.num_bytes ** (1 - share) * other.num_bytes**share
-        between = (1 - share) * self.importances + share * other.importances
-        return Estimate(math.ceil(num_bytes), np.rint(between).astype(np.int16))
+        sent = allocate(self.importances, numbers, snr_db)
+        squares = np.square(self.errors, dtype=np.float32)
+        gains = sent.power.numpy() * 10 ** (snr_db / 10)
+        chosen = sent.chosen.numpy()
+        noise = gains * np.square(sent.deviation.numpy())
+        squares[chosen] = (squares[chosen] + noise) / np.square(1 + gains)
+        return float(squares.sum())
 
 
 @torch.no_grad()
@@ -64,9 +72,8 @@ def estimate(model: EntropyModel, bands: Bands, log_step: Tensor) -> Estimate:
         bands: coefficients in steps, ``[1, bands, h, w]``.
         log_step: log2 of the step of each cell.
     """
-    values = rounded(bands)
     digest = hashlib.sha256(repr(tuple(log_step.shape)).encode())
-    for part in (*values, log_step):
+    for part in (*bands, log_step):
         digest.update(np.ascontiguousarray(part.cpu().numpy()).tobytes())
     changes = sum(parameter._version for parameter in model.parameters())
     key = (changes, digest.digest())
@@ -75,11 +82,15 @@ def estimate(model: EntropyModel, bands: Bands, log_step: Tensor) -> Estimate:
         if key in kept:
             kept.move_to_end(key)
             return kept[key]
+    values = worthwhile(model, bands, log_step)
     modelled = model(values, log_step)
-    bits = float(modelled.hyper_bits.sum())
-    bits += sum(float(part.sum()) for part in modelled.band_bits(values))
+    num_bits = float(modelled.hyper_bits.sum())
+    num_bits += sum(float(part.sum()) for part in modelled.band_bits(values))
+    missing = [b - v - r.mean for b, v, r in zip(bands, values, modelled.rest, strict=True)]
     found = Estimate(
-        int(np.ceil(bits * _WORTHWHILE_SHARE / 8)), importance(modelled.rest).astype(np.int16)
+        math.ceil(num_bits / 8),
+        importance(modelled.rest).astype(np.int16),
+        flattened(missing)[0].cpu().numpy().astype(np.float16),
     )
     with _lock:
         kept[key] = found

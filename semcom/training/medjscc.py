@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 import channels
 from channels import InputError, Session, Transmission
@@ -20,7 +20,6 @@ from semcom.crops import Sample, random_batch
 from semcom.learned import to_symbols
 from semcom.medjscc.adaptive import condition
 from semcom.medjscc.allocation import (
-    SPREAD,
     allocate,
     amplitudes,
     flattened,
@@ -31,14 +30,13 @@ from semcom.medjscc.allocation import (
 from semcom.medjscc.codec import MedJSCC, enlarged, mask_cells
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.header import LOG_STEP
-from semcom.medjscc.quantiser import likely_log_step, rounded
-from semcom.medjscc.wavelet import STRIDE, Bands, analyse
+from semcom.medjscc.quantiser import likely_log_step, rounded, worthwhile
+from semcom.medjscc.wavelet import LEVELS, STRIDE, Bands, analyse
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
 from semcom.training.loop import digest
 
-STAGES = ("entropy", "synthesis")
-_REST_WEIGHT = 0.2
+STAGES = ("entropy", "errors", "synthesis")
 _LEAST_BITS = 3e-4
 _LEAST_ERROR = 1e-6
 
@@ -48,8 +46,9 @@ class MedJSCCPlan:
     """What one stage of a training run does; with data, seed and first weights it fixes the rest.
 
     Args:
-        stage: ``"entropy"`` trains the entropy model, to few bits; ``"synthesis"`` the synthesis
-            to little distortion, with quantisation errors sent over links.
+        stage: ``"entropy"`` trains the entropy model, to few bits; ``"errors"`` those of its heads
+            that foresee quantisation errors; ``"synthesis"`` the synthesis to little distortion,
+            with quantisation errors sent over links.
         steps: optimiser steps.
         batch: crops per step.
         crop: side of a crop in pixels, a multiple of 64.
@@ -179,9 +178,20 @@ class _MedJSCCTrainee:
         fed = [p for s in [*samples, *validation] for p in s if p is not None]
         self.fed_with = digest(fed) + begun
         self._links = [_link(name, plan.estimator) for name, _ in plan.links]
-        trained = codec.entropy_model if plan.stage == "entropy" else codec.synthesis
         codec.requires_grad_(False)
-        trained.requires_grad_(True)
+        for parameter in self._trained():
+            parameter.requires_grad_(True)
+
+    def _trained(self) -> list[nn.Parameter]:
+        model, stage = self.module.entropy_model, self.plan.stage
+        if stage == "synthesis":
+            return list(self.module.synthesis.parameters())
+        heads = [model.detail(level).rest for level in range(LEVELS)]
+        foreseeing = [parameter for head in heads for parameter in head.parameters()]
+        if stage == "errors":
+            return foreseeing
+        apart = {id(parameter) for parameter in foreseeing}
+        return [parameter for parameter in model.parameters() if id(parameter) not in apart]
 
     def loss(self, step: int) -> Tensor:
         plan = self.plan
@@ -191,23 +201,23 @@ class _MedJSCCTrainee:
         return self._cost(images.to(device), roi.to(device), draws).mean()
 
     def _cost(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
-        """log2 of bits, or of squared error in squared steps, per pixel; ``[batch]``."""
+        """log2 per pixel of bits, misjudged errors or squared errors in steps; ``[batch]``."""
         plan, codec = self.plan, self.module
-        channel = None if plan.stage == "entropy" else _drawn_channel(plan, draws)
+        channel = _drawn_channel(plan, draws) if plan.stage == "synthesis" else None
         log_step, dead_zone = (part.to(images) for part in _drawn_steps(plan, roi, channel, draws))
         values = [b * torch.exp2(-enlarged(log_step, b)) for b in analyse(images - 0.5)]
-        bands = rounded(values, dead_zone)
         pixels = images[0].numel()
-        errors = [v - b for v, b in zip(values, bands, strict=True)]
-        if channel is None:
+        if plan.stage == "entropy":
+            bands = rounded(values, dead_zone)
             modelled = codec.entropy_model(bands, log_step)
             bits = sum((part.sum((1, 2, 3)) for part in modelled.band_bits(bands)), start=0)
-            bits = modelled.hyper_bits + bits
-            foreseen = _foreseen(errors, modelled.rest) / pixels
-            return torch.log2(bits / pixels + _LEAST_BITS) + _REST_WEIGHT * foreseen
+            return torch.log2((modelled.hyper_bits + bits) / pixels + _LEAST_BITS)
         codec.entropy_model.eval()
-        with torch.no_grad():
-            rest = codec.entropy_model(bands, log_step).rest
+        bands = worthwhile(codec.entropy_model, values, log_step)
+        errors = [v - b for v, b in zip(values, bands, strict=True)]
+        rest = codec.entropy_model(bands, log_step).rest
+        if channel is None:
+            return torch.log2(_misjudged(errors, rest) / pixels)
         snr_db, rate, which, seed = channel
         known = [b + r.mean.float() for b, r in zip(bands, rest, strict=True)]
         missing = [e - r.mean.float() for e, r in zip(errors, rest, strict=True)]
@@ -293,13 +303,17 @@ def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator) -> _Channel:
     return _Channel(snr_db, few * (many / few) ** rate, link, seed)
 
 
-def _foreseen(errors: Bands, rest: list[Expected]) -> Tensor:
-    """Information in quantisation errors under Laplace distributions, but for a constant."""
+def _misjudged(errors: Bands, rest: list[Expected]) -> Tensor:
+    """Sum of ``s + e^2 / s``, ``e`` off the mean: least where ``s`` is the deviation of ``e``.
+
+    The logarithm of a Gaussian's density is as true, but rare large errors where small ones were
+    foreseen would drown everything else in it.
+    """
     total = torch.zeros(len(errors[0]), device=errors[0].device)
     for error, expected in zip(errors[1:], rest[1:], strict=True):
-        log_scale = expected.log_scale.float()
-        away = (error - expected.mean.float()).abs() * torch.exp2(-log_scale)
-        total = total + (log_scale + away / math.log(2)).sum((1, 2, 3))
+        deviation = torch.exp2(expected.log_scale.float())
+        off = (error - expected.mean.float()).square()
+        total = total + (deviation + off / deviation).sum((1, 2, 3))
     return total
 
 
@@ -314,7 +328,7 @@ def _over(
 ) -> tuple[Bands, Bands, Tensor]:
     """Send what is missing over a link: bands and deviations then, and the SNR that was met."""
     flat_known, flat_missing = flattened(known), flattened(missing)
-    flat_deviations = SPREAD * torch.exp2(flattened([r.log_scale.float() for r in rest]))
+    flat_deviations = torch.exp2(flattened([r.log_scale.float() for r in rest]))
     sent = []
     for row in range(len(flat_known)):
         one = [Expected(r.mean[row : row + 1], r.log_scale[row : row + 1]) for r in rest]
