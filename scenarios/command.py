@@ -19,7 +19,7 @@ from scenarios.results import METRICS, Table
 from scenarios.schemes import Scheme, with_schemes
 from scenarios.selection import Selection, segmenter_of
 from scenarios.style import rate
-from semcom.catalogue import codecs
+from semcom.catalogue import UNTRAINED, codecs
 
 _KEY = "semcom"
 
@@ -49,7 +49,8 @@ def run(request: Request) -> Table:
         InputError: before anything is written, if an option does not fit.
     """
     out = inputs.folder(request.out)
-    named = inputs.contenders(list(codecs()) if request.codecs is None else request.codecs)
+    default = [name for name in codecs() if name not in UNTRAINED]
+    named = inputs.contenders(default if request.codecs is None else request.codecs)
     contenders = with_schemes(named, request.mcs)
     if request.believed_snr_db is not None:
         refuse_bounds(contenders)

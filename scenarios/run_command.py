@@ -37,7 +37,8 @@ _Codecs = Annotated[
         "--codecs",
         "--codec",
         help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
-        "ideal code), separated by commas; semcom info lists both; default: all codecs.",
+        "ideal code), separated by commas; semcom info lists both; default: all codecs "
+        "with trained weights.",
     ),
 ]
 _Mcs = Annotated[
@@ -128,7 +129,9 @@ def run_mismatch(
     codecs: Annotated[
         str | None,
         typer.Option(
-            "--codecs", "--codec", help="Names of codecs, separated by commas; default: all."
+            "--codecs",
+            "--codec",
+            help="Names of codecs, separated by commas; default: all trained.",
         ),
     ] = None,
     mcs: _Mcs = "auto",

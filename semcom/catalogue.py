@@ -28,14 +28,17 @@ _LEARNED: dict[str, type[LearnedCodec]] = {
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
     "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
-    "adjscc": "the same, with features weighted by the SNR",
-    "ntscc": "learned, rates assigned by an entropy model, adapts to SNR and rate, no masks",
+    "adjscc": "the same, with features weighted by the SNR; train it first",
+    "ntscc": "learned, rates assigned by an entropy model, no masks; train it first",
     "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
     "hevc-roi-ldpc": "the same with finer steps in the region of interest",
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
 }
+UNTRAINED = ("adjscc", "ntscc")
+"""Codecs whose shipped weights are a smoke training, not to be compared with."""
+
 _BOUNDS = {
     f"{source}-capacity": f"bound: {coder} + an ideal code at the link's capacity"
     for source, coder in {
