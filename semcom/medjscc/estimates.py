@@ -46,6 +46,8 @@ class Estimate:
     def left(self, numbers: int, snr_db: float) -> float:
         """Squared error in steps that is left when the channel is as believed.
 
+        Errors that are larger than foreseen take power from all others.
+
         Args:
             numbers: real numbers in the analogue part.
             snr_db: E_s/N_0 in dB.
@@ -56,10 +58,13 @@ class Estimate:
         """
         sent = allocate(self.importances, numbers, snr_db)
         squares = np.square(self.errors, dtype=np.float32)
-        gains = sent.power.numpy() * 10 ** (snr_db / 10)
-        chosen = sent.chosen.numpy()
-        noise = gains * np.square(sent.deviation.numpy())
-        squares[chosen] = (squares[chosen] + noise) / np.square(1 + gains)
+        if not len(sent.power):
+            return float(squares.sum())
+        chosen, power = sent.chosen.numpy(), sent.power.numpy()
+        variance = np.square(sent.deviation.numpy())
+        strength = float(np.mean(power * squares[chosen] / variance))
+        gains = power * 10 ** (snr_db / 10) / max(strength, 1e-9)
+        squares[chosen] = (squares[chosen] + gains * variance) / np.square(1 + gains)
         return float(squares.sum())
 
 
