@@ -219,6 +219,27 @@ def test_equal_rates_serve_every_cell_alike() -> None:
     assert set(per_cell.ravel().tolist()) == {20}
 
 
+@pytest.mark.parametrize("log_step", [-4.0, -1.0, 2.0])
+def test_exact_arithmetic_foresees_errors_as_well_as_floating_point(
+    log_step: float, pictures: tuple[Tensor, Tensor]
+) -> None:
+    """Squared errors off the means of both ends, within 3 %."""
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    steps = torch.full((1, 1, 12, 12), log_step)
+    bands = steps_of(analyse(pictures[0][:1] - 0.5), steps)
+    chosen = worthwhile(codec.entropy_model, bands, steps)
+    exact = coder.write(coder.Writer(), codec.entropy_model, chosen, steps, 255)
+    left = [
+        sum(
+            float((b - c - r.mean).square().sum())
+            for b, c, r in zip(bands, chosen, rest, strict=True)
+        )
+        for rest in (codec.entropy_model(chosen, steps).rest, exact)
+    ]
+    assert left[1] == pytest.approx(left[0], rel=0.03)
+
+
 def test_every_coefficient_is_coded_in_one_pass(model: EntropyModel) -> None:
     for level in range(4):
         detail, like = model.detail(level), torch.zeros(1, 3, 8, 24)

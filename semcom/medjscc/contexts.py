@@ -175,11 +175,20 @@ class DetailModel(nn.Module):
     def expect_rest(
         self, features: Tensor, values: Tensor, expected: Expected, log_step: Tensor
     ) -> Expected:
-        """Mean and deviation of what quantisation took away, given all of the level."""
+        """Mean and deviation of what quantisation took away, given all of the level.
+
+        Both ends need the same deviations to the last bit, of means about the same: exact
+        arithmetic would round these by more than there is to foresee where steps are coarse.
+        """
         known = squashed(values)
-        maps = [features.detach(), known, known.abs(), expected.log_scale.detach() / 4, log_step]
-        found: Expected = self.rest(torch.cat(maps, dim=1), 0.0)
-        return found
+        maps = torch.cat(
+            [features.detach(), known, known.abs(), expected.log_scale.detach() / 4, log_step],
+            dim=1,
+        )
+        found: Expected = self.rest(maps, 0.0)
+        if maps.dtype != torch.float64:
+            return found
+        return Expected(self.rest(maps.float(), 0.0).mean.double(), found.log_scale)
 
 
 class ApproximationModel(nn.Module):
