@@ -17,7 +17,7 @@ from rich.text import Text
 
 from channels import InputError
 from channels.errors import unknown_name
-from scenarios.files import replacing
+from scenarios.files import save_figure, save_rows
 from scenarios.printing import captions
 from scenarios.results import METRICS, Table
 from scenarios.statistics import mean_interval
@@ -108,10 +108,7 @@ class Differences:
         Raises:
             InputError: on another ending, or a folder that is not there.
         """
-        if Path(path).suffix != ".csv":
-            raise InputError(f"cannot save to {Path(path).name!r}: name it .csv")
-        with replacing(path) as new:
-            self.frame.to_csv(new, index=False, lineterminator="\n")
+        save_rows(self.frame, path)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw a row of panels for each link: a dot and an interval for each part.
@@ -149,10 +146,7 @@ class Differences:
         axes[0, 0].set_yticks(range(len(parts)), parts)
         axes[0, 0].invert_yaxis()
         if path is not None:
-            if Path(path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
-                raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
-            with replacing(path) as new:
-                figure.savefig(new, dpi=200)
+            save_figure(figure, path)
         return figure
 
     def _over_all(self) -> pd.DataFrame:

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 from channels import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -39,6 +44,30 @@ def replacing(path: str | Path) -> Iterator[Path]:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def save_rows(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write rows to a ``.csv`` file.
+
+    Raises:
+        InputError: on another ending, or a folder that is not there.
+    """
+    if Path(path).suffix != ".csv":
+        raise InputError(f"cannot save to {Path(path).name!r}: name it .csv")
+    with replacing(path) as new:
+        frame.to_csv(new, index=False, lineterminator="\n")
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure to a ``.png``, ``.pdf`` or ``.svg`` file.
+
+    Raises:
+        InputError: on another ending, or a folder that is not there.
+    """
+    if Path(path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
+    with replacing(path) as new:
+        figure.savefig(new, dpi=200)
 
 
 @contextmanager

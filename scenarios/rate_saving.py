@@ -18,7 +18,7 @@ from rich.text import Text
 from channels import InputError
 from channels.errors import check_number, unknown_name
 from scenarios.definitions import LABELS
-from scenarios.files import replacing
+from scenarios.files import save_rows
 from scenarios.inputs import check_whole
 from scenarios.results import Table
 from scenarios.style import rate
@@ -76,10 +76,7 @@ class RateSaving:
         Raises:
             InputError: on another ending, or a folder that is not there.
         """
-        if Path(path).suffix != ".csv":
-            raise InputError(f"cannot save to {Path(path).name!r}: name it .csv")
-        with replacing(path) as new:
-            self.frame.to_csv(new, index=False, lineterminator="\n")
+        save_rows(self.frame, path)
 
 
 def rate_saving(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from channels import InputError
 from channels.errors import unknown_name
 from scenarios.definitions import COLUMNS, IDENTITY, LABELS
-from scenarios.files import replacing
+from scenarios.files import replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
 
 if TYPE_CHECKING:
@@ -177,11 +177,7 @@ class Table:
 
         figure = curves(self, metric)
         if path is not None:
-            endings = figure.canvas.get_supported_filetypes()
-            if Path(path).suffix[1:].lower() not in endings:
-                raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
-            with replacing(path) as new:
-                figure.savefig(new, dpi=200)
+            save_figure(figure, path)
         return figure
 
     def print(self, metrics: Sequence[str] = METRICS) -> None:

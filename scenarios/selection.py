@@ -87,28 +87,31 @@ def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
     """
     if name is None:
         return None
-    if name.endswith(".safetensors"):
-        return segmenter(weights=name)
-    if name not in segmenters():
+    found = _segmenter(name)
+    if found is None:
         known = ", ".join(segmenters())
         raise InputError(
             f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
         )
-    return segmenter(name)
+    return found
+
+
+def _segmenter(name: str) -> UNetSegmenter | None:
+    """A shipped segmenter by name or one by its file of weights, if either is meant."""
+    if name.endswith(".safetensors"):
+        return segmenter(weights=name)
+    return segmenter(name) if name in segmenters() else None
 
 
 def _finder(masks: str, named: bool) -> UNetSegmenter | None:
     """The segmenter that ``--masks`` means, if it means one."""
-    if masks.endswith(".safetensors"):
-        return segmenter(weights=masks)
-    if masks in segmenters():
-        if named and Path(masks).is_dir():
-            raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
-        return segmenter(masks)
-    if masks != "none" and not Path(masks).exists():
+    if masks in segmenters() and named and Path(masks).is_dir():
+        raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
+    found = _segmenter(masks)
+    if found is None and masks != "none" and not Path(masks).exists():
         known = ", ".join(segmenters())
         raise InputError(
             f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
             "none"
         )
-    return None
+    return found

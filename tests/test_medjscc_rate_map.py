@@ -12,8 +12,8 @@ import channels
 import semcom
 from channels import InputError, Reception
 from semcom.medjscc import MedJSCC
-from semcom.medjscc.codec import mask_cells
 from semcom.medjscc.rate_map import RateMap
+from semcom.medjscc.steps import mask_cells
 
 SNR_DB, CBR = 9.0, 1 / 16
 

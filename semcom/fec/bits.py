@@ -69,3 +69,22 @@ def like(rows: Rows, bits: Tensor) -> Tensor:
     """
     shaped = torch.from_numpy(rows).reshape(*bits.shape[:-1], rows.shape[1])
     return shaped.to(bits.device, bits.dtype)
+
+
+def unpacked(data: bytes, count: int) -> Tensor:
+    r"""The bits of bytes, the highest of each first: float32 ``[count]``, zero where they end.
+
+    >>> unpacked(b"\x81", 10).tolist()
+    [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+    """
+    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8)).astype(np.float32)
+    return torch.from_numpy(np.pad(bits, (0, count - len(bits))))
+
+
+def packed(bits: Tensor) -> bytes:
+    r"""Undo :func:`unpacked`: the whole bytes in bits ``[n]`` of 0 and 1.
+
+    >>> packed(unpacked(b"\x81", 10))
+    b'\x81'
+    """
+    return np.packbits(bits[: len(bits) // 8 * 8].numpy().astype(np.uint8)).tobytes()

@@ -6,7 +6,7 @@ import hashlib
 import math
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_flag, check_number, shown
 from semcom.codec import check_link, check_reception
+from semcom.fec.bits import packed, unpacked
 from semcom.learned import LearnedCodec, pad_to, to_symbols, transmission
 from semcom.medjscc import coder, overview
 from semcom.medjscc.adaptive import condition
@@ -29,10 +30,9 @@ from semcom.medjscc.allocation import (
 )
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.entropy_model import EntropyModel
-from semcom.medjscc.estimates import Estimate, estimate
 from semcom.medjscc.header import (
     BYTES,
-    LENGTHS,
+    PLAIN,
     ROI_RATIOS,
     Header,
     gain_index,
@@ -40,20 +40,15 @@ from semcom.medjscc.header import (
     step_index,
 )
 from semcom.medjscc.layout import Layout, digital_gain_db, layout
-from semcom.medjscc.quantiser import likely_log_step, worthwhile
-from semcom.medjscc.rate_map import RateMap, counted, per_cell
+from semcom.medjscc.quantiser import worthwhile
+from semcom.medjscc.rate_map import RateMap, counted, per_cell, spread
+from semcom.medjscc.split import Split, begun
+from semcom.medjscc.steps import affordable_ratio, enlarged, in_steps, log_steps, mask_cells
 from semcom.medjscc.synthesis import Synthesis
 from semcom.medjscc.wavelet import STRIDE, Bands, analyse, synthesise
 from semcom.separate.adaptation import Success, gaussian_success, link_success
 
 HEADER_MARGIN_DB = 6.0
-CELL_SHARE = 0.05
-"""Share of a cell in the region of interest from which on all of it is."""
-
-_APART = 4
-"""Every so many steps are estimated by the entropy model, half an octave apart."""
-
-_LEAST_ERROR = 1e-9
 
 _OPTIONS = (
     "roi_ratio",
@@ -142,7 +137,8 @@ class MedJSCC(LearnedCodec):
         Args:
             roi_ratio: quantisation step outside over that inside the region of interest, 1 to 6;
                 by default ``"auto"``: the smaller the region, the greater, such that finer steps
-                there cost the whole picture about 0.3 dB, see :func:`affordable_ratio`.
+                there cost the whole picture about 0.3 dB, see
+                :func:`semcom.medjscc.steps.affordable_ratio`.
             margin_db: by how much worse than believed a channel the digital part bears, in dB.
             header_margin_db: the same of the header.
             equal_rates: whether every cell gets as many analogue symbols as any other.
@@ -205,18 +201,18 @@ class MedJSCC(LearnedCodec):
         cells = mask_cells(roi)
         ratio = self._ratio_index(cells)
         bands = analyse(image)
-        choose = self._finest_step if self._digital_only else self._best_step
-        found = choose(bands, cells, ratio, session, parts)
+        split = Split(self.entropy_model, bands, cells, ratio, session.snr_db, parts)
+        found = split.finest() if self._digital_only else split.best()
         while True:
-            log_step = _log_steps(found, cells, ratio)
-            values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
+            log_step = log_steps(found, cells, ratio)
+            values = in_steps(bands, log_step)
             chosen = worthwhile(self.entropy_model, values, log_step)
-            writer = _begun(cells, ratio)
+            writer = begun(cells, ratio)
             limit = limit_index(int(max(float(band.abs().max()) for band in chosen[1:])))
             header = Header(found, ratio, limit, 0, 0)
             rest = coder.write(writer, self.entropy_model, chosen, log_step, header.largest)
             data = writer.bytes()
-            length = _fitting_length(parts, len(data))
+            length = parts.fitting_length(len(data))
             if length is not None:
                 break
             if found < step_index(math.inf):
@@ -224,30 +220,41 @@ class MedJSCC(LearnedCodec):
             elif ratio:
                 ratio = 0
             else:
-                raise InputError(
-                    f"the coarsest picture takes {len(data)} bytes and its channel uses hold "
-                    f"{parts.capacity(LENGTHS)}: raise cbr or snr_db"
-                )
+                return self._plain(image, parts)
         errors = [v - c - r.mean.to(v.dtype) for v, c, r in zip(values, chosen, rest, strict=True)]
         analogue = parts.rest - parts.digital_uses(length)
         sent = allocate(importance(rest, self._equal_rates), 2 * analogue, session.snr_db)
         numbers = flattened(errors)[0, sent.chosen.to(image.device)]
         numbers = numbers * amplitudes(sent).to(image.device)
-        strength = math.sqrt(2 * float(numbers.detach().square().sum()) / max(len(numbers), 1))
-        header = replace(header, length=length, gain=gain_index(1 / max(strength, 1e-9)))
+        header = replace(header, length=length, gain=_unit_gain(numbers))
         numbers = numbers * (0.0 if header.silent else header.amplitude)
-        first = header.pack() + data[: parts.side_bytes]
-        pieces = [
-            parts.header.encode(_bits(first, parts.header.payload_bits)).to(image.device),
-            to_symbols(overview.send(image, parts.overview), parts.overview),
-        ]
+        pieces = self._opening(header, data[: parts.side_bytes], image, parts)
         block = parts.digital_block(length)
         if block is not None:
             remaining = data[parts.side_bytes :]
-            pieces.append(block.encode(_bits(remaining, block.payload_bits)).to(image.device))
+            pieces.append(
+                block.encode(unpacked(remaining, block.payload_bits)[None]).to(image.device)
+            )
         numbers = F.pad(numbers, (0, 2 * analogue - len(numbers)))
         pieces.append(to_symbols(numbers[None], analogue))
         return torch.cat(pieces, dim=1)
+
+    def _plain(self, image: Tensor, parts: Layout) -> Tensor:
+        """A finer overview in the place of digital and analogue part: nothing digital fits."""
+        numbers = overview.send(image, parts.rest)
+        header = Header(PLAIN, 0, 0, 0, _unit_gain(numbers))
+        numbers = numbers * (0.0 if header.silent else header.amplitude)
+        pieces = self._opening(header, b"", image, parts)
+        return torch.cat([*pieces, to_symbols(numbers, parts.rest)], dim=1)
+
+    @staticmethod
+    def _opening(header: Header, data: bytes, image: Tensor, parts: Layout) -> list[Tensor]:
+        """Symbols of the header's block, with the first data, and of the overview."""
+        bits = unpacked(header.pack() + data, parts.header.payload_bits)
+        return [
+            parts.header.encode(bits[None]).to(image.device),
+            to_symbols(overview.send(image, parts.overview), parts.overview),
+        ]
 
     def _ratio_index(self, cells: Tensor) -> int:
         if not bool(cells.any()) or bool(cells.all()):
@@ -256,81 +263,6 @@ class MedJSCC(LearnedCodec):
         if wanted == "auto":
             wanted = affordable_ratio(float(cells.float().mean()))
         return int(np.argmin(np.abs(np.array(ROI_RATIOS) - wanted)))
-
-    @torch.no_grad()
-    def _best_step(
-        self, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
-    ) -> int:
-        """The step that leaves the least expected error, by the entropy model's word."""
-        costs: dict[int, float] = {}
-
-        def cost(index: int) -> float:
-            if index not in costs:
-                costs[index] = self._expected_error(index, bands, cells, ratio, session, parts)
-            return costs[index]
-
-        last = step_index(math.inf)
-        bits = parts.mcs.bits_per_use * parts.rest / 2 / bands[0].numel() / STRIDE**2
-        index = step_index(likely_log_step(bits)) // _APART * _APART
-        while index < last and math.isinf(cost(index)):
-            index += _APART
-        for stride in (_APART, 1):
-            while True:
-                around = [min(max(index + move, 0), last) for move in (0, stride, -stride)]
-                best = min(around, key=cost)
-                if best == index:
-                    break
-                index = best
-        return index
-
-    @torch.no_grad()
-    def _finest_step(
-        self, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
-    ) -> int:
-        """The finest step that fits, by the entropy model's word."""
-        finest, last = -1, step_index(math.inf)
-        while last - finest > 1:
-            middle = (finest + last) // 2
-            if self._length(middle, bands, cells, ratio, parts) is None:
-                finest = middle
-            else:
-                last = middle
-        return last
-
-    def _expected_error(
-        self, index: int, bands: Bands, cells: Tensor, ratio: int, session: Session, parts: Layout
-    ) -> float:
-        """Weighted squared error that a step leaves if the channel is as believed.
-
-        Interpolated between estimated steps; infinite if it does not fit.
-        """
-        length = self._length(index, bands, cells, ratio, parts)
-        if length is None:
-            return math.inf
-        numbers = 2 * (parts.rest - parts.digital_uses(length))
-        log_error = 0.0
-        for at, share in _beside(index):
-            left = self._estimate(at, bands, cells, ratio).left(numbers, session.snr_db)
-            log_error += share * (
-                math.log2(left + _LEAST_ERROR) + 2 * Header(at, 0, 0, 0, 0).log_step
-            )
-        return 2**log_error
-
-    def _length(
-        self, index: int, bands: Bands, cells: Tensor, ratio: int, parts: Layout
-    ) -> int | None:
-        """Length of the digital part at a step, by those of the estimated steps beside it."""
-        log_bytes = sum(
-            share * math.log2(self._estimate(at, bands, cells, ratio).num_bytes)
-            for at, share in _beside(index)
-        )
-        return _fitting_length(parts, math.ceil(2**log_bytes))
-
-    def _estimate(self, index: int, bands: Bands, cells: Tensor, ratio: int) -> Estimate:
-        log_step = _log_steps(index, cells, ratio)
-        values = [b * torch.exp2(-enlarged(log_step, b)) for b in bands]
-        found = estimate(self.entropy_model, values, log_step)
-        return replace(found, num_bytes=1 + found.num_bytes + len(_begun(cells, ratio).bytes()))
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         rows = [self._row(rx, row) for row in range(len(rx.symbols))]
@@ -361,7 +293,11 @@ class MedJSCC(LearnedCodec):
         maps: list[RateMap | None] = []
         for row in range(len(rx.symbols)):
             (head, _, rest), (head_var, _, rest_var) = _divided(rx, row, parts)
-            got = self._digital(head, head_var, rest, rest_var, rx.session, parts)
+            first = _opened(head, head_var, parts)
+            if first is not None and first.header.plain:
+                maps.append(spread(self._grid(rx.session), parts))
+                continue
+            got = self._digital(first, rest, rest_var, rx.session, parts)
             if got is None:
                 maps.append(None)
                 continue
@@ -388,10 +324,14 @@ class MedJSCC(LearnedCodec):
         parts = self._layout(rx.session)
         _, height, width = rx.session.image_shape
         (head, coarse, rest), (head_var, coarse_var, rest_var) = _divided(rx, row, parts)
-        got = self._digital(head, head_var, rest, rest_var, rx.session, parts)
+        first = _opened(head, head_var, parts)
+        if first is not None and first.header.plain:
+            scale = first.header.amplitude
+            numbers, noise = _real(rest) / scale, _twice(rest_var / 2) / scale**2
+            return overview.receive(numbers, noise, (height, width)) + 0.5, False
+        got = self._digital(first, rest, rest_var, rx.session, parts)
         if got is None:
-            shape = (height, width)
-            image = overview.receive(_real(coarse), _twice(coarse_var / 2), shape)
+            image = overview.receive(_real(coarse), _twice(coarse_var / 2), (height, width))
             return image + 0.5, True
         start = parts.digital_uses(got.header.length)
         scale = parts.scale(got.header, math.prod(self._grid(rx.session)) * STRIDE**2)
@@ -405,20 +345,17 @@ class MedJSCC(LearnedCodec):
 
     def _digital(
         self,
-        head: Tensor,
-        head_var: Tensor,
+        first: _Opening | None,
         rest: Tensor,
         rest_var: Tensor,
         session: Session,
         parts: Layout,
     ) -> _Digital | None:
         """The digital part, ``None`` if it or the header is lost."""
-        first = _payload(*parts.header.decode(head, head_var))
         if first is None:
             return None
+        header, data = first
         try:
-            header = Header.parse(first)
-            data = first[BYTES : BYTES + parts.side_bytes]
             block = parts.digital_block(header.length)
             if block is not None:
                 uses = block.channel_uses
@@ -432,7 +369,7 @@ class MedJSCC(LearnedCodec):
             shape = self._grid(session)
             cells = reader.cells(shape) if header.roi else np.zeros(shape, dtype=np.bool_)
             held = torch.from_numpy(cells)[None, None]
-            log_step = _log_steps(header.step, held, header.roi)
+            log_step = log_steps(header.step, held, header.roi)
             bands, expected = coder.read(reader, self.entropy_model, log_step, header.largest)
         except InputError:
             return None
@@ -497,6 +434,30 @@ def _check_widths(name: str, widths: object, count: int) -> None:
         check_count(name, width, 2, 1024)
 
 
+class _Opening(NamedTuple):
+    """A header that arrived, and the first bytes of the digital part."""
+
+    header: Header
+    data: bytes
+
+
+def _opened(symbols: Tensor, noise_var: Tensor, parts: Layout) -> _Opening | None:
+    first = _payload(*parts.header.decode(symbols, noise_var))
+    if first is None:
+        return None
+    try:
+        return _Opening(Header.parse(first), first[BYTES : BYTES + parts.side_bytes])
+    except InputError:
+        return None
+
+
+def _unit_gain(numbers: Tensor) -> int:
+    """Index of the gain that gives pairs of numbers unit power."""
+    numbers = numbers.detach()
+    strength = math.sqrt(2 * float(numbers.square().sum()) / max(numbers.numel(), 1))
+    return gain_index(1 / max(strength, 1e-9))
+
+
 @dataclass(frozen=True)
 class _Digital:
     """What arrived of a picture's digital part."""
@@ -508,79 +469,12 @@ class _Digital:
     rest: list[Expected]
 
 
-def _log_steps(index: int, cells: Tensor, ratio: int) -> Tensor:
-    """log2 of the step of each cell, on the grid of exact arithmetic."""
-    outside = Header(index, 0, 0, 0, 0).log_step
-    inside = outside - round(math.log2(ROI_RATIOS[ratio]) * 256) / 256
-    return torch.where(cells, inside, outside)
-
-
-def _beside(index: int) -> list[tuple[int, float]]:
-    """Steps that the entropy model is asked about, with their shares in one between them."""
-    below, beyond = divmod(index, _APART)
-    ends = [(below * _APART, 1 - beyond / _APART), ((below + 1) * _APART, beyond / _APART)]
-    return ends if beyond else ends[:1]
-
-
-def _begun(cells: Tensor, ratio: int) -> coder.Writer:
-    """The digital part's beginning: mask cells, where there are two steps."""
-    writer = coder.Writer()
-    if ratio:
-        writer.cells(cells[0, 0].cpu().numpy())
-    return writer
-
-
-def mask_cells(roi: Tensor) -> Tensor:
-    """Which cells belong to the region of interest: bool ``[batch, 1, H/16, W/16]``."""
-    return F.avg_pool2d(roi, STRIDE) > CELL_SHARE
-
-
-def affordable_ratio(share: float) -> float:
-    """Step outside over step inside a region that costs the whole picture about 0.3 dB.
-
-    Fitted to five training pictures at 0.12 bit per pixel.
-
-    Args:
-        share: share of the cells that belong to the region, above 0.
-
-    >>> [round(affordable_ratio(share), 1) for share in (0.1, 0.3, 0.45)]
-    [3.2, 1.9, 1.6]
-    """
-    return float(2 ** (0.45 * share**-0.57))
-
-
-def enlarged(cells: Tensor, like: Tensor) -> Tensor:
-    """A value of each cell at the size of a band."""
-    return F.interpolate(cells, like.shape[-2:], mode="nearest")
-
-
 def _rate(session: Session) -> float:
     return session.channel_uses / math.prod(session.image_shape)
 
 
-def _fitting_length(parts: Layout, num_bytes: int) -> int | None:
-    """The least length of the digital part that holds so many bytes."""
-    if parts.capacity(LENGTHS - 1) < num_bytes:
-        return None
-    if num_bytes <= parts.side_bytes:
-        return 0
-    low, high = parts.shortest - 1, LENGTHS - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if parts.capacity(middle) >= num_bytes else (middle, high)
-    return high
-
-
-def _bits(data: bytes, count: int) -> Tensor:
-    """Float ``[1, count]``, zero where the bytes end."""
-    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8)).astype(np.float32)
-    return torch.from_numpy(np.pad(bits, (0, count - len(bits))))[None]
-
-
 def _payload(bits: Tensor, ok: Tensor) -> bytes | None:
-    if not bool(ok[0]):
-        return None
-    return np.packbits(bits[0].numpy().astype(np.uint8)).tobytes()
+    return packed(bits[0]) if bool(ok[0]) else None
 
 
 def _real(symbols: Tensor) -> Tensor:

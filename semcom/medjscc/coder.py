@@ -16,6 +16,7 @@ from channels import InputError
 from semcom.medjscc.contexts import LOG_SCALE, Expected
 from semcom.medjscc.entropy_model import HYPER_STRIDE, EntropyModel, flat_rest, relative
 from semcom.medjscc.wavelet import LEVELS, Bands
+from semcom.range_bytes import reading, written
 
 _queue = constriction.stream.queue
 _model = constriction.stream.model
@@ -37,8 +38,7 @@ class Writer:
 
     def bytes(self) -> bytes:
         """All that was written; zero bytes may follow, and those at the end are left out."""
-        data: bytes = self._encoder.get_compressed().astype(">u4").tobytes()
-        return data.rstrip(b"\0")
+        return written(self._encoder)
 
     def cells(self, cells: NDArray[np.bool_]) -> None:
         """Write mask cells ``[rows, columns]``."""
@@ -58,9 +58,7 @@ class Reader:
     """
 
     def __init__(self, data: bytes) -> None:
-        padded = data + b"\0" * (-len(data) % 4 + 8)
-        words = np.frombuffer(padded, ">u4").astype(np.uint32)
-        self._decoder = _queue.RangeDecoder(words)
+        self._decoder = reading(data)
 
     def cells(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Read mask cells ``[rows, columns]``."""

@@ -117,7 +117,7 @@ class DetailModel(nn.Module):
 
     def __init__(self, coarse: int, width: int, start: float, along_lines: bool = False) -> None:
         super().__init__()
-        self.start, self.along_lines = start, along_lines
+        self.along_lines = along_lines
         self.passes: tuple[tuple[tuple[int, ...], int], ...] = (
             tuple(((0, 1, 2), first) for first in _INTERLACED)
             if along_lines

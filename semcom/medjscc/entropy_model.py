@@ -90,12 +90,13 @@ class EntropyModel(nn.Module):
             ]
         )
 
-    def forward(self, bands: Bands, log_step: Tensor) -> Modelled:
+    def forward(self, bands: Bands, log_step: Tensor, foresee: bool = True) -> Modelled:
         """What is expected of quantised bands, as a decoder that gets them one by one would.
 
         Args:
             bands: integers as floats, see :func:`semcom.medjscc.wavelet.analyse`.
             log_step: log2 of the quantisation step in each cell, ``[batch, 1, H/16, W/16]``.
+            foresee: whether quantisation errors are foreseen; else ``rest`` is empty.
 
         Returns:
             Everything that coding, rate allocation and reconstruction ask for. In training mode
@@ -106,13 +107,14 @@ class EntropyModel(nn.Module):
         scale = relative(log_step)
         features = self.hyper_features(hyper, log_step)
         expected = [self.approximation.expect_all(features, bands[0], scale, log_step)]
-        rest = [flat_rest(bands[0])]
+        rest = [flat_rest(bands[0])] if foresee else []
         state = self.begin(features, bands[0], log_step)
         for index, values in enumerate(bands[1:]):
             model = self.detail(index)
             maps = self.level_features(index, state)
             expected.append(model.expect_all(maps, values, state.log_step))
-            rest.append(model.expect_rest(maps, values, expected[-1], state.log_step))
+            if foresee:
+                rest.append(model.expect_rest(maps, values, expected[-1], state.log_step))
             if index < len(self.details) - 1:
                 state = self.descend(state, maps, values)
         return Modelled(bits(hyper, self.hyper_expected(hyper)).sum((1, 2, 3)), expected, rest)

@@ -18,6 +18,8 @@ _LIMITS: tuple[int, ...] = tuple(2 ** (n + 1) - 1 for n in range(16))
 _GAIN_STEPS_PER_OCTAVE = 32
 _GAINS = 256
 SILENT = _GAINS - 1
+PLAIN = 65
+"""In the place of a step: no digital part, only a finer overview."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Header:
             number, value = divmod(number, size)
             values.append(value)
         gain, length, limit, roi = values
-        if number > step_index(LOG_STEP[1]):
+        if number > PLAIN:
             raise InputError("the header is not one of this codec")
         return cls(number, roi, limit, length, gain)
 
@@ -73,6 +75,11 @@ class Header:
     def largest(self) -> int:
         """Largest magnitude of a detail that can be coded."""
         return _LIMITS[self.limit]
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is no digital part, not even the coarsest."""
+        return self.step == PLAIN
 
     @property
     def silent(self) -> bool:

@@ -79,6 +79,21 @@ class Layout:
             return -1
         return self.side_bytes + bits // 8
 
+    def fitting_length(self, num_bytes: int) -> int | None:
+        """The least length of the digital part that holds so many bytes, as surely as a long one.
+
+        ``None`` if none does.
+        """
+        if self.capacity(LENGTHS - 1) < num_bytes:
+            return None
+        if num_bytes <= self.side_bytes:
+            return 0
+        low, high = self.shortest - 1, LENGTHS - 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.capacity(middle) >= num_bytes else (middle, high)
+        return high
+
 
 def layout(
     channel_uses: int,

@@ -35,7 +35,7 @@ def rounded(bands: Bands, dead_zone: float | Tensor = _DEAD_ZONE) -> Bands:
 def likely_log_step(bits_per_pixel: float) -> float:
     """log2 of the step at which a picture takes about so many bits; pictures differ by an octave.
 
-    >>> likely_log_step(1 / 16)
+    >>> round(likely_log_step(1 / 16), 6)
     -1.75
     """
     return -(math.log2(bits_per_pixel) + 6.1) / 1.2
@@ -54,7 +54,7 @@ def worthwhile(model: EntropyModel, bands: Bands, log_step: Tensor, trade: float
         trade: squared steps per bit.
     """
     chosen = rounded(bands)
-    expected = model(chosen, log_step).expected
+    expected = model(chosen, log_step, foresee=False).expected
     for index in range(1, len(bands)):
         values = bands[index]
         inner = torch.sign(values) * torch.floor(values.abs())

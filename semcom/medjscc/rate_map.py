@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from semcom.medjscc.allocation import flattened, unflattened
+from semcom.medjscc.layout import Layout
 from semcom.medjscc.wavelet import Bands
 
 
@@ -34,6 +36,19 @@ class RateMap:
     overview: int
     digital: int
     analogue: int
+
+
+def spread(grid: tuple[int, int], parts: Layout) -> RateMap:
+    """The budget of a picture that is sent as an overview alone: alike everywhere."""
+    return RateMap(
+        torch.zeros(grid, dtype=torch.float64),
+        torch.full(grid, parts.rest / math.prod(grid), dtype=torch.float64),
+        torch.zeros(grid, dtype=torch.bool),
+        parts.header.channel_uses,
+        parts.overview,
+        0,
+        parts.rest,
+    )
 
 
 def per_cell(bands: Bands) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from channels import InputError, Reception, Session, Transmission
 from channels.errors import check_count, shown
 from channels.power import normalize_power
+from semcom.fec.bits import packed, unpacked
 from semcom.learned import LearnedCodec, Rehearsal, from_symbols, pad_to, to_symbols, transmission
 from semcom.ntscc.allocation import Allocation, blockwise, filled, spread
 from semcom.ntscc.hyperprior import Hyperprior, noisy
@@ -133,7 +134,7 @@ class NTSCC(LearnedCodec):
         for cells in _cell_bits(bits):
             data, levels = rate_map(cells, budget, block.payload_bits // 8)
             found.append(filled(levels.ravel(), budget))
-            maps.append(_unpacked(data, block.payload_bits))
+            maps.append(unpacked(data, block.payload_bits))
         head = block.encode(torch.stack(maps)).to(images.device)
         numbers = self._numbers(latents, bits, found, session.snr_db)
         return transmission(torch.cat([head, numbers], dim=1), session)
@@ -237,17 +238,9 @@ def _cell_bits(bits: Tensor) -> list[NDArray[np.float64]]:
 
 def _allocation(payload: Tensor, grid: tuple[int, ...], budget: int) -> Allocation | None:
     """What a received map says; ``None`` if it is none of this codec."""
-    bits = payload.numpy().astype(np.uint8)
-    data = np.packbits(bits[: len(bits) // 8 * 8]).tobytes()
     try:
-        levels = read_map(data, grid)
+        levels = read_map(packed(payload), grid)
     except InputError:
         return None
     found = filled(levels.ravel(), budget)
     return found if found.sizes.sum() <= budget else None
-
-
-def _unpacked(data: bytes, count: int) -> Tensor:
-    """Float ``[count]`` bits, zero where the bytes end."""
-    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8)).astype(np.float32)
-    return torch.from_numpy(np.pad(bits, (0, count - len(bits))))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from semcom.ntscc.allocation import TOP, Levels, blockwise, spread
+from semcom.range_bytes import reading, written
 
 LEAST_BYTES = 4
 BLOCKS = (1, 2, 4)
@@ -61,8 +62,7 @@ def read_map(data: bytes, shape: tuple[int, ...]) -> Levels:
     Raises:
         InputError: if the bytes are no map.
     """
-    padded = data + b"\0" * (-len(data) % 4 + 8)
-    decoder = _queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
+    decoder = reading(data)
     try:
         chosen = int(decoder.decode(_SETTING))
         if chosen == _EQUAL:
@@ -86,8 +86,7 @@ def _written(levels: Levels, setting: int) -> bytes:
         means = np.array([_foreseen(levels, *place) for place in np.ndindex(*levels.shape)])
         scales = np.full(levels.size, _SCALES[setting % len(_SCALES)])
         encoder.encode(levels.ravel().astype(np.int32), _LEVEL, means, scales)
-    data: bytes = encoder.get_compressed().astype(">u4").tobytes()
-    return data.rstrip(b"\0")
+    return written(encoder)
 
 
 def _foreseen(levels: Levels, row: int, column: int) -> float:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_number
 from channels.power import normalize_power
 from semcom.codec import Codec, check_link
+from semcom.fec.bits import packed, unpacked
 from semcom.separate.adaptation import Success, choose_mcs, gaussian_success, link_success
 from semcom.separate.mcs import mcs_table
 from semcom.separate.measured import measured_success
@@ -139,27 +139,22 @@ class SeparateCodec(Codec):
         masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
         for picture, mask in zip(images.detach().cpu().numpy(), masks, strict=True):
             coded = payload(self._source, _planes(picture), budget, mask)
-            sent = np.frombuffer(coded.ljust(budget, b"\x00"), np.uint8)
-            rows.append(np.unpackbits(sent))
-        bits = torch.from_numpy(np.stack(rows)).float()
-        bits = torch.nn.functional.pad(bits, (0, block.payload_bits - 8 * budget))
-        symbols = normalize_power(block.encode(bits)).to(images.device)
+            rows.append(unpacked(coded, block.payload_bits))
+        symbols = normalize_power(block.encode(torch.stack(rows))).to(images.device)
         used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
         return Transmission(symbols, used.to(images.device), session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         block = self._block(rx.session)
         bits, whole = block.decode(rx.symbols.to(torch.complex64), rx.noise_var.float())
-        bits = bits[:, : block.payload_bits // 8 * 8]
-        payloads = np.packbits(bits.numpy().astype(np.uint8), axis=1)
         shape = rx.session.image_shape
         blank = torch.nan if self._on_loss == "drop" else GREY
-        images = torch.full((len(payloads), *shape), blank)
+        images = torch.full((len(bits), *shape), blank)
         lost = ~whole
-        for row, received in enumerate(payloads):
+        for row, received in enumerate(bits):
             if lost[row] and self._on_loss != "conceal":
                 continue
-            picture = self._picture(received.tobytes(), shape)
+            picture = self._picture(packed(received), shape)
             if picture is None:
                 lost[row] = True
             else:

@@ -16,6 +16,7 @@ from semcom.crops import Sample, random_batch
 from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
 from semcom.training import loop
+from semcom.training.links import LINKS, training_link
 from semcom.training.loop import digest
 
 
@@ -51,12 +52,7 @@ class Plan:
     learning_rate: float = 6e-4
     snr_db: tuple[float, float] = (-5.0, 20.0)
     cbrs: tuple[float, ...] = (1 / 16, 1 / 64)
-    links: tuple[tuple[str, float], ...] = (
-        ("awgn", 0.4),
-        ("ntn-tdl-c", 0.2),
-        ("leo600-s-urban", 0.2),
-        ("shadowed-rician", 0.2),
-    )
+    links: tuple[tuple[str, float], ...] = LINKS
     estimator: str = "lmmse"
     roi_weight: float = 0.0
     seed: int = 0
@@ -139,7 +135,7 @@ class _CodecTrainee:
         self.name, self.plan, self.module = codec.name, plan, codec
         self._samples, self._validation = samples, validation
         self.fed_with = digest([p for s in [*samples, *validation] for p in s if p is not None])
-        self._links = [_link(name, plan.estimator) for name, _ in plan.links]
+        self._links = [training_link(name, plan.estimator) for name, _ in plan.links]
 
     def loss(self, step: int) -> Tensor:
         plan, codec = self.plan, self.module
@@ -181,10 +177,6 @@ class _CodecTrainee:
 
     def save(self, path: Path) -> None:
         self.module.save(path)
-
-
-def _link(name: str, estimator: str) -> channels.Link:
-    return channels.link(name) if name == "awgn" else channels.link(name, estimator=estimator)
 
 
 def check_sizes(samples: list[Sample], crop: int) -> None:

@@ -27,13 +27,15 @@ from semcom.medjscc.allocation import (
     received,
     unflattened,
 )
-from semcom.medjscc.codec import MedJSCC, enlarged, mask_cells
+from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.header import LOG_STEP
 from semcom.medjscc.quantiser import likely_log_step, rounded, worthwhile
+from semcom.medjscc.steps import in_steps, mask_cells
 from semcom.medjscc.wavelet import LEVELS, STRIDE, Bands, analyse
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
+from semcom.training.links import LINKS, training_link
 from semcom.training.loop import digest
 
 STAGES = ("entropy", "errors", "synthesis")
@@ -72,12 +74,7 @@ class MedJSCCPlan:
     log_step: tuple[float, float] = (-5.0, 1.5)
     snr_db: tuple[float, float] = (-5.0, 25.0)
     analogue_cbr: tuple[float, float] = (1 / 512, 1 / 32)
-    links: tuple[tuple[str, float], ...] = (
-        ("awgn", 0.4),
-        ("ntn-tdl-c", 0.2),
-        ("leo600-s-urban", 0.2),
-        ("shadowed-rician", 0.2),
-    )
+    links: tuple[tuple[str, float], ...] = LINKS
     estimator: str = "lmmse"
     seed: int = 0
 
@@ -99,7 +96,7 @@ class MedJSCCPlan:
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise InputError("links must be pairs of a link's name and its share of the steps")
             check_number("share of a link", pair[1], 1e-6, 1e6)
-            _link(pair[0], self.estimator)
+            training_link(pair[0], self.estimator)
 
 
 def train_medjscc(
@@ -177,7 +174,7 @@ class _MedJSCCTrainee:
         begun = digest(value for _, value in sorted(codec.state_dict().items()))
         fed = [p for s in [*samples, *validation] for p in s if p is not None]
         self.fed_with = digest(fed) + begun
-        self._links = [_link(name, plan.estimator) for name, _ in plan.links]
+        self._links = [training_link(name, plan.estimator) for name, _ in plan.links]
         codec.requires_grad_(False)
         for parameter in self._trained():
             parameter.requires_grad_(True)
@@ -205,11 +202,11 @@ class _MedJSCCTrainee:
         plan, codec = self.plan, self.module
         channel = _drawn_channel(plan, draws) if plan.stage == "synthesis" else None
         log_step, dead_zone = (part.to(images) for part in _drawn_steps(plan, roi, channel, draws))
-        values = [b * torch.exp2(-enlarged(log_step, b)) for b in analyse(images - 0.5)]
+        values = in_steps(analyse(images - 0.5), log_step)
         pixels = images[0].numel()
         if plan.stage == "entropy":
             bands = rounded(values, dead_zone)
-            modelled = codec.entropy_model(bands, log_step)
+            modelled = codec.entropy_model(bands, log_step, foresee=False)
             bits = sum((part.sum((1, 2, 3)) for part in modelled.band_bits(bands)), start=0)
             return torch.log2((modelled.hyper_bits + bits) / pixels + _LEAST_BITS)
         codec.entropy_model.eval()
@@ -228,7 +225,7 @@ class _MedJSCCTrainee:
         shown = F.interpolate(cells, scale_factor=STRIDE, mode="nearest")
         given = condition(snrs_db, 2 * rate)
         out = codec.restore(known, deviations, shown, log_step, given)
-        errors_in_steps = (out - images + 0.5) * torch.exp2(-enlarged(log_step, images))
+        (errors_in_steps,) = in_steps([out - images + 0.5], log_step)
         return torch.log2(errors_in_steps.square().mean((1, 2, 3)) + _LEAST_ERROR)
 
     def stepped(self, step: int) -> None:
@@ -257,10 +254,6 @@ def _check_range(name: str, value: object, least: float, most: float) -> None:
         raise InputError(f"{name} must be a pair, the least and the largest, got {shown(value)}")
     low = check_number(f"least {name}", value[0], least, most)
     check_number(f"largest {name}", value[1], low, most)
-
-
-def _link(name: str, estimator: str) -> channels.Link:
-    return channels.link(name) if name == "awgn" else channels.link(name, estimator=estimator)
 
 
 def _drawn_steps(
