@@ -229,6 +229,7 @@ def test_interrupt_ends_with_one_line(
 def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to the workers too, here while they still import PyTorch."""
     command = [sys.executable, "-m", "scenarios.snr", *QUICK, "--out", str(tmp_path / "out")]
+    command += ["--trials", "99"]
     run = subprocess.Popen(
         [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
     )

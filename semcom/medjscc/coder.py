@@ -15,6 +15,7 @@ from torch import Tensor
 from channels import InputError
 from semcom.medjscc.contexts import LOG_SCALE, Expected
 from semcom.medjscc.entropy_model import HYPER_STRIDE, EntropyModel, flat_rest, relative
+from semcom.medjscc.margins import GREYS, LINES, Margins
 from semcom.medjscc.wavelet import LEVELS, Bands
 from semcom.range_bytes import reading, written
 
@@ -23,6 +24,10 @@ _model = constriction.stream.model
 _HYPER_LIMIT = 63
 _APPROXIMATION_LIMIT = 4095
 _SCALE_STEPS = 8
+_FRAMED = _model.Bernoulli(0.1, perfect=False)
+"""Whether a picture has lines of one level at its sides."""
+
+_LINES, _LEVEL = _model.Uniform(LINES), _model.Uniform(GREYS)
 _CELL_SET = (
     0.0125, 0.32, 0.07, 0.50, 0.16, 0.70, 0.52, 0.86,
     0.14, 0.52, 0.37, 0.80, 0.50, 0.86, 0.84, 0.985,
@@ -39,6 +44,14 @@ class Writer:
     def bytes(self) -> bytes:
         """All that was written; zero bytes may follow, and those at the end are left out."""
         return written(self._encoder)
+
+    def margins(self, margins: Margins) -> None:
+        """Write the lines at the sides."""
+        self._encoder.encode(int(bool(margins)), _FRAMED)
+        if margins:
+            for lines in margins[:4]:
+                self._encoder.encode(lines, _LINES)
+            self._encoder.encode(margins.level, _LEVEL)
 
     def cells(self, cells: NDArray[np.bool_]) -> None:
         """Write mask cells ``[rows, columns]``."""
@@ -59,6 +72,15 @@ class Reader:
 
     def __init__(self, data: bytes) -> None:
         self._decoder = reading(data)
+
+    def margins(self, height: int, width: int) -> Margins:
+        """Read the lines at the sides."""
+        if not self._decoder.decode(_FRAMED):
+            return Margins()
+        left, right, top, bottom = (int(self._decoder.decode(_LINES)) for _ in range(4))
+        if left + right >= width or top + bottom >= height:
+            raise InputError("the payload is not one of this codec")
+        return Margins(left, right, top, bottom, int(self._decoder.decode(_LEVEL)))
 
     def cells(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Read mask cells ``[rows, columns]``."""

@@ -13,6 +13,7 @@ from semcom.medjscc.entropy_model import EntropyModel
 from semcom.medjscc.estimates import Estimate, estimate
 from semcom.medjscc.header import Header, step_index
 from semcom.medjscc.layout import Layout
+from semcom.medjscc.margins import Margins
 from semcom.medjscc.quantiser import likely_log_step
 from semcom.medjscc.steps import in_steps, log_steps
 from semcom.medjscc.wavelet import STRIDE, Bands
@@ -34,6 +35,7 @@ class Split:
         ratio: index of the step outside over that inside.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         parts: how the channel uses are divided.
+        edges: lines at the picture's sides that are not coded.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Split:
         ratio: int,
         snr_db: float,
         parts: Layout,
+        edges: Margins,
     ) -> None:
         self._model, self._bands = model, bands
         self._cells, self._ratio = cells, ratio
         self._snr_db, self._parts = snr_db, parts
-        self._mask_bytes = len(begun(cells, ratio).bytes())
+        self._first_bytes = len(begun(edges, cells, ratio).bytes())
         self._found: dict[int, Estimate] = {}
 
     @torch.no_grad()
@@ -100,7 +103,7 @@ class Split:
     def _length(self, index: int) -> int | None:
         """Length of the digital part at a step, by those of the estimated steps beside it."""
         log_bytes = sum(
-            share * math.log2(1 + self._estimate(at).num_bytes + self._mask_bytes)
+            share * math.log2(1 + self._estimate(at).num_bytes + self._first_bytes)
             for at, share in _beside(index)
         )
         return self._parts.fitting_length(math.ceil(2**log_bytes))
@@ -113,9 +116,10 @@ class Split:
         return self._found[index]
 
 
-def begun(cells: Tensor, ratio: int) -> coder.Writer:
-    """The digital part's beginning: mask cells, where there are two steps."""
+def begun(edges: Margins, cells: Tensor, ratio: int) -> coder.Writer:
+    """The digital part's beginning: margins and, where there are two steps, mask cells."""
     writer = coder.Writer()
+    writer.margins(edges)
     if ratio:
         writer.cells(cells[0, 0].cpu().numpy())
     return writer
