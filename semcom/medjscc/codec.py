@@ -30,6 +30,7 @@ from semcom.medjscc.allocation import (
 )
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.entropy_model import EntropyModel
+from semcom.medjscc.frame import Frame, frame
 from semcom.medjscc.header import (
     BYTES,
     PLAIN,
@@ -40,7 +41,6 @@ from semcom.medjscc.header import (
     step_index,
 )
 from semcom.medjscc.layout import Layout, digital_gain_db, layout
-from semcom.medjscc.margins import Margins, margins
 from semcom.medjscc.quantiser import worthwhile
 from semcom.medjscc.rate_map import RateMap, counted, per_cell, spread
 from semcom.medjscc.split import Split, begun
@@ -198,18 +198,18 @@ class MedJSCC(LearnedCodec):
         return transmission(torch.cat(rows), session)
 
     def _symbols(self, image: Tensor, roi: Tensor, session: Session, parts: Layout) -> Tensor:
-        edges = margins(image)
+        around = frame(image)
         image = image - 0.5
         cells = mask_cells(roi)
         ratio = self._ratio_index(cells)
-        bands = analyse(pad_to(edges.continued(image), STRIDE))
-        split = Split(self.entropy_model, bands, cells, ratio, session.snr_db, parts, edges)
+        bands = analyse(pad_to(around.removed(image), STRIDE))
+        split = Split(self.entropy_model, bands, cells, ratio, session.snr_db, parts, around)
         found = split.finest() if self._digital_only else split.best()
         while True:
             log_step = log_steps(found, cells, ratio)
             values = in_steps(bands, log_step)
             chosen = worthwhile(self.entropy_model, values, log_step)
-            writer = begun(edges, cells, ratio)
+            writer = begun(around, cells, ratio)
             limit = limit_index(int(max(float(band.abs().max()) for band in chosen[1:])))
             header = Header(found, ratio, limit, 0, 0)
             rest = coder.write(writer, self.entropy_model, chosen, log_step, header.largest)
@@ -343,7 +343,7 @@ class MedJSCC(LearnedCodec):
         roi = F.interpolate(got.cells.to(values[0]), scale_factor=STRIDE, mode="nearest")
         given = condition(rx.snr_db[row : row + 1], _rate(rx.session))
         image = self.restore(values, deviations, roi, got.log_step.to(values[0]), given)
-        return got.edges.painted(image[..., :height, :width] + 0.5), False
+        return got.frame.restored(image[..., :height, :width] + 0.5), False
 
     def _digital(
         self,
@@ -368,7 +368,7 @@ class MedJSCC(LearnedCodec):
                     return None
                 data += more
             reader = coder.Reader(data)
-            edges = reader.margins(*session.image_shape[1:])
+            around = reader.frame(*session.image_shape[1:])
             shape = self._grid(session)
             cells = reader.cells(shape) if header.roi else np.zeros(shape, dtype=np.bool_)
             held = torch.from_numpy(cells)[None, None]
@@ -376,7 +376,7 @@ class MedJSCC(LearnedCodec):
             bands, expected = coder.read(reader, self.entropy_model, log_step, header.largest)
         except InputError:
             return None
-        return _Digital(header, edges, held, log_step, bands, expected)
+        return _Digital(header, around, held, log_step, bands, expected)
 
     def _refined(
         self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
@@ -466,7 +466,7 @@ class _Digital:
     """What arrived of a picture's digital part."""
 
     header: Header
-    edges: Margins
+    frame: Frame
     cells: Tensor
     log_step: Tensor
     bands: Bands

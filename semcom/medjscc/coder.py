@@ -15,7 +15,8 @@ from torch import Tensor
 from channels import InputError
 from semcom.medjscc.contexts import LOG_SCALE, Expected
 from semcom.medjscc.entropy_model import HYPER_STRIDE, EntropyModel, flat_rest, relative
-from semcom.medjscc.margins import GREYS, LINES, Margins
+from semcom.medjscc.frame import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Frame
+from semcom.medjscc.frame import LEVELS as GREYS
 from semcom.medjscc.wavelet import LEVELS, Bands
 from semcom.range_bytes import reading, written
 
@@ -24,10 +25,10 @@ _model = constriction.stream.model
 _HYPER_LIMIT = 63
 _APPROXIMATION_LIMIT = 4095
 _SCALE_STEPS = 8
-_FRAMED = _model.Bernoulli(0.1, perfect=False)
-"""Whether a picture has lines of one level at its sides."""
-
-_LINES, _LEVEL = _model.Uniform(LINES), _model.Uniform(GREYS)
+_HAS_LINES = _HAS_OFFSETS = _model.Bernoulli(0.1, perfect=False)
+_LINES, _LEVEL = _model.Uniform(MOST_LINES + 1), _model.Uniform(GREYS)
+_OFFSETS = _model.Uniform(MOST_OFFSETS + 1)
+_OFFSET = _model.QuantizedLaplace(-LARGEST_OFFSET, LARGEST_OFFSET, 0.0, 8.0)
 _CELL_SET = (
     0.0125, 0.32, 0.07, 0.50, 0.16, 0.70, 0.52, 0.86,
     0.14, 0.52, 0.37, 0.80, 0.50, 0.86, 0.84, 0.985,
@@ -45,13 +46,19 @@ class Writer:
         """All that was written; zero bytes may follow, and those at the end are left out."""
         return written(self._encoder)
 
-    def margins(self, margins: Margins) -> None:
-        """Write the lines at the sides."""
-        self._encoder.encode(int(bool(margins)), _FRAMED)
-        if margins:
-            for lines in margins[:4]:
+    def frame(self, frame: Frame) -> None:
+        """Write what runs along the sides."""
+        self._encoder.encode(int(any(frame.lines)), _HAS_LINES)
+        if any(frame.lines):
+            for lines in frame.lines:
                 self._encoder.encode(lines, _LINES)
-            self._encoder.encode(margins.level, _LEVEL)
+            self._encoder.encode(frame.level, _LEVEL)
+        self._encoder.encode(int(any(frame.offsets)), _HAS_OFFSETS)
+        if any(frame.offsets):
+            for offsets in frame.offsets:
+                self._encoder.encode(len(offsets), _OFFSETS)
+                for offset in offsets:
+                    self._encoder.encode(offset, _OFFSET)
 
     def cells(self, cells: NDArray[np.bool_]) -> None:
         """Write mask cells ``[rows, columns]``."""
@@ -73,14 +80,18 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self._decoder = reading(data)
 
-    def margins(self, height: int, width: int) -> Margins:
-        """Read the lines at the sides."""
-        if not self._decoder.decode(_FRAMED):
-            return Margins()
-        left, right, top, bottom = (int(self._decoder.decode(_LINES)) for _ in range(4))
-        if left + right >= width or top + bottom >= height:
+    def frame(self, height: int, width: int) -> Frame:
+        """Read what runs along the sides of a picture."""
+        read, found = self._decoder.decode, Frame()
+        if read(_HAS_LINES):
+            left, right, top, bottom = (int(read(_LINES)) for _ in range(4))
+            found = Frame((left, right, top, bottom), int(read(_LEVEL)))
+        if read(_HAS_OFFSETS):
+            offsets = [tuple(int(read(_OFFSET)) for _ in range(read(_OFFSETS))) for _ in range(4)]
+            found = found._replace(offsets=tuple(offsets))
+        if not found.fits(height, width):
             raise InputError("the payload is not one of this codec")
-        return Margins(left, right, top, bottom, int(self._decoder.decode(_LEVEL)))
+        return found
 
     def cells(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Read mask cells ``[rows, columns]``."""

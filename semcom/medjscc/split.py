@@ -11,9 +11,9 @@ from torch import Tensor
 from semcom.medjscc import coder
 from semcom.medjscc.entropy_model import EntropyModel
 from semcom.medjscc.estimates import Estimate, estimate
+from semcom.medjscc.frame import Frame
 from semcom.medjscc.header import Header, step_index
 from semcom.medjscc.layout import Layout
-from semcom.medjscc.margins import Margins
 from semcom.medjscc.quantiser import likely_log_step
 from semcom.medjscc.steps import in_steps, log_steps
 from semcom.medjscc.wavelet import STRIDE, Bands
@@ -35,7 +35,7 @@ class Split:
         ratio: index of the step outside over that inside.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         parts: how the channel uses are divided.
-        edges: lines at the picture's sides that are not coded.
+        frame: what runs along the picture's sides.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Split:
         ratio: int,
         snr_db: float,
         parts: Layout,
-        edges: Margins,
+        frame: Frame,
     ) -> None:
         self._model, self._bands = model, bands
         self._cells, self._ratio = cells, ratio
         self._snr_db, self._parts = snr_db, parts
-        self._first_bytes = len(begun(edges, cells, ratio).bytes())
+        self._first_bytes = len(begun(frame, cells, ratio).bytes())
         self._found: dict[int, Estimate] = {}
 
     @torch.no_grad()
@@ -116,10 +116,10 @@ class Split:
         return self._found[index]
 
 
-def begun(edges: Margins, cells: Tensor, ratio: int) -> coder.Writer:
-    """The digital part's beginning: margins and, where there are two steps, mask cells."""
+def begun(frame: Frame, cells: Tensor, ratio: int) -> coder.Writer:
+    """The digital part's beginning: frame and, where there are two steps, mask cells."""
     writer = coder.Writer()
-    writer.margins(edges)
+    writer.frame(frame)
     if ratio:
         writer.cells(cells[0, 0].cpu().numpy())
     return writer
