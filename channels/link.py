@@ -30,6 +30,8 @@ from channels.waveform import draw_waveform_paths, propagate, respond_waveform
 ESTIMATORS = ("perfect", "ls", "lmmse")
 DOMAINS = ("frequency", "time")
 MAX_DOPPLER_FRACTION = 0.1
+_LEAST_GAIN = 1e-12
+"""Power of an estimate that says nothing any more; with its inverse, gradients stay finite."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,8 @@ class Link:
                 got = _Received(h * sent + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
                 got = self._through_frame(tx, sent, channel, noise, noise_var)
-        # In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
-        gain = squared_magnitude(got.h).clamp_min(1e-20)
-        symbols = got.symbols * (got.h.conj() / gain)
-        error_var = (got.disturbance / gain).expand(batch, num_symbols)
+        symbols, error_var, gain = _equalised(got.symbols, got.h, got.disturbance)
+        error_var = error_var.expand(batch, num_symbols)
         mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
         found_db = 10 * torch.log10(mean_snr.clamp_min(1e-10))
         return Reception(symbols, error_var, found_db, tx.session)
@@ -339,6 +339,15 @@ class _Received:
     h: Tensor
     disturbance: Tensor
     excess: Tensor
+
+
+def _equalised(heard: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Symbols, the variance of their errors, and the power gain that both were divided by.
+
+    In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
+    """
+    gain = squared_magnitude(h).clamp_min(_LEAST_GAIN)
+    return heard * (h.conj() / gain), disturbance / gain, gain
 
 
 def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:

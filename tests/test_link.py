@@ -16,6 +16,7 @@ from sionna.phy.mapping import Mapper
 
 import channels
 from channels import Grid, InputError, Link, Reception, Residual, Session, Transmission
+from channels.link import _equalised
 
 SESSION = Session("test", (1, 64, 64), 1, 0.0)
 
@@ -212,6 +213,17 @@ def test_gradients_pass(name: str, estimator: str) -> None:
     assert symbols.grad is not None
     assert bool(torch.isfinite(torch.view_as_real(symbols.grad)).all())
     assert (symbols.grad.abs() > 0).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-12, 3e-10, 1e-6])
+def test_gradients_stay_finite_where_a_receiver_estimates_no_channel(size: float) -> None:
+    """An LMMSE estimate shrinks to about zero where pilots drown; one step had lost a training."""
+    h = torch.full((1, 8), size, dtype=torch.complex64, requires_grad=True)
+    heard = torch.full((1, 8), 3 - 2j, dtype=torch.complex64)
+    symbols, error_var, _ = _equalised(heard, h, torch.full((1, 8), 10.0))
+    (symbols / (1 + error_var)).abs().sum().backward()
+    assert h.grad is not None
+    assert bool(torch.isfinite(torch.view_as_real(h.grad)).all())
 
 
 @pytest.mark.parametrize("name", ["awgn", "rayleigh", "ntn-tdl-a", "ntn-cdl-c", "lms-urban"])

@@ -16,7 +16,7 @@ from semcom.catalogue import learned
 from semcom.crops import random_batch
 from semcom.learned import LearnedCodec
 from semcom.samples import load_samples, split
-from semcom.training import Plan, train
+from semcom.training import Plan, loop, train
 from semcom.training.config import read_config
 
 PLAN = Plan(steps=6, batch=2, crop=64, cbrs=(1 / 16,))
@@ -250,3 +250,42 @@ def test_semcom_train_answers_bad_input_with_one_line(
     assert len(lines) == 1
     assert message in lines[0]
     assert not run.exists()
+
+
+class Spoilt:
+    """One weight that should grow to 1; some steps' gradients are not finite."""
+
+    name, fed_with, loss_column, score_column = "spoilt", "", "loss", "score"
+
+    def __init__(self, spoilt: range) -> None:
+        self.plan = Plan(steps=40, learning_rate=0.1)
+        self.module = torch.nn.Linear(1, 1, bias=False)
+        self.spoilt = spoilt
+        torch.nn.init.zeros_(self.module.weight)
+
+    def loss(self, step: int) -> torch.Tensor:
+        weight = self.module.weight.sum()
+        if step in self.spoilt:
+            weight = weight + 0 * (weight - weight).abs().sqrt()  # finite, with a slope of 0 / 0
+        return (weight - 1).square()
+
+    def stepped(self, step: int) -> None:
+        pass
+
+    def score(self) -> float:
+        return float("nan")
+
+    def save(self, path: Path) -> None:
+        path.touch()
+
+
+def test_a_few_steps_without_finite_gradients_move_nothing(tmp_path: Path) -> None:
+    trainee = Spoilt(range(20, 30))
+    loop.run(trainee, tmp_path)
+    assert 0 < float(trainee.module.weight) < 2
+
+
+@pytest.mark.parametrize("spoilt", [range(1), range(20, 31)])
+def test_many_steps_without_finite_gradients_end_a_training(tmp_path: Path, spoilt: range) -> None:
+    with pytest.raises(InputError, match=f"diverged at step {spoilt[-1]}"):
+        loop.run(Spoilt(spoilt), tmp_path)

@@ -21,6 +21,7 @@ from channels.errors import check_count
 from semcom.weightfile import store, stored
 
 EMA_DECAY = 0.998
+MOST_SPOILT = 10
 _FIRST, _LAST = "step", "seconds"
 _KINDS = ("weight", "average", "best", "mean", "square")
 """What a checkpoint holds of each learned tensor."""
@@ -168,6 +169,8 @@ class _State:
         self.average = {name: value.detach().clone() for name, value in self.learned.items()}
         self.best = {name: value.clone() for name, value in self.average.items()}
         self.best_score = -math.inf
+        self.spoilt = 0
+        """Steps in a row whose gradients were not finite; they move nothing."""
 
     @property
     def fixed(self) -> dict[str, Tensor]:
@@ -179,9 +182,15 @@ class _State:
         """One step of the optimiser along the gradients that there are, and of the average."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        torch.nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
-        self.optimizer.step()
+        norm = torch.nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+            self.spoilt = 0
+        else:
+            self.spoilt += 1
         self.optimizer.zero_grad(set_to_none=True)
+        if self.spoilt > MOST_SPOILT or not self.optimizer.state:
+            raise InputError(f"training diverged at step {step}: lower the learning rate")
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             for name, value in self.learned.items():
