@@ -1,4 +1,4 @@
-"""``semcom run``, ``semcom train``, ``semcom info``.
+"""``semcom run``, ``semcom train``, ``semcom info``, and what is done with results.
 
 Commands import PyTorch inside their functions, so that ``semcom --help`` is quick. A command of
 another module joins with ``app.command()(function)``.
@@ -7,11 +7,11 @@ another module joins with ``app.command()(function)``.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
+from scenarios.results_command import merge, plot, rate_saving, table
 from scenarios.run_command import runs
 from scenarios.train_command import trains
 
@@ -27,30 +27,8 @@ app.add_typer(trains, name="train")
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
-@app.command("rate-saving")
-def rate_saving(
-    results: Annotated[Path, typer.Argument(help="results.parquet of a run at several rates.")],
-    anchor: Annotated[str, typer.Option(help="Codec to compare with.")],
-    metric: Annotated[
-        str, typer.Option(help="What is equal: psnr, roi_psnr, ssim, ms_ssim or dice.")
-    ] = "roi_psnr",
-    min_overlap: Annotated[
-        float, typer.Option(help="Least share of qualities that two curves must both reach.")
-    ] = 0.5,
-    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap over pictures.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="File to save the numbers to, .csv.")] = None,
-) -> None:
-    """Bandwidth that each codec saves against another at equal quality, in percent (BD-rate)."""
-    from scenarios.rate_saving import rate_saving as saving
-    from scenarios.results import Table
-
-    found = saving(
-        Table.load(results), anchor, metric, min_overlap=min_overlap, resamples=resamples, seed=seed
-    )
-    found.print()
-    if out is not None:
-        found.save(out)
+for _command in (table, plot, merge, rate_saving):
+    app.command(_command.__name__.replace("_", "-"))(_command)
 
 
 @app.command()

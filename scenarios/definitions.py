@@ -50,6 +50,9 @@ LABELS = {
 }
 """Metrics that a table can summarise and plot, with axis labels."""
 
+AXES = {"snr_db": r"SNR $E_s/N_0$ [dB]", "cbr": "CBR [channel uses per pixel]"}
+"""Columns that curves can run along, with axis labels."""
+
 COLUMNS = {
     "scenario": "str",
     "codec": "str",

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.definitions import LABELS
+from channels.errors import check_name
+from scenarios.definitions import AXES, LABELS
 from scenarios.looks import Look, looks
 from scenarios.results import Table, believed
-from scenarios.style import INK, frame, rate
+from scenarios.style import INK, SCREEN, Page, frame, page_of, rate
 
 _MOST_TICKS = 13
 
 
-def curves(table: Table, metric: str) -> Figure:
-    """Mean of a metric against SNR: a panel per link and rate, a colour per codec.
+def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") -> Figure:
+    """Mean of a metric: a colour per codec, a panel per link and value of what is not ``x``.
 
     Bounds and codecs held at one MCS are thin and dashed (:func:`~scenarios.looks.looks`).
 
@@ -30,15 +33,21 @@ def curves(table: Table, metric: str) -> Figure:
     Args:
         table: the results.
         metric: as in :meth:`~scenarios.Table.summary`.
+        x: ``"snr_db"``, or ``"cbr"`` (in octaves).
+        style: ``"screen"``, with title and small print; ``"paper"``, one column of a journal, whose
+            caption is :func:`caption`.
 
     Raises:
-        InputError: on an unknown metric, or one that the table has no finite mean of.
+        InputError: on an unknown metric, axis or style, or a metric that the table has no finite
+            mean of.
 
     >>> from scenarios.definitions import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
     >>> len(curves(Table(pd.DataFrame([row]), {}), "psnr").axes)
     1
     """
+    check_name("x", x, AXES)
+    page = page_of(style)
     summary = table.summary(metric)
     if summary["mean"].isna().all():
         remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
@@ -46,72 +55,123 @@ def curves(table: Table, metric: str) -> Figure:
     summary = summary.replace([np.inf, -np.inf], np.nan)
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
-    links, codecs = (list(dict.fromkeys(summary[name])) for name in ("link", "codec"))
+    codecs = list(dict.fromkeys(summary["codec"]))
     drawn = looks(codecs, _names(table))
     lost = table.summary("outage")
     with_lost = metric != "outage" and bool(lost["mean"].any())
+    panels = _panels(summary, x, page)
+    rows, links = len(panels), len(panels[0])
 
-    rates = sorted(set(summary["cbr"]))
-    width = max(1.4 + 3.5 * len(links), 5.2)
-    columns = _columns([look.legend for look in drawn.values()], width)
+    width = max(page.beside + page.panel_width * links, page.least_width)
+    columns = _columns([look.legend for look in drawn.values()], width, page)
     legend_rows = -(-len(codecs) // columns)
-    tall = 4.1 + 2.9 * (len(rates) - 1) + 1.1 * with_lost * len(rates)
-    figure = Figure(figsize=(width, tall + 0.22 * (legend_rows - 1)))
-    legend_top = frame(
-        figure,
-        _title(table, metric),
-        _definitions(table, metric, with_lost, drawn),
-        legend_rows=legend_rows,
-    )
+    tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
+    figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
+    small_print = _definitions(table, metric, x, with_lost, drawn)
+    legend_top = frame(figure, _title(table, metric, x), small_print, legend_rows, page)
     axes = figure.subplots(
-        (1 + with_lost) * len(rates),
-        len(links),
+        (1 + with_lost) * rows,
+        links,
         sharex=True,
         sharey="row",
         squeeze=False,
-        height_ratios=([3.2, 1] if with_lost else [1]) * len(rates),
+        height_ratios=([3.2, 1] if with_lost else [1]) * rows,
     )
-    for number, cbr in enumerate(rates):
-        panels = axes[(1 + with_lost) * number :][: 1 + with_lost]
-        for column, link in enumerate(links):
-            top: Axes = panels[0, column]
-            at = f" at CBR {rate(cbr)}" if len(rates) > 1 else ""
-            top.set_title(f"{link}{at}", fontsize=10)
-            _draw(top, _part(summary, link, cbr), drawn)
+    for number, row in enumerate(panels):
+        below = axes[(1 + with_lost) * number :][: 1 + with_lost]
+        for column, panel in enumerate(row):
+            top: Axes = below[0, column]
+            top.set_title(panel.title, fontsize=page.text)
+            _draw(top, panel.part(summary), drawn, x, page)
             if with_lost:
-                _draw(panels[1, column], _part(lost, link, cbr), drawn, bands=False)
-        panels[0, 0].set_ylim(*_limits(summary))
-        panels[0, 0].set_ylabel(LABELS[metric])
+                _draw(below[1, column], panel.part(lost), drawn, x, page, bands=False)
+        below[0, 0].set_ylim(*_limits(summary))
+        below[0, 0].set_ylabel(table.label(metric), fontsize=page.text)
         if metric == "outage":
-            panels[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+            below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:
-            panels[1, 0].set_ylim(-0.06, 1.06)
-            panels[1, 0].set_ylabel("lost")
-            panels[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+            below[1, 0].set_ylim(-0.06, 1.06)
+            below[1, 0].set_ylabel("lost", fontsize=page.text)
+            below[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
     for axis in axes[-1]:
-        axis.set_xlabel(r"SNR $E_s/N_0$ [dB]")
+        axis.set_xlabel(AXES[x], fontsize=page.text)
     told = believed(table)
-    if told is not None:
+    if told is not None and x == "snr_db":
         for axis in axes.flat:
             axis.axvline(told, color=INK, linestyle=":", linewidth=0.9, zorder=1)
+    if table.label(metric) != LABELS[metric]:
+        for axis in axes[:: 1 + with_lost].flat:
+            axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
-        frameon=False, fontsize=9, columnspacing=1.2, handlelength=2.4, borderaxespad=0.1,
+        frameon=False, fontsize=page.legend, columnspacing=1.2, handlelength=2.4,
+        borderaxespad=0.1,
     ).set_in_layout(False)  # fmt: skip
     return figure
 
 
-def _part(summary: pd.DataFrame, link: str, cbr: float) -> pd.DataFrame:
-    return summary[(summary["link"] == link) & (summary["cbr"] == cbr)]
+def caption(table: Table, metric: str, x: str = "snr_db") -> str:
+    """What a reader of the figure must know, in the words of its title and small print.
+
+    >>> from scenarios.definitions import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> caption(Table(pd.DataFrame([row]), {}), "psnr")[:47]
+    'PSNR at CBR 0, 1 picture. Lines: means of dB va'
+    """
+    summary, lost = table.summary(metric), table.summary("outage")
+    drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
+    with_lost = metric != "outage" and bool(lost["mean"].any())
+    small_print = _definitions(table, metric, x, with_lost, drawn)
+    return f"{_title(table, metric, x)}. {small_print}"
 
 
-def _draw(axis: Axes, summary: pd.DataFrame, drawn: Mapping[str, Look], bands: bool = True) -> None:
-    places = sorted(set(summary["snr_db"]))
+@dataclass(frozen=True)
+class _Panel:
+    """One link at one value of what is not on the x axis."""
+
+    title: str
+    link: str
+    other: str
+    value: float
+
+    def part(self, summary: pd.DataFrame) -> pd.DataFrame:
+        return summary[(summary["link"] == self.link) & (summary[self.other] == self.value)]
+
+
+def _panels(summary: pd.DataFrame, x: str, page: Page) -> list[list[_Panel]]:
+    """Rows of panels: a column per link on a screen, one below the other on paper."""
+    other = next(axis for axis in AXES if axis != x)
+    values = sorted(set(summary[other]))
+    links = list(dict.fromkeys(summary["link"]))
+
+    def panel(link: str, value: float) -> _Panel:
+        at = f" at {_told(other, value)}" if len(values) > 1 else ""
+        return _Panel(f"{link}{at}", link, other, value)
+
+    if page.stacked:
+        return [[panel(link, value)] for link in links for value in values]
+    return [[panel(link, value) for link in links] for value in values]
+
+
+def _told(axis: str, value: float) -> str:
+    return f"{value:g} dB" if axis == "snr_db" else f"CBR {rate(value)}"
+
+
+def _draw(
+    axis: Axes,
+    summary: pd.DataFrame,
+    drawn: Mapping[str, Look],
+    x: str,
+    page: Page,
+    bands: bool = True,
+) -> None:
+    values = sorted(set(summary[x]))
+    places = _places(values, x)
     apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
     for index, (codec, look) in enumerate(drawn.items()):
-        rows = summary[summary["codec"] == codec].sort_values("snr_db")
-        points = rows["snr_db"].to_numpy() + apart * (index - (len(drawn) - 1) / 2)
+        rows = summary[summary["codec"] == codec].sort_values(x)
+        points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
         banded = bands and look.is_solid
         if banded and len(places) == 1:
@@ -120,17 +180,30 @@ def _draw(axis: Axes, summary: pd.DataFrame, drawn: Mapping[str, Look], bands: b
             axis.fill_between(points, low, high, color=look.colour, alpha=0.15, linewidth=0)
         axis.plot(
             points, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line,
-            linewidth=look.width, marker=look.marker, markersize=4.5, label=look.legend,
-            markerfacecolor=look.colour if look.is_solid else "none",
+            linewidth=look.width * page.stroke, marker=look.marker, markersize=page.marker,
+            label=look.legend, markerfacecolor=look.colour if look.is_solid else "none",
             zorder=3 if look.is_solid else 2.5,
         )  # fmt: skip
-    axis.set_xticks(places[:: -(-len(places) // _MOST_TICKS)])
+    every = slice(None, None, -(-len(places) // _MOST_TICKS))
+    axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
     if len(places) == 1:
         axis.set_xlim(places[0] - 1, places[0] + 1)
     axis.grid(color="#DDDDDD", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=9, color=INK)
+    axis.tick_params(labelsize=page.legend, color=INK)
+
+
+def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:
+    """Where values stand on the axis: rates in octaves."""
+    found = np.asarray(list(values), dtype=np.float64)
+    if x == "cbr":
+        found = np.log2(np.maximum(found, 2.0**-20))
+    return found
+
+
+def _tick(x: str, value: float) -> str:
+    return rate(value) if x == "cbr" else f"{value:g}"
 
 
 def _limits(summary: pd.DataFrame) -> tuple[float, float]:
@@ -146,9 +219,10 @@ def _limits(summary: pd.DataFrame) -> tuple[float, float]:
     return bottom - margin, top + margin
 
 
-def _title(table: Table, metric: str) -> str:
-    name = LABELS[metric].split(" [")[0]
-    return f"{name[0].upper()}{name[1:]} at CBR {_rate(table)}, {_set(table)}"
+def _title(table: Table, metric: str, x: str) -> str:
+    name = table.label(metric).split(" [")[0]
+    at = f"CBR {_rate(table)}" if x == "snr_db" else f"{_snr(table)} dB"
+    return f"{name[0].upper()}{name[1:]} at {at}, {_set(table)}"
 
 
 def _set(table: Table) -> str:
@@ -161,9 +235,13 @@ def _rate(table: Table) -> str:
     return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
 
 
-def _columns(legends: list[str], width: float) -> int:
+def _snr(table: Table) -> str:
+    return ", ".join(f"{snr_db:g}" for snr_db in sorted(set(table.frame["snr_db"])))
+
+
+def _columns(legends: list[str], width: float, page: Page) -> int:
     """Columns of a legend that fit, and no more than its rows need; width in inches."""
-    entry = 0.55 + 0.078 * max(map(len, legends))
+    entry = (0.55 + 0.078 * max(map(len, legends))) * page.legend / SCREEN.legend
     most = max(1, min(len(legends), int(width / entry)))
     rows = -(-len(legends) // most)
     return -(-len(legends) // rows)
@@ -175,7 +253,9 @@ def _names(table: Table) -> dict[str, str]:
     return {label: str(said).partition(" ")[0] for label, said in known.items()}
 
 
-def _definitions(table: Table, metric: str, with_lost: bool, drawn: Mapping[str, Look]) -> str:
+def _definitions(
+    table: Table, metric: str, x: str, with_lost: bool, drawn: Mapping[str, Look]
+) -> str:
     bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
     of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
     lost = (
@@ -186,10 +266,13 @@ def _definitions(table: Table, metric: str, with_lost: bool, drawn: Mapping[str,
     thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
     bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
     told = believed(table)
-    mark = "" if told is None else f" Dotted: {told:g} dB, what transmitters believed."
+    mark = ""
+    if told is not None:
+        mark = f" Transmitters believed {told:g} dB" + (" (dotted)." if x == "snr_db" else ".")
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
+    what = "means" if table.label(metric) == LABELS[metric] else "mean differences"
     return (
-        f"Lines: means{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
+        f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
         f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "

@@ -35,7 +35,7 @@ def print_table(table: Table, metrics: Sequence[str], console: Console | None = 
         places = summary[["link", "cbr"]].drop_duplicates()
         for link, cbr in zip(places["link"], places["cbr"], strict=True):
             at = f" at CBR {rate(cbr)}" if several else ""
-            console.print(Text(f"{LABELS[metric]} over {link}{at}", style="bold"))
+            console.print(Text(f"{table.label(metric)} over {link}{at}", style="bold"))
             here = summary[(summary["link"] == link) & (summary["cbr"] == cbr)]
             console.print(_grid(here, metric))
     for line in captions(table):

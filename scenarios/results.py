@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 METRICS = ("psnr", "roi_psnr", "dice", "outage")
 """What is printed and drawn where nothing else is asked for."""
 
+_DIFFERING = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
 _KEY = b"semcom"
+_SAME = 1e-9
+"""Points and rates that differ by less are the same."""
 
 
 class Table:
@@ -128,6 +131,84 @@ class Table:
             raise InputError("the tables hold the same rows: leave one of them out")
         return cls(frame, metadata)
 
+    def select(
+        self,
+        *,
+        codecs: Sequence[str] | None = None,
+        links: Sequence[str] | None = None,
+        snr_db: Sequence[float] | None = None,
+        cbr: Sequence[float] | None = None,
+    ) -> Table:
+        """The rows of some codecs, links, points and rates; ``None`` leaves all.
+
+        Codecs and links come in the order that they are named in.
+
+        Raises:
+            InputError: on one that the table does not hold.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+        >>> both = pd.DataFrame([row, row | {"codec": "b"}])
+        >>> Table(both, {}).select(codecs=["b"])
+        Table(1 rows: b over awgn)
+        """
+        frame, metadata = self.frame, dict(self.metadata)
+        chosen = {"snr_db": snr_db, "cbr": cbr, "link": links, "codec": codecs}
+        for column, wanted in chosen.items():
+            if wanted is not None:
+                frame = _chosen(frame, column, wanted)
+        for name, column in (("codecs", "codec"), ("links", "link")):
+            if isinstance(metadata.get(name), dict):
+                held = set(frame[column])
+                metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
+        return Table(frame, metadata)
+
+    def against(self, codec: str) -> Table:
+        """By how much every other codec differs from one, draw by draw.
+
+        Pictures differ far more from one another than codecs do: the intervals of differences tell
+        what intervals of means hide. Outages stay as they are.
+
+        Args:
+            codec: label of the one that is taken off.
+
+        Raises:
+            InputError: if the table does not hold it, nothing else, or not everywhere.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+        >>> rows = [row | {"codec": "a", "psnr": 30}, row | {"codec": "b", "psnr": 31}]
+        >>> Table(pd.DataFrame(rows), {}).against("a").summary("psnr")[["codec", "mean"]]
+          codec  mean
+        0     b   1.0
+        """
+        places = [column for column in IDENTITY if column != "codec"]
+        is_anchor = self.frame["codec"] == codec
+        others = self.frame[~is_anchor].reset_index(drop=True)
+        if not bool(is_anchor.any()):
+            raise unknown_name("codec", codec, list(self.frame["codec"].unique()))
+        if others.empty:
+            raise InputError(f"the table holds no codec but {codec!r}: there is no difference")
+        anchor = self.frame.loc[is_anchor, [*places, *_DIFFERING]]
+        beside = others[places].merge(anchor, how="left", on=places, indicator=True)
+        if bool((beside["_merge"] != "both").any()):
+            raise InputError(f"{codec!r} was not measured everywhere where others were")
+        found = others.assign(**{name: others[name] - beside[name] for name in _DIFFERING})
+        parameters = {**self.metadata.get("parameters", {}), "against": codec}
+        return Table(found, {**self.metadata, "parameters": parameters})
+
+    def label(self, metric: str) -> str:
+        """What stands on a metric's axis.
+
+        Raises:
+            InputError: on an unknown metric.
+        """
+        if not isinstance(metric, str) or metric not in LABELS:
+            raise unknown_name("metric", metric, LABELS)
+        anchor = self.metadata.get("parameters", {}).get("against")
+        if anchor is None or metric not in _DIFFERING:
+            return LABELS[metric]
+        name, _, unit = LABELS[metric].partition(" [")
+        return f"{name} over {anchor}'s" + f" [{unit}" * bool(unit)
+
     def summary(self, metric: str) -> pd.DataFrame:
         """Mean and 95 % interval of a metric.
 
@@ -145,8 +226,7 @@ class Table:
         Raises:
             InputError: on an unknown metric.
         """
-        if not isinstance(metric, str) or metric not in LABELS:
-            raise unknown_name("metric", metric, LABELS)
+        self.label(metric)
         rows = []
         point = ["codec", "link", "cbr", "snr_db"]
         for place, group in self.frame.groupby(point, sort=False):
@@ -162,20 +242,29 @@ class Table:
             rows.append((*place, n, mean, low, high))
         return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high"])
 
-    def plot(self, metric: str = "psnr", path: str | Path | None = None) -> Figure:
-        """Draw mean curves with 95 % bands, one panel per link and rate.
+    def plot(
+        self,
+        metric: str = "psnr",
+        path: str | Path | None = None,
+        *,
+        x: str = "snr_db",
+        style: str = "screen",
+    ) -> Figure:
+        """Draw mean curves with 95 % bands, see :func:`scenarios.plotting.curves`.
 
         Args:
             metric: what to draw, as in :meth:`summary`.
             path: where to save the figure; ``None`` only returns it.
+            x: ``"snr_db"``, a panel per link and rate, or ``"cbr"``, a panel per link and SNR.
+            style: ``"screen"`` or ``"paper"``, one journal column without title and definitions.
 
         Raises:
-            InputError: on an unknown metric, one that the table has no finite mean of, or a path
-                that cannot be written to.
+            InputError: on an unknown metric, axis or style, a metric that the table has no finite
+                mean of, or a path that cannot be written to.
         """
         from scenarios.plotting import curves
 
-        figure = curves(self, metric)
+        figure = curves(self, metric, x, style)
         if path is not None:
             save_figure(figure, path)
         return figure
@@ -198,6 +287,24 @@ def believed(table: Table) -> float | None:
     if told.nunique() != 1 or bool((told == table.frame["snr_db"]).all()):
         return None
     return float(told.iloc[0])
+
+
+def _chosen(frame: pd.DataFrame, column: str, wanted: Sequence[Any]) -> pd.DataFrame:
+    parts = []
+    for value in wanted:
+        rows = frame[column] == value
+        if not isinstance(value, str):
+            rows = (frame[column] - value).abs() < _SAME
+        if not bool(rows.any()):
+            held = ", ".join(
+                f"{v:g}" if isinstance(v, float) else v for v in frame[column].unique()
+            )
+            raise InputError(f"the table holds no {column} {value!r}: it holds {held}")
+        parts.append(frame[rows])
+    if not parts:
+        raise InputError(f"no {column} is chosen: name at least one")
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return found
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from fractions import Fraction
 
 from matplotlib.figure import Figure
+
+from channels.errors import check_name
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 """After Okabe and Ito."""
@@ -13,6 +16,57 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL = 7.0
 INK = "#333333"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Sizes of a figure: lengths in inches, text in points.
+
+    Args:
+        panel_width: of one panel.
+        panel_height: of one panel.
+        lost_height: of the panel of lost pictures below it.
+        beside: what the width holds beside panels.
+        around: what the height holds beside panels.
+        least_width: of the figure.
+        legend_row: height of a row of the legend.
+        text: size of labels.
+        legend: size of legend and ticks.
+        marker: size of markers.
+        stroke: lines' width, relative.
+        stacked: whether panels stand one below the other.
+        told: whether the figure holds its title and definitions, or leaves them to a caption.
+    """
+
+    panel_width: float
+    panel_height: float
+    lost_height: float
+    beside: float
+    around: float
+    least_width: float
+    legend_row: float
+    text: float
+    legend: float
+    marker: float
+    stroke: float
+    stacked: bool
+    told: bool
+
+
+SCREEN = Page(3.5, 2.9, 1.1, 1.4, 1.2, 5.2, 0.22, 10, 9, 4.5, 1.0, stacked=False, told=True)
+PAPER = Page(0.0, 2.0, 0.7, 3.5, 0.35, 3.5, 0.16, 8, 7, 3.0, 0.7, stacked=True, told=False)
+"""One column of an IEEE journal, 3.5 inches wide."""
+
+
+def page_of(style: str) -> Page:
+    """A page by its name.
+
+    >>> page_of("paper").least_width
+    3.5
+    """
+    pages = {"screen": SCREEN, "paper": PAPER}
+    check_name("style", style, pages)
+    return pages[style]
 
 
 def rate(cbr: float) -> str:
@@ -25,7 +79,9 @@ def rate(cbr: float) -> str:
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
 
 
-def frame(figure: Figure, title: str, small_print: str, legend_rows: int = 0) -> float:
+def frame(
+    figure: Figure, title: str, small_print: str, legend_rows: int = 0, page: Page = SCREEN
+) -> float:
     """Write the title along the upper edge and definitions along the lower one.
 
     Args:
@@ -33,6 +89,7 @@ def frame(figure: Figure, title: str, small_print: str, legend_rows: int = 0) ->
         title: one line.
         small_print: any length; wrapped to the figure's width.
         legend_rows: lines to leave free between title and panels.
+        page: neither text is written on one that leaves them to a caption.
 
     Returns:
         The lower end of the title, where a legend may hang from, as a share of the height.
@@ -41,10 +98,14 @@ def frame(figure: Figure, title: str, small_print: str, legend_rows: int = 0) ->
     0.9
     """
     width, height = map(float, figure.get_size_inches())
+    if not page.told:
+        top = 1 - (0.06 + page.legend_row * legend_rows) / height
+        figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top))
+        return 1 - 0.03 / height
     lines = textwrap.wrap(small_print, int(width * 72 / (0.56 * SMALL)))
     below = (len(lines) * SMALL * 1.3 + 12) / 72 / height
     title_end = 1 - 0.3 / height
-    top = title_end - 0.22 * legend_rows / height
+    top = title_end - page.legend_row * legend_rows / height
     figure.text(
         0.015, 0.06 / height, "\n".join(lines),
         fontsize=SMALL, color=INK, va="bottom", linespacing=1.3,

@@ -1,4 +1,9 @@
-"""From latents to the real numbers that are sent and back, at a rate of each cell's own."""
+"""From latents to the real numbers that are sent and back, at a rate of each cell's own.
+
+A cell of a lower rate sends the first of the numbers that one of a higher rate sends, and a token
+tells the networks which it is. The published code has a linear map for each rate; sharing one
+learns several times as fast.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ class Encoder(nn.Module):
         self.tokens = nn.Embedding(len(RATES), width)
         self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
         self.blocks = nn.ModuleList([Residual(width), Residual(width)])
-        self.exits = PerRate(width, MOST)
+        self.exits = nn.Linear(width, MOST)
         keep_variance(self)
 
     def forward(self, latents: Tensor, bits: Tensor, levels: Tensor, snr_db: Tensor) -> Tensor:
@@ -43,7 +48,7 @@ class Encoder(nn.Module):
         maps = maps + self.tokens(levels).permute(0, 3, 1, 2)
         for attention, block in zip(self.attention, self.blocks, strict=True):
             maps = block(attention(maps, snr_db))
-        found: Tensor = self.exits(maps.flatten(2).transpose(1, 2), levels.flatten(1))
+        found: Tensor = self.exits(maps.flatten(2).transpose(1, 2))
         return found
 
 
@@ -57,7 +62,7 @@ class Decoder(nn.Module):
 
     def __init__(self, latents: int, width: int) -> None:
         super().__init__()
-        self.entries = PerRate(MOST, width)
+        self.entries = nn.Linear(MOST, width)
         self.tokens = nn.Embedding(len(RATES), width)
         self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
         self.blocks = nn.ModuleList([Residual(width), Residual(width)])
@@ -72,7 +77,7 @@ class Decoder(nn.Module):
             levels: int64 ``[batch, h, w]``, the rate of each cell.
             snr_db: float ``[batch]``.
         """
-        maps = self.entries(numbers, levels.flatten(1)).transpose(1, 2)
+        maps = self.entries(numbers).transpose(1, 2)
         maps = maps.reshape(*maps.shape[:2], *levels.shape[1:]) + self.tokens(levels).permute(
             0, 3, 1, 2
         )
@@ -80,29 +85,3 @@ class Decoder(nn.Module):
             maps = block(attention(maps, snr_db))
         found: Tensor = self.exit(maps) * UNIT
         return found
-
-
-class PerRate(nn.Module):
-    """A linear map of each rate's own.
-
-    Args:
-        inputs: numbers that come in.
-        outputs: numbers that come out.
-
-    >>> PerRate(4, 8)(torch.ones(1, 3, 4), torch.tensor([[0, 5, 5]])).shape
-    torch.Size([1, 3, 8])
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.maps = nn.ModuleList(nn.Linear(inputs, outputs) for _ in RATES)
-
-    def forward(self, numbers: Tensor, levels: Tensor) -> Tensor:
-        """``[batch, cells, outputs]`` of ``[batch, cells, inputs]`` and ``[batch, cells]``."""
-        flat, which = numbers.flatten(0, 1), levels.flatten()
-        order = torch.argsort(which, stable=True)
-        counts = torch.bincount(which, minlength=len(RATES)).tolist()
-        parts = torch.split(flat[order], counts)
-        found = torch.cat([each(part) for each, part in zip(self.maps, parts, strict=True)])
-        back = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)).to(order))
-        return found[back].reshape(*numbers.shape[:2], -1)
