@@ -187,6 +187,14 @@ class Grid:
         per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
         return math.ceil(num_symbols / per_slot)
 
+    def duration_s(self, num_symbols: int) -> float:
+        """Time on air of as many slots as ``num_symbols`` data symbols fill, in seconds.
+
+        >>> round(Grid().duration_s(4096), 6)
+        0.001998
+        """
+        return self.num_slots(num_symbols) * SYMBOLS_PER_SLOT * self.symbol_period_s
+
     def frequencies_hz(self, device: torch.device) -> Tensor:
         """Subcarrier frequencies around the carrier, float32 ``[num_subcarriers]``, in Hz."""
         place = torch.arange(self.num_subcarriers, dtype=torch.float32, device=device)

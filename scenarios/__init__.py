@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from scenarios.mismatch import mismatch
     from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
+    from scenarios.send import send
     from scenarios.snr import snr
 
-__all__ = ["Table", "ablation", "mismatch", "rate_saving", "snr"]
+__all__ = ["Table", "ablation", "mismatch", "rate_saving", "send", "snr"]
 
 _HOMES = {
     "Table": "scenarios.results",
     "ablation": "scenarios.ablation",
     "mismatch": "scenarios.mismatch",
     "rate_saving": "scenarios.rate_saving",
+    "send": "scenarios.send",
     "snr": "scenarios.snr",
 }
 

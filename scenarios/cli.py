@@ -1,4 +1,4 @@
-"""``semcom run``, ``semcom train``, ``semcom info``, and what is done with results.
+"""``semcom``: ``run``, ``train``, ``send``, ``info``, and what is done with results.
 
 Commands import PyTorch inside their functions, so that ``semcom --help`` is quick. A command of
 another module joins with ``app.command()(function)``.
@@ -13,6 +13,7 @@ import typer
 
 from scenarios.results_command import merge, plot, rate_saving, table
 from scenarios.run_command import runs
+from scenarios.send_command import send
 from scenarios.train_command import trains
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app.add_typer(trains, name="train")
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
-for _command in (table, plot, merge, rate_saving):
+for _command in (send, table, plot, merge, rate_saving):
     app.command(_command.__name__.replace("_", "-"))(_command)
 
 

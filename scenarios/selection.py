@@ -11,7 +11,7 @@ from torch import Tensor
 from channels import InputError
 from scenarios.inputs import Masks, Pictures
 from semcom.catalogue import segmenter, segmenters
-from semcom.data import load_folder, phantoms
+from semcom.data import load_folder, load_picture, phantoms
 from semcom.segmentation import UNetSegmenter
 
 DEFAULT_SEGMENTER = "chest"
@@ -73,6 +73,27 @@ class Selection:
                 images += list(drawn)
                 masks += list(regions)
         return images, masks
+
+
+def one_picture(
+    picture: Path | None, mask: str | None, size: int | None, seed: int
+) -> tuple[Tensor, Masks]:
+    """A picture, or a chest phantom, and its mask or the segmenter that finds it.
+
+    Raises:
+        InputError: if an option does not fit, or a file cannot be read.
+
+    >>> one_picture(None, None, 64, 0)[0].shape
+    torch.Size([1, 1, 64, 64])
+    """
+    if picture is None:
+        if mask is not None:
+            raise InputError("--mask belongs to a picture: name its file")
+        return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
+    finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
+    if finder is not None or mask == "none":
+        return load_picture(picture, size=size)[0], finder
+    return load_picture(picture, mask, size)
 
 
 def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:

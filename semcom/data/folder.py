@@ -84,6 +84,51 @@ def load_folder(
     return _stacked(images), None if masks is None else _stacked(regions)
 
 
+def load_picture(
+    path: str | os.PathLike[str],
+    mask: str | os.PathLike[str] | None = None,
+    size: int | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Load one picture, and its mask, as :func:`load_folder` loads each of many.
+
+    Args:
+        path: PNG, JPEG, TIFF or DICOM file.
+        mask: PNG or TIFF file of its size; every pixel that is not zero is region of interest.
+        size: longest side in pixels that a larger picture is shrunk to.
+
+    Returns:
+        float32 ``[1, 1, H, W]`` in [0, 1], and bool of the same shape, or None without ``mask``.
+
+    Raises:
+        InputError: if a file is missing, damaged, or not such a picture, or the two do not fit.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (64, 48), 255).save(f"{folder}/a.png")
+    ...     image, mask = load_picture(f"{folder}/a.png")
+    >>> image.shape, mask
+    (torch.Size([1, 1, 48, 64]), None)
+    """
+    if size is not None:
+        _check_whole("size", size, MIN_SIDE)
+    file = _file(path)
+    grey = read_dicom(file) if _is_dicom(file) else read_picture(file)
+    image = _as_image(grey, file, size)
+    if mask is None:
+        return image[None], None
+    mask_file = _file(mask)
+    return image[None], _as_region(read_mask(mask_file), grey.shape, mask_file, image)[None]
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        is_what = "is a folder" if file.is_dir() else "does not exist"
+        raise InputError(f"{file.name!r} {is_what}: pass a file")
+    return file
+
+
 def list_pictures(
     path: str | os.PathLike[str],
     masks: str | os.PathLike[str] | None = None,
