@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import Self
@@ -24,6 +25,7 @@ class Journal:
     Args:
         folder: where ``journal.jsonl`` lies; created on the first finished task.
             ``None`` keeps nothing.
+        columns: names and types of what is measured; a line of others is passed over.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +36,10 @@ class Journal:
     ['abc']
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self, folder: Path | None, columns: Mapping[str, tuple[type, ...]] = _MEASURED
+    ) -> None:
+        self._columns = columns
         self._path = None if folder is None else folder / "journal.jsonl"
         self._descriptor: int | None = None
 
@@ -49,7 +54,7 @@ class Journal:
                 key, measured = entry["key"], entry["measured"]
             except (ValueError, TypeError, KeyError, RecursionError):
                 continue
-            if isinstance(key, str) and _is_measured(measured):
+            if isinstance(key, str) and self._is_measured(measured):
                 finished[key] = measured
         return finished
 
@@ -68,6 +73,13 @@ class Journal:
         os.write(self._descriptor, json.dumps(entry).encode() + b"\n")
         os.fsync(self._descriptor)
 
+    def _is_measured(self, values: object) -> bool:
+        return (
+            isinstance(values, dict)
+            and values.keys() == self._columns.keys()
+            and all(type(values[name]) in types for name, types in self._columns.items())
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -80,14 +92,6 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def _is_measured(values: object) -> bool:
-    return (
-        isinstance(values, dict)
-        and values.keys() == _MEASURED.keys()
-        and all(type(values[name]) in types for name, types in _MEASURED.items())
-    )
 
 
 def _open(path: Path) -> int:
