@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from channels import Link, Session, Transmission
-from scenarios.task import one_thread
+from scenarios.task import TURN, one_thread
 from semcom.separate.mcs import MCS
 from semcom.separate.qam import soft_bits, symbols_of
 from semcom.separate.transport import TransportBlock
@@ -49,19 +49,25 @@ class Series:
         """Bits of a block that are counted."""
         if self.mcs is None:
             return self.channel_uses * self.bits_per_symbol
-        return TransportBlock(self.channel_uses, self.mcs).payload_bits
+        return self.block.payload_bits
+
+    @property
+    def block(self) -> TransportBlock:
+        """The transport block of a series that has a code."""
+        assert self.mcs is not None
+        return TransportBlock(self.channel_uses, self.mcs)
 
     def encode(self, bits: Tensor) -> Tensor:
         """Symbols of bits ``[batch, info_bits]``."""
         if self.mcs is None:
             return symbols_of(bits, self.bits_per_symbol)
-        return TransportBlock(self.channel_uses, self.mcs).encode(bits)
+        return self.block.encode(bits)
 
     def decode(self, symbols: Tensor, noise_var: Tensor) -> Tensor:
         """Bits of received symbols."""
         if self.mcs is None:
             return (soft_bits(symbols, noise_var, self.bits_per_symbol) > 0).float()
-        return TransportBlock(self.channel_uses, self.mcs).decode(symbols, noise_var)[0]
+        return self.block.decode(symbols, noise_var)[0]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def count(
     (50, True)
     """
     blocks = block_errors = bit_errors = squares = 0
-    with one_thread(), torch.inference_mode():
+    with TURN, one_thread(), torch.inference_mode():
         while blocks < max_blocks and block_errors < min_errors:
             size = min(BATCH, max_blocks - blocks)
             wrong = _wrong_bits(series, link, snr_db, _seed(seed, link, snr_db, blocks), size)

@@ -106,3 +106,18 @@ def parse_mcs(text: str) -> list[int | Literal["auto"]]:
     if not names or not all(re.fullmatch(r"auto|[0-9]{1,2}", name) for name in names):
         raise typer.BadParameter(f"--mcs {text!r}: write auto and indices, e.g. auto,4,13")
     return ["auto" if name == "auto" else int(name) for name in names]
+
+
+def parse_whole(option: str, text: str) -> list[int]:
+    """Whole numbers separated by commas, each once.
+
+    Raises:
+        typer.BadParameter: if it is written otherwise, or there is none.
+
+    >>> parse_whole("--mcs", "4,13,4")
+    [4, 13]
+    """
+    names = list(dict.fromkeys(parse_names(text)))
+    if not names or not all(re.fullmatch("[0-9]{1,6}", name) for name in names):
+        raise typer.BadParameter(f"{option} {text!r}: write whole numbers, e.g. 2,4")
+    return [int(name) for name in names]

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scenarios.options import parse_mcs, parse_names, parse_rate, parse_rates, parse_snr
+from scenarios.options import (
+    parse_mcs,
+    parse_names,
+    parse_rate,
+    parse_rates,
+    parse_snr,
+    parse_whole,
+)
 
 if TYPE_CHECKING:
     from scenarios.selection import Selection
@@ -243,6 +250,70 @@ def run_ablation(
     found.table.save(where / "results.csv")
     found.save(where / "differences.csv")
     found.plot(where / "differences.png")
+    found.print()
+    typer.echo(f"Results are in {where}")
+
+
+@runs.command("ber")
+def run_ber(
+    mcs: Annotated[
+        str, typer.Option(help="Indices of modulation and coding schemes, separated by commas.")
+    ] = "2,7,11,16,22",
+    table: Annotated[
+        int, typer.Option(min=1, max=3, help="MCS table of TS 38.214 clause 5.1.3.1.")
+    ] = 1,
+    uncoded: Annotated[
+        str, typer.Option(help="Bits per symbol of uncoded QAM, separated by commas; or none.")
+    ] = "2,4,6",
+    channel: Annotated[str, typer.Option(help="Links, separated by commas.")] = "awgn",
+    snr: Annotated[
+        str | None,
+        typer.Option(
+            help="E_s/N_0 in dB, start:stop:step; default: where each scheme fails now and then."
+        ),
+    ] = None,
+    channel_uses: Annotated[int, typer.Option(min=1, help="QAM symbols of a block.")] = 2048,
+    block_errors: Annotated[int, typer.Option(min=1, help="Wrong blocks that end a point.")] = 100,
+    max_blocks: Annotated[int, typer.Option(min=1, help="Blocks that end a point anyhow.")] = 2000,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/ber"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Seeds bits, fading and noise.")] = 0,
+    workers: _Workers = None,
+) -> None:
+    """Bit and block error rate against SNR: transport blocks of each MCS, uncoded QAM, theory.
+
+    Prints the table and writes ber.csv and ber.png. A second run finds finished points in the same
+    folder.
+    """
+    points = None if snr is None else parse_snr(snr)
+    schemes = parse_whole("--mcs", mcs)
+    orders = [] if uncoded == "none" else parse_whole("--uncoded", uncoded)
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading PyTorch and Sionna"):
+        from scenarios.ber import ber
+        from scenarios.inputs import folder
+        from scenarios.progress import bar
+
+    where = folder(out)
+    with bar("semcom run ber") as report:
+        found = ber(
+            mcs=schemes,
+            uncoded=orders,
+            links=parse_names(channel),
+            snr_db=points,
+            channel_uses=channel_uses,
+            table=table,
+            min_block_errors=block_errors,
+            max_blocks=max_blocks,
+            seed=seed,
+            workers=workers or os.cpu_count() or 1,
+            out=where,
+            report=report,
+        )
+    found.save(where / "ber.csv")
+    found.plot(where / "ber.png")
     found.print()
     typer.echo(f"Results are in {where}")
 

@@ -52,4 +52,6 @@ def wilson_interval(events: int, trials: int) -> tuple[float, float, float]:
     scale = 1 + z**2 / trials
     centre = (share + z**2 / (2 * trials)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return share, max(0.0, centre - half), min(1.0, centre + half)
+    low = 0.0 if events == 0 else max(0.0, centre - half)
+    high = 1.0 if events == trials else min(1.0, centre + half)
+    return share, low, high

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -29,7 +28,7 @@ from scenarios.inputs import Contender, Picture, check_whole
 from scenarios.journal import Journal
 from scenarios.pool import finished, hands
 from scenarios.progress import Report, silent
-from scenarios.task import Measured, Outcome, Task, draw_seed, offer, transmit
+from scenarios.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
 from semcom.segmentation import Segmenter
 
 Row: TypeAlias = dict[str, str | float | int | bool | None]
@@ -37,7 +36,6 @@ Bench: TypeAlias = tuple[Contender, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
 _CODE = (".py", ".json", ".csv")
-_TURN = threading.Lock()  # Sionna has one random generator per process: threads take turns
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +182,11 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def code_digest() -> str:
+def code_digest(task: str = "task.py") -> str:
     """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
+
+    Args:
+        task: the file of this package that carries out one task.
 
     >>> len(code_digest())
     12
@@ -193,7 +194,7 @@ def code_digest() -> str:
     digest = hashlib.sha256()
     roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
     files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
-    for path in (*sorted(files), Path(__file__).with_name("task.py")):
+    for path in (*sorted(files), Path(__file__).with_name(task)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -297,13 +298,13 @@ def _adapted_from(blob: bytes) -> Bench:
 
 def _offer(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> None:
     """Encode and no more: an InputError tells that it cannot serve."""
-    with _TURN:
+    with TURN:
         codec, _, _ = _adapted_from(bench) if isinstance(bench, bytes) else bench
         offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
 
 
 def _transmit(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> Outcome:
-    with _TURN:
+    with TURN:
         codec, link, diagnosis = _adapted_from(bench) if isinstance(bench, bytes) else bench
         sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
         return transmit(codec, link, sent, task, diagnosis)[1]

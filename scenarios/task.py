@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ from semcom.separate import CapacityBound, Delivered
 
 Value: TypeAlias = float | int | bool | None
 Measured: TypeAlias = dict[str, Value]
+TURN = threading.Lock()
+"""Sionna has one random generator per process: threads take turns."""
 
 
 @dataclass(frozen=True)
