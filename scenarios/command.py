@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from scenarios import inputs, sweep
+from scenarios.cluster import cluster
 from scenarios.experiment import carry_out, lay_out
 from scenarios.files import replacing
 from scenarios.mismatch import refuse_bounds
@@ -40,6 +41,7 @@ class Request:
     trials: int
     workers: int
     believed_snr_db: float | None = None
+    scheduler: str | None = None
 
 
 def run(request: Request) -> Table:
@@ -71,7 +73,8 @@ def run(request: Request) -> Table:
         diagnosis=diagnosis,
         believed_snr_db=request.believed_snr_db,
     )
-    table = carry_out(grid, out=out, workers=request.workers, progress=True)
+    with cluster(request.scheduler) as executor:
+        table = carry_out(grid, out=out, executor=executor, workers=request.workers, progress=True)
     _write(table, grid, out)
     table.print()
     Console().print(f"Results are in {out}", highlight=False)

@@ -76,6 +76,14 @@ _Trials = Annotated[
 ]
 _Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
 
+_Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
+    ),
+]
+
 
 @runs.callback()
 def _scenarios() -> None:
@@ -100,6 +108,7 @@ def run_snr(
     seed: _Seed = 0,
     trials: _Trials = 1,
     workers: _Workers = None,
+    scheduler: _Scheduler = None,
 ) -> None:
     """Picture quality against SNR, at one rate or several, for every codec over every link.
 
@@ -123,6 +132,7 @@ def run_snr(
             out=out,
             trials=trials,
             workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
         )
     )
 
@@ -157,6 +167,7 @@ def run_mismatch(
     seed: _Seed = 0,
     trials: _Trials = 1,
     workers: _Workers = None,
+    scheduler: _Scheduler = None,
 ) -> None:
     """Picture quality against an SNR that the transmitter does not know.
 
@@ -180,6 +191,7 @@ def run_mismatch(
             out=out,
             trials=trials,
             workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
             believed_snr_db=believed_snr,
         )
     )
@@ -213,6 +225,7 @@ def run_ablation(
     seed: _Seed = 0,
     trials: _Trials = 1,
     workers: _Workers = None,
+    scheduler: _Scheduler = None,
 ) -> None:
     """What each part of Med-JSCC brings: paired differences to the whole, at equal rate.
 
@@ -222,6 +235,7 @@ def run_ablation(
     cbr_offered, points = parse_rate(cbr), parse_snr(snr)
     sent = _selection(images, masks, limit, size, seed)
     from scenarios.ablation import ablation
+    from scenarios.cluster import cluster
     from scenarios.inputs import folder
     from scenarios.selection import segmenter_of
     from semcom.catalogue import codec
@@ -231,21 +245,23 @@ def run_ablation(
     finder = segmenter_of("--segmenter", segmenter)
     diagnoses = segmenter_of("--diagnosis", diagnosis)
     pictures, regions = sent.load()
-    found = ablation(
-        pictures,
-        regions,
-        codec=whole,
-        links=parse_names(channel),
-        snr_db=points,
-        cbr=cbr_offered,
-        segmenter=finder,
-        diagnosis=diagnoses,
-        seed=seed,
-        trials=trials,
-        workers=workers or os.cpu_count() or 1,
-        out=where,
-        progress=True,
-    )
+    with cluster(scheduler) as executor:
+        found = ablation(
+            pictures,
+            regions,
+            codec=whole,
+            links=parse_names(channel),
+            snr_db=points,
+            cbr=cbr_offered,
+            segmenter=finder,
+            diagnosis=diagnoses,
+            seed=seed,
+            trials=trials,
+            executor=executor,
+            workers=workers or os.cpu_count() or 1,
+            out=where,
+            progress=True,
+        )
     found.table.save(where / "results.parquet")
     found.table.save(where / "results.csv")
     found.save(where / "differences.csv")
@@ -280,6 +296,7 @@ def run_ber(
     ),
     seed: Annotated[int, typer.Option(min=0, help="Seeds bits, fading and noise.")] = 0,
     workers: _Workers = None,
+    scheduler: _Scheduler = None,
 ) -> None:
     """Bit and block error rate against SNR: transport blocks of each MCS, uncoded QAM, theory.
 
@@ -293,11 +310,12 @@ def run_ber(
 
     with Console(stderr=True).status("loading PyTorch and Sionna"):
         from scenarios.ber import ber
+        from scenarios.cluster import cluster
         from scenarios.inputs import folder
         from scenarios.progress import bar
 
     where = folder(out)
-    with bar("semcom run ber") as report:
+    with cluster(scheduler) as executor, bar("semcom run ber") as report:
         found = ber(
             mcs=schemes,
             uncoded=orders,
@@ -308,6 +326,7 @@ def run_ber(
             min_block_errors=block_errors,
             max_blocks=max_blocks,
             seed=seed,
+            executor=executor,
             workers=workers or os.cpu_count() or 1,
             out=where,
             report=report,
