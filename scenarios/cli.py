@@ -19,7 +19,6 @@ from scenarios.train_command import trains
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(runs, name="run", no_args_is_help=True)
@@ -34,25 +33,38 @@ for _command in (send, table, plot, merge, rate_saving):
 
 @app.command()
 def info() -> None:
-    """Print versions, and the codecs, bounds, segmenters and links there are."""
+    """Print versions and devices, and which codecs, bounds, segmenters, weights and links exist."""
+    import torch
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     import channels
     from scenarios.sweep import versions
-    from semcom.catalogue import bounds, codecs, segmenters
+    from semcom.catalogue import bounds, codecs, segmenters, weights
 
     console = Console()
     for title, entries in (
         ("versions", {**versions(), "python": sys.version.split()[0]}),
+        ("devices", _devices(torch)),
         ("codecs", codecs()),
         ("bounds", bounds()),
         ("segmenters", segmenters()),
+        ("weights", weights()),
         ("links", channels.links()),
     ):
         console.print(Text(title, style="bold"))
+        grid = Table.grid(padding=(0, 2), pad_edge=True)
         for name, meaning in entries.items():
-            console.print(Text(f"  {name:<22} {meaning}"))
+            grid.add_row(Text(name, no_wrap=True), Text(meaning))
+        console.print(grid)
+
+
+def _devices(torch: Any) -> dict[str, str]:
+    found = {"cpu": f"{torch.get_num_threads()} threads"}
+    for index in range(torch.cuda.device_count()):
+        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

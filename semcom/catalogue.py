@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from channels import InputError
@@ -154,6 +156,23 @@ def segmenter(task: str | None = None, weights: str | Path | None = None) -> UNe
     task = check_name("segmenter", "chest" if task is None else task, _SEGMENTERS)
     with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
         return UNetSegmenter.load(path)
+
+
+def weights() -> dict[str, str]:
+    """Every file of weights in the package, with its size and the first words of its card.
+
+    >>> "medjscc.safetensors" in weights()
+    True
+    """
+    folder = files("semcom").joinpath("weights")
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".safetensors"):
+            card = folder.joinpath(file.name.replace(".safetensors", ".md")).read_text("utf-8")
+            size = len(file.read_bytes()) / 2**20
+            said = re.sub(r" \(\[.*?\)\)|[*`]", "", card.split("\n", 1)[1].split("|", 1)[0])
+            found[file.name] = f"{size:.1f} MiB: {shorten(said, 80, placeholder=' …')}"
+    return found
 
 
 def learned(name: str) -> LearnedCodec:
