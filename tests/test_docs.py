@@ -1,0 +1,56 @@
+"""The site builds without a broken link, and what it says to type works."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALLER = {"n=4, size=256": "n=1, size=128", "[0, 5, 10]": "[10]"}
+COMMANDS = re.compile(r"^    (?:python -m )?semcom ([^\n]+)$", re.MULTILINE)
+
+
+def blocks(name: str) -> list[str]:
+    """Python code of a page, made quicker."""
+    found = re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text("utf-8"), re.M | re.S)
+    for before, after in SMALLER.items():
+        found = [block.replace(before, after) for block in found]
+    return found
+
+
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    reference = (tmp_path / "reference" / "scenarios" / "index.html").read_text("utf-8")
+    assert "Compare codecs over links across SNR" in reference
+    assert "<blockquote>" not in reference
+
+
+def test_the_tutorials_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks("docs/tutorial.md"):
+        exec(compile(block, "tutorial", "exec"), names)
+    plt.close("all")
+    assert (tmp_path / "roi_psnr.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/tutorial.md"])
+def test_every_command_and_option_named_exists(page: str) -> None:
+    from typer.main import get_command
+
+    from scenarios.cli import app
+
+    for line in COMMANDS.findall((ROOT / page).read_text("utf-8")):
+        command, words = get_command(app), line.split("#")[0].split()
+        while hasattr(command, "commands"):
+            assert words[0] in command.commands, line
+            command = command.commands[words.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
