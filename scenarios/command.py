@@ -12,7 +12,7 @@ from rich.console import Console
 
 from scenarios import inputs, sweep
 from scenarios.cluster import cluster
-from scenarios.experiment import carry_out, lay_out
+from scenarios.experiment import MAX_TRIALS, carry_out, lay_out
 from scenarios.files import replacing
 from scenarios.mismatch import refuse_bounds
 from scenarios.panel import panel
@@ -42,6 +42,8 @@ class Request:
     workers: int
     believed_snr_db: float | None = None
     scheduler: str | None = None
+    ci_db: float | None = None
+    max_trials: int = MAX_TRIALS
 
 
 def run(request: Request) -> Table:
@@ -72,6 +74,8 @@ def run(request: Request) -> Table:
         trials=request.trials,
         diagnosis=diagnosis,
         believed_snr_db=request.believed_snr_db,
+        ci_db=request.ci_db,
+        max_trials=request.max_trials,
     )
     with cluster(request.scheduler) as executor:
         table = carry_out(grid, out=out, executor=executor, workers=request.workers, progress=True)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,10 @@ from scenarios import inputs, sweep
 from scenarios.definitions import DEFINITIONS, MAX_SNR_DB
 from scenarios.progress import bar, silent
 from scenarios.results import Table
+from scenarios.stopping import Stop
 from semcom.segmentation import Segmenter
+
+MAX_TRIALS = 64
 
 
 def lay_out(
@@ -31,6 +35,8 @@ def lay_out(
     trials: int = 1,
     diagnosis: str | Segmenter | None = None,
     believed_snr_db: float | None = None,
+    ci_db: float | None = None,
+    max_trials: int = MAX_TRIALS,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
 
@@ -50,6 +56,9 @@ def lay_out(
     pictures = inputs.pictures(images, masks)
     inputs.check_whole("trials", trials, 1)
     inputs.check_whole("seed", seed, 0)
+    stop = None if ci_db is None else Stop(float(ci_db), max_trials)
+    if stop is not None:
+        trials = stop.first(trials, len(pictures))
     if believed_snr_db is not None:
         check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
     return sweep.Sweep(
@@ -64,6 +73,7 @@ def lay_out(
         inputs.origin(masks),
         inputs.finder("diagnosis", diagnosis),
         None if believed_snr_db is None else float(believed_snr_db),
+        stop,
     )
 
 
@@ -96,6 +106,7 @@ def carry_out(
 def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     """The table of a grid, with all that is needed to read or repeat it."""
     contents = hashlib.sha256("".join(p.digest for p in grid.pictures).encode()).hexdigest()[:16]
+    stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
     metadata = {
         "definitions": DEFINITIONS,
@@ -109,6 +120,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "regions": grid.regions,
             "diagnosis": _named(grid.diagnosis),
             **known,
+            **stop,
         },
         "codecs": {
             label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from channels import InputError
 from scenarios import inputs
-from scenarios.experiment import carry_out, lay_out
+from scenarios.experiment import MAX_TRIALS, carry_out, lay_out
 from scenarios.results import Table
 from semcom.segmentation import Segmenter
 from semcom.separate import CapacityBound
@@ -30,6 +30,8 @@ def mismatch(
     diagnosis: str | Segmenter | None = None,
     seed: int = 0,
     trials: int = 1,
+    ci_db: float | None = None,
+    max_trials: int = MAX_TRIALS,
     executor: Executor | None = None,
     workers: int = 1,
     out: str | Path | None = None,
@@ -52,6 +54,10 @@ def mismatch(
         diagnosis: as of :func:`scenarios.snr`.
         seed: seeds every fading and noise draw.
         trials: transmissions of each picture at each point, with independent draws.
+        ci_db: repeat each point until half the 95 % interval of every codec's mean PSNR over these
+            pictures is so narrow, in dB, see :class:`scenarios.stopping.Stop`; ``None``: no more
+            than ``trials``.
+        max_trials: trials that are enough in any case.
         executor: any ``concurrent.futures.Executor``.
         workers: number of processes where there is no executor.
         out: folder that finished tasks are kept in; a second run finds them there.
@@ -83,6 +89,8 @@ def mismatch(
         cbr=cbr,
         seed=seed,
         trials=trials,
+        ci_db=ci_db,
+        max_trials=max_trials,
         diagnosis=diagnosis,
         believed_snr_db=believed_snr_db,
     )

@@ -62,10 +62,30 @@ def captions(table: Table) -> list[str]:
         "Means of dB values, lost pictures included unless dropped; ± is half the 95 % "
         "interval over pictures.",
     ]
+    if "stop" in parameters:
+        lines.append(_stopped(table, **parameters["stop"]))
     if table.frame["dice"].notna().any():
         finder = parameters.get("diagnosis", "?")
         lines.append(f"Diagnostic Dice: masks found in received against sent pictures by {finder}.")
     return [*lines, *table.metadata.get("links", {}).values()]
+
+
+def _stopped(table: Table, ci_db: float, max_trials: int) -> str:
+    stops = table.stops()
+    capped = stops[stops["stopped"] == "cap"]
+    said = (
+        f"Points were sent until every codec's mean PSNR over these pictures was known to "
+        f"±{ci_db:g} dB (95 %), at most {max_trials} times: {len(stops) - len(capped)} of "
+        f"{len(stops)} were"
+    )
+    several = stops["cbr"].nunique() > 1
+    where = [
+        f"{row['link']} at {row['snr_db']:g} dB"
+        + f", CBR {rate(row['cbr'])}" * several
+        + f" (±{row['half_db']:.2f} dB)"
+        for row in capped.to_dict("records")
+    ]
+    return said + (f"; not {', '.join(where)}." if where else ".")
 
 
 def _grid(summary: pd.DataFrame, metric: str) -> Grid:

@@ -17,6 +17,7 @@ from channels.errors import unknown_name
 from scenarios.definitions import COLUMNS, IDENTITY, LABELS
 from scenarios.files import replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
+from scenarios.stopping import half_width_db
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -241,6 +242,29 @@ class Table:
                 mean, low, high = mean_interval([float(value) for value in units])
             rows.append((*place, n, mean, low, high))
         return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high"])
+
+    def stops(self) -> pd.DataFrame:
+        """How often each point was sent, how well PSNR is known by that, and why it was enough.
+
+        Returns:
+            Columns link, cbr, snr_db, trials, half_db (half the 95 % interval of mean PSNR over
+            these pictures, of the codec that has the widest, see
+            :func:`scenarios.stopping.half_width_db`), stopped (``"ci"``: narrow enough, ``"cap"``,
+            or ``"trials"`` where no interval was asked for).
+        """
+        asked = self.metadata.get("parameters", {}).get("stop")
+        rows = []
+        for place, group in self.frame.groupby(["link", "cbr", "snr_db"], sort=False):
+            halves = [
+                half_width_db([list(its["psnr"]) for _, its in one.groupby("image")])
+                for _, one in group.groupby("codec")
+            ]
+            half = math.nan if any(map(math.isnan, halves)) else max(halves)
+            narrow = asked is not None and half <= asked["ci_db"]
+            why = "trials" if asked is None else "ci" if narrow else "cap"
+            rows.append((*place, group["trial"].nunique(), half, why))
+        columns = ["link", "cbr", "snr_db", "trials", "half_db", "stopped"]
+        return pd.DataFrame(rows, columns=columns)
 
     def plot(
         self,

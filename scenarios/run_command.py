@@ -74,6 +74,14 @@ _Seed = Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and nois
 _Trials = Annotated[
     int, typer.Option(min=1, help="Draws of fading and noise per picture and point.")
 ]
+_Ci = Annotated[
+    float | None,
+    typer.Option(
+        help="Repeat each point until mean PSNR over these pictures is known to so many dB (half "
+        "the 95 % interval)."
+    ),
+]
+_MaxTrials = Annotated[int, typer.Option(min=2, help="Trials that are enough for --ci anyhow.")]
 _Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
 
 _Scheduler = Annotated[
@@ -107,6 +115,8 @@ def run_snr(
     ),
     seed: _Seed = 0,
     trials: _Trials = 1,
+    ci: _Ci = None,
+    max_trials: _MaxTrials = 64,
     workers: _Workers = None,
     scheduler: _Scheduler = None,
 ) -> None:
@@ -131,6 +141,8 @@ def run_snr(
             diagnosis=diagnosis,
             out=out,
             trials=trials,
+            ci_db=ci,
+            max_trials=max_trials,
             workers=workers or os.cpu_count() or 1,
             scheduler=scheduler,
         )
@@ -166,6 +178,8 @@ def run_mismatch(
     ),
     seed: _Seed = 0,
     trials: _Trials = 1,
+    ci: _Ci = None,
+    max_trials: _MaxTrials = 64,
     workers: _Workers = None,
     scheduler: _Scheduler = None,
 ) -> None:
@@ -190,6 +204,8 @@ def run_mismatch(
             diagnosis=diagnosis,
             out=out,
             trials=trials,
+            ci_db=ci,
+            max_trials=max_trials,
             workers=workers or os.cpu_count() or 1,
             scheduler=scheduler,
             believed_snr_db=believed_snr,

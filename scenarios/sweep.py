@@ -7,11 +7,14 @@ Rows do not depend on the number of workers, on the executor, or on interruption
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import pickle
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
@@ -28,10 +31,14 @@ from scenarios.inputs import Contender, Picture, check_whole
 from scenarios.journal import Journal
 from scenarios.pool import finished, hands
 from scenarios.progress import Report, silent
+from scenarios.stopping import Stop, half_width_db
 from scenarios.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
 from semcom.segmentation import Segmenter
 
 Row: TypeAlias = dict[str, str | float | int | bool | None]
+Point: TypeAlias = tuple[str, float, float]
+"""Name of a link, rate, SNR in dB."""
+
 Bench: TypeAlias = tuple[Contender, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
@@ -54,6 +61,7 @@ class Sweep:
         regions: where the regions of interest come from, in words.
         diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
         believed_snr_db: what every transmitter believes; ``None``: what is true.
+        stop: when a point has been repeated enough; ``None``: after ``trials``.
     """
 
     scenario: str
@@ -67,9 +75,14 @@ class Sweep:
     regions: str = "none"
     diagnosis: Segmenter | None = None
     believed_snr_db: float | None = None
+    stop: Stop | None = None
 
-    def tasks(self) -> list[Task]:
-        """Every task, in the order of the table's rows."""
+    def points(self) -> list[Point]:
+        """Where codecs are compared."""
+        return list(itertools.product(self.links, self.rates, self.snr_db))
+
+    def tasks(self, trials: Mapping[Point, int] | None = None) -> list[Task]:
+        """Every task, in the order of the table's rows; of some points more than at first."""
         return [
             Task(
                 codec,
@@ -86,7 +99,7 @@ class Sweep:
             for codec in self.codecs
             for snr_db in self.snr_db
             for image in range(len(self.pictures))
-            for trial in range(self.trials)
+            for trial in range((trials or {}).get((link, cbr, snr_db), self.trials))
         ]
 
     def keys(self, tasks: Sequence[Task]) -> list[str]:
@@ -224,24 +237,70 @@ def _hash(parts: list[object]) -> str:
 def _run(
     sweep: Sweep, out: Path | None, executor: Executor | None, workers: int, report: Report
 ) -> list[Row]:
-    tasks = sweep.tasks()
-    keys = sweep.keys(tasks)
     found = Journal(out).read()
-    missing = [index for index, key in enumerate(keys) if key not in found]
-    if missing:
-        with hands(executor, min(workers, len(missing))) as pool, Journal(out) as journal:
-            report(0, len(missing), "starting, fitting codecs to links")
-            todo = [tasks[index] for index in missing]
-            benches = _benches(sweep, todo, pool)
-            pictures = [_pickled(p) if pool else p for p in sweep.pictures]
-            _refuse_early(sweep, benches, pictures, pool)
-            jobs = [(benches[t.codec, t.link], pictures[t.image], t) for t in todo]
-            for done, (index, outcome) in enumerate(finished(pool, _transmit, jobs), start=1):
-                key = keys[missing[index]]
-                journal.write(key, outcome)
-                found[key] = outcome.measured
-                report(done, len(missing), describe(todo[index]))
-    return [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+    trials = dict.fromkeys(sweep.points(), sweep.trials)
+    with ExitStack() as open_ones:
+        crew: _Crew | None = None
+        while True:
+            tasks = sweep.tasks(trials)
+            keys = sweep.keys(tasks)
+            missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in found}
+            if missing and crew is None:
+                pool = open_ones.enter_context(hands(executor, min(workers, len(missing))))
+                crew = _Crew(sweep, pool, open_ones.enter_context(Journal(out)), report)
+            if missing and crew is not None:
+                found |= crew.carry_out(missing)
+            rows = [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+            longer = {} if sweep.stop is None else _longer(rows, trials, sweep.stop)
+            if not longer:
+                return rows
+            trials |= longer
+
+
+class _Crew:
+    """Who carries out tasks: fitted codecs, a pool, a journal."""
+
+    def __init__(
+        self, sweep: Sweep, pool: Executor | None, journal: Journal, report: Report
+    ) -> None:
+        self._sweep, self._pool, self._journal, self._report = sweep, pool, journal, report
+        self._benches: dict[tuple[str, str], bytes | Bench] = {}
+        self._pictures = [_pickled(p) if pool else p for p in sweep.pictures]
+
+    def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
+        """Do what is missing, and keep each outcome as it comes."""
+        self._report(0, len(missing), "starting, fitting codecs to links")
+        keys, todo = list(missing), list(missing.values())
+        self._fit(todo)
+        jobs = [(self._benches[t.codec, t.link], self._pictures[t.image], t) for t in todo]
+        found = {}
+        for done, (index, outcome) in enumerate(finished(self._pool, _transmit, jobs), start=1):
+            self._journal.write(keys[index], outcome)
+            found[keys[index]] = outcome.measured
+            self._report(done, len(missing), describe(todo[index]))
+        return found
+
+    def _fit(self, tasks: Sequence[Task]) -> None:
+        names = {(task.codec, task.link) for task in tasks} - self._benches.keys()
+        new = _benches(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
+        _refuse_early(self._sweep, new, self._pictures, self._pool)
+        self._benches |= new
+
+
+def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dict[Point, int]:
+    """Points that are not known well enough yet, with the trials that they get next."""
+    psnr_db: dict[tuple[Point, object], dict[object, list[float]]] = {}
+    for row in rows:
+        point = row["link"], row["cbr"], row["snr_db"]
+        pictures = psnr_db.setdefault((point, row["codec"]), {})  # type: ignore[arg-type]
+        value = row["psnr"]
+        pictures.setdefault(row["image"], []).append(math.inf if value is None else float(value))
+    found = {}
+    for (point, _), pictures in psnr_db.items():
+        tight = half_width_db(list(pictures.values())) <= stop.ci_db
+        if not tight and trials[point] < stop.max_trials:
+            found[point] = stop.after(trials[point])
+    return found
 
 
 def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
