@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.ablation import ablation
     from scenarios.ber import ber
+    from scenarios.doppler import doppler
     from scenarios.mismatch import mismatch
     from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
     from scenarios.send import send
     from scenarios.snr import snr
 
-__all__ = ["Table", "ablation", "ber", "mismatch", "rate_saving", "send", "snr"]
+__all__ = ["Table", "ablation", "ber", "doppler", "mismatch", "rate_saving", "send", "snr"]
 
 _HOMES = {
     "Table": "scenarios.results",
     "ablation": "scenarios.ablation",
     "ber": "scenarios.ber",
+    "doppler": "scenarios.doppler",
     "mismatch": "scenarios.mismatch",
     "rate_saving": "scenarios.rate_saving",
     "send": "scenarios.send",

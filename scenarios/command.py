@@ -1,15 +1,17 @@
-"""What ``semcom run snr`` and ``semcom run mismatch`` do with their options."""
+"""What ``semcom run`` does with the options of scenarios whose result is a table."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 
+from channels import Link
 from scenarios import inputs, sweep
 from scenarios.cluster import cluster
 from scenarios.experiment import MAX_TRIALS, carry_out, lay_out
@@ -33,7 +35,7 @@ class Request:
     sent: Selection
     codecs: list[str] | None
     mcs: list[Scheme]
-    links: list[str]
+    links: Sequence[str | Link]
     snr_db: list[float]
     cbr: list[float]
     diagnosis: str | None
@@ -44,6 +46,7 @@ class Request:
     scheduler: str | None = None
     ci_db: float | None = None
     max_trials: int = MAX_TRIALS
+    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
 
 
 def run(request: Request) -> Table:
@@ -76,6 +79,7 @@ def run(request: Request) -> Table:
         believed_snr_db=request.believed_snr_db,
         ci_db=request.ci_db,
         max_trials=request.max_trials,
+        settings=request.settings,
     )
     with cluster(request.scheduler) as executor:
         table = carry_out(grid, out=out, executor=executor, workers=request.workers, progress=True)
@@ -99,9 +103,12 @@ def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
 
 
 def _write_panel(grid: sweep.Sweep, path: Path) -> None:
-    """The first picture at the middle SNR and rate over the first link; drawn once."""
+    """The first picture at the middle SNR and rate over the first link; drawn once.
+
+    Where links differ in one setting alone, it is the middle one's.
+    """
     middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
-    link = next(iter(grid.links))
+    link = list(grid.links)[len(grid.settings) // 2]
     tasks = [
         task
         for task in grid.tasks()

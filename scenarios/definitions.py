@@ -53,6 +53,13 @@ LABELS = {
 AXES = {"snr_db": r"SNR $E_s/N_0$ [dB]", "cbr": "CBR [channel uses per pixel]"}
 """Columns that curves can run along, with axis labels."""
 
+SETTINGS = {
+    "offset_hz": "residual carrier offset [Hz]",
+    "rate_hz_per_s": "Doppler rate [Hz/s]",
+    "speed_mps": "terminal speed [m/s]",
+}
+"""Settings of links that curves can run along, with axis labels."""
+
 COLUMNS = {
     "scenario": "str",
     "codec": "str",

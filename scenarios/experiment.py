@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -37,11 +37,13 @@ def lay_out(
     believed_snr_db: float | None = None,
     ci_db: float | None = None,
     max_trials: int = MAX_TRIALS,
+    settings: Mapping[str, Mapping[str, float | str]] | None = None,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
 
     ``scenario`` is its name and part of every seed; ``believed_snr_db`` is what every transmitter
-    believes, ``None`` for what is true. All else is as of :func:`scenarios.snr`.
+    believes, ``None`` for what is true; ``settings`` are those of
+    :class:`~scenarios.sweep.Sweep`. All else is as of :func:`scenarios.snr`.
 
     Raises:
         InputError: if an argument does not fit.
@@ -74,6 +76,7 @@ def lay_out(
         inputs.finder("diagnosis", diagnosis),
         None if believed_snr_db is None else float(believed_snr_db),
         stop,
+        settings or {},
     )
 
 
@@ -129,6 +132,8 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
         "links": {name: repr(link) for name, link in grid.links.items()},
         "versions": sweep.versions(),
     }
+    if grid.settings:
+        metadata["settings"] = {name: dict(told) for name, told in grid.settings.items()}
     return Table(pd.DataFrame(rows), metadata)
 
 

@@ -121,3 +121,21 @@ def parse_whole(option: str, text: str) -> list[int]:
     if not names or not all(re.fullmatch("[0-9]{1,6}", name) for name in names):
         raise typer.BadParameter(f"{option} {text!r}: write whole numbers, e.g. 2,4")
     return [int(name) for name in names]
+
+
+def parse_numbers(option: str, text: str) -> list[float]:
+    """Numbers separated by commas.
+
+    Raises:
+        typer.BadParameter: if one is none, or there is none.
+
+    >>> parse_numbers("--values", "0, 1/2, 300")
+    [0.0, 0.5, 300.0]
+    """
+    try:
+        found = [float(_fraction(name)) for name in parse_names(text)]
+    except (ValueError, ZeroDivisionError, OverflowError):
+        found = []
+    if not found:
+        raise typer.BadParameter(f"{option} {text!r}: write numbers, e.g. 0,100,300")
+    return found

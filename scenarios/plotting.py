@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,16 +15,16 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_name
-from scenarios.definitions import AXES, LABELS
+from scenarios.definitions import LABELS
 from scenarios.looks import Look, looks
 from scenarios.results import Table, believed
-from scenarios.style import INK, SCREEN, Page, frame, page_of, rate
+from scenarios.style import INK, SCREEN, Page, frame, page_of, rate, told
 
 _MOST_TICKS = 13
 
 
-def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") -> Figure:
-    """Mean of a metric: a colour per codec, a panel per link and value of what is not ``x``.
+def curves(table: Table, metric: str, x: str | None = None, style: str = "screen") -> Figure:
+    """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
 
     Bounds and codecs held at one MCS are thin and dashed (:func:`~scenarios.looks.looks`).
 
@@ -33,7 +34,7 @@ def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") 
     Args:
         table: the results.
         metric: as in :meth:`~scenarios.Table.summary`.
-        x: ``"snr_db"``, or ``"cbr"`` (in octaves).
+        x: one of :attr:`scenarios.Table.axes`, by default the first; ``"cbr"`` runs in octaves.
         style: ``"screen"``, with title and small print; ``"paper"``, one column of a journal, whose
             caption is :func:`caption`.
 
@@ -46,9 +47,9 @@ def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") 
     >>> len(curves(Table(pd.DataFrame([row]), {}), "psnr").axes)
     1
     """
-    check_name("x", x, AXES)
+    x = _axis(table, x)
     page = page_of(style)
-    summary = table.summary(metric)
+    summary = table.located(table.summary(metric))
     if summary["mean"].isna().all():
         remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
         raise InputError(f"the table holds no {metric}: pass {remedy}")
@@ -57,9 +58,9 @@ def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") 
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     codecs = list(dict.fromkeys(summary["codec"]))
     drawn = looks(codecs, _names(table))
-    lost = table.summary("outage")
+    lost = table.located(table.summary("outage"))
     with_lost = metric != "outage" and bool(lost["mean"].any())
-    panels = _panels(summary, x, page)
+    panels = _panels(summary, x, list(table.axes), page)
     rows, links = len(panels), len(panels[0])
 
     width = max(page.beside + page.panel_width * links, page.least_width)
@@ -94,11 +95,11 @@ def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") 
             below[1, 0].set_ylabel("lost", fontsize=page.text)
             below[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
     for axis in axes[-1]:
-        axis.set_xlabel(AXES[x], fontsize=page.text)
-    told = believed(table)
-    if told is not None and x == "snr_db":
+        axis.set_xlabel(table.axes[x], fontsize=page.text)
+    belief = believed(table)
+    if belief is not None and x == "snr_db":
         for axis in axes.flat:
-            axis.axvline(told, color=INK, linestyle=":", linewidth=0.9, zorder=1)
+            axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
     if table.label(metric) != LABELS[metric]:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
@@ -111,7 +112,7 @@ def curves(table: Table, metric: str, x: str = "snr_db", style: str = "screen") 
     return figure
 
 
-def caption(table: Table, metric: str, x: str = "snr_db") -> str:
+def caption(table: Table, metric: str, x: str | None = None) -> str:
     """What a reader of the figure must know, in the words of its title and small print.
 
     >>> from scenarios.definitions import COLUMNS
@@ -119,6 +120,7 @@ def caption(table: Table, metric: str, x: str = "snr_db") -> str:
     >>> caption(Table(pd.DataFrame([row]), {}), "psnr")[:47]
     'PSNR at CBR 0, 1 picture. Lines: means of dB va'
     """
+    x = _axis(table, x)
     summary, lost = table.summary(metric), table.summary("outage")
     drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
     with_lost = metric != "outage" and bool(lost["mean"].any())
@@ -128,34 +130,37 @@ def caption(table: Table, metric: str, x: str = "snr_db") -> str:
 
 @dataclass(frozen=True)
 class _Panel:
-    """One link at one value of what is not on the x axis."""
+    """One link, at one value of each axis that is not the x axis."""
 
     title: str
     link: str
-    other: str
-    value: float
+    held: tuple[tuple[str, float], ...]
 
     def part(self, summary: pd.DataFrame) -> pd.DataFrame:
-        return summary[(summary["link"] == self.link) & (summary[self.other] == self.value)]
+        rows = summary[summary["link"] == self.link]
+        for axis, value in self.held:
+            rows = rows[rows[axis] == value]
+        return rows
 
 
-def _panels(summary: pd.DataFrame, x: str, page: Page) -> list[list[_Panel]]:
+def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[list[_Panel]]:
     """Rows of panels: a column per link on a screen, one below the other on paper."""
-    other = next(axis for axis in AXES if axis != x)
-    values = sorted(set(summary[other]))
+    others = {axis: sorted(set(summary[axis])) for axis in axes if axis != x}
     links = list(dict.fromkeys(summary["link"]))
+    places = list(itertools.product(*others.values()))
 
-    def panel(link: str, value: float) -> _Panel:
-        at = f" at {_told(other, value)}" if len(values) > 1 else ""
-        return _Panel(f"{link}{at}", link, other, value)
+    def panel(link: str, place: tuple[float, ...]) -> _Panel:
+        held = tuple(zip(others, place, strict=True))
+        where = [told(axis, value) for axis, value in held if len(others[axis]) > 1]
+        return _Panel(f"{link}{' at ' * bool(where)}{', '.join(where)}", link, held)
 
     if page.stacked:
-        return [[panel(link, value)] for link in links for value in values]
-    return [[panel(link, value) for link in links] for value in values]
+        return [[panel(link, place)] for link in links for place in places]
+    return [[panel(link, place) for link in links] for place in places]
 
 
-def _told(axis: str, value: float) -> str:
-    return f"{value:g} dB" if axis == "snr_db" else f"CBR {rate(value)}"
+def _axis(table: Table, x: str | None) -> str:
+    return next(iter(table.axes)) if x is None else check_name("x", x, table.axes)
 
 
 def _draw(
@@ -221,8 +226,8 @@ def _limits(summary: pd.DataFrame) -> tuple[float, float]:
 
 def _title(table: Table, metric: str, x: str) -> str:
     name = table.label(metric).split(" [")[0]
-    at = f"CBR {_rate(table)}" if x == "snr_db" else f"{_snr(table)} dB"
-    return f"{name[0].upper()}{name[1:]} at {at}, {_set(table)}"
+    held = [f"{_snr(table)} dB"] * (x != "snr_db") + [f"CBR {_rate(table)}"] * (x != "cbr")
+    return f"{name[0].upper()}{name[1:]} at {', '.join(held)}, {_set(table)}"
 
 
 def _set(table: Table) -> str:
@@ -265,10 +270,10 @@ def _definitions(
     )
     thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
     bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
-    told = believed(table)
+    belief = believed(table)
     mark = ""
-    if told is not None:
-        mark = f" Transmitters believed {told:g} dB" + (" (dotted)." if x == "snr_db" else ".")
+    if belief is not None:
+        mark = f" Transmitters believed {belief:g} dB" + (" (dotted)." if x == "snr_db" else ".")
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
     what = "means" if table.label(metric) == LABELS[metric] else "mean differences"
     return (

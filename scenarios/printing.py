@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from scenarios.definitions import LABELS
+from scenarios.definitions import LABELS, SETTINGS
 from scenarios.results import Table, believed
-from scenarios.style import rate
+from scenarios.style import rate, told
 
 
 def print_table(table: Table, metrics: Sequence[str], console: Console | None = None) -> None:
@@ -25,19 +25,20 @@ def print_table(table: Table, metrics: Sequence[str], console: Console | None = 
         console: where to print; ``None`` means the standard output stream.
     """
     console = console or Console()
-    several = table.frame["cbr"].nunique() > 1
+    x, *others = table.axes
     for metric in metrics:
-        summary = table.summary(metric)
+        summary = table.located(table.summary(metric))
         if metric == "outage":
             summary = summary[summary["mean"].groupby(summary["link"]).transform("any")]
         if summary["mean"].isna().all():
             continue
-        places = summary[["link", "cbr"]].drop_duplicates()
-        for link, cbr in zip(places["link"], places["cbr"], strict=True):
-            at = f" at CBR {rate(cbr)}" if several else ""
-            console.print(Text(f"{table.label(metric)} over {link}{at}", style="bold"))
-            here = summary[(summary["link"] == link) & (summary["cbr"] == cbr)]
-            console.print(_grid(here, metric))
+        several = [axis for axis in others if summary[axis].nunique() > 1]
+        for _, here in summary.groupby(["link", *others], sort=False):
+            first = here.iloc[0]
+            at = ", ".join(told(axis, float(first[axis])) for axis in several)
+            over = f"{table.label(metric)} over {first['link']}{' at ' * bool(at)}{at}"
+            console.print(Text(over, style="bold"))
+            console.print(_grid(here, metric, x))
     for line in captions(table):
         console.print(Text(line, style="dim"))
 
@@ -52,13 +53,17 @@ def captions(table: Table) -> list[str]:
     """
     parameters = table.metadata.get("parameters", {})
     cbr = ", ".join(f"{value:.4g}" for value in sorted(set(table.frame["cbr"])))
-    told = believed(table)
+    belief = believed(table)
     lines = [
         f"{parameters.get('pictures', '?')} grey pictures (C = 1), {parameters.get('trials', 1)} "
         f"trial(s), CBR {cbr} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
         f"Regions of interest: {parameters.get('regions', '?')}. "
         "SNR is E_s/N_0 per complex channel use.",
-        *([] if told is None else [f"SNR is the channel's; the transmitter believed {told:g} dB."]),
+        *(
+            []
+            if belief is None
+            else [f"SNR is the channel's; the transmitter believed {belief:g} dB."]
+        ),
         "Means of dB values, lost pictures included unless dropped; ± is half the 95 % "
         "interval over pictures.",
     ]
@@ -67,7 +72,25 @@ def captions(table: Table) -> list[str]:
     if table.frame["dice"].notna().any():
         finder = parameters.get("diagnosis", "?")
         lines.append(f"Diagnostic Dice: masks found in received against sent pictures by {finder}.")
-    return [*lines, *table.metadata.get("links", {}).values()]
+    return [*lines, *_links(table)]
+
+
+def _links(table: Table) -> list[str]:
+    """What the links are; of those that differ in one setting, the first."""
+    links = table.metadata.get("links", {})
+    settings = table.metadata.get("settings", {})
+    groups: dict[str, list[str]] = {}
+    for name in links:
+        groups.setdefault(str(settings.get(name, {}).get("link", name)), []).append(name)
+    lines = []
+    for names in groups.values():
+        others = [
+            ", ".join(told(axis, value) for axis, value in settings[name].items() if axis != "link")
+            for name in names[1:]
+        ]
+        also = f"; the same at {'; '.join(others)}" if others else ""
+        lines.append(f"{links[names[0]]}{also}")
+    return lines
 
 
 def _stopped(table: Table, ci_db: float, max_trials: int) -> str:
@@ -88,18 +111,19 @@ def _stopped(table: Table, ci_db: float, max_trials: int) -> str:
     return said + (f"; not {', '.join(where)}." if where else ".")
 
 
-def _grid(summary: pd.DataFrame, metric: str) -> Grid:
-    """A row for each SNR, a column for each codec: four of them fit on 80 characters."""
+def _grid(summary: pd.DataFrame, metric: str, x: str) -> Grid:
+    """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
     codecs = list(dict.fromkeys(summary["codec"]))
     grid = Grid(box=box.SIMPLE_HEAD)
-    grid.add_column(Text("SNR [dB]"), justify="right", no_wrap=True)
+    head = "SNR [dB]" if x == "snr_db" else SETTINGS[x]
+    grid.add_column(Text(head), justify="right", no_wrap=True)
     for codec in codecs:
         grid.add_column(str(codec), justify="right", no_wrap=True)
-    for snr_db, rows in summary.groupby("snr_db"):
+    for value, rows in summary.groupby(x):
         values = zip(rows["codec"], rows["mean"], rows["low"], rows["high"], strict=True)
         at = {codec: _cell(mean, low, high, metric) for codec, mean, low, high in values}
         cells = [at.get(codec, "") for codec in codecs]
-        grid.add_row(f"{snr_db:g}", *cells)
+        grid.add_row(f"{value:g}", *cells)
     return grid
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from channels import InputError
 from channels.errors import unknown_name
-from scenarios.definitions import COLUMNS, IDENTITY, LABELS
+from scenarios.definitions import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
 from scenarios.files import replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
 from scenarios.stopping import half_width_db
@@ -157,7 +157,7 @@ class Table:
         for column, wanted in chosen.items():
             if wanted is not None:
                 frame = _chosen(frame, column, wanted)
-        for name, column in (("codecs", "codec"), ("links", "link")):
+        for name, column in (("codecs", "codec"), ("links", "link"), ("settings", "link")):
             if isinstance(metadata.get(name), dict):
                 held = set(frame[column])
                 metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
@@ -195,6 +195,31 @@ class Table:
         found = others.assign(**{name: others[name] - beside[name] for name in _DIFFERING})
         parameters = {**self.metadata.get("parameters", {}), "against": codec}
         return Table(found, {**self.metadata, "parameters": parameters})
+
+    @property
+    def axes(self) -> dict[str, str]:
+        """What curves can run along, with axis labels: what differs among links comes first.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+        >>> list(Table(pd.DataFrame([row]), {}).axes)
+        ['snr_db', 'cbr']
+        """
+        told = self.metadata.get("settings", {}).values()
+        differing = {name for settings in told for name in settings if name != "link"}
+        return {name: SETTINGS[name] for name in SETTINGS if name in differing} | AXES
+
+    def located(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """A summary whose links have the name that they share, and their settings as columns."""
+        settings = self.metadata.get("settings", {})
+        if not settings:
+            return summary
+        names = [name for name in self.axes if name not in AXES]
+        columns = {
+            name: [settings.get(link, {}).get(name, math.nan) for link in summary["link"]]
+            for name in names
+        }
+        shared = [settings.get(link, {}).get("link", link) for link in summary["link"]]
+        return summary.assign(link=shared, **columns)
 
     def label(self, metric: str) -> str:
         """What stands on a metric's axis.
@@ -271,7 +296,7 @@ class Table:
         metric: str = "psnr",
         path: str | Path | None = None,
         *,
-        x: str = "snr_db",
+        x: str | None = None,
         style: str = "screen",
     ) -> Figure:
         """Draw mean curves with 95 % bands, see :func:`scenarios.plotting.curves`.
@@ -279,7 +304,7 @@ class Table:
         Args:
             metric: what to draw, as in :meth:`summary`.
             path: where to save the figure; ``None`` only returns it.
-            x: ``"snr_db"``, a panel per link and rate, or ``"cbr"``, a panel per link and SNR.
+            x: one of :attr:`axes`, with a panel for each value of the others; by default the first.
             style: ``"screen"`` or ``"paper"``, one journal column without title and definitions.
 
         Raises:
@@ -359,7 +384,11 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     merged = dict(first)
     for name in sorted(first.keys() | second.keys()):
         ours, theirs = first.get(name), second.get(name)
-        if name in ("codecs", "links") and isinstance(ours, dict) and isinstance(theirs, dict):
+        if (
+            name in ("codecs", "links", "settings")
+            and isinstance(ours, dict)
+            and isinstance(theirs, dict)
+        ):
             clash = [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
             if clash:
                 raise InputError(f"the tables disagree about {name[:-1]} {min(clash)!r}")

@@ -57,7 +57,13 @@ def table(
 def plot(
     results: _Results,
     y: Annotated[str, typer.Option(help=f"What to draw: {_METRICS}.")] = "psnr",
-    x: Annotated[str, typer.Option(help="Along what: snr_db or cbr.")] = "snr_db",
+    x: Annotated[
+        str | None,
+        typer.Option(
+            help="Along what: snr_db, cbr, or what links differ in, as offset_hz; default: the "
+            "last where they do, else snr_db."
+        ),
+    ] = None,
     style: Annotated[
         str,
         typer.Option(help="screen, or paper: one journal column, definitions for the caption."),

@@ -11,6 +11,7 @@ import typer
 from scenarios.options import (
     parse_mcs,
     parse_names,
+    parse_numbers,
     parse_rate,
     parse_rates,
     parse_snr,
@@ -209,6 +210,73 @@ def run_mismatch(
             workers=workers or os.cpu_count() or 1,
             scheduler=scheduler,
             believed_snr_db=believed_snr,
+        )
+    )
+
+
+@runs.command("doppler")
+def run_doppler(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    codecs: _Codecs = None,
+    mcs: _Mcs = "auto",
+    channel: _Channel = "ntn-tdl-c",
+    along: Annotated[
+        str,
+        typer.Option(
+            help="offset_hz, the residual carrier offset; rate_hz_per_s, its rate; or speed_mps, "
+            "the terminal's."
+        ),
+    ] = "offset_hz",
+    values: Annotated[
+        str | None, typer.Option(help="What to try, in that unit, separated by commas.")
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option(help="How receivers know the channel: lmmse, ls or perfect.")
+    ] = "lmmse",
+    snr: Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step, or one.")] = "10",
+    cbr: _Cbr = "1/16",
+    diagnosis: _Diagnosis = None,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/doppler"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    ci: _Ci = None,
+    max_trials: _MaxTrials = 64,
+    workers: _Workers = None,
+    scheduler: _Scheduler = None,
+) -> None:
+    """Picture quality against residual Doppler, its rate, or the terminal's speed.
+
+    Prints and writes what semcom run snr does, along that setting.
+    """
+    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    tried = None if values is None else parse_numbers("--values", values)
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.command import Request, run
+    from scenarios.doppler import varied_links
+
+    links, settings = varied_links(parse_names(channel), along, tried, estimator)
+    run(
+        Request(
+            scenario="doppler",
+            sent=sent,
+            codecs=None if codecs is None else parse_names(codecs),
+            mcs=schemes,
+            links=links,
+            snr_db=points,
+            cbr=rates,
+            diagnosis=diagnosis,
+            out=out,
+            trials=trials,
+            ci_db=ci,
+            max_trials=max_trials,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            settings=settings,
         )
     )
 

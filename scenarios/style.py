@@ -9,6 +9,7 @@ from fractions import Fraction
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
+from scenarios.definitions import SETTINGS
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 """After Okabe and Ito."""
@@ -77,6 +78,18 @@ def rate(cbr: float) -> str:
     """
     near = Fraction(cbr).limit_denominator(1024)
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
+
+
+def told(axis: str, value: float) -> str:
+    """A value along an axis with its unit.
+
+    >>> told("cbr", 1 / 16), told("snr_db", 3.0), told("offset_hz", 200.0)
+    ('CBR 1/16', '3 dB', '200 Hz')
+    """
+    if axis == "cbr":
+        return f"CBR {rate(value)}"
+    unit = "dB" if axis == "snr_db" else SETTINGS[axis].partition("[")[2].rstrip("]")
+    return f"{value:g} {unit}"
 
 
 def frame(

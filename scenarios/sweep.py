@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -62,6 +62,8 @@ class Sweep:
         diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
         believed_snr_db: what every transmitter believes; ``None``: what is true.
         stop: when a point has been repeated enough; ``None``: after ``trials``.
+        settings: of links that differ in one setting, by name: its value under its own name, and
+            under ``"link"`` the name that they share; with it they share fading and noise.
     """
 
     scenario: str
@@ -76,6 +78,7 @@ class Sweep:
     diagnosis: Segmenter | None = None
     believed_snr_db: float | None = None
     stop: Stop | None = None
+    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
 
     def points(self) -> list[Point]:
         """Where codecs are compared."""
@@ -91,7 +94,7 @@ class Sweep:
                 cbr,
                 image,
                 trial,
-                draw_seed(self.scenario, self.seed, link, snr_db, image, trial),
+                draw_seed(self.scenario, self.seed, self._drawn_as(link), snr_db, image, trial),
                 self.believed_snr_db,
             )
             for link in self.links
@@ -101,6 +104,9 @@ class Sweep:
             for image in range(len(self.pictures))
             for trial in range((trials or {}).get((link, cbr, snr_db), self.trials))
         ]
+
+    def _drawn_as(self, link: str) -> str:
+        return str(self.settings.get(link, {}).get("link", link))
 
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""
