@@ -187,6 +187,16 @@ class Grid:
         per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
         return math.ceil(num_symbols / per_slot)
 
+    @property
+    def symbols_per_s(self) -> float:
+        """Data symbols per second on air, pilots and cyclic prefix taken off.
+
+        >>> round(Grid().symbols_per_s)
+        3603754
+        """
+        per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
+        return per_slot / (SYMBOLS_PER_SLOT * self.symbol_period_s)
+
     def duration_s(self, num_symbols: int) -> float:
         """Time on air of as many slots as ``num_symbols`` data symbols fill, in seconds.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.ablation import ablation
+    from scenarios.bandwidth import bandwidth
     from scenarios.ber import ber
     from scenarios.doppler import doppler
     from scenarios.mismatch import mismatch
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
     from scenarios.send import send
     from scenarios.snr import snr
 
-__all__ = ["Table", "ablation", "ber", "doppler", "mismatch", "rate_saving", "send", "snr"]
+__all__ = [
+    "Table",
+    "ablation",
+    "bandwidth",
+    "ber",
+    "doppler",
+    "mismatch",
+    "rate_saving",
+    "send",
+    "snr",
+]
 
 _HOMES = {
     "Table": "scenarios.results",
     "ablation": "scenarios.ablation",
+    "bandwidth": "scenarios.bandwidth",
     "ber": "scenarios.ber",
     "doppler": "scenarios.doppler",
     "mismatch": "scenarios.mismatch",

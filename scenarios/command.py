@@ -47,10 +47,14 @@ class Request:
     ci_db: float | None = None
     max_trials: int = MAX_TRIALS
     settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    x: str | None = None
 
 
-def run(request: Request) -> Table:
+def run(request: Request) -> tuple[Table, sweep.Sweep]:
     """Compare, print, and write the results into ``request.out``.
+
+    Returns:
+        The table, and what was run.
 
     Raises:
         InputError: before anything is written, if an option does not fit.
@@ -83,20 +87,20 @@ def run(request: Request) -> Table:
     )
     with cluster(request.scheduler) as executor:
         table = carry_out(grid, out=out, executor=executor, workers=request.workers, progress=True)
-    _write(table, grid, out)
-    table.print()
+    _write(table, grid, out, request.x)
+    table.print(x=request.x)
     Console().print(f"Results are in {out}", highlight=False)
-    return table
+    return table, grid
 
 
-def _write(table: Table, grid: sweep.Sweep, out: Path) -> None:
+def _write(table: Table, grid: sweep.Sweep, out: Path, x: str | None) -> None:
     table.save(out / "results.parquet")
     table.save(out / "results.csv")
     for metric in METRICS:
         path = out / f"{metric}.png"
         means = table.summary(metric)["mean"]
         if np.isfinite(means).any() and (metric != "outage" or means.any()):
-            table.plot(metric, path)
+            table.plot(metric, path, x=x)
         else:
             path.unlink(missing_ok=True)
     _write_panel(grid, out / "panel.png")

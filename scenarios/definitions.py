@@ -57,6 +57,7 @@ SETTINGS = {
     "offset_hz": "residual carrier offset [Hz]",
     "rate_hz_per_s": "Doppler rate [Hz/s]",
     "speed_mps": "terminal speed [m/s]",
+    "bandwidth_mhz": "channel bandwidth [MHz]",
 }
 """Settings of links that curves can run along, with axis labels."""
 

@@ -14,7 +14,6 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
-from channels.errors import check_name
 from scenarios.definitions import LABELS
 from scenarios.looks import Look, looks
 from scenarios.results import Table, believed
@@ -47,7 +46,7 @@ def curves(table: Table, metric: str, x: str | None = None, style: str = "screen
     >>> len(curves(Table(pd.DataFrame([row]), {}), "psnr").axes)
     1
     """
-    x = _axis(table, x)
+    x = table.axis(x)
     page = page_of(style)
     summary = table.located(table.summary(metric))
     if summary["mean"].isna().all():
@@ -120,7 +119,7 @@ def caption(table: Table, metric: str, x: str | None = None) -> str:
     >>> caption(Table(pd.DataFrame([row]), {}), "psnr")[:47]
     'PSNR at CBR 0, 1 picture. Lines: means of dB va'
     """
-    x = _axis(table, x)
+    x = table.axis(x)
     summary, lost = table.summary(metric), table.summary("outage")
     drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
     with_lost = metric != "outage" and bool(lost["mean"].any())
@@ -157,10 +156,6 @@ def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[
     if page.stacked:
         return [[panel(link, place)] for link in links for place in places]
     return [[panel(link, place) for link in links] for place in places]
-
-
-def _axis(table: Table, x: str | None) -> str:
-    return next(iter(table.axes)) if x is None else check_name("x", x, table.axes)
 
 
 def _draw(

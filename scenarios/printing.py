@@ -16,16 +16,23 @@ from scenarios.results import Table, believed
 from scenarios.style import rate, told
 
 
-def print_table(table: Table, metrics: Sequence[str], console: Console | None = None) -> None:
-    """Print means with half the width of their 95 % intervals, a grid per metric, link and rate.
+def print_table(
+    table: Table,
+    metrics: Sequence[str],
+    console: Console | None = None,
+    x: str | None = None,
+) -> None:
+    """Print means with half the width of their 95 % intervals, a grid per metric and link.
 
     Args:
         table: the results.
         metrics: which columns; those without a value, and links without outage, are left out.
         console: where to print; ``None`` means the standard output stream.
+        x: what rows stand for; by default the table's first axis.
     """
     console = console or Console()
-    x, *others = table.axes
+    x = table.axis(x)
+    others = [axis for axis in table.axes if axis != x]
     for metric in metrics:
         summary = table.located(table.summary(metric))
         if metric == "outage":
@@ -115,15 +122,16 @@ def _grid(summary: pd.DataFrame, metric: str, x: str) -> Grid:
     """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
     codecs = list(dict.fromkeys(summary["codec"]))
     grid = Grid(box=box.SIMPLE_HEAD)
-    head = "SNR [dB]" if x == "snr_db" else SETTINGS[x]
+    head = {"snr_db": "SNR [dB]", "cbr": "CBR"}.get(x) or SETTINGS[x]
     grid.add_column(Text(head), justify="right", no_wrap=True)
     for codec in codecs:
         grid.add_column(str(codec), justify="right", no_wrap=True)
-    for value, rows in summary.groupby(x):
+    for value in sorted(set(summary[x])):
+        rows = summary[summary[x] == value]
         values = zip(rows["codec"], rows["mean"], rows["low"], rows["high"], strict=True)
         at = {codec: _cell(mean, low, high, metric) for codec, mean, low, high in values}
         cells = [at.get(codec, "") for codec in codecs]
-        grid.add_row(f"{value:g}", *cells)
+        grid.add_row(rate(float(value)) if x == "cbr" else f"{value:g}", *cells)
     return grid
 
 

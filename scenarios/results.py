@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from channels import InputError
-from channels.errors import unknown_name
+from channels.errors import check_name, unknown_name
 from scenarios.definitions import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
 from scenarios.files import replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
@@ -318,11 +318,24 @@ class Table:
             save_figure(figure, path)
         return figure
 
-    def print(self, metrics: Sequence[str] = METRICS) -> None:
-        """Print means and 95 % intervals, and below them what the numbers mean."""
+    def print(self, metrics: Sequence[str] = METRICS, *, x: str | None = None) -> None:
+        """Print means and 95 % intervals, and below them what the numbers mean.
+
+        Args:
+            metrics: as in :meth:`summary`.
+            x: what rows stand for, one of :attr:`axes`; by default the first.
+        """
         from scenarios.printing import print_table
 
-        print_table(self, metrics)
+        print_table(self, metrics, x=x)
+
+    def axis(self, x: str | None) -> str:
+        """Check the name of an axis; ``None`` stands for the first.
+
+        Raises:
+            InputError: if the table has no such axis.
+        """
+        return next(iter(self.axes)) if x is None else check_name("x", x, self.axes)
 
 
 def believed(table: Table) -> float | None:

@@ -281,6 +281,71 @@ def run_doppler(
     )
 
 
+@runs.command("bandwidth")
+def run_bandwidth(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    codecs: _Codecs = None,
+    mcs: _Mcs = "auto",
+    channel: _Channel = "ntn-tdl-c",
+    bandwidths: Annotated[
+        str, typer.Option(help="NR channel bandwidths in MHz, separated by commas.")
+    ] = "5,20,100,400",
+    snr: Annotated[float, typer.Option(help="E_s/N_0 in dB, the same at every bandwidth.")] = 6.0,
+    cbr: Annotated[
+        str, typer.Option(help="Complex channel uses per pixel, separated by commas.")
+    ] = "1/128,1/64,1/32,1/16,1/8,1/4",
+    diagnosis: _Diagnosis = None,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/bandwidth"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    ci: _Ci = None,
+    max_trials: _MaxTrials = 64,
+    workers: _Workers = None,
+    scheduler: _Scheduler = None,
+) -> None:
+    """Picture quality against bandwidth ratio, and the time on air at channel bandwidths.
+
+    Prints and writes what semcom run snr does, along the rate; on_air.csv and on_air.png.
+    """
+    rates, schemes = parse_rates(cbr), parse_mcs(mcs)
+    widths_hz = [1e6 * width for width in parse_numbers("--bandwidths", bandwidths)]
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.bandwidth import channels_of
+    from scenarios.command import Request, run
+    from scenarios.on_air import OnAir
+
+    links, settings = channels_of(parse_names(channel), widths_hz)
+    table, grid = run(
+        Request(
+            scenario="bandwidth",
+            sent=sent,
+            codecs=None if codecs is None else parse_names(codecs),
+            mcs=schemes,
+            links=links,
+            snr_db=[snr],
+            cbr=rates,
+            diagnosis=diagnosis,
+            out=out,
+            trials=trials,
+            ci_db=ci,
+            max_trials=max_trials,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            settings=settings,
+            x="cbr",
+        )
+    )
+    found = OnAir(table, grid)
+    found.save(Path(out) / "on_air.csv")
+    found.plot("psnr", Path(out) / "on_air.png")
+    found.print_times()
+
+
 @runs.command("ablation")
 def run_ablation(
     images: _Images = None,
