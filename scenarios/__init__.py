@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scenarios.mismatch import mismatch
     from scenarios.rate_saving import rate_saving
     from scenarios.results import Table
+    from scenarios.satellite_pass import satellite_pass
     from scenarios.send import send
     from scenarios.snr import snr
 
@@ -31,6 +32,7 @@ __all__ = [
     "doppler",
     "mismatch",
     "rate_saving",
+    "satellite_pass",
     "send",
     "snr",
 ]
@@ -43,6 +45,7 @@ _HOMES = {
     "doppler": "scenarios.doppler",
     "mismatch": "scenarios.mismatch",
     "rate_saving": "scenarios.rate_saving",
+    "satellite_pass": "scenarios.satellite_pass",
     "send": "scenarios.send",
     "snr": "scenarios.snr",
 }

@@ -58,6 +58,7 @@ SETTINGS = {
     "rate_hz_per_s": "Doppler rate [Hz/s]",
     "speed_mps": "terminal speed [m/s]",
     "bandwidth_mhz": "channel bandwidth [MHz]",
+    "elevation_deg": "elevation [°]",
 }
 """Settings of links that curves can run along, with axis labels."""
 

@@ -346,6 +346,79 @@ def run_bandwidth(
     found.print_times()
 
 
+@runs.command("satellite-pass")
+def run_satellite_pass(
+    images: _Images = None,
+    masks: _Masks = None,
+    limit: _Limit = None,
+    size: _Size = None,
+    codecs: Annotated[
+        str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
+    ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
+    orbit: Annotated[str, typer.Option(help="leo600 or leo1200.")] = "leo600",
+    band: Annotated[str, typer.Option(help="s, a handheld, or ka, a VSAT.")] = "s",
+    environment: Annotated[
+        str, typer.Option(help="Around the terminal, as semcom info lists links.")
+    ] = "suburban",
+    direction: Annotated[str, typer.Option(help="downlink or uplink.")] = "downlink",
+    max_elevation: Annotated[
+        float, typer.Option(help="How high the satellite rises, in degrees.")
+    ] = 60.0,
+    moments: Annotated[int, typer.Option(min=2, help="Elevations that are simulated.")] = 6,
+    cbr: Annotated[
+        str, typer.Option(help="Rates to choose from, channel uses per pixel.")
+    ] = "1/64,1/32,1/16",
+    threshold: Annotated[
+        float, typer.Option(help="Least ROI-PSNR of a picture that counts, in dB.")
+    ] = 30.0,
+    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
+        "results/satellite_pass"
+    ),
+    seed: _Seed = 0,
+    trials: _Trials = 1,
+    workers: _Workers = None,
+    scheduler: _Scheduler = None,
+) -> None:
+    """How many pictures arrive well enough before a LEO satellite sets.
+
+    Prints them and writes pass.csv, pass.png, results.parquet and results.csv.
+    """
+    rates = parse_rates(cbr)
+    sent = _selection(images, masks, limit, size, seed)
+    from scenarios.cluster import cluster
+    from scenarios.inputs import folder
+    from scenarios.satellite_pass import satellite_pass
+
+    where = folder(out)
+    pictures, regions = sent.load()
+    with cluster(scheduler) as executor:
+        found = satellite_pass(
+            pictures,
+            regions,
+            codecs=parse_names(codecs),
+            orbit=orbit,
+            band=band,
+            environment=environment,
+            direction=direction,
+            max_elevation_deg=max_elevation,
+            moments=moments,
+            cbr=rates,
+            threshold_db=threshold,
+            seed=seed,
+            trials=trials,
+            executor=executor,
+            workers=workers or os.cpu_count() or 1,
+            out=where,
+            progress=True,
+        )
+    found.table.save(where / "results.parquet")
+    found.table.save(where / "results.csv")
+    found.save(where / "pass.csv")
+    found.plot(where / "pass.png")
+    found.print()
+    typer.echo(f"Results are in {where}")
+
+
 @runs.command("ablation")
 def run_ablation(
     images: _Images = None,
