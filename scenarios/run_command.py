@@ -287,7 +287,9 @@ def run_bandwidth(
     masks: _Masks = None,
     limit: _Limit = None,
     size: _Size = None,
-    codecs: _Codecs = None,
+    codecs: Annotated[
+        str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
+    ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
     mcs: _Mcs = "auto",
     channel: _Channel = "ntn-tdl-c",
     bandwidths: Annotated[
@@ -324,7 +326,7 @@ def run_bandwidth(
         Request(
             scenario="bandwidth",
             sent=sent,
-            codecs=None if codecs is None else parse_names(codecs),
+            codecs=parse_names(codecs),
             mcs=schemes,
             links=links,
             snr_db=[snr],

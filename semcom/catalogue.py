@@ -30,7 +30,7 @@ _LEARNED: dict[str, type[LearnedCodec]] = {
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
     "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
-    "adjscc": "the same, with features weighted by the SNR; train it first",
+    "adjscc": "the same, with features weighted by the SNR",
     "ntscc": "learned, rates assigned by an entropy model, no masks; train it first",
     "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
     "hevc-roi-ldpc": "the same with finer steps in the region of interest",
@@ -38,7 +38,7 @@ _SUMMARIES = {
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
 }
-UNTRAINED = ("adjscc", "ntscc")
+UNTRAINED = ("ntscc",)
 """Codecs whose shipped weights are a smoke training, not to be compared with."""
 
 _BOUNDS = {

@@ -20,7 +20,7 @@ from semcom.metrics import psnr, roi_psnr
 
 CODECS = sorted(semcom.codecs())
 LEARNED = ["adjscc", "deepjscc", "medjscc", "ntscc"]
-TRAINED = ["deepjscc", "medjscc"]
+TRAINED = ["adjscc", "deepjscc", "medjscc"]
 """Those whose weights are more than a smoke training."""
 
 CBR = 1 / 16
