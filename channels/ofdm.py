@@ -184,8 +184,7 @@ class Grid:
 
     def num_slots(self, num_symbols: int) -> int:
         """Slots that ``num_symbols`` data symbols fill."""
-        per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
-        return math.ceil(num_symbols / per_slot)
+        return math.ceil(num_symbols / self._symbols_per_slot)
 
     @property
     def symbols_per_s(self) -> float:
@@ -194,8 +193,11 @@ class Grid:
         >>> round(Grid().symbols_per_s)
         3603754
         """
-        per_slot = SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
-        return per_slot / (SYMBOLS_PER_SLOT * self.symbol_period_s)
+        return self._symbols_per_slot / (SYMBOLS_PER_SLOT * self.symbol_period_s)
+
+    @property
+    def _symbols_per_slot(self) -> int:
+        return SYMBOLS_PER_SLOT * self.num_subcarriers - int(self.pilots.sum())
 
     def duration_s(self, num_symbols: int) -> float:
         """Time on air of as many slots as ``num_symbols`` data symbols fill, in seconds.

@@ -17,8 +17,9 @@ from rich.text import Text
 
 from scenarios.files import save_figure, save_rows
 from scenarios.looks import looks
+from scenarios.on_air import on_air_s
 from scenarios.results import Table
-from scenarios.style import INK, frame, rate
+from scenarios.style import INK, dress, frame, rate
 
 if TYPE_CHECKING:
     from scenarios.satellite_pass import Moment
@@ -144,10 +145,7 @@ class Deliveries:
         right.set_xticks(places, codecs, rotation=30, ha="right")
         right.set_ylabel("pictures in one pass")
         for axis in (left, middle, right):
-            axis.grid(color="#DDDDDD", linewidth=0.6)
-            axis.set_axisbelow(True)
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.tick_params(labelsize=8, color=INK)
+            dress(axis, 8)
         handles, labels = middle.get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=4,
@@ -174,10 +172,7 @@ class Deliveries:
         moments: Sequence[Moment], rates: Sequence[float], pixels: Sequence[int]
     ) -> NDArray[np.float64]:
         """Pictures that can be sent per second, ``[moments, rates]``."""
-        uses = np.array([np.mean([round(cbr * count) for count in pixels]) for cbr in rates])
-        speeds = np.array([moment.link.grid.symbols_per_s for moment in moments])
-        found: NDArray[np.float64] = speeds[:, None] / uses
-        return found
+        return np.array([[1 / on_air_s(m.link, cbr, pixels) for cbr in rates] for m in moments])
 
     def _total(self, per_s: NDArray[np.float64]) -> float:
         """Pictures of the whole pass, by trapezoids over its second half, twice."""

@@ -21,7 +21,7 @@ from scenarios.files import save_figure, save_rows
 from scenarios.printing import captions
 from scenarios.results import METRICS, Table
 from scenarios.statistics import mean_interval
-from scenarios.style import COLOURS, INK, frame, rate
+from scenarios.style import COLOURS, INK, dress, frame, rate
 
 _HEADS = {"psnr": "PSNR [dB]", "roi_psnr": "ROI-PSNR [dB]", "dice": "Dice", "outage": "lost [%]"}
 
@@ -193,7 +193,4 @@ def _draw(axis: Axes, rows: pd.DataFrame, scale: int) -> None:
     axis.plot(mean, places, "o", color=COLOURS[0], markersize=4.5)
     if not np.nan_to_num(mean).any():
         axis.set_xlim(-1, 1)
-    axis.grid(axis="x", color="#DDDDDD", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=9, color=INK)
+    dress(axis, lines="x")

@@ -20,7 +20,7 @@ from scipy import stats
 from scenarios.block_errors import Counts, Series
 from scenarios.files import save_figure, save_rows
 from scenarios.statistics import LEVEL, wilson_interval
-from scenarios.style import COLOURS, INK, MARKERS, frame
+from scenarios.style import COLOURS, MARKERS, dress, frame
 from scenarios.theory import Array, best_snr_db, rayleigh_ber, uncoded_ber
 
 _DEFINITIONS = (
@@ -147,10 +147,7 @@ class ErrorRates:
         axis.set_title(link, fontsize=10)
         axis.set_xlabel(r"SNR $E_s/N_0$ [dB]")
         axis.set_ylabel(rate.upper())
-        axis.grid(color="#DDDDDD", linewidth=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=9, color=INK)
+        dress(axis)
 
 
 def _looks(schemes: list[str]) -> dict[str, tuple[str, str]]:

@@ -17,7 +17,7 @@ from channels import InputError
 from scenarios.definitions import LABELS
 from scenarios.looks import Look, looks
 from scenarios.results import Table, believed
-from scenarios.style import INK, SCREEN, Page, frame, page_of, rate, told
+from scenarios.style import INK, SCREEN, Page, dress, frame, page_of, rate, told
 
 _MOST_TICKS = 13
 
@@ -188,10 +188,7 @@ def _draw(
     axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
     if len(places) == 1:
         axis.set_xlim(places[0] - 1, places[0] + 1)
-    axis.grid(color="#DDDDDD", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=page.legend, color=INK)
+    dress(axis, page.legend)
 
 
 def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:

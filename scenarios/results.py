@@ -227,8 +227,7 @@ class Table:
         Raises:
             InputError: on an unknown metric.
         """
-        if not isinstance(metric, str) or metric not in LABELS:
-            raise unknown_name("metric", metric, LABELS)
+        check_name("metric", metric, LABELS)
         anchor = self.metadata.get("parameters", {}).get("against")
         if anchor is None or metric not in _DIFFERING:
             return LABELS[metric]
@@ -252,7 +251,7 @@ class Table:
         Raises:
             InputError: on an unknown metric.
         """
-        self.label(metric)
+        check_name("metric", metric, LABELS)
         rows = []
         point = ["codec", "link", "cbr", "snr_db"]
         for place, group in self.frame.groupby(point, sort=False):

@@ -18,6 +18,7 @@ from scenarios.deliveries import Deliveries
 from scenarios.experiment import carry_out, lay_out
 from scenarios.pool import hands
 from scenarios.results import Table
+from scenarios.sweep import Sweep
 
 CBR = (1 / 64, 1 / 32, 1 / 16)
 _LOWEST_DEG = 10.0
@@ -101,34 +102,35 @@ def satellite_pass(
     """
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)
     check_number("threshold_db", threshold_db, 0, 100)
+    first = lay_out(
+        "satellite_pass",
+        images,
+        masks,
+        codecs=codecs,
+        links=steps[0].link,
+        snr_db=steps[0].snr_db,
+        cbr=cbr,
+        seed=seed,
+        trials=trials,
+    )
     with hands(executor, workers) as pool:
         tables = [
-            carry_out(
-                lay_out(
-                    "satellite_pass",
-                    images,
-                    masks,
-                    codecs=codecs,
-                    links=step.link,
-                    snr_db=step.snr_db,
-                    cbr=cbr,
-                    seed=seed,
-                    trials=trials,
-                    settings={
-                        step.link.name: {
-                            "link": step.link.name.partition(",")[0],
-                            "elevation_deg": step.elevation_deg,
-                        }
-                    },
-                ),
-                out=out,
-                executor=pool,
-                progress=progress,
-            )
-            for step in steps
+            carry_out(_at(first, step), out=out, executor=pool, progress=progress) for step in steps
         ]
-    pixels = [picture.image.numel() for picture in inputs.pictures(images, None)]
+    pixels = [picture.image.numel() for picture in first.pictures]
     return Deliveries(Table.merge(tables), steps, pixels, threshold_db)
+
+
+def _at(grid: Sweep, step: Moment) -> Sweep:
+    """The same pictures and codecs at another moment."""
+    name = step.link.name
+    shared, elevation_deg = name.partition(",")[0], step.elevation_deg
+    return replace(
+        grid,
+        links={name: step.link},
+        snr_db=(step.snr_db,),
+        settings={name: {"link": shared, "elevation_deg": elevation_deg}},
+    )
 
 
 def moments_of(

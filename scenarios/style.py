@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
@@ -78,6 +80,31 @@ def rate(cbr: float) -> str:
     """
     near = Fraction(cbr).limit_denominator(1024)
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
+
+
+def dress(
+    axis: Axes,
+    size: float = 9,
+    lines: Literal["both", "x", "y"] = "both",
+    which: Literal["major", "both"] = "major",
+) -> None:
+    """Pale lines behind the curves, no frame above and to the right.
+
+    Args:
+        axis: a panel.
+        size: of the ticks' labels in points.
+        lines: along which axes.
+        which: ticks that have one.
+
+    >>> panel = Figure().subplots()
+    >>> dress(panel)
+    >>> panel.spines["top"].get_visible()
+    False
+    """
+    axis.grid(axis=lines, which=which, color="#DDDDDD", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=size, color=INK)
 
 
 def told(axis: str, value: float) -> str:

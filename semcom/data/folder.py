@@ -76,7 +76,7 @@ def load_folder(
     images: list[Tensor] = []
     regions: list[Tensor] = []
     for file in files:
-        grey = read_dicom(file) if _is_dicom(file) else read_picture(file)
+        grey = _grey(file)
         images.append(_as_image(grey, file, size))
         if masks is not None:
             mask_file = of_stem[_stem(file)]
@@ -113,12 +113,16 @@ def load_picture(
     if size is not None:
         _check_whole("size", size, MIN_SIDE)
     file = _file(path)
-    grey = read_dicom(file) if _is_dicom(file) else read_picture(file)
+    grey = _grey(file)
     image = _as_image(grey, file, size)
     if mask is None:
         return image[None], None
     mask_file = _file(mask)
     return image[None], _as_region(read_mask(mask_file), grey.shape, mask_file, image)[None]
+
+
+def _grey(file: Path) -> NDArray[np.float32]:
+    return read_dicom(file) if _is_dicom(file) else read_picture(file)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
