@@ -41,7 +41,7 @@ def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool =
     bits: Array = information.mean(1)
     if finite:
         if bits_per_symbol is None:
-            dispersion = (1 - (1 + 1 / noise_var) ** -2) * np.log2(np.e) ** 2
+            dispersion = (1 - (1 + 1 / noise_var) ** -2) / np.log(2) ** 2
         else:
             dispersion = np.interp(snr_db, SNR_GRID_DB, bicm(bits_per_symbol)[1])
         n = noise_var.shape[1]
