@@ -24,7 +24,7 @@ from semcom.medjscc.estimates import Estimate
 from semcom.medjscc.fixed_point import Layer
 from semcom.medjscc.frame import Frame, frame
 from semcom.medjscc.header import ROI_RATIOS, Header
-from semcom.medjscc.layout import HEADER_SHARE, layout
+from semcom.medjscc.layout import HEADER_SHARES, layout
 from semcom.medjscc.quantiser import rounded, worthwhile
 from semcom.medjscc.wavelet import analyse, synthesise
 from semcom.metrics import psnr, roi_psnr
@@ -356,11 +356,12 @@ def test_a_header_is_read_as_it_was_written(
 @given(uses=st.integers(256, 40_000), snr_db=st.floats(-5, 25))
 def test_a_layout_spends_the_budget_and_no_more(uses: int, snr_db: float) -> None:
     success = gaussian_success(snr_db)
-    found = layout(uses, gaussian_success(snr_db - 6), success, lambda bits: bits, None)
+    headers = gaussian_success(snr_db - 6), gaussian_success(snr_db - 3)
+    found = layout(uses, *headers, success, lambda bits: bits, None)
     assert found.header.channel_uses + found.overview + found.rest == uses
     if uses > 8000 and snr_db > 0:
-        assert found.header.channel_uses <= HEADER_SHARE * uses
-    assert layout(uses, gaussian_success(snr_db - 6), success, min, found.mcs.index) == found
+        assert found.header.channel_uses <= HEADER_SHARES[0] * uses
+    assert layout(uses, *headers, success, min, found.mcs.index) == found
 
 
 @pytest.mark.parametrize("cbr", [1 / 64, 1 / 32, 1 / 16])

@@ -6,7 +6,7 @@ import hashlib
 import math
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -32,7 +32,6 @@ from semcom.medjscc.contexts import Expected
 from semcom.medjscc.entropy_model import EntropyModel
 from semcom.medjscc.frame import Frame, frame
 from semcom.medjscc.header import (
-    BYTES,
     PLAIN,
     ROI_RATIOS,
     Header,
@@ -41,6 +40,7 @@ from semcom.medjscc.header import (
     step_index,
 )
 from semcom.medjscc.layout import Layout, digital_gain_db, layout
+from semcom.medjscc.plain import serves_better
 from semcom.medjscc.quantiser import worthwhile
 from semcom.medjscc.rate_map import RateMap, counted, per_cell, spread
 from semcom.medjscc.split import Split, begun
@@ -205,6 +205,9 @@ class MedJSCC(LearnedCodec):
         bands = analyse(pad_to(around.removed(image), STRIDE))
         split = Split(self.entropy_model, bands, cells, ratio, session.snr_db, parts, around)
         found = split.finest() if self._digital_only else split.best()
+        left, weights = split.expected_error(found), log_steps(step_index(0.0), cells, ratio)
+        if math.isfinite(left) and serves_better(image, weights, left, parts, session.snr_db):
+            return self._plain(image, parts, session.snr_db)
         while True:
             log_step = log_steps(found, cells, ratio)
             values = in_steps(bands, log_step)
@@ -222,7 +225,7 @@ class MedJSCC(LearnedCodec):
             elif ratio:
                 ratio = 0
             else:
-                return self._plain(image, parts)
+                return self._plain(image, parts, session.snr_db)
         errors = [v - c - r.mean.to(v.dtype) for v, c, r in zip(values, chosen, rest, strict=True)]
         analogue = parts.rest - parts.digital_uses(length)
         sent = allocate(importance(rest, self._equal_rates), 2 * analogue, session.snr_db)
@@ -230,32 +233,30 @@ class MedJSCC(LearnedCodec):
         numbers = numbers * amplitudes(sent).to(image.device)
         header = replace(header, length=length, gain=_unit_gain(numbers))
         numbers = numbers * (0.0 if header.silent else header.amplitude)
-        pieces = self._opening(header, data[: parts.side_bytes], image, parts)
+        pieces = self._opening(header, image, parts, session.snr_db)
         block = parts.digital_block(length)
         if block is not None:
-            remaining = data[parts.side_bytes :]
-            pieces.append(
-                block.encode(unpacked(remaining, block.payload_bits)[None]).to(image.device)
-            )
+            bits = unpacked(data, block.payload_bits)
+            pieces.append(block.encode(bits[None]).to(image.device))
         numbers = F.pad(numbers, (0, 2 * analogue - len(numbers)))
         pieces.append(to_symbols(numbers[None], analogue))
         return torch.cat(pieces, dim=1)
 
-    def _plain(self, image: Tensor, parts: Layout) -> Tensor:
-        """A finer overview in the place of digital and analogue part: nothing digital fits."""
-        numbers = overview.send(image, parts.rest)
+    def _plain(self, image: Tensor, parts: Layout, snr_db: float) -> Tensor:
+        """A finer overview in the place of digital and analogue part."""
+        numbers = overview.send(image, parts.rest, snr_db)
         header = Header(PLAIN, 0, 0, 0, _unit_gain(numbers))
         numbers = numbers * (0.0 if header.silent else header.amplitude)
-        pieces = self._opening(header, b"", image, parts)
+        pieces = self._opening(header, image, parts, snr_db)
         return torch.cat([*pieces, to_symbols(numbers, parts.rest)], dim=1)
 
     @staticmethod
-    def _opening(header: Header, data: bytes, image: Tensor, parts: Layout) -> list[Tensor]:
-        """Symbols of the header's block, with the first data, and of the overview."""
-        bits = unpacked(header.pack() + data, parts.header.payload_bits)
+    def _opening(header: Header, image: Tensor, parts: Layout, snr_db: float) -> list[Tensor]:
+        """Symbols of the header's block and of the overview."""
+        bits = unpacked(header.pack(), parts.header.payload_bits)
         return [
             parts.header.encode(bits[None]).to(image.device),
-            to_symbols(overview.send(image, parts.overview), parts.overview),
+            to_symbols(overview.send(image, parts.overview, snr_db), parts.overview),
         ]
 
     def _ratio_index(self, cells: Tensor) -> int:
@@ -295,11 +296,11 @@ class MedJSCC(LearnedCodec):
         maps: list[RateMap | None] = []
         for row in range(len(rx.symbols)):
             (head, _, rest), (head_var, _, rest_var) = _divided(rx, row, parts)
-            first = _opened(head, head_var, parts)
-            if first is not None and first.header.plain:
+            header = _opened(head, head_var, parts)
+            if header is not None and header.plain:
                 maps.append(spread(self._grid(rx.session), parts))
                 continue
-            got = self._digital(first, rest, rest_var, rx.session, parts)
+            got = self._digital(header, rest, rest_var, rx.session, parts)
             if got is None:
                 maps.append(None)
                 continue
@@ -326,14 +327,16 @@ class MedJSCC(LearnedCodec):
         parts = self._layout(rx.session)
         _, height, width = rx.session.image_shape
         (head, coarse, rest), (head_var, coarse_var, rest_var) = _divided(rx, row, parts)
-        first = _opened(head, head_var, parts)
-        if first is not None and first.header.plain:
-            scale = first.header.amplitude
-            numbers, noise = _real(rest) / scale, _twice(rest_var / 2) / scale**2
-            return overview.receive(numbers, noise, (height, width)) + 0.5, False
-        got = self._digital(first, rest, rest_var, rx.session, parts)
+        header = _opened(head, head_var, parts)
+        if header is not None and header.plain:
+            size, noise_var = (height, width), _twice(rest_var / 2)
+            image = overview.receive(_real(rest), noise_var, size, rx.session.snr_db)
+            return image / header.amplitude + 0.5, False
+        got = self._digital(header, rest, rest_var, rx.session, parts)
         if got is None:
-            image = overview.receive(_real(coarse), _twice(coarse_var / 2), (height, width))
+            image = overview.receive(
+                _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
+            )
             return image + 0.5, True
         start = parts.digital_uses(got.header.length)
         scale = parts.scale(got.header, math.prod(self._grid(rx.session)) * STRIDE**2)
@@ -347,26 +350,23 @@ class MedJSCC(LearnedCodec):
 
     def _digital(
         self,
-        first: _Opening | None,
+        header: Header | None,
         rest: Tensor,
         rest_var: Tensor,
         session: Session,
         parts: Layout,
     ) -> _Digital | None:
         """The digital part, ``None`` if it or the header is lost."""
-        if first is None:
+        block = None if header is None else parts.digital_block(header.length)
+        if header is None or block is None:
             return None
-        header, data = first
+        uses = block.channel_uses
+        scale = parts.scale(header, math.prod(self._grid(session)) * STRIDE**2)
+        got = block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2)
+        data = _payload(*got)
+        if data is None:
+            return None
         try:
-            block = parts.digital_block(header.length)
-            if block is not None:
-                uses = block.channel_uses
-                scale = parts.scale(header, math.prod(self._grid(session)) * STRIDE**2)
-                got = block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2)
-                more = _payload(*got)
-                if more is None:
-                    return None
-                data += more
             reader = coder.Reader(data)
             around = reader.frame(*session.image_shape[1:])
             shape = self._grid(session)
@@ -412,6 +412,7 @@ class MedJSCC(LearnedCodec):
             self._layouts[session] = layout(
                 session.channel_uses,
                 gaussian_success(session.snr_db - self._header_margin_db),
+                gaussian_success(session.snr_db - self._header_margin_db / 2),
                 success,
                 lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
                 session.mcs,
@@ -437,19 +438,13 @@ def _check_widths(name: str, widths: object, count: int) -> None:
         check_count(name, width, 2, 1024)
 
 
-class _Opening(NamedTuple):
-    """A header that arrived, and the first bytes of the digital part."""
-
-    header: Header
-    data: bytes
-
-
-def _opened(symbols: Tensor, noise_var: Tensor, parts: Layout) -> _Opening | None:
-    first = _payload(*parts.header.decode(symbols, noise_var))
-    if first is None:
+def _opened(symbols: Tensor, noise_var: Tensor, parts: Layout) -> Header | None:
+    """The header, ``None`` if it is lost."""
+    data = _payload(*parts.header.decode(symbols, noise_var))
+    if data is None:
         return None
     try:
-        return _Opening(Header.parse(first), first[BYTES : BYTES + parts.side_bytes])
+        return Header.parse(data)
     except InputError:
         return None
 

@@ -21,9 +21,9 @@ from semcom.separate.transport import TransportBlock
 
 TABLE = 3
 SURE = 0.999
-HEADER_SHARE = 1 / 12
+_LIKELY = 0.99
+HEADER_SHARES = (1 / 12, 1 / 8, 1 / 6, 1 / 2)
 _OVERVIEW_SHARE = 1 / 64
-_SIDE_BYTES = 24
 _OVERVIEW_DB = 6.0
 _COARSEST = 2.0
 _LEAST_BITS = 64
@@ -35,21 +35,21 @@ class Layout:
     """The parts of a transmission, one after another.
 
     Args:
-        header: the block that holds the header and the first bytes of the digital part.
-        side_bytes: how many of those.
+        header: the block that holds the header.
         overview: channel uses of the coarse analogue picture that needs no header.
         rest: channel uses of the digital and the analogue part together.
         mcs: modulation and code of the digital part.
         shortest: least length of a digital part that arrives as surely as a long one; only the
             transmitter knows it, and it decides nothing that both ends must agree on.
+        chance: of the digital part to arrive, by what the transmitter knows.
     """
 
     header: TransportBlock
-    side_bytes: int
     overview: int
     rest: int
     mcs: MCS
     shortest: int = field(default=0, compare=False)
+    chance: float = field(default=1.0, compare=False)
 
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part."""
@@ -68,16 +68,14 @@ class Layout:
         return math.sqrt(total / (total - analogue + numbers / 2))
 
     def capacity(self, length: int) -> int:
-        """Bytes of the digital part, those in the header included."""
+        """Bytes of the digital part; -1 if there is no block so short."""
         uses = self.digital_uses(length)
-        if not uses:
-            return self.side_bytes
         order = self.mcs.bits_per_symbol
         try:
             bits = largest_payload(uses * order, self.mcs.code_rate, order)
         except InputError:
             return -1
-        return self.side_bytes + bits // 8
+        return bits // 8
 
     def fitting_length(self, num_bytes: int) -> int | None:
         """The least length of the digital part that holds so many bytes, as surely as a long one.
@@ -86,8 +84,6 @@ class Layout:
         """
         if self.capacity(LENGTHS - 1) < num_bytes:
             return None
-        if num_bytes <= self.side_bytes:
-            return 0
         low, high = self.shortest - 1, LENGTHS - 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -98,6 +94,7 @@ class Layout:
 def layout(
     channel_uses: int,
     header: Success,
+    long_header: Success,
     digital: Success,
     worth: Callable[[float], float],
     mcs: int | None,
@@ -107,6 +104,7 @@ def layout(
     Args:
         channel_uses: complex channel uses in all.
         header: chance of a block to arrive at the SNR that the header is made for.
+        long_header: the same at the SNR that one of more than a twelfth of all is made for.
         digital: chance of a block to arrive at the SNR that the digital part is made for.
         worth: what a picture gains in dB by a digital part of so many bits a channel use.
         mcs: index of the digital part's MCS if it is given.
@@ -116,32 +114,37 @@ def layout(
 
     >>> from semcom.separate.adaptation import gaussian_success
     >>> success = gaussian_success(4.0)
-    >>> found = layout(4096, gaussian_success(0.0), success, lambda bits: bits, None)
+    >>> headers = gaussian_success(-2.0), gaussian_success(1.0)
+    >>> found = layout(4096, *headers, success, lambda bits: bits, None)
     >>> found.overview + found.header.channel_uses + found.rest
     4096
     """
     overview = max(1, round(_OVERVIEW_SHARE * channel_uses))
-    block, side_bytes = _header(channel_uses - overview, header)
+    block = _header(channel_uses - overview, header, long_header)
     rest = channel_uses - overview - block.channel_uses
     if mcs is not None:
-        return Layout(block, side_bytes, overview, rest, mcs_table(TABLE)[mcs])
+        return Layout(block, overview, rest, mcs_table(TABLE)[mcs])
     chosen = choose(rest, digital, worth)
-    return Layout(block, side_bytes, overview, rest, chosen, _shortest(rest, chosen, digital))
+    shortest, chance = _shortest(rest, chosen, digital)
+    return Layout(block, overview, rest, chosen, shortest, chance)
 
 
-def _shortest(rest: int, mcs: MCS, success: Success) -> int:
+def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
+    """The least length that arrives as surely as half of all, and how surely that is."""
+
     def chance(length: int) -> float:
         try:
             return success(TransportBlock(rest * length // LENGTHS, mcs))
         except InputError:
             return 0.0
 
-    enough = chance(LENGTHS // 2) - _LESS_SURE
+    half = chance(LENGTHS // 2)
+    enough = half - _LESS_SURE
     low, high = 0, LENGTHS // 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if chance(middle) >= enough else (middle, high)
-    return high
+    return high, half
 
 
 def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
@@ -177,24 +180,25 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
     return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
 
 
-def _header(channel_uses: int, success: Success) -> tuple[TransportBlock, int]:
-    """The header's block, and the bytes of the digital part that it holds.
+def _header(channel_uses: int, success: Success, long_success: Success) -> TransportBlock:
+    """The header's block.
 
-    Of the MCS that are sure to arrive the fastest; if the header would take more than a twelfth of
-    the channel uses, first side bytes are left out and then a faster MCS is taken. Where not even
-    the fastest is short enough, it may take up to half.
+    Of the MCS that are sure to arrive the fastest. If that takes more than a twelfth of the channel
+    uses, a faster MCS is taken, as long as it arrives with 0.99 where a long header must. Else it
+    may take up to an eighth or a sixth, and up to half where not even the fastest is short enough.
     """
     table = mcs_table(TABLE)
     for mcs in reversed(table):
-        found = smallest_block(BYTES + _SIDE_BYTES, mcs)
+        found = smallest_block(BYTES, mcs)
         if success(found) >= SURE:
             break
-    for share in (HEADER_SHARE, 1 / 2):
+    for share in HEADER_SHARES:
         for faster in table[mcs.index :]:
-            for side_bytes in (_SIDE_BYTES, _SIDE_BYTES // 2, 0):
-                found = smallest_block(BYTES + side_bytes, faster)
-                if found.channel_uses <= share * channel_uses:
-                    return found, side_bytes
+            found = smallest_block(BYTES, faster)
+            if found.channel_uses <= share * channel_uses:
+                if share >= HEADER_SHARES[2] or long_success(found) >= _LIKELY:
+                    return found
+                break
     raise InputError(f"{channel_uses} channel uses hold no header of {BYTES} bytes: raise cbr")
 
 

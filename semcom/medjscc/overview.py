@@ -1,47 +1,108 @@
-"""A very coarse analogue picture in a fixed layout: what is left when a header is lost."""
+"""A coarse analogue picture in a fixed layout: the lowest frequencies, each as strong as it pays.
+
+What is left when the digital part is lost, and what is sent in its place where it would hardly
+arrive. As in SoftCast (Jakubczak and Katabi, ACM MobiCom 2011) coefficients of a cosine transform
+become symbols, with powers that fit their variances; here the variances are those of X-rays on
+average, so that none has to be told.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
+import numpy as np
+import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-_GAIN = 2.8
-_PRIOR = 1 / 16
-"""Variance of a coarse pixel around mid-grey that the receiver reckons with."""
+from semcom.medjscc.allocation import Allocation, allocate, amplitudes, received
+
+_DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
+"""Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per picture, the mean as of 0.7;
+fitted to 49 open chest X-rays and angiograms, centred on mid-grey."""
 
 
-def grid(height: int, width: int, uses: int) -> tuple[int, int]:
-    """Rows and columns of the coarse picture, two numbers to a channel use.
+class _Plan(NamedTuple):
+    """Which frequencies are sent, int64 ``[n]`` each, and how strongly."""
 
-    >>> grid(256, 512, 64)
-    (8, 16)
+    rows: Tensor
+    columns: Tensor
+    sent: Allocation
+
+
+def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
+    """Real numbers ``[batch, 2 uses]`` of about unit power per pair, for centred pictures.
+
+    Args:
+        images: float32 ``[batch, 1, H, W]``, centred on zero.
+        uses: complex channel uses.
+        snr_db: E_s/N_0 in dB that the transmitter believes.
+
+    >>> send(torch.zeros(1, 1, 32, 48), 100, 3.0).shape
+    torch.Size([1, 200])
     """
-    rows = max(1, math.floor(math.sqrt(2 * uses * height / width)))
-    return rows, max(1, 2 * uses // rows)
-
-
-def send(images: Tensor, uses: int) -> Tensor:
-    """Real numbers ``[batch, 2 uses]`` of about unit power per pair, for centred pictures."""
     height, width = images.shape[-2:]
-    coarse = F.adaptive_avg_pool2d(images, grid(height, width, uses)).flatten(1)
-    return F.pad(_GAIN / math.sqrt(2) * coarse, (0, 2 * uses - coarse.shape[1]))
+    plan = _plan(height, width, uses, snr_db)
+    down = _waves(height, plan.rows).to(images.device) / height
+    across = _waves(width, plan.columns).to(images.device) / width
+    spectrum = down @ images[:, 0] @ across.T
+    chosen = spectrum[:, plan.rows, plan.columns] * amplitudes(plan.sent).to(images.device)
+    return F.pad(chosen, (0, 2 * uses - chosen.shape[1]))
 
 
-def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int]) -> Tensor:
+def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: float) -> Tensor:
     """The picture, centred on zero, from noisy numbers.
 
     Args:
         numbers: float ``[batch, 2 uses]``.
         noise_var: their error variances.
         shape: ``(H, W)``.
+        snr_db: E_s/N_0 in dB that the transmitter believed.
 
     Returns:
         float32 ``[batch, 1, H, W]``.
+
+    >>> picture = torch.full((1, 1, 32, 48), 0.25)
+    >>> numbers = send(picture, 20, 30.0)
+    >>> again = receive(numbers, torch.full_like(numbers, 1e-3), (32, 48), 30.0)
+    >>> bool((again - picture).abs().max() < 0.01)
+    True
     """
-    rows, columns = grid(*shape, numbers.shape[1] // 2)
-    gain = _GAIN / math.sqrt(2)
-    estimate = numbers / gain * _PRIOR / (_PRIOR + noise_var / gain**2)
-    coarse = estimate[:, : rows * columns].reshape(-1, 1, rows, columns)
-    return F.interpolate(coarse, shape, mode="bicubic", align_corners=False)
+    height, width = shape
+    plan = _plan(height, width, numbers.shape[1] // 2, snr_db)
+    down, across = _waves(height, plan.rows), _waves(width, plan.columns)
+    spectrum = numbers.new_zeros((len(numbers), len(down), len(across)))
+    for row, (heard, noise) in enumerate(zip(numbers, noise_var, strict=True)):
+        spectrum[row, plan.rows, plan.columns] = received(plan.sent, heard, noise, 1.0)[0]
+    return (down.T.to(numbers.device) @ spectrum @ across.to(numbers.device))[:, None]
+
+
+@lru_cache(maxsize=32)
+def _plan(height: int, width: int, uses: int, snr_db: float) -> _Plan:
+    count = min(2 * uses, height * width)
+    rows = np.arange(_enough(height, width, count), dtype=np.int64)
+    columns = np.arange(_enough(width, height, count), dtype=np.int64)
+    # In whole numbers, so that both ends sort alike.
+    squares = ((rows * width) ** 2)[:, None] + ((columns * height) ** 2)[None]
+    order = np.argsort(squares, axis=None, kind="stable")[:count]
+    waves = np.sqrt(squares.ravel()[order] / (height * width))
+    deviation = _DEVIATION * np.maximum(waves, _LOWEST) ** -_FALL
+    sent = allocate(8 * np.log2(deviation), count, snr_db)
+    down, across = np.divmod(order, len(columns))
+    return _Plan(torch.from_numpy(down), torch.from_numpy(across), sent)
+
+
+def _enough(side: int, other: int, count: int) -> int:
+    """Frequencies along a side among which the ``count`` lowest of the picture surely are."""
+    return min(side, math.ceil(2 * math.sqrt(count * side / other)) + 2)
+
+
+def _waves(side: int, frequencies: Tensor) -> Tensor:
+    """Cosines of mean square 1 up to the highest frequency, float32 ``[frequencies, side]``."""
+    found: NDArray[np.float64] = np.arange(int(frequencies.max()) + 1)[:, None] * math.pi / side
+    cosines = math.sqrt(2) * np.cos(found * (np.arange(side) + 0.5))
+    cosines[0] = 1.0
+    return torch.from_numpy(cosines.astype(np.float32))

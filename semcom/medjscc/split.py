@@ -60,7 +60,7 @@ class Split:
         parts = self._parts
         bits = parts.mcs.bits_per_use * parts.rest / 2 / self._bands[0].numel() / STRIDE**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
-        cost = cache(self._expected_error)
+        cost = cache(self.expected_error)
         while index < _LAST and math.isinf(cost(index)):
             index += _APART
         for stride in (_APART, 1):
@@ -84,7 +84,8 @@ class Split:
                 last = middle
         return last
 
-    def _expected_error(self, index: int) -> float:
+    @torch.no_grad()
+    def expected_error(self, index: int) -> float:
         """Weighted squared error that a step leaves if the channel is as believed.
 
         Interpolated between estimated steps; infinite if it does not fit.
