@@ -14,6 +14,9 @@ from semcom.medjscc.steps import in_steps
 from semcom.medjscc.wavelet import STRIDE, analyse
 
 _LEAST_ERROR = 1e-9
+_AHEAD_DB = 1.0
+"""By how much a plain picture must be expected to be better: a digital part that arrives does so in
+a better than average state of the link, and its synthesis gains what is not foreseen."""
 
 
 @torch.no_grad()
@@ -34,7 +37,7 @@ def serves_better(
     lost, plain = (_left(image, log_step, uses, snr_db) for uses in (parts.overview, parts.rest))
     chance = parts.chance
     expected = chance * math.log2(digital_error + _LEAST_ERROR) + (1 - chance) * math.log2(lost)
-    return math.log2(plain) < expected
+    return math.log2(plain) + _AHEAD_DB / (10 * math.log10(2)) < expected
 
 
 def _left(image: Tensor, log_step: Tensor, uses: int, snr_db: float) -> float:
