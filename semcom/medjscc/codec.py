@@ -40,7 +40,7 @@ from semcom.medjscc.header import (
     step_index,
 )
 from semcom.medjscc.layout import Layout, digital_gain_db, layout
-from semcom.medjscc.plain import serves_better
+from semcom.medjscc.plain import Trial
 from semcom.medjscc.quantiser import worthwhile
 from semcom.medjscc.rate_map import RateMap, counted, per_cell, spread
 from semcom.medjscc.split import Split, begun
@@ -205,8 +205,8 @@ class MedJSCC(LearnedCodec):
         bands = analyse(pad_to(around.removed(image), STRIDE))
         split = Split(self.entropy_model, bands, cells, ratio, session.snr_db, parts, around)
         found = split.finest() if self._digital_only else split.best()
-        left, weights = split.expected_error(found), log_steps(step_index(0.0), cells, ratio)
-        if math.isfinite(left) and serves_better(image, weights, left, parts, session.snr_db):
+        trial = Trial(image, log_steps(step_index(0.0), cells, ratio), session.snr_db, self._link)
+        if trial.serves_better(split.expected_error(found), parts):
             return self._plain(image, parts, session.snr_db)
         while True:
             log_step = log_steps(found, cells, ratio)

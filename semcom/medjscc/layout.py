@@ -42,6 +42,7 @@ class Layout:
         shortest: least length of a digital part that arrives as surely as a long one; only the
             transmitter knows it, and it decides nothing that both ends must agree on.
         chance: of the digital part to arrive, by what the transmitter knows.
+        header_chance: the same of the header.
     """
 
     header: TransportBlock
@@ -50,6 +51,7 @@ class Layout:
     mcs: MCS
     shortest: int = field(default=0, compare=False)
     chance: float = field(default=1.0, compare=False)
+    header_chance: float = field(default=1.0, compare=False)
 
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part."""
@@ -126,7 +128,7 @@ def layout(
         return Layout(block, overview, rest, mcs_table(TABLE)[mcs])
     chosen = choose(rest, digital, worth)
     shortest, chance = _shortest(rest, chosen, digital)
-    return Layout(block, overview, rest, chosen, shortest, chance)
+    return Layout(block, overview, rest, chosen, shortest, chance, digital(block))
 
 
 def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:

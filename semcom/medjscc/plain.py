@@ -3,51 +3,91 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from channels import Link
 from semcom.learned import pad_to
 from semcom.medjscc import overview
 from semcom.medjscc.layout import SURE, Layout
 from semcom.medjscc.steps import in_steps
 from semcom.medjscc.wavelet import STRIDE, analyse
+from semcom.separate.realisations import noise_variances
 
 _LEAST_ERROR = 1e-9
-_AHEAD_DB = 1.0
-"""By how much a plain picture must be expected to be better: a digital part that arrives does so in
-a better than average state of the link, and its synthesis gains what is not foreseen."""
+_QUANTILES = (5 / 6, 1 / 2, 1 / 6)
+_AHEAD_DB = 0.5
+"""By how much a plain picture must be expected to be better: the synthesis of a digital one gains
+what is not foreseen."""
 
 
-@torch.no_grad()
-def serves_better(
-    image: Tensor, log_step: Tensor, digital_error: float, parts: Layout, snr_db: float
-) -> bool:
-    """Compare expected qualities in dB: digital, or else the overview; or a finer overview alone.
+def states_db(link: Link | None, channel_uses: int, snr_db: float) -> tuple[float, ...]:
+    """SNRs that stand for the best, the middle and the worst third of a link's states.
+
+    >>> import channels
+    >>> [round(state) for state in states_db(channels.link("awgn"), 100, 3.0)]
+    [3, 3, 3]
+    """
+    if link is None:
+        return (snr_db,)
+    snrs_db = -10 * np.log10(noise_variances(link, channel_uses, round(snr_db, 1)).mean(1))
+    return tuple(np.quantile(snrs_db, _QUANTILES).tolist())
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What overviews of one picture leave, counted as the digital part's errors are.
 
     Args:
         image: float32 ``[1, 1, H, W]``, centred on zero.
-        log_step: log2 of the step of each cell; errors count in these steps.
-        digital_error: squared error in them that is left where the digital part arrives.
-        parts: how the channel uses are divided, with the digital part's chance.
+        log_step: log2 of the step of each cell, in which errors count.
         snr_db: E_s/N_0 in dB that the transmitter believes.
+        link: whose states it may meet; ``None`` for Gaussian noise.
     """
-    if parts.chance >= SURE:
-        return False
-    lost, plain = (_left(image, log_step, uses, snr_db) for uses in (parts.overview, parts.rest))
-    chance = parts.chance
-    expected = chance * math.log2(digital_error + _LEAST_ERROR) + (1 - chance) * math.log2(lost)
-    return math.log2(plain) + _AHEAD_DB / (10 * math.log10(2)) < expected
 
+    image: Tensor
+    log_step: Tensor
+    snr_db: float
+    link: Link | None
 
-def _left(image: Tensor, log_step: Tensor, uses: int, snr_db: float) -> float:
-    """Squared error in steps of an overview of so many channel uses, on one draw of noise."""
-    numbers = overview.send(image, uses, snr_db)
-    gain = math.sqrt(uses / (float(numbers.square().sum()) + _LEAST_ERROR))
-    noise_var = 10 ** (-snr_db / 10) / 2
-    noise = torch.randn(numbers.shape, generator=torch.Generator().manual_seed(0))
-    heard = gain * numbers + math.sqrt(noise_var) * noise.to(numbers)
-    shape = (image.shape[-2], image.shape[-1])
-    coarse = overview.receive(heard, torch.full_like(heard, noise_var), shape, snr_db) / gain
-    bands = in_steps(analyse(pad_to(image - coarse, STRIDE)), log_step)
-    return sum(float(band.square().sum()) for band in bands) + _LEAST_ERROR
+    def serves_better(self, digital_error: float, parts: Layout) -> bool:
+        """Compare what a digital part and a finer overview are expected to gain in dB.
+
+        Both gain nothing over the overview where the header is lost, and a digital part nothing
+        where it is lost itself.
+
+        Args:
+            digital_error: squared error in steps that is left where the digital part arrives;
+                infinite if none fits.
+            parts: how the channel uses are divided, with the digital part's chance.
+        """
+        if parts.chance >= SURE or math.isinf(digital_error):
+            return False
+        uses = parts.header.channel_uses + parts.overview + parts.rest
+        states = states_db(self.link, uses, self.snr_db)
+        lost = self._log_error(parts.overview, states[-1])
+        arriving = min(parts.chance, parts.header_chance)
+        gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
+        enough = (gained + _AHEAD_DB / (10 * math.log10(2))) / parts.header_chance
+        plain: list[float] = []
+        for state_db in states:
+            plain.append(lost - self._log_error(parts.rest, state_db))
+            if plain[0] <= enough:
+                return False
+        return sum(plain) / len(plain) > enough
+
+    @torch.no_grad()
+    def _log_error(self, uses: int, state_db: float) -> float:
+        """log2 of the error of an overview of so many channel uses, on one draw of noise."""
+        numbers = overview.send(self.image, uses, self.snr_db)
+        gain = math.sqrt(uses / (float(numbers.square().sum()) + _LEAST_ERROR))
+        noise_var = 10 ** (-state_db / 10) / 2
+        noise = torch.randn(numbers.shape, generator=torch.Generator().manual_seed(0))
+        heard = gain * numbers + math.sqrt(noise_var) * noise.to(numbers)
+        shape = (self.image.shape[-2], self.image.shape[-1])
+        coarse = overview.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
+        bands = in_steps(analyse(pad_to(self.image - coarse / gain, STRIDE)), self.log_step)
+        return math.log2(sum(float(band.square().sum()) for band in bands) + _LEAST_ERROR)
