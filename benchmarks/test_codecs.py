@@ -17,15 +17,34 @@ import torch
 
 import channels
 import semcom
+from semcom.separate import hevc
 
-CODECS = ("hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc", "jpegxl-ldpc", "jpeg2000-ldpc", "medjscc")
+PRESETS = {"hevc-ldpc (x265 medium)": "medium"}
+CODECS = (
+    "hevc-ldpc",
+    *PRESETS,
+    "hevc-roi-ldpc",
+    "avif-ldpc",
+    "jpegxl-ldpc",
+    "jpeg2000-ldpc",
+    "medjscc",
+    "medjscc-small",
+    "deepjscc",
+    "adjscc",
+    "ntscc",
+)
 ROUNDS, SIDE, CBR, SNR_DB = 5, 512, 1 / 16, 8.0
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def preset(side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hevc, "PRESET", PRESETS.get(side, hevc.PRESET))
+
+
 def timed(benchmark: Any, name: str, call: str) -> None:
     link = channels.link("awgn")
-    codec = semcom.codec(name).adapted(link)
+    codec = semcom.codec(name.split(" (")[0]).adapted(link)
     images, masks = semcom.data.phantoms("chest", n=ROUNDS + 1, size=SIDE, seed=0)
     sent = codec.encode(images[-1:], cbr=CBR, snr_db=SNR_DB, roi=masks[-1:])
     codec.decode(link(sent, snr_db=SNR_DB, seed=0))

@@ -22,7 +22,7 @@ from scenarios.results import METRICS, Table
 from scenarios.schemes import Scheme, with_schemes
 from scenarios.selection import Selection, segmenter_of
 from scenarios.style import rate
-from semcom.catalogue import UNTRAINED, codecs
+from semcom.catalogue import COMPARED
 
 _KEY = "semcom"
 
@@ -60,8 +60,7 @@ def run(request: Request) -> tuple[Table, sweep.Sweep]:
         InputError: before anything is written, if an option does not fit.
     """
     out = inputs.folder(request.out)
-    default = [name for name in codecs() if name not in UNTRAINED]
-    named = inputs.contenders(default if request.codecs is None else request.codecs)
+    named = inputs.contenders(COMPARED if request.codecs is None else request.codecs)
     contenders = with_schemes(named, request.mcs)
     if request.believed_snr_db is not None:
         refuse_bounds(contenders)

@@ -46,7 +46,7 @@ _Codecs = Annotated[
         "--codec",
         help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
         "ideal code), separated by commas; semcom info lists both; default: all codecs "
-        "with trained weights.",
+        "but medjscc-small and ntscc.",
     ),
 ]
 _Mcs = Annotated[

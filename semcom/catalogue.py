@@ -27,19 +27,26 @@ _LEARNED: dict[str, type[LearnedCodec]] = {
     "adjscc": ADJSCC,
     "ntscc": NTSCC,
 }
+_VARIANTS = {"medjscc-small": "medjscc"}
+"""Other shipped weights of a learned codec."""
+
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
+    "medjscc-small": "the same with 1.2 M parameters",
     "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
     "adjscc": "the same, with features weighted by the SNR",
-    "ntscc": "learned, rates assigned by an entropy model, no masks; train it first",
+    "ntscc": "learned, rates assigned by an entropy model, no masks",
     "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
     "hevc-roi-ldpc": "the same with finer steps in the region of interest",
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
 }
-UNTRAINED = ("ntscc",)
-"""Codecs whose shipped weights are a smoke training, not to be compared with."""
+_BEHIND = ("ntscc",)
+"""Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
+
+COMPARED = tuple(name for name in _SUMMARIES if name not in (*_VARIANTS, *_BEHIND))
+"""Codecs that are compared where none is named."""
 
 _BOUNDS = {
     f"{source}-capacity": f"bound: {coder} + an ideal code at the link's capacity"
@@ -62,7 +69,7 @@ def codecs() -> dict[str, str]:
     """Every codec by name, with one line on what it is.
 
     >>> [name for name in codecs() if not name.endswith("-ldpc")]
-    ['medjscc', 'deepjscc', 'adjscc', 'ntscc']
+    ['medjscc', 'medjscc-small', 'deepjscc', 'adjscc', 'ntscc']
     """
     return dict(_SUMMARIES)
 
@@ -82,13 +89,17 @@ def codec(name: str, **options: Any) -> Codec:
     'hevc-ldpc'
     """
     check_name("codec", name, _SUMMARIES)
-    if name in _LEARNED:
+    kind = _LEARNED.get(_VARIANTS.get(name, name))
+    if kind is not None:
         _check_options(name, options, ["weights"])
-        kind = _LEARNED[name]
         if "weights" in options:
-            return kind.load(options["weights"])
-        with as_file(files("semcom").joinpath(f"weights/{name}.safetensors")) as path:
-            return kind.load(path)
+            found = kind.load(options["weights"])
+        else:
+            with as_file(files("semcom").joinpath(f"weights/{name}.safetensors")) as path:
+                found = kind.load(path)
+        if name != kind.name:
+            found.name = name
+        return found
     source = name.removesuffix("-ldpc")
     _check_options(name, options, list(inspect.signature(SeparateCodec).parameters)[1:])
     build: Callable[..., Codec] = SeparateCodec
@@ -182,8 +193,10 @@ def learned(name: str) -> LearnedCodec:
     'deepjscc'
     """
     if name not in _LEARNED:
+        known = ", ".join(_LEARNED)
+        if name in _VARIANTS:
+            raise InputError(f"{name!r} is {_VARIANTS[name]!r} smaller; train one of {known}")
         if name in _SUMMARIES:
-            known = ", ".join(_LEARNED)
             raise InputError(f"{name!r} has no weights to train; choose from {known}")
         raise unknown_name("learned codec", name, _LEARNED)
     return _LEARNED[name]()

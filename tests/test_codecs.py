@@ -20,8 +20,8 @@ from semcom.metrics import psnr, roi_psnr
 
 CODECS = sorted(semcom.codecs())
 LEARNED = ["adjscc", "deepjscc", "medjscc", "ntscc"]
-TRAINED = ["adjscc", "deepjscc", "medjscc"]
-"""Those whose weights are more than a smoke training."""
+TRAINED = ["adjscc", "deepjscc", "medjscc", "medjscc-small"]
+"""Those whose weights do what their papers say."""
 
 CBR = 1 / 16
 

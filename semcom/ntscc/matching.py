@@ -28,7 +28,7 @@ class Encoder(nn.Module):
 
     def __init__(self, latents: int, width: int) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(2 * latents, width, 1)
+        self.entry = nn.Conv2d(3 * latents, width, 1)
         self.tokens = nn.Embedding(len(RATES), width)
         self.attention = nn.ModuleList([AttentionFeature(width), AttentionFeature(width)])
         self.blocks = nn.ModuleList([Residual(width), Residual(width)])
@@ -44,7 +44,8 @@ class Encoder(nn.Module):
             levels: int64 ``[batch, h, w]``, the rate of each cell.
             snr_db: float ``[batch]``.
         """
-        maps = self.entry(torch.cat([torch.asinh(latents), bits / _MANY_BITS - 1], dim=1))
+        seen = [latents / UNIT, torch.asinh(latents), bits / _MANY_BITS - 1]
+        maps = self.entry(torch.cat(seen, dim=1))
         maps = maps + self.tokens(levels).permute(0, 3, 1, 2)
         for attention, block in zip(self.attention, self.blocks, strict=True):
             maps = block(attention(maps, snr_db))
