@@ -31,6 +31,18 @@ REDUCED = {
         "TRUE_SNR_DB = [4, 6, 7, 8, 9, 10, 12, 14]": "TRUE_SNR_DB = [6, 12]",
         "ROI_RATIOS = [1, 1.5, 2.5, 4]": "ROI_RATIOS = [1, 2.5]",
     },
+    "05_scenarios.ipynb": {
+        "SIZE = 256": "SIZE = 128",
+        "NUM_ANGIOGRAMS = 6": "NUM_ANGIOGRAMS = 2",
+        "NUM_CHEST = 4": "NUM_CHEST = 2",
+        "SNR_DB = [0, 3, 6, 9, 12]": "SNR_DB = [6, 12]",
+        "TRUE_SNR_DB = [0, 4, 6, 7, 8, 10, 12]": "TRUE_SNR_DB = [4, 10]",
+        "OFFSETS_HZ = [0, 200, 400, 600, 800, 1000]": "OFFSETS_HZ = [0, 400]",
+        "BANDWIDTHS_HZ = [5e6, 20e6, 100e6]": "BANDWIDTHS_HZ = [5e6]",
+        "RATES = [1 / 64, 1 / 32, 1 / 16]": "RATES = [1 / 16, 1 / 8]",
+        "MOMENTS = 5": "MOMENTS = 2",
+        "MAX_BLOCKS = 2000": "MAX_BLOCKS = 100",
+    },
 }
 
 
