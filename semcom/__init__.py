@@ -2,7 +2,7 @@
 
 >>> import semcom
 >>> list(semcom.codecs())[:4]
-['medjscc', 'medjscc-small', 'deepjscc', 'adjscc']
+['medjscc', 'deepjscc', 'adjscc', 'ntscc']
 """
 
 from semcom import data, metrics

@@ -32,7 +32,6 @@ _VARIANTS = {"medjscc-small": "medjscc"}
 
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
-    "medjscc-small": "the same with 1.2 M parameters",
     "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
     "adjscc": "the same, with features weighted by the SNR",
     "ntscc": "learned, rates assigned by an entropy model, no masks",
@@ -41,6 +40,7 @@ _SUMMARIES = {
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
+    "medjscc-small": "medjscc with 1.2 M parameters",
 }
 _BEHIND = ("ntscc",)
 """Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
@@ -69,7 +69,7 @@ def codecs() -> dict[str, str]:
     """Every codec by name, with one line on what it is.
 
     >>> [name for name in codecs() if not name.endswith("-ldpc")]
-    ['medjscc', 'medjscc-small', 'deepjscc', 'adjscc', 'ntscc']
+    ['medjscc', 'deepjscc', 'adjscc', 'ntscc', 'medjscc-small']
     """
     return dict(_SUMMARIES)
 

@@ -17,7 +17,7 @@ from semcom.separate.scale import Picture
 
 QP_MAX = 51
 PRESET = "veryslow"
-"""Of x265; ``"medium"`` takes a quarter of the time."""
+"""Of x265."""
 
 UNIT = 16
 """Side in pixels of the squares that have a QP each."""
