@@ -102,3 +102,13 @@ def test_where_a_digital_part_would_be_lost_it_is_not_sent(
     }
     difference = found["plain"] - found["digital"]
     assert difference.mean() > 2 * difference.std() / math.sqrt(12)
+
+
+def test_a_header_that_never_arrives_stops_nothing() -> None:
+    """Pilots 0.64 ms apart see an offset of 1500 Hz as another; the chance of the header is 0."""
+    images = semcom.data.phantoms("chest", n=1, size=128, seed=5)[0]
+    offset = channels.Residual(offset_hz=1500.0)
+    link = channels.link("ntn-tdl-c", residual=offset, estimator="lmmse")
+    sender = semcom.codec("medjscc").adapted(link)
+    tx = sender.encode(images, cbr=1 / 16, snr_db=10.0)
+    assert sender.decode_with_outage(link(tx, 10.0, seed=0))[1].all()

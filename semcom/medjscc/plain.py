@@ -71,10 +71,11 @@ class Trial:
         lost = self._log_error(parts.overview, states[-1])
         arriving = min(parts.chance, parts.header_chance)
         gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
-        enough = (gained + _AHEAD_DB / (10 * math.log10(2))) / parts.header_chance
+        enough = gained + _AHEAD_DB / (10 * math.log10(2))
         plain: list[float] = []
         for state_db in states:
-            plain.append(lost - self._log_error(parts.rest, state_db))
+            gain = lost - self._log_error(parts.rest, state_db)
+            plain.append(parts.header_chance * gain)
             if plain[0] <= enough:
                 return False
         return sum(plain) / len(plain) > enough
