@@ -21,7 +21,7 @@ from semcom.metrics import psnr, roi_psnr
 CODECS = sorted(semcom.codecs())
 LEARNED = ["adjscc", "deepjscc", "medjscc", "ntscc"]
 TRAINED = ["adjscc", "deepjscc", "medjscc", "medjscc-small"]
-"""Those whose weights do what their papers say."""
+"""Those whose weights are worth comparing with."""
 
 CBR = 1 / 16
 

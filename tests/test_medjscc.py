@@ -14,8 +14,7 @@ from torch import Tensor
 
 import channels
 import semcom
-from channels import InputError, Reception, Transmission
-from semcom.fec.bits import packed
+from channels import InputError, Reception
 from semcom.medjscc import MedJSCC, coder
 from semcom.medjscc.allocation import allocate, amplitudes, importance, received
 from semcom.medjscc.contexts import Expected
@@ -24,11 +23,12 @@ from semcom.medjscc.estimates import Estimate
 from semcom.medjscc.fixed_point import Layer
 from semcom.medjscc.frame import Frame, frame
 from semcom.medjscc.header import ROI_RATIOS, Header
-from semcom.medjscc.layout import HEADER_SHARES, layout
+from semcom.medjscc.layout import HEADER_SHARE, layout
 from semcom.medjscc.quantiser import rounded, worthwhile
 from semcom.medjscc.wavelet import analyse, synthesise
 from semcom.metrics import psnr, roi_psnr
 from semcom.separate.adaptation import gaussian_success
+from tests.headers import headers_of
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +360,7 @@ def test_a_layout_spends_the_budget_and_no_more(uses: int, snr_db: float) -> Non
     found = layout(uses, *headers, success, lambda bits: bits, None)
     assert found.header.channel_uses + found.overview + found.rest == uses
     if uses > 8000 and snr_db > 0:
-        assert found.header.channel_uses <= HEADER_SHARES[0] * uses
+        assert found.header.channel_uses <= HEADER_SHARE * uses
     assert layout(uses, *headers, success, min, found.mcs.index) == found
 
 
@@ -446,14 +446,6 @@ def test_a_finer_step_in_the_region_makes_it_better(pictures: tuple[Tensor, Tens
     assert scores[0] < scores[1] < scores[2] - 0.1
 
 
-def header_of(codec: MedJSCC, tx: Transmission) -> Header:
-    block = codec._layout(tx.session).header
-    sent = tx.symbols[:, : block.channel_uses]
-    bits, ok = block.decode(sent, torch.full(sent.shape, 0.01))
-    assert ok.all()
-    return Header.parse(packed(bits[0]))
-
-
 def test_a_small_region_gets_finer_steps_than_a_large_one() -> None:
     """A disc of a hundredth of the picture, and half of it: the ratio that the header tells."""
     image, codec = semcom.data.phantoms("chest", n=1, size=192, seed=5)[0], semcom.codec("medjscc")
@@ -463,7 +455,7 @@ def test_a_small_region_gets_finer_steps_than_a_large_one() -> None:
         roi = torch.zeros(1, 1, 192, 192)
         roi[..., :side, :side] = 1
         tx = codec.encode(image, cbr=1 / 8, snr_db=20.0, roi=roi)
-        ratios.append(ROI_RATIOS[header_of(codec, tx).roi])
+        ratios.append(ROI_RATIOS[headers_of(codec, tx)[0].roi])
     assert ratios[0] >= 3 > ratios[1] > 1
 
 
@@ -488,7 +480,7 @@ def test_digital_alone_takes_most_of_the_budget(pictures: tuple[Tensor, Tensor])
     lengths = []
     for one in (codec, codec.with_options(digital_only=True)):
         tx = one.encode(pictures[0][:1], cbr=1 / 8, snr_db=10.0)
-        lengths.append(header_of(one, tx).length)
+        lengths.append(headers_of(one, tx)[0].length)
         assert not one.decode_with_outage(channels.link("awgn")(tx, 10.0, seed=4))[1].any()
     assert lengths[0] < 0.7 * 256 < 0.85 * 256 < lengths[1]
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from semcom.medjscc.contexts import Expected
 from semcom.medjscc.wavelet import Bands
 
-_STEPS = 8
+STEPS = 8
+"""Importances to an octave of deviation."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def importance(rest: list[Expected], equal: bool = False) -> NDArray[np.float64]
             side = octaves.shape[-1] // rest[0].log_scale.shape[-1]
             folded = octaves.unfold(1, side, side).unfold(2, side, side)
             mean = folded.mean((1, 2), keepdim=True).expand_as(folded)
-            parts.append(mean.permute(0, 1, 3, 2, 4).numpy().ravel() * _STEPS)
+            parts.append(mean.permute(0, 1, 3, 2, 4).numpy().ravel() * STEPS)
         else:
-            parts.append(np.rint(octaves.numpy().ravel() * _STEPS))
+            parts.append(np.rint(octaves.numpy().ravel() * STEPS))
     return np.concatenate(parts)
 
 
@@ -82,7 +83,7 @@ def allocate(
     """
     count = min(count, len(importances))
     order = np.argsort(-importances, kind="stable")[:count]
-    deviation = np.exp2(importances[order] / _STEPS)
+    deviation = np.exp2(importances[order] / STEPS)
     power = _water_filling(deviation, 10 ** (snr_db / 10))
     return Allocation(
         torch.from_numpy(order),

@@ -21,6 +21,7 @@ from semcom.learned import LearnedCodec, pad_to, to_symbols, transmission
 from semcom.medjscc import coder, overview
 from semcom.medjscc.adaptive import condition
 from semcom.medjscc.allocation import (
+    STEPS,
     allocate,
     amplitudes,
     flattened,
@@ -235,9 +236,8 @@ class MedJSCC(LearnedCodec):
         numbers = numbers * (0.0 if header.silent else header.amplitude)
         pieces = self._opening(header, image, parts, session.snr_db)
         block = parts.digital_block(length)
-        if block is not None:
-            bits = unpacked(data, block.payload_bits)
-            pieces.append(block.encode(bits[None]).to(image.device))
+        bits = unpacked(data, block.payload_bits)
+        pieces.append(block.encode(bits[None]).to(image.device))
         numbers = F.pad(numbers, (0, 2 * analogue - len(numbers)))
         pieces.append(to_symbols(numbers[None], analogue))
         return torch.cat(pieces, dim=1)
@@ -357,16 +357,16 @@ class MedJSCC(LearnedCodec):
         parts: Layout,
     ) -> _Digital | None:
         """The digital part, ``None`` if it or the header is lost."""
-        block = None if header is None else parts.digital_block(header.length)
-        if header is None or block is None:
-            return None
-        uses = block.channel_uses
-        scale = parts.scale(header, math.prod(self._grid(session)) * STRIDE**2)
-        got = block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2)
-        data = _payload(*got)
-        if data is None:
+        if header is None:
             return None
         try:
+            block = parts.digital_block(header.length)
+            uses = block.channel_uses
+            scale = parts.scale(header, math.prod(self._grid(session)) * STRIDE**2)
+            got = block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2)
+            data = _payload(*got)
+            if data is None:
+                return None
             reader = coder.Reader(data)
             around = reader.frame(*session.image_shape[1:])
             shape = self._grid(session)
@@ -387,7 +387,7 @@ class MedJSCC(LearnedCodec):
         device = symbols.device
         rough = flattened([b + r.mean for b, r in zip(got.bands, got.rest, strict=True)])
         rough = rough.to(device, torch.float32)
-        deviation = torch.from_numpy(np.exp2(importances / 8).astype(np.float32)).to(device)
+        deviation = torch.from_numpy(np.exp2(importances / STEPS).astype(np.float32)).to(device)
         amplitude = 0.0 if got.header.silent else got.header.amplitude
         heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
         errors, uncertain = received(sent, heard, noise, amplitude)

@@ -21,12 +21,15 @@ from semcom.separate.transport import TransportBlock
 
 TABLE = 3
 SURE = 0.999
-_LIKELY = 0.99
-HEADER_SHARES = (1 / 12, 1 / 8, 1 / 6, 1 / 2)
+HEADER_SHARE = 1 / 12
+_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0))
+"""Shares of the channel uses that a header may take, with the least chance of one so short."""
+
 _OVERVIEW_SHARE = 1 / 64
 _OVERVIEW_DB = 6.0
 _COARSEST = 2.0
 _LEAST_BITS = 64
+_STEPS_SLOWER = 4
 _LESS_SURE = 0.005
 
 
@@ -57,10 +60,13 @@ class Layout:
         """Channel uses of the digital part."""
         return self.rest * length // LENGTHS
 
-    def digital_block(self, length: int) -> TransportBlock | None:
-        """The digital part; ``None`` if there is none."""
-        uses = self.digital_uses(length)
-        return TransportBlock(uses, self.mcs) if uses else None
+    def digital_block(self, length: int) -> TransportBlock:
+        """The digital part.
+
+        Raises:
+            InputError: if it is too short for a block.
+        """
+        return TransportBlock(self.digital_uses(length), self.mcs)
 
     def scale(self, header: Header, coefficients: int) -> float:
         """By how much the power constraint raises amplitudes where analogue symbols are silent."""
@@ -122,11 +128,15 @@ def layout(
     4096
     """
     overview = max(1, round(_OVERVIEW_SHARE * channel_uses))
-    block = _header(channel_uses - overview, header, long_header)
-    rest = channel_uses - overview - block.channel_uses
+    free = channel_uses - overview
+    table = mcs_table(TABLE)
     if mcs is not None:
-        return Layout(block, overview, rest, mcs_table(TABLE)[mcs])
-    chosen = choose(rest, digital, worth)
+        block = _header(free, header, long_header, table[mcs])
+        return Layout(block, overview, free - block.channel_uses, table[mcs])
+    fastest = _header(free, header, long_header, table[-1])
+    chosen = choose(free - fastest.channel_uses, digital, worth)
+    block = _header(free, header, long_header, chosen)
+    rest = free - block.channel_uses
     shortest, chance = _shortest(rest, chosen, digital)
     return Layout(block, overview, rest, chosen, shortest, chance, digital(block))
 
@@ -150,7 +160,10 @@ def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
 
 
 def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
-    """The MCS of the greatest expected gain for a digital part of half the channel uses."""
+    """The MCS of the greatest expected gain for a digital part of half the channel uses.
+
+    The fastest if none gains anything.
+    """
     gains = {}
     for mcs in mcs_table(TABLE):
         try:
@@ -159,7 +172,8 @@ def choose(channel_uses: int, success: Success, worth: Callable[[float], float])
             continue
         gain = worth(mcs.bits_per_use)
         gains[mcs] = gain if gain < 0 else success(block) * gain
-    return max(gains, key=lambda mcs: gains[mcs], default=mcs_table(TABLE)[-1])
+    best = max(gains, key=lambda mcs: gains[mcs], default=None)
+    return mcs_table(TABLE)[-1] if best is None or gains[best] <= 0 else best
 
 
 def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
@@ -182,25 +196,26 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
     return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
 
 
-def _header(channel_uses: int, success: Success, long_success: Success) -> TransportBlock:
+def _header(
+    channel_uses: int, success: Success, long_success: Success, digital: MCS
+) -> TransportBlock:
     """The header's block.
 
-    Of the MCS that are sure to arrive the fastest. If that takes more than a twelfth of the channel
+    Of the MCS that are sure to arrive the fastest, but at least four steps slower than the digital
+    part's, which is chosen for the link. If that takes more than a twelfth of the channel
     uses, a faster MCS is taken, as long as it arrives with 0.99 where a long header must. Else it
     may take up to an eighth or a sixth, and up to half where not even the fastest is short enough.
     """
     table = mcs_table(TABLE)
-    for mcs in reversed(table):
+    for mcs in reversed(table[: max(digital.index - _STEPS_SLOWER, 0) + 1]):
         found = smallest_block(BYTES, mcs)
         if success(found) >= SURE:
             break
-    for share in HEADER_SHARES:
-        for faster in table[mcs.index :]:
-            found = smallest_block(BYTES, faster)
-            if found.channel_uses <= share * channel_uses:
-                if share >= HEADER_SHARES[2] or long_success(found) >= _LIKELY:
-                    return found
-                break
+    blocks = [smallest_block(BYTES, faster) for faster in table[mcs.index :]]
+    for share, least in _HEADER_SHARES:
+        fitting = [block for block in blocks if block.channel_uses <= share * channel_uses]
+        if fitting and long_success(fitting[0]) >= least:
+            return fitting[0]
     raise InputError(f"{channel_uses} channel uses hold no header of {BYTES} bytes: raise cbr")
 
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.allocation import Allocation, allocate, amplitudes, received
+from semcom.medjscc.allocation import STEPS, Allocation, allocate, amplitudes, received
 
 _DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
 """Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per picture, the mean as of 0.7;
@@ -26,11 +26,13 @@ fitted to 49 open chest X-rays and angiograms, centred on mid-grey."""
 
 
 class _Plan(NamedTuple):
-    """Which frequencies are sent, int64 ``[n]`` each, and how strongly."""
+    """Which frequencies are sent, int64 ``[n]`` each, how strongly, and all waves up to them."""
 
     rows: Tensor
     columns: Tensor
     sent: Allocation
+    down: Tensor
+    across: Tensor
 
 
 def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
@@ -46,8 +48,7 @@ def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
     """
     height, width = images.shape[-2:]
     plan = _plan(height, width, uses, snr_db)
-    down = _waves(height, plan.rows).to(images.device) / height
-    across = _waves(width, plan.columns).to(images.device) / width
+    down, across = plan.down.to(images.device) / height, plan.across.to(images.device) / width
     spectrum = down @ images[:, 0] @ across.T
     chosen = spectrum[:, plan.rows, plan.columns] * amplitudes(plan.sent).to(images.device)
     return F.pad(chosen, (0, 2 * uses - chosen.shape[1]))
@@ -73,11 +74,11 @@ def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: 
     """
     height, width = shape
     plan = _plan(height, width, numbers.shape[1] // 2, snr_db)
-    down, across = _waves(height, plan.rows), _waves(width, plan.columns)
+    down, across = plan.down.to(numbers.device), plan.across.to(numbers.device)
     spectrum = numbers.new_zeros((len(numbers), len(down), len(across)))
     for row, (heard, noise) in enumerate(zip(numbers, noise_var, strict=True)):
         spectrum[row, plan.rows, plan.columns] = received(plan.sent, heard, noise, 1.0)[0]
-    return (down.T.to(numbers.device) @ spectrum @ across.to(numbers.device))[:, None]
+    return (down.T @ spectrum @ across)[:, None]
 
 
 @lru_cache(maxsize=32)
@@ -90,9 +91,9 @@ def _plan(height: int, width: int, uses: int, snr_db: float) -> _Plan:
     order = np.argsort(squares, axis=None, kind="stable")[:count]
     waves = np.sqrt(squares.ravel()[order] / (height * width))
     deviation = _DEVIATION * np.maximum(waves, _LOWEST) ** -_FALL
-    sent = allocate(8 * np.log2(deviation), count, snr_db)
-    down, across = np.divmod(order, len(columns))
-    return _Plan(torch.from_numpy(down), torch.from_numpy(across), sent)
+    sent = allocate(STEPS * np.log2(deviation), count, snr_db)
+    down, across = (torch.from_numpy(found) for found in np.divmod(order, len(columns)))
+    return _Plan(down, across, sent, _waves(height, down), _waves(width, across))
 
 
 def _enough(side: int, other: int, count: int) -> int:

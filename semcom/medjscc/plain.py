@@ -68,26 +68,31 @@ class Trial:
             return False
         uses = parts.header.channel_uses + parts.overview + parts.rest
         states = states_db(self.link, uses, self.snr_db)
-        lost = self._log_error(parts.overview, states[-1])
+        lost = self._log_error(*self._sent(parts.overview), states[-1])
         arriving = min(parts.chance, parts.header_chance)
         gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
         enough = gained + _AHEAD_DB / (10 * math.log10(2))
+        sent = self._sent(parts.rest)
         plain: list[float] = []
         for state_db in states:
-            gain = lost - self._log_error(parts.rest, state_db)
-            plain.append(parts.header_chance * gain)
+            plain.append(parts.header_chance * (lost - self._log_error(*sent, state_db)))
             if plain[0] <= enough:
                 return False
         return sum(plain) / len(plain) > enough
 
     @torch.no_grad()
-    def _log_error(self, uses: int, state_db: float) -> float:
-        """log2 of the error of an overview of so many channel uses, on one draw of noise."""
+    def _sent(self, uses: int) -> tuple[Tensor, float]:
+        """Numbers of an overview of so many channel uses at unit power, and their gain."""
         numbers = overview.send(self.image, uses, self.snr_db)
         gain = math.sqrt(uses / (float(numbers.square().sum()) + _LEAST_ERROR))
+        return gain * numbers, gain
+
+    @torch.no_grad()
+    def _log_error(self, sent: Tensor, gain: float, state_db: float) -> float:
+        """log2 of the error that it leaves in a state of the link, on one draw of noise."""
         noise_var = 10 ** (-state_db / 10) / 2
-        noise = torch.randn(numbers.shape, generator=torch.Generator().manual_seed(0))
-        heard = gain * numbers + math.sqrt(noise_var) * noise.to(numbers)
+        noise = torch.randn(sent.shape, generator=torch.Generator().manual_seed(0))
+        heard = sent + math.sqrt(noise_var) * noise.to(sent)
         shape = (self.image.shape[-2], self.image.shape[-1])
         coarse = overview.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
         bands = in_steps(analyse(pad_to(self.image - coarse / gain, STRIDE)), self.log_step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -53,6 +52,7 @@ class Split:
         self._snr_db, self._parts = snr_db, parts
         self._first_bytes = len(begun(frame, cells, ratio).bytes())
         self._found: dict[int, Estimate] = {}
+        self._errors: dict[int, float] = {}
 
     @torch.no_grad()
     def best(self) -> int:
@@ -60,7 +60,7 @@ class Split:
         parts = self._parts
         bits = parts.mcs.bits_per_use * parts.rest / 2 / self._bands[0].numel() / STRIDE**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
-        cost = cache(self.expected_error)
+        cost = self.expected_error
         while index < _LAST and math.isinf(cost(index)):
             index += _APART
         for stride in (_APART, 1):
@@ -90,6 +90,11 @@ class Split:
 
         Interpolated between estimated steps; infinite if it does not fit.
         """
+        if index not in self._errors:
+            self._errors[index] = self._interpolated_error(index)
+        return self._errors[index]
+
+    def _interpolated_error(self, index: int) -> float:
         length = self._length(index)
         if length is None:
             return math.inf
