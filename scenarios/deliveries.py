@@ -19,7 +19,7 @@ from scenarios.files import save_figure, save_rows
 from scenarios.looks import looks
 from scenarios.on_air import on_air_s
 from scenarios.results import Table
-from scenarios.style import INK, dress, frame, rate
+from scenarios.style import INK, dress, frame, hang_legend, rate
 
 if TYPE_CHECKING:
     from scenarios.satellite_pass import Moment
@@ -146,11 +146,7 @@ class Deliveries:
         right.set_ylabel("pictures in one pass")
         for axis in (left, middle, right):
             dress(axis, 8)
-        handles, labels = middle.get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=4,
-            frameon=False, fontsize=9, columnspacing=1.2, borderaxespad=0.1,
-        ).set_in_layout(False)  # fmt: skip
+        hang_legend(figure, middle.get_legend_handles_labels(), top, columns=4)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -20,7 +20,7 @@ from scipy import stats
 from scenarios.block_errors import Counts, Series
 from scenarios.files import save_figure, save_rows
 from scenarios.statistics import LEVEL, wilson_interval
-from scenarios.style import COLOURS, MARKERS, dress, frame
+from scenarios.style import COLOURS, MARKERS, dress, frame, hang_legend
 from scenarios.theory import Array, best_snr_db, rayleigh_ber, uncoded_ber
 
 _DEFINITIONS = (
@@ -110,11 +110,7 @@ class ErrorRates:
             rows = self.frame[self.frame["link"] == link]
             for axis, rate in zip(row, ("ber", "bler"), strict=True):
                 self._draw(axis, rows, rate, schemes, link)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
-            frameon=False, fontsize=9, columnspacing=1.2, borderaxespad=0.1,
-        ).set_in_layout(False)  # fmt: skip
+        hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -18,7 +18,7 @@ from channels import Link
 from scenarios.files import save_figure, save_rows
 from scenarios.looks import looks
 from scenarios.results import Table
-from scenarios.style import INK, dress, frame, rate
+from scenarios.style import INK, dress, frame, hang_legend, rate
 from scenarios.sweep import Sweep
 
 _STROKES: tuple[tuple[float, tuple[float, ...]], ...] = (
@@ -140,10 +140,7 @@ class OnAir:
             Line2D([], [], color=INK, linestyle=stroke, label=f"{width:g} MHz")
             for width, stroke in strokes.items()
         ]
-        figure.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
-            frameon=False, fontsize=9, columnspacing=1.2, borderaxespad=0.1,
-        ).set_in_layout(False)  # fmt: skip
+        hang_legend(figure, (handles, [str(h.get_label()) for h in handles]), legend_top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure

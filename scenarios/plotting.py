@@ -17,7 +17,7 @@ from channels import InputError
 from scenarios.definitions import LABELS
 from scenarios.looks import Look, looks
 from scenarios.results import Table, believed
-from scenarios.style import INK, SCREEN, Page, dress, frame, page_of, rate, told
+from scenarios.style import INK, SCREEN, Page, dress, frame, hang_legend, page_of, rate, told
 
 _MOST_TICKS = 13
 
@@ -102,12 +102,7 @@ def curves(table: Table, metric: str, x: str | None = None, style: str = "screen
     if table.label(metric) != LABELS[metric]:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="upper center", bbox_to_anchor=(0.5, legend_top), ncols=columns,
-        frameon=False, fontsize=page.legend, columnspacing=1.2, handlelength=2.4,
-        borderaxespad=0.1,
-    ).set_in_layout(False)  # fmt: skip
+    hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
     return figure
 
 

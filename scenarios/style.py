@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
 from scenarios.definitions import SETTINGS
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
-"""After Okabe and Ito."""
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
+    "#999933", "#882255", "#888888",
+)  # fmt: skip
+"""Seven after Okabe and Ito, two of Tol's muted scheme, grey."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 SMALL = 7.0
 INK = "#333333"
 
@@ -153,3 +158,32 @@ def frame(
     figure.text(0.5, 1 - 0.08 / height, title, fontsize=11, ha="center", va="top")
     figure.set_layout_engine("constrained", rect=(0.0, below, 1.0, top - below))
     return title_end
+
+
+def hang_legend(
+    figure: Figure,
+    entries: tuple[Sequence[Artist], Sequence[str]],
+    top: float,
+    columns: int,
+    page: Page = SCREEN,
+) -> None:
+    """Hang a legend from the title's lower end, in the rows that :func:`frame` left free.
+
+    Args:
+        figure: with its frame.
+        entries: handles and labels, as ``Axes.get_legend_handles_labels`` gives them.
+        top: what :func:`frame` returned.
+        columns: of the legend.
+        page: whose size of text it has.
+
+    >>> figure = Figure(figsize=(4, 3))
+    >>> panel = figure.subplots()
+    >>> _ = panel.plot([0, 1], label="one")
+    >>> hang_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['one']
+    """
+    figure.legend(
+        *entries, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns, frameon=False,
+        fontsize=page.legend, columnspacing=1.2, handlelength=2.4, borderaxespad=0.1,
+    ).set_in_layout(False)  # fmt: skip

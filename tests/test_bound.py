@@ -247,7 +247,8 @@ def test_what_is_shipped_looks_different_and_bounds_like_their_family() -> None:
     codecs, bounds = list(semcom.codecs()), list(semcom.bounds())
     found = looks([*codecs, *bounds, "hevc-ldpc MCS 4", "hevc-ldpc MCS 9", "mine"])
     solid = [found[name] for name in codecs]
-    assert len({look.colour for look in solid}) == len({look.marker for look in solid}) == 7
+    for seen in ({look.colour for look in solid}, {look.marker for look in solid}):
+        assert len(seen) == len(codecs)
     for name in bounds:
         assert found[name].colour == found[name.replace("-capacity", "-ldpc")].colour
         assert not found[name].is_solid and found[name].legend == f"{name} (bound)"
