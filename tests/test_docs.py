@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,10 @@ def test_every_command_and_option_named_exists(page: str) -> None:
             command = command.commands[words.pop(0)]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_the_page_of_results_is_what_the_tables_hold() -> None:
+    """Run ``python docs/tables.py`` where it fails."""
+    page = ROOT / "docs" / "results.md"
+    made = runpy.run_path(str(ROOT / "docs" / "tables.py"))["page"]()
+    assert page.read_text("utf-8") == made

@@ -1,0 +1,150 @@
+"""Writes results.md from the tables in results/, so that no figure is typed by hand.
+
+    python docs/tables.py
+
+A test compares the page with what this makes of the tables.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from scenarios.rate_saving import rate_saving
+from scenarios.results import Table
+from scenarios.style import rate
+
+FOLDER = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent / "results.md"
+LINKS = {
+    "ntn-tdl-c": "NTN-TDL-C (TR 38.811 6.9), 2 GHz",
+    "leo600-s-urban": "LEO at 600 km, S band, urban (TR 38.811 system level)",
+    "awgn": "AWGN",
+}
+PICTURES = {
+    "chest": "chest X-rays, lungs as region",
+    "angiography": "coronary angiograms, arteries as region",
+    "dental": "dental panoramics, teeth as region",
+}
+ORDER = (
+    "medjscc", "hevc-ldpc", "hevc-roi-ldpc", "jpeg2000-ldpc", "deepjscc", "adjscc", "ntscc",
+    "hevc-capacity",
+)  # fmt: skip
+ANCHOR = "hevc-ldpc"
+MIN_OVERLAP = 0.35
+HEAD = """# Results
+
+Made by `python docs/tables.py` from the tables in `docs/results`; `semcom table`, `semcom plot` and
+`semcom rate-saving` read them too.
+
+Four pictures of each kind, of patients that were not trained on, up to 512 pixels a side, chosen by
+their position in the list before anything was measured. One draw of fading and noise per picture
+and point, the same for all codecs. Codecs know the average SNR and their link's
+statistics; receivers know the channel. Each cell: mean **PSNR / ROI-PSNR in dB / MS-SSIM /
+diagnostic Dice**, and how many pictures were lost; a lost picture counts as grey, or as Med-JSCC's
+overview. `hevc-capacity` is a bound: HEVC with an ideal code. No real dental picture was trained
+on. The [definitions](definitions.md) say what SNR, CBR and each metric are; `ntscc` here stays far
+behind its paper, and its card says why.
+"""
+SAVED = """
+**Bandwidth that Med-JSCC saves** of HEVC + LDPC's (BD-CBR through all rates, negative is saved,
+95 % by bootstrap over pictures), and its mean difference in dB at each equal CBR with half of the
+95 % interval (Student's t over pictures):
+"""
+_SAVED_COLUMNS = (
+    "SNR, dB", "at equal ROI-PSNR", "at equal PSNR", "ROI-PSNR at equal CBR", "PSNR at equal CBR",
+)  # fmt: skip
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with a sign of its own width.
+
+    >>> signed(-1.25), signed(2)
+    ('−1.2', '+2.0')
+    """
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """An SNR as it is written."""
+    return f"{value:g}".replace("-", "−")
+
+
+def cell(rows: pd.DataFrame) -> str:
+    """Means of one codec at one point."""
+    if rows.empty:
+        return "–"
+    mean = rows[["psnr", "roi_psnr", "ms_ssim", "dice"]].mean()
+    lost = int(rows["outage"].sum())
+    said = f"{mean['psnr']:.1f} / {mean['roi_psnr']:.1f} / {mean['ms_ssim']:.3f} / "
+    return said + f"{mean['dice']:.2f}" + (f" ({lost} lost)" if lost else "")
+
+
+def qualities(table: Table) -> list[str]:
+    """A row for every rate and point, a column for every codec."""
+    frame = table.frame
+    codecs = [name for name in ORDER if name in set(frame["codec"])]
+    lines = [f"| CBR | SNR, dB | {' | '.join(codecs)} |", "| --- " * (len(codecs) + 2) + "|"]
+    for cbr, snr_db in sorted(set(zip(frame["cbr"], frame["snr_db"], strict=True))):
+        rows = frame[(frame["cbr"] == cbr) & (frame["snr_db"] == snr_db)]
+        cells = [cell(rows[rows["codec"] == name]) for name in codecs]
+        lines.append(f"| {rate(cbr)} | {plain(snr_db)} | {' | '.join(cells)} |")
+    return lines
+
+
+def saved(table: Table) -> list[str]:
+    """BD-CBR of Med-JSCC at each SNR, and its differences at each rate."""
+    pair = table.select(codecs=["medjscc", ANCHOR])
+    found = {metric: savings(pair, metric) for metric in ("roi_psnr", "psnr")}
+    lines = [f"| {' | '.join(_SAVED_COLUMNS)} |", "| --- " * len(_SAVED_COLUMNS) + "|"]
+    for snr_db in sorted(set(pair.frame["snr_db"])):
+        bd = [found[metric][snr_db] for metric in ("roi_psnr", "psnr")]
+        gains = [differences(pair, metric, snr_db) for metric in ("roi_psnr", "psnr")]
+        lines.append(f"| {plain(snr_db)} | {' | '.join([*bd, *gains])} |")
+    return lines
+
+
+def savings(pair: Table, metric: str) -> dict[float, str]:
+    """BD-CBR in words, by SNR."""
+    frame = rate_saving(pair, ANCHOR, metric, min_overlap=MIN_OVERLAP).frame
+    said = {}
+    for row in frame.to_dict("records"):
+        if pd.isna(row["bd_cbr"]):
+            text = f"none: {row['reason']}"
+        else:
+            text = f"{signed(row['bd_cbr'], 0)} %"
+            if not pd.isna(row["low"]):
+                text += f" ({signed(row['low'], 0)} … {signed(row['high'], 0)})"
+        said[row["snr_db"]] = text
+    return said
+
+
+def differences(pair: Table, metric: str, snr_db: float) -> str:
+    """Mean differences to the anchor, by rising rate."""
+    frame = pair.against(ANCHOR).summary(metric)
+    rows = frame[(frame["snr_db"] == snr_db) & (frame["codec"] == "medjscc")].sort_values("cbr")
+    return ", ".join(
+        f"{rate(row['cbr'])}: {signed(row['mean'])} ± {row['high'] - row['mean']:.1f}"
+        for row in rows.to_dict("records")
+    )
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [HEAD]
+    for link, named in LINKS.items():
+        lines += [f"## {named}", ""]
+        for kind, shown in PICTURES.items():
+            path = FOLDER / f"{link}_{kind}.csv"
+            if not path.exists():
+                continue
+            table = Table.load(path)
+            lines += [f"### {named.split(',')[0].split(' (')[0]}: {shown}", ""]
+            lines += [f"[{path.name}](results/{path.name})", "", *qualities(table)]
+            lines += [SAVED, *saved(table), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
