@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from channels.errors import InputError, check_number, shown
+from channels.tensorfile import store
 
 SNR_DB = (-100.0, 100.0)
 COMPLEX = (torch.complex64, torch.complex128)
@@ -127,13 +127,17 @@ class Reception:
     The number of used symbols is not part of it; a decoder that needs it must have it sent.
 
     Args:
-        symbols: complex64 ``[batch, K]``, received symbols over the gain that the receiver
-            believes: unbiased where it knows the channel, to first order where it estimates it.
+        symbols: complex64 ``[batch, K]`` (all in double precision for gradient checks), received
+            symbols over the gain that the receiver believes: unbiased where it knows the channel,
+            to first order where it estimates it.
         noise_var: float32 ``[batch, K]``, the error variance of each estimate that a max-log
             demapper or a channel adaptive unit should believe.
         snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0: mean
             ratio of signal to noise, interference and estimation error over its symbols.
         session: the transmission's session, handed through untouched.
+
+    Raises:
+        InputError: if shapes, dtypes or values do not fit.
 
     >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
     ...                torch.tensor([10.0]), Session("deepjscc", (1, 32, 32), 4, 6.0))
@@ -160,6 +164,14 @@ class Reception:
                 f"noise_var must be {list(shape)} and snr_db {list(shape[:1])} like symbols, got "
                 f"{list(self.noise_var.shape)} and {list(self.snr_db.shape)}"
             )
+        if not {self.noise_var.dtype, self.snr_db.dtype} <= {torch.float32, torch.float64}:
+            raise InputError(
+                f"noise_var and snr_db must be float32, got {self.noise_var.dtype} and "
+                f"{self.snr_db.dtype}: convert them"
+            )
+        if not isinstance(self.session, Session):
+            raise InputError(f"session must be a channels.Session, got {shown(self.session)}")
+        object.__setattr__(self, "symbols", self.symbols.resolve_conj())
         if not _all_finite(torch.view_as_real(self.symbols)) or not _all_finite(self.snr_db):
             raise InputError("symbols and snr_db must be finite: the link or the file is at fault")
         if not _all_finite(self.noise_var) or not bool(self.noise_var.min() > 0):
@@ -169,22 +181,14 @@ class Reception:
         """Write to a safetensors file.
 
         Raises:
-            InputError: if the folder does not exist.
+            InputError: if the path is none, or no file can be written there.
         """
-        if not isinstance(path, str | Path) or Path(path).is_dir():
-            raise InputError(f"a reception is saved to a file, got {shown(path)}")
-        if not Path(path).parent.is_dir():
-            raise InputError(f"folder {Path(path).parent} does not exist: make it first")
-        parts = torch.view_as_real(self.symbols.detach()).contiguous().cpu()
-        save_file(
-            {
-                "symbols": parts,
-                "noise_var": self.noise_var.detach().contiguous().cpu(),
-                "snr_db": self.snr_db.detach().contiguous().cpu(),
-            },
-            str(path),
-            metadata={"session": json.dumps(asdict(self.session))},
-        )
+        tensors = {
+            "symbols": torch.view_as_real(self.symbols),
+            "noise_var": self.noise_var,
+            "snr_db": self.snr_db,
+        }
+        store(tensors, path, {"session": json.dumps(asdict(self.session))})
 
     @classmethod
     def load(cls, path: str | Path) -> Reception:

@@ -1,8 +1,8 @@
-"""Writes results.md from the tables in results/, so that no figure is typed by hand.
+"""Writes results.md and the README's tables from those in results/: no figure is typed by hand.
 
     python docs/tables.py
 
-A test compares the page with what this makes of the tables.
+A test compares both with what this makes of the tables.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from scenarios.style import rate
 
 FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "results.md"
+README = Path(__file__).parents[1] / "README.md"
+MARKS = "<!-- made by docs/tables.py -->\n", "<!-- end -->\n"
+SHOWN = {"ntn-tdl-c": (0.0, 6.0, 12.0), "leo600-s-urban": (3.0, 9.0), "awgn": (3.0, 9.0)}
+SHOWN_CBR = 1 / 32
+SAVED_DB = (0.0, 3.0, 6.0, 9.0)
 LINKS = {
     "ntn-tdl-c": "NTN-TDL-C (TR 38.811 6.9), 2 GHz",
     "leo600-s-urban": "LEO at 600 km, S band, urban (TR 38.811 system level)",
@@ -32,6 +37,7 @@ ORDER = (
     "hevc-capacity",
 )  # fmt: skip
 ANCHOR = "hevc-ldpc"
+DIGITS = {"psnr": 1, "roi_psnr": 1, "ms_ssim": 3, "dice": 2}
 MIN_OVERLAP = 0.35
 HEAD = """# Results
 
@@ -71,24 +77,28 @@ def plain(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def cell(rows: pd.DataFrame) -> str:
-    """Means of one codec at one point."""
+def cell(rows: pd.DataFrame, digits: dict[str, int]) -> str:
+    """Means of one codec at one point, of the metrics named with their digits."""
     if rows.empty:
         return "–"
-    mean = rows[["psnr", "roi_psnr", "ms_ssim", "dice"]].mean()
     lost = int(rows["outage"].sum())
-    said = f"{mean['psnr']:.1f} / {mean['roi_psnr']:.1f} / {mean['ms_ssim']:.3f} / "
-    return said + f"{mean['dice']:.2f}" + (f" ({lost} lost)" if lost else "")
+    said = " / ".join(f"{rows[metric].mean():.{number}f}" for metric, number in digits.items())
+    return said + (f" ({lost} lost)" if lost else "")
+
+
+def header(*columns: str) -> list[str]:
+    """The first two lines of a table."""
+    return [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
 
 
 def qualities(table: Table) -> list[str]:
     """A row for every rate and point, a column for every codec."""
     frame = table.frame
     codecs = [name for name in ORDER if name in set(frame["codec"])]
-    lines = [f"| CBR | SNR, dB | {' | '.join(codecs)} |", "| --- " * (len(codecs) + 2) + "|"]
+    lines = header("CBR", "SNR, dB", *codecs)
     for cbr, snr_db in sorted(set(zip(frame["cbr"], frame["snr_db"], strict=True))):
         rows = frame[(frame["cbr"] == cbr) & (frame["snr_db"] == snr_db)]
-        cells = [cell(rows[rows["codec"] == name]) for name in codecs]
+        cells = [cell(rows[rows["codec"] == name], DIGITS) for name in codecs]
         lines.append(f"| {rate(cbr)} | {plain(snr_db)} | {' | '.join(cells)} |")
     return lines
 
@@ -97,7 +107,7 @@ def saved(table: Table) -> list[str]:
     """BD-CBR of Med-JSCC at each SNR, and its differences at each rate."""
     pair = table.select(codecs=["medjscc", ANCHOR])
     found = {metric: savings(pair, metric) for metric in ("roi_psnr", "psnr")}
-    lines = [f"| {' | '.join(_SAVED_COLUMNS)} |", "| --- " * len(_SAVED_COLUMNS) + "|"]
+    lines = header(*_SAVED_COLUMNS)
     for snr_db in sorted(set(pair.frame["snr_db"])):
         bd = [found[metric][snr_db] for metric in ("roi_psnr", "psnr")]
         gains = [differences(pair, metric, snr_db) for metric in ("roi_psnr", "psnr")]
@@ -146,5 +156,34 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def at_a_glance() -> str:
+    """The README's tables: quality at one rate, and what Med-JSCC saves over NTN-TDL-C."""
+    codecs = [name for name in ORDER if name not in ("ntscc", "hevc-capacity")]
+    digits = {name: number for name, number in DIGITS.items() if name != "ms_ssim"}
+    lines = header("pictures", "link", "SNR, dB", *codecs)
+    for kind in PICTURES:
+        for link, points in SHOWN.items():
+            frame = Table.load(FOLDER / f"{link}_{kind}.csv").frame
+            frame = frame[abs(frame["cbr"] - SHOWN_CBR) < 1e-9]
+            for snr_db in points:
+                rows = frame[frame["snr_db"] == snr_db]
+                cells = [cell(rows[rows["codec"] == name], digits) for name in codecs]
+                lines.append(f"| {kind} | {link} | {plain(snr_db)} | {' | '.join(cells)} |")
+    lines += ["", SAVED.strip(), "", *header("pictures", *_SAVED_COLUMNS)]
+    for kind in PICTURES:
+        table = Table.load(FOLDER / f"ntn-tdl-c_{kind}.csv")
+        table = table.select(codecs=["medjscc", ANCHOR], snr_db=SAVED_DB)
+        lines += [f"| {kind} {line}" for line in saved(table)[2:]]
+    return "\n".join(lines) + "\n"
+
+
+def readme() -> str:
+    """The README with its tables made anew."""
+    begin, end = MARKS
+    before, rest = README.read_text("utf-8").split(begin)
+    return before + begin + at_a_glance() + end + rest.split(end, 1)[1]
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")

@@ -58,7 +58,7 @@ def lay_out(
     pictures = inputs.pictures(images, masks)
     inputs.check_whole("trials", trials, 1)
     inputs.check_whole("seed", seed, 0)
-    stop = None if ci_db is None else Stop(float(ci_db), max_trials)
+    stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(pictures))
     if believed_snr_db is not None:

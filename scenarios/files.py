@@ -10,10 +10,23 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from channels import InputError
+from channels.errors import shown
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+def named(path: object) -> Path:
+    """A path that a user gave.
+
+    >>> named(None)
+    Traceback (most recent call last):
+    channels.errors.InputError: a file must have a name, got None
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+        raise InputError(f"a file must have a name, got {shown(path)}")
+    return Path(path)
 
 
 @contextmanager
@@ -30,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises:
         InputError: if nothing can be written there.
     """
-    path = Path(path)
+    path = named(path)
     if path.is_dir():
         raise InputError(f"cannot write {str(path)!r}: it is a folder, name a file in it")
     if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
@@ -42,8 +55,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield new
         new.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path.name!r}: {error.strerror or error}") from error
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink()
 
 
 def save_rows(frame: pd.DataFrame, path: str | Path) -> None:
@@ -52,7 +68,7 @@ def save_rows(frame: pd.DataFrame, path: str | Path) -> None:
     Raises:
         InputError: on another ending, or a folder that is not there.
     """
-    if Path(path).suffix != ".csv":
+    if named(path).suffix != ".csv":
         raise InputError(f"cannot save to {Path(path).name!r}: name it .csv")
     with replacing(path) as new:
         frame.to_csv(new, index=False, lineterminator="\n")
@@ -64,7 +80,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     Raises:
         InputError: on another ending, or a folder that is not there.
     """
-    if Path(path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
+    if named(path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
         raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
     with replacing(path) as new:
         figure.savefig(new, dpi=200)

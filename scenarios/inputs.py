@@ -200,6 +200,8 @@ def folder(out: str | Path) -> Path:
     _check_type("out", out, (str, Path))
     if not str(out).strip():
         raise InputError("out is empty: name a folder for the results")
+    if "\0" in str(out):
+        raise InputError(f"{shown(str(out))} is no name: name a folder for the results")
     return Path(out)
 
 
@@ -228,9 +230,9 @@ def check_rate(cbr: object) -> None:
     channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
     """
     real = isinstance(cbr, Real) and not isinstance(cbr, bool)
-    if not (real and 0 < float(cbr) <= MAX_CBR):  # type: ignore[arg-type]
+    if not (real and 0 < cbr <= MAX_CBR):  # type: ignore[operator]
         raise InputError(
-            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {cbr!r}"
+            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {shown(cbr)}"
         )
 
 

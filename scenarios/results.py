@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from channels import InputError
-from channels.errors import check_name, unknown_name
+from channels.errors import check_name, check_number, shown, unknown_name
 from scenarios.definitions import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
-from scenarios.files import replacing, save_figure
+from scenarios.files import named, replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
 from scenarios.stopping import half_width_db
 
@@ -73,7 +74,7 @@ class Table:
         Raises:
             InputError: on another ending, or a folder that is not there.
         """
-        path = Path(path)
+        path = named(path)
         if path.suffix not in (".parquet", ".csv"):
             raise InputError(f"cannot save to {path.name!r}: name it .parquet or .csv")
         with replacing(path) as new:
@@ -98,13 +99,14 @@ class Table:
         Raises:
             InputError: if there is no such file or it holds something else.
         """
-        path = Path(path)
+        path = named(path)
         wrong = f"{path.name!r} is not a saved table"
         if not path.is_file():
             reason = "it is a folder" if path.is_dir() else "there is no such file"
             raise InputError(f"{wrong}: {reason}, name a .parquet or .csv file")
         try:
             frame, metadata = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+            _check_held(frame, metadata)
             return cls(_completed(frame), metadata)
         except InputError:
             raise
@@ -122,6 +124,8 @@ class Table:
         Raises:
             InputError: if metadata disagree, or two tables hold the same row.
         """
+        if isinstance(tables, Table) or not all(isinstance(table, Table) for table in tables):
+            raise InputError(f"merge takes a list of tables, got {shown(tables)}")
         if not tables:
             raise InputError("no table to merge: pass at least one")
         metadata = dict(tables[0].metadata)
@@ -135,12 +139,12 @@ class Table:
     def select(
         self,
         *,
-        codecs: Sequence[str] | None = None,
-        links: Sequence[str] | None = None,
-        snr_db: Sequence[float] | None = None,
-        cbr: Sequence[float] | None = None,
+        codecs: str | Sequence[str] | None = None,
+        links: str | Sequence[str] | None = None,
+        snr_db: float | Sequence[float] | None = None,
+        cbr: float | Sequence[float] | None = None,
     ) -> Table:
-        """The rows of some codecs, links, points and rates; ``None`` leaves all.
+        """The rows of some codecs, links, points and rates, or of one; ``None`` leaves all.
 
         Codecs and links come in the order that they are named in.
 
@@ -350,22 +354,36 @@ def believed(table: Table) -> float | None:
     return float(told.iloc[0])
 
 
-def _chosen(frame: pd.DataFrame, column: str, wanted: Sequence[Any]) -> pd.DataFrame:
+def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
     parts = []
-    for value in wanted:
-        rows = frame[column] == value
-        if not isinstance(value, str):
-            rows = (frame[column] - value).abs() < _SAME
+    for value in [wanted] if isinstance(wanted, str | Real) else wanted:
+        if column in AXES:
+            number = check_number(column, value, -math.inf, math.inf)
+            rows = (frame[column] - number).abs() < _SAME
+        else:
+            rows = frame[column] == value
         if not bool(rows.any()):
             held = ", ".join(
                 f"{v:g}" if isinstance(v, float) else v for v in frame[column].unique()
             )
-            raise InputError(f"the table holds no {column} {value!r}: it holds {held}")
+            raise InputError(f"the table holds no {column} {shown(value)}: it holds {held}")
         parts.append(frame[rows])
     if not parts:
         raise InputError(f"no {column} is chosen: name at least one")
     found: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return found
+
+
+def _check_held(frame: pd.DataFrame, metadata: object) -> None:
+    """Refuse rows without a name and metadata that are no mappings.
+
+    Raises:
+        ValueError: told by whoever reads the file.
+    """
+    if not isinstance(metadata, dict) or not all(isinstance(v, dict) for v in metadata.values()):
+        raise ValueError("metadata are mappings")
+    if frame.empty or not all(isinstance(v, str) for v in [*frame["codec"], *frame["link"]]):
+        raise ValueError("every row has a codec and a link")
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

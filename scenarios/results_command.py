@@ -45,8 +45,10 @@ def table(
     ] = None,
 ) -> None:
     """Print means with 95 % intervals, and what they mean."""
-    found = _selected(results, codecs, channel, snr, cbr, against)
     metrics = parse_names(y)
+    if not metrics:
+        raise typer.BadParameter(f"--y {y!r} names no metric")
+    found = _selected(results, codecs, channel, snr, cbr, against)
     found.print(metrics)
     if out is not None:
         from scenarios.exports import export

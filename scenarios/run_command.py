@@ -366,7 +366,9 @@ def run_satellite_pass(
     max_elevation: Annotated[
         float, typer.Option(help="How high the satellite rises, in degrees.")
     ] = 60.0,
-    moments: Annotated[int, typer.Option(min=2, help="Elevations that are simulated.")] = 6,
+    moments: Annotated[
+        int, typer.Option(min=2, max=1000, help="Elevations that are simulated.")
+    ] = 6,
     cbr: Annotated[
         str, typer.Option(help="Rates to choose from, channel uses per pixel.")
     ] = "1/64,1/32,1/16",

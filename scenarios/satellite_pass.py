@@ -11,7 +11,7 @@ import torch
 
 import channels
 from channels import Link, Pass
-from channels.errors import check_name, check_number
+from channels.errors import check_count, check_name, check_number
 from channels.satellite import ALTITUDES_M
 from scenarios import inputs
 from scenarios.deliveries import Deliveries
@@ -149,7 +149,7 @@ def moments_of(
     ([60, 28, 10], True)
     """
     check_name("orbit", orbit, [name for name in ALTITUDES_M if name.startswith("leo")])
-    inputs.check_whole("moments", count, 2)
+    check_count("moments", count, 2, 1000)
     highest = check_number("max_elevation_deg", max_elevation_deg, _LOWEST_DEG + 1, 90)
     name = f"{orbit}-{band}-{environment}"
     width_hz = channels.link(name).grid.bandwidth_hz

@@ -49,6 +49,8 @@ class Selection:
                 raise InputError("--masks belong to pictures: name their folder with --images")
             return self._phantoms()
         masks = DEFAULT_SEGMENTER if self.masks is None else self.masks
+        if not masks.strip():
+            raise InputError("--masks is empty: name a folder or a segmenter, or leave it out")
         finder = _finder(masks, self.masks is not None)
         folder = masks if finder is None and masks != "none" else None
         images, regions = load_folder(self.images, masks=folder, size=self.size, limit=self.limit)

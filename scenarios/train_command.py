@@ -28,9 +28,12 @@ _Masks = Annotated[Path | None, typer.Option(help="Folder of their masks, by ste
 _Phantoms = Annotated[int, typer.Option(help="Phantoms of each kind (chest, dental) to train on.")]
 _Size = Annotated[int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")]
 _Out = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the run, by default in runs/; the same folder resumes it."),
+    str | None,
+    typer.Option(
+        metavar="PATH", help="Folder of the run, by default in runs/; the same folder resumes it."
+    ),
 ]
+_MOST_PHANTOMS = 100_000
 
 
 @trains.callback()
@@ -56,7 +59,7 @@ def _codec(codec: str) -> Callable[..., None]:
 
         import torch
 
-        from channels import InputError
+        from channels.errors import check_count
         from scenarios.progress import training_progress
         from semcom.catalogue import learned
         from semcom.samples import load_samples, split
@@ -64,15 +67,14 @@ def _codec(codec: str) -> Callable[..., None]:
         from semcom.training import train as run
 
         _check_device(device)
-        if phantoms < 0:
-            raise InputError(f"--phantoms must not be negative, got {phantoms}")
+        check_count("--phantoms", phantoms, 0, _MOST_PHANTOMS)
+        folder = _folder(out, codec)
         plan = replace(default_plan(codec, steps, seed), crop=crop, learning_rate=learning_rate)
         if batch is not None:
             plan = replace(plan, batch=batch)
         torch.manual_seed(plan.seed)
         model = learned(codec)
         training, validation = split(load_samples(images, masks, phantoms, size))
-        folder = out or Path("runs") / codec
         with training_progress(codec, steps) as on_step:
             run(
                 model, training, plan, folder, validation=validation, device=device, on_step=on_step
@@ -112,6 +114,7 @@ def medjscc(
     import torch
 
     from channels import InputError
+    from channels.errors import check_count
     from scenarios.progress import training_progress
     from semcom.medjscc import MedJSCC
     from semcom.samples import load_samples, split
@@ -119,8 +122,8 @@ def medjscc(
     from semcom.training.medjscc import train_medjscc
 
     _check_device(device)
-    if phantoms < 0:
-        raise InputError(f"--phantoms must not be negative, got {phantoms}")
+    check_count("--phantoms", phantoms, 0, _MOST_PHANTOMS)
+    folder = _folder(out, "medjscc")
     if not 0 <= seed < 2**40:
         raise InputError(f"seed must lie in 0..2^40-1, got {seed}")
     torch.manual_seed(seed)
@@ -133,7 +136,6 @@ def medjscc(
             )
         codec = begun.requires_grad_(True)
     training, validation = split(load_samples(images, masks, phantoms, size))
-    folder = out or Path("runs") / "medjscc"
     with training_progress("medjscc", sum(stage.steps for stage in stages)) as on_step:
         train_medjscc(
             codec,
@@ -202,6 +204,7 @@ def segmenter(
     the pictures of the rest are used without.
     """
     from channels import InputError
+    from channels.errors import shown
     from scenarios.progress import training_progress
     from semcom.data import load_folder
     from semcom.samples import load_samples, phantom_samples
@@ -223,7 +226,11 @@ def segmenter(
         mixed_precision=mixed_precision,
         seed=seed,
     )
-    task = (phantoms or "chest").partition(":")[0] if task is None else task
+    kind, _, count = (phantoms or "chest").partition(":")
+    if count.isdecimal() and float(count) > _MOST_PHANTOMS:
+        raise InputError(f"--phantoms may be {_MOST_PHANTOMS} at most, got {shown(phantoms)}")
+    task = kind if task is None else task
+    folder = _folder(out, f"segmenter-{task}")
     drawn = [] if phantoms is None else phantom_samples(phantoms, 2 * longest_side)
     if data is None:
         if not drawn:
@@ -237,7 +244,6 @@ def segmenter(
         few = few_labels(samples, labelled, validation, seed)
         few = few._replace(labelled=[*few.labelled, *drawn])
     more = [] if unlabelled is None else list(load_folder(unlabelled)[0])
-    folder = out or Path("runs") / f"segmenter-{task}"
     typer.echo(
         f"{len(few.labelled)} labelled, {len(few.unlabelled) + len(more)} unlabelled pictures, "
         f"{len(few.validation)} to choose weights by"
@@ -254,6 +260,13 @@ def segmenter(
             on_step=on_step,
         )
     typer.echo(f"weights: {folder / 'segmenter.safetensors'}, log: {folder / 'log.csv'}")
+
+
+def _folder(out: str | None, name: str) -> Path:
+    """The folder of a run: the one that was asked for, or one of this name in runs/."""
+    from semcom.training.loop import check_folder
+
+    return check_folder(f"runs/{name}" if out is None else out)
 
 
 def _check_device(device: str) -> None:

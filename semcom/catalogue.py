@@ -79,7 +79,8 @@ def codec(name: str, **options: Any) -> Codec:
 
     Args:
         name: one of :func:`codecs`.
-        **options: ``weights`` (path of a safetensors file) for learned codecs; the arguments of
+        **options: ``weights`` (path of a safetensors file, ``None`` for the shipped ones) for
+            learned codecs; the arguments of
             :class:`semcom.separate.SeparateCodec` but ``source`` for the others.
 
     Raises:
@@ -92,7 +93,7 @@ def codec(name: str, **options: Any) -> Codec:
     kind = _LEARNED.get(_VARIANTS.get(name, name))
     if kind is not None:
         _check_options(name, options, ["weights"])
-        if "weights" in options:
+        if options.get("weights") is not None:
             found = kind.load(options["weights"])
         else:
             with as_file(files("semcom").joinpath(f"weights/{name}.safetensors")) as path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Self
 
 import torch
@@ -58,7 +59,9 @@ class Codec(ABC):
         if roi is not None:
             check_roi(roi, images)
         session = open_session(self.name, images, cbr, snr_db)
-        return self._encode(images, roi, session)
+        tx = self._encode(images, roi, session)
+        _check_sent(tx, session, len(images))
+        return tx
 
     def decode(self, rx: Reception) -> Tensor:
         """Turn received symbols into images, float32 ``[batch, C, H, W]`` in [0, 1].
@@ -71,7 +74,9 @@ class Codec(ABC):
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
         """Like :meth:`decode`, with bool ``[batch]``: true where the picture was lost."""
         check_reception(rx, self.name, self.channels)
-        return self._decode(rx)
+        made = self._decode(in_single(rx))
+        _check_made(made, rx)
+        return made
 
     def adapted(self, link: Link) -> Self:
         """Fit the codec to a link's long-term statistics, which the transmitter may know.
@@ -175,6 +180,62 @@ def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> No
         raise InputError(
             f"the reception holds {rx.symbols.shape[1]} symbols, its session allows "
             f"{session.channel_uses}"
+        )
+
+
+def in_single(rx: Reception) -> Reception:
+    """A reception in single precision, which decoders compute in.
+
+    >>> symbols = torch.ones(1, 8, dtype=torch.complex128)
+    >>> session = Session("deepjscc", (1, 32, 32), 8, 6.0)
+    >>> rx = Reception(symbols, torch.ones(1, 8).double(), torch.zeros(1).double(), session)
+    >>> in_single(rx).symbols.dtype
+    torch.complex64
+    """
+    parts = rx.symbols.to(torch.complex64), rx.noise_var.float(), rx.snr_db.float()
+    return Reception(*parts, rx.session)
+
+
+def _check_sent(tx: object, session: Session, batch: int) -> None:
+    """Refuse what a codec may not send: more than its budget, or under another agreement."""
+    name = session.codec
+    if not isinstance(tx, Transmission):
+        raise InputError(f"{name}: _encode must return a Transmission, got {shown(tx)}")
+    if replace(tx.session, mcs=session.mcs) != session:
+        raise InputError(
+            f"{name}: _encode must hand its session on with no change but the mcs, "
+            f"got {shown(tx.session)}"
+        )
+    most = int(tx.used.max())
+    if len(tx.symbols) != batch or most > session.channel_uses:
+        raise InputError(
+            f"{name}: _encode returned {len(tx.symbols)} rows of up to {most} channel uses for "
+            f"{batch} pictures of {session.channel_uses}"
+        )
+
+
+def _check_made(made: object, rx: Reception) -> None:
+    """Refuse what metrics would make nonsense of."""
+    name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
+    pair = isinstance(made, tuple) and len(made) == 2
+    pictures, lost = made if isinstance(made, tuple) and pair else (None, None)
+    if not isinstance(pictures, Tensor) or not isinstance(lost, Tensor):
+        raise InputError(f"{name}: _decode must return pictures and outages, got {shown(made)}")
+    if list(pictures.shape) != shape or pictures.dtype != torch.float32:
+        raise InputError(
+            f"{name}: _decode must return float32 {shape}, got {pictures.dtype} "
+            f"{list(pictures.shape)}"
+        )
+    if list(lost.shape) != shape[:1] or lost.dtype != torch.bool:
+        raise InputError(
+            f"{name}: outages must be bool {shape[:1]}, got {lost.dtype} {list(lost.shape)}"
+        )
+    kept = pictures.detach()[~lost]
+    if kept.numel() and not bool(((kept >= 0) & (kept <= 1)).all()):
+        low, high = (float(end) for end in kept.aminmax())
+        raise InputError(
+            f"{name}: pictures that are not lost must lie in [0, 1], got [{low:g}, {high:g}]: "
+            "clamp or rescale them"
         )
 
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
+from channels.tensorfile import store
 from semcom.codec import Codec
-from semcom.weightfile import digest, halved, store, stored
+from semcom.weightfile import digest, halved, stored
 
 _GOLDEN = _GOLDEN_IN, _GOLDEN_MCS, _GOLDEN_OUT = "golden.symbols", "golden.mcs", "golden.picture"
 _GOLDEN_SIDE, _GOLDEN_CBR, _GOLDEN_SNR_DB, _GOLDEN_TOLERANCE = 64, 1 / 8, 20.0, 1e-3
@@ -145,7 +146,9 @@ class LearnedCodec(nn.Module, Codec):
             codec._check_golden_pair(golden)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except KeyError as error:
+            raise InputError(f"{path} does not hold weights of {cls.name!r}") from error
+        except (TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
         return codec

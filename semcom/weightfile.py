@@ -1,4 +1,4 @@
-"""Files of weights: safetensors, written whole or not at all, read with suspicion."""
+"""Files of weights, read with suspicion; :func:`channels.tensorfile.store` writes them."""
 
 from __future__ import annotations
 
@@ -9,39 +9,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from channels import InputError
 from channels.errors import shown
-
-
-def store(
-    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
-) -> None:
-    """Write tensors and metadata to a file; one of that name is replaced once the new is whole.
-
-    Raises:
-        InputError: if the path is none, or leads to no regular file.
-
-    >>> store({}, "/dev/null", {})
-    Traceback (most recent call last):
-    channels.errors.InputError: /dev/null is no file that can be replaced: name another
-    """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InputError(f"a file must have a name, got {shown(path)}")
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no file that can be replaced: name another")
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} is not there: make it first")
-    partial = path.with_name(f"{path.name}.partial")
-    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(whole, partial, dict(metadata))
-    umask = os.umask(0)
-    os.umask(umask)
-    partial.chmod(0o666 & ~umask)
-    partial.replace(path)
 
 
 def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -54,16 +25,22 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
     Traceback (most recent call last):
     channels.errors.InputError: nowhere.safetensors is not there
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(f"weights are loaded from a file, got {shown(path)}")
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} is not there")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name the .safetensors file in it")
+        if not path.is_file():
+            raise InputError(f"{path} is not there")
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is no whole safetensors file: {reason}") from error
+    except InputError:
+        raise
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{shown(str(path))} is no whole safetensors file: {reason}") from error
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 import semcom
 from channels import InputError
+from channels.tensorfile import store
 from semcom.crops import Sample
 from semcom.segmentation import UNetSegmenter, corrupt
 from semcom.segmentation.augment import exposed, moved, squared
@@ -29,7 +30,7 @@ from semcom.segmentation.training import METHODS, SegmenterPlan, train_segmenter
 from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.transmedseg import DIRECTIONS, TransMedSeg, drawn
 from semcom.segmentation.unet import FEATURES, UNet
-from semcom.weightfile import store, stored
+from semcom.weightfile import stored
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -520,7 +520,8 @@ def test_impossible_widths_are_refused(widths: object) -> None:
 
 
 def test_weights_that_compute_otherwise_here_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from semcom.weightfile import store, stored
+    from channels.tensorfile import store
+    from semcom.weightfile import stored
 
     torch.manual_seed(2)
     codec = MedJSCC((8, 8, 8), (8, 8, 8, 8)).eval()

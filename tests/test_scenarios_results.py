@@ -138,7 +138,7 @@ def test_failed_save_leaves_the_old_file(
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "write_text", torn)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"cannot write 't.csv': disk full"):
         table.save(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -11,6 +11,7 @@ from PIL import Image
 
 import semcom
 from channels import InputError
+from channels.tensorfile import store
 from scenarios.cli import main
 from semcom.catalogue import learned
 from semcom.crops import random_batch
@@ -18,6 +19,7 @@ from semcom.learned import LearnedCodec
 from semcom.samples import load_samples, split
 from semcom.training import Plan, loop, train
 from semcom.training.config import read_config
+from semcom.weightfile import stored
 
 PLAN = Plan(steps=6, batch=2, crop=64, cbrs=(1 / 16,))
 
@@ -72,6 +74,21 @@ def test_another_plan_is_not_mixed_into_a_run(tmp_path: Path, samples: list) -> 
         train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
 
 
+def test_numbers_of_a_checkpoint_that_were_changed_are_noticed(
+    tmp_path: Path,
+    samples: list,  # type: ignore[type-arg]
+) -> None:
+    train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+    path = tmp_path / "checkpoint.safetensors"
+    tensors, metadata = stored(path)
+    name = next(name for name in tensors if name.startswith("average."))
+    store(tensors | {name: tensors[name] + 1e-3}, path, metadata)
+    with pytest.raises(InputError, match="is damaged: move it"):
+        train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+    store(tensors, path, {key: value for key, value in metadata.items() if key != "digest"})
+    train(fresh(), samples, PLAN, tmp_path)  # type: ignore[arg-type]
+
+
 def test_a_folder_without_its_checkpoint_is_left_alone(tmp_path: Path, samples: list) -> None:  # type: ignore[type-arg]
     (tmp_path / "log.csv").write_text("1,precious\n")
     with pytest.raises(InputError, match=r"holds log.csv but no checkpoint"):
@@ -113,7 +130,18 @@ def test_validation_samples_are_not_trained_on(samples: list) -> None:  # type: 
     assert not {id(image) for image, _ in kept} & {id(image) for image, _ in apart}
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"crop": 40}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 0},
+        {"steps": 10**7 + 1},
+        {"steps": True},
+        {"batch": 5000},
+        {"crop": 40},
+        {"crop": 8192},
+        {"learning_rate": 0.0},
+    ],
+)
 def test_impossible_plans_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         Plan(**options)  # type: ignore[arg-type]
@@ -192,12 +220,129 @@ def test_medjscc_goes_on_from_weights(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "the configuration asks for" in capsys.readouterr().err
 
 
+NARROW = TINY_CONFIG.replace("8", "4")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with narrow.toml and its finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "narrow.toml").write_text(NARROW)
+    trained(folder / "narrow.toml", folder / "run")
+    return folder
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def refused(folder: Path, *more: str) -> None:
+    """Training on the folder's run ends with code 2, and every file stays as it was."""
+    before = contents(folder)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "medjscc", "--config", str(folder / "narrow.toml"), "--phantoms", "1",
+              "--size", "64", "--out", str(folder / "run"), *more])  # fmt: skip
+    assert ended.value.code == 2
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "message"),
+    [
+        (NARROW.replace("[4, 4, 4, 4]", "[4, 4, 4, 5]"), [], "a run of another configuration"),
+        (NARROW.replace("steps = 3", "steps = 4"), [], "another plan"),
+        (NARROW.replace("steps = 3", "steps = 3\nlearning_rate = 1e-3"), [], "another plan"),
+        (NARROW.replace("entropy", "errors"), [], "stage 1 is 'entropy', not 'errors'"),
+        (NARROW, ["--seed", "1"], "another plan"),
+        (NARROW, ["--phantoms", "2"], "on other data"),
+        (NARROW, ["--weights", "run"], "from other first weights"),
+        (NARROW.rpartition("[[stages]]")[0], [], "is damaged or not of this run"),
+    ],
+)
+def test_a_finished_stage_is_not_mixed_with_another_run(
+    config: str,
+    more: list[str],
+    message: str,
+    finished: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    (folder / "narrow.toml").write_text(config)
+    weights = str(folder / "run" / "medjscc.safetensors")
+    refused(folder, *[weights if argument == "run" else argument for argument in more])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"), [(["--seed", "1"], "another plan"), (["--phantoms", "2"], "on other data")]
+)
+def test_a_run_stopped_after_a_stage_is_not_mixed_with_another(
+    more: list[str],
+    message: str,
+    finished: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    shutil.rmtree(folder / "run" / "2-synthesis")
+    (folder / "run" / "medjscc.safetensors").unlink()
+    refused(folder, *more)
+    assert message in capsys.readouterr().err
+
+
+def test_a_finished_run_ends_at_once_and_may_get_more_stages(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    config, run = folder / "narrow.toml", folder / "run"
+    whole = contents(run)
+    with monkeypatch.context() as patch:
+        patch.setattr("semcom.training.medjscc._MedJSCCTrainee.loss", None)
+        first = trained(config, run)
+    assert contents(run).keys() == whole.keys()
+    config.write_text(NARROW + NARROW.rpartition("[[stages]]")[2].join(["\n[[stages]]\n", ""]))
+    assert trained(config, run) != first
+    assert (run / "3-synthesis" / "log.csv").exists()
+
+
+def test_weights_of_someone_else_are_not_replaced(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(finished / "narrow.toml", tmp_path)
+    (tmp_path / "run").mkdir()
+    weights = tmp_path / "run" / "medjscc.safetensors"
+    for content in ((finished / "run" / weights.name).read_bytes(), b"precious"):
+        weights.write_bytes(content)
+        refused(tmp_path)
+        assert "not of this run: move it away" in capsys.readouterr().err
+
+
+def test_altered_weights_of_a_stage_are_named_and_can_be_made_again(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    weights = folder / "run" / "1-entropy" / "medjscc.safetensors"
+    whole = trained(folder / "narrow.toml", folder / "run")
+    content = bytearray(weights.read_bytes())
+    content[-1000] ^= 1
+    weights.write_bytes(content)
+    refused(folder)
+    assert "is damaged or altered: move it away" in capsys.readouterr().err
+    weights.unlink()
+    assert trained(folder / "narrow.toml", folder / "run") == whole
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("stages = 3", "at least one table"),
+        ("stages = [1, 2]", r"each stage in .* must be a table \[\[stages\]\], got 1"),
         ("[[stages]]\nstage = 'transforms'", "stage"),
-        ("[[stages]]\nstep = 3", "does not fit"),
+        ("[[stages]]\nstep = 3", "key of .*stages.* 'step': did you mean 'steps'"),
+        ("[[stages]]\nlr = 1e-3", "key of .*stages.* 'lr'.* Known: .*learning_rate"),
+        ("[[stages]]\nsteps = 'many'", "steps"),
         ("[[stages]]\nsteps = 0", "steps"),
         ("[[stages]]\ncrop = 100", "multiple of 64"),
         ("[[stages]]\nlinks = [['moon', 1.0]]", "link"),
@@ -205,7 +350,7 @@ def test_medjscc_goes_on_from_weights(tmp_path: Path, capsys: pytest.CaptureFixt
         ("[[stages]]\nsnr_db = [9, 3]", "largest snr_db"),
         ("[[stages]]\nlog_step = [0, 9]", "log_step"),
         ("[[stages]]\n[codec]\nmodel_widths = [1]", "model_widths"),
-        ("[[stages]]\n[codec]\ndepth = 1", "does not fit"),
+        ("[[stages]]\n[codec]\ndepth = 1", "key of .codec.* 'depth'.* model_widths, synthesis"),
         ("[[stages]]\n[coder]", "part of"),
         ("[[stages", "not TOML"),
     ],
@@ -228,7 +373,12 @@ def test_impossible_configurations_are_answered_with_one_line(
         (["medjscc", "--seed", "-1"], "seed must lie"),
         (["medjsc", *TINY], "did you mean 'medjscc'"),
         (["hevc-ldpc", *TINY], "Known: adjscc, deepjscc, medjscc"),
-        (["deepjscc", *TINY, "--phantoms", "-1"], "must not be negative"),
+        (["deepjscc", *TINY, "--phantoms", "-1"], "--phantoms must be an int in 0..100000"),
+        (["deepjscc", *TINY, "--phantoms", "9" * 11], "--phantoms must be an int in 0..100000"),
+        (["medjscc", "--phantoms", "9" * 11], "--phantoms must be an int in 0..100000"),
+        (["segmenter", "--phantoms", "dental:" + "9" * 11], "--phantoms may be 100000 at most"),
+        (["deepjscc", *TINY, "--steps", "9" * 20], "steps must be an int in 1..10000000"),
+        (["medjscc", "--phantoms", "1", "--size", "64"], "of each stage in its TOML file"),
         (["deepjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
         (["deepjscc", *TINY, "--crop", "33"], "multiple of 16"),
         (["deepjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
@@ -250,6 +400,26 @@ def test_semcom_train_answers_bad_input_with_one_line(
     assert len(lines) == 1
     assert message in lines[0]
     assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["deepjscc", "medjscc", "segmenter"])
+def test_out_must_be_a_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text("precious")
+    for out, message in (
+        ("", "out is empty: name a folder"),
+        ("mine.toml", "mine.toml is a file: name a folder"),
+        ("mine.toml/run", "mine.toml is a file: name a folder"),
+    ):
+        count = "dental:2" if name == "segmenter" else "1"
+        with pytest.raises(SystemExit) as ended:
+            main(["train", name, "--phantoms", count, "--out", out])
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+    assert Path("mine.toml").read_text() == "precious"
 
 
 class Spoilt:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_flag, check_number, shown
-from semcom.codec import check_link, check_reception
+from semcom.codec import check_link, check_reception, in_single
 from semcom.fec.bits import packed, unpacked
 from semcom.learned import LearnedCodec, pad_to, to_symbols, transmission
 from semcom.medjscc import coder, overview
@@ -150,7 +150,7 @@ class MedJSCC(LearnedCodec):
         """
         changes: dict[str, Any] = {}
         if roi_ratio is not None:
-            auto = roi_ratio == "auto"
+            auto = isinstance(roi_ratio, str) and roi_ratio == "auto"
             changes["_roi_ratio"] = (
                 "auto" if auto else check_number("roi_ratio", roi_ratio, 1, ROI_RATIOS[-1])
             )
@@ -292,6 +292,7 @@ class MedJSCC(LearnedCodec):
         (torch.Size([4, 4]), 512)
         """
         check_reception(rx, self.name, self.channels)
+        rx = in_single(rx)
         parts = self._layout(rx.session)
         maps: list[RateMap | None] = []
         for row in range(len(rx.symbols)):

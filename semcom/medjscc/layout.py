@@ -118,7 +118,7 @@ def layout(
         mcs: index of the digital part's MCS if it is given.
 
     Raises:
-        InputError: if the header does not fit.
+        InputError: if the header does not fit, or the table has no such MCS.
 
     >>> from semcom.separate.adaptation import gaussian_success
     >>> success = gaussian_success(4.0)
@@ -131,6 +131,10 @@ def layout(
     free = channel_uses - overview
     table = mcs_table(TABLE)
     if mcs is not None:
+        if mcs >= len(table):
+            raise InputError(
+                f"the session's mcs is {mcs}, not one of table {TABLE}: 0 to {len(table) - 1}"
+            )
         block = _header(free, header, long_header, table[mcs])
         return Layout(block, overview, free - block.channel_uses, table[mcs])
     fastest = _header(free, header, long_header, table[-1])

@@ -1,6 +1,8 @@
 """How good received pictures are.
 
-Every metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1].
+Every metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1]. A picture of
+NaN (lost and dropped) has a quality of NaN; infinite values, and sent pictures out of range, are
+refused.
 """
 
 from __future__ import annotations
@@ -145,6 +147,11 @@ def _check_pictures(out: Tensor, images: Tensor) -> None:
                 f"pictures must be a float tensor [batch, C, H, W], not empty, got {kind(pictures)}"
             )
     check_alike("pictures", out, images)
+    if bool(torch.isinf(out).any()) or not bool(torch.isfinite(images).all()):
+        raise InputError("pictures hold infinite values: whatever made them is at fault")
+    low, high = (float(end) for end in images.detach().aminmax())
+    if low < 0 or high > 1:
+        raise InputError(f"sent pictures must lie in [0, 1], got [{low:g}, {high:g}]: rescale both")
 
 
 def _check_masks(masks: Tensor, images: Tensor) -> None:

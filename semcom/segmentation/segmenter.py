@@ -83,6 +83,8 @@ def check_grey(images: object) -> Tensor:
     if images.ndim != 4 or images.shape[1] != 1:
         hint = ": make them grey" if images.ndim == 4 else ""
         raise InputError(f"images must be [batch, 1, H, W], got {list(images.shape)}{hint}")
+    if not len(images):
+        raise InputError("images hold no picture: pass at least one")
     if min(images.shape[2:]) < MIN_SIDE:
         raise InputError(
             f"images must be at least {MIN_SIDE} x {MIN_SIDE}, got "

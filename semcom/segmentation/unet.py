@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count, shown
+from channels.tensorfile import store
 from semcom.learned import pad_to
 from semcom.segmentation.segmenter import check_grey
-from semcom.weightfile import digest, halved, store, stored
+from semcom.weightfile import digest, halved, stored
 
 FEATURES = 16
 """Features of each pixel in front of the classifier."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import channels
 from channels import InputError
+from channels.errors import check_count
 from semcom.crops import Sample, random_batch
 from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
@@ -58,11 +59,10 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "crop"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.crop < 32 or self.crop % 16:
-            raise InputError(f"crop must be a multiple of 16 from 32 on, got {self.crop}")
+        check_count("steps", self.steps, 1, 10**7)
+        check_count("batch", self.batch, 1, 4096)
+        if check_count("crop", self.crop, 32, 4096) % 16:
+            raise InputError(f"crop must be a multiple of 16, got {self.crop}")
         if isinstance(self.seed, bool) or not 0 <= self.seed < 2**40:
             raise InputError(f"seed must lie in 0..2^40-1, got {self.seed}")
         if not 0 < self.learning_rate < 1:
@@ -185,6 +185,6 @@ def check_sizes(samples: list[Sample], crop: int) -> None:
         height, width = image.shape[1:]
         if min(height, width) < crop:
             raise InputError(
-                f"a picture is {height} x {width}, smaller than a crop of {crop}: lower --crop "
-                "or leave it out"
+                f"a picture is {height} x {width}, smaller than a crop of {crop}: leave it out, "
+                "or lower the crop (--crop; for medjscc, crop of each stage in its TOML file)"
             )

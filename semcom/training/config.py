@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
+from dataclasses import fields
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from channels import InputError
-from channels.errors import shown, unknown_name
+from channels.errors import check_name, shown
 from semcom.medjscc import MedJSCC
 from semcom.training.medjscc import MedJSCCPlan
 
@@ -38,20 +41,29 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name} is not TOML: {error}") from error
-    for part in found:
-        if part not in _PARTS:
-            raise unknown_name(f"part of {name}", part, _PARTS)
-    stages = found.get("stages")
-    if not isinstance(stages, list) or not stages or not isinstance(found.get("codec", {}), dict):
+    _check_keys(f"part of {name}", found, _PARTS)
+    stages, sizes = found.get("stages"), found.get("codec", {})
+    if not isinstance(stages, list) or not stages or not isinstance(sizes, dict):
         raise InputError(f"{name} must hold a table [codec] and at least one table [[stages]]")
+    _check_keys(f"key of [codec] in {name}", sizes, signature(MedJSCC).parameters)
+    for stage in stages:
+        if not isinstance(stage, dict):
+            raise InputError(f"each stage in {name} must be a table [[stages]], got {shown(stage)}")
+        known = [field.name for field in fields(MedJSCCPlan)]
+        _check_keys(f"key of [[stages]] in {name}", stage, known)
     try:
-        codec = MedJSCC(**_tuples(found.get("codec", {})))
+        codec = MedJSCC(**_tuples(sizes))
         plans = [MedJSCCPlan(**{"seed": seed} | _tuples(stage)) for stage in stages]
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} does not fit: {' '.join(str(error).split())[:200]}") from error
     return codec, plans
+
+
+def _check_keys(kind: str, keys: Iterable[str], known: Iterable[str]) -> None:
+    for key in keys:
+        check_name(kind, key, known)
 
 
 def _text(name: str | Path) -> str:

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count
-from semcom.weightfile import store, stored
+from channels.tensorfile import store
+from semcom.weightfile import digest as fingerprint
+from semcom.weightfile import stored
 
 EMA_DECAY = 0.998
 MOST_SPOILT = 10
@@ -105,11 +107,9 @@ def run(
 
     Raises:
         InputError: if the folder holds a run of another plan or files without their checkpoint, or
-            training diverges.
+            is a file, or training diverges.
     """
-    if not str(out).strip():
-        raise InputError("out is empty: name a folder for the run")
-    out, plan, module = Path(out), trainee.plan, trainee.module
+    out, plan, module = check_folder(out), trainee.plan, trainee.module
     check_count("log_every", log_every, 1, 10**9)
     module.to(device).train()
     state = _State(module, plan.learning_rate)
@@ -237,33 +237,36 @@ class _State:
             "owner": trainee.name,
             "fed_with": trainee.fed_with,
             "best_score": repr(self.best_score),
+            "digest": fingerprint(tensors),
         }
         store(tensors, path, metadata)
 
     def resume(self, path: Path, trainee: Trainee) -> int:
         """Take up a checkpoint; gives the steps done."""
-        damaged = InputError(f"{path} is damaged: move it and log.csv away to start anew")
+        damaged = InputError(
+            f"{path} is damaged: move it, log.csv and weights beside it away to start anew"
+        )
         try:
             tensors, metadata = stored(path)
             plan, owner = json.loads(metadata["plan"]), metadata["owner"]
             step, best_score = int(metadata["step"]), float(metadata["best_score"])
         except (InputError, LookupError, TypeError, ValueError) as error:
             raise damaged from error
+        # Checkpoints of earlier versions hold no digest.
+        if metadata.get("digest", found := fingerprint(tensors)) != found:
+            raise damaged
         if owner != trainee.name or plan != json.loads(json.dumps(asdict(trainee.plan))):
             raise InputError(
-                f"{path.parent} holds a run of something else or another plan (steps are part of "
-                "it): choose another --out"
+                f"{path.parent} holds a run of something else or another plan (steps and seed "
+                "are part of it): choose another --out"
             )
+        fits = self._fits(tensors)
         if metadata.get("fed_with") != trainee.fed_with:
-            raise InputError(f"{path.parent} holds a run on other data: choose another --out")
-        wanted = {f"fixed.{name}": kept for name, kept in self.fixed.items()}
-        for name, learned in self.learned.items():
-            wanted |= {f"{kind}.{name}": learned for kind in _KINDS}
-        sound = wanted.keys() == tensors.keys() and all(
-            tensors[name].shape == like.shape and tensors[name].dtype == like.dtype
-            for name, like in wanted.items()
-        )
-        sound = sound and all(bool((tensors[f"square.{n}"] >= 0).all()) for n in self.learned)
+            other = (
+                "on other data or from other first weights" if fits else "of another configuration"
+            )
+            raise InputError(f"{path.parent} holds a run {other}: choose another --out")
+        sound = fits and all(bool((tensors[f"square.{n}"] >= 0).all()) for n in self.learned)
         if not sound or not 0 < step <= trainee.plan.steps or best_score == math.inf:
             raise damaged
         self.best_score = best_score
@@ -280,6 +283,31 @@ class _State:
                     "exp_avg_sq": tensors[f"square.{name}"].to(value.device),
                 }
         return step
+
+    def _fits(self, tensors: dict[str, Tensor]) -> bool:
+        """Whether a checkpoint's tensors have the names, shapes and types of this run's."""
+        wanted = {f"fixed.{name}": kept for name, kept in self.fixed.items()}
+        for name, learned in self.learned.items():
+            wanted |= {f"{kind}.{name}": learned for kind in _KINDS}
+        return wanted.keys() == tensors.keys() and all(
+            tensors[name].shape == like.shape and tensors[name].dtype == like.dtype
+            for name, like in wanted.items()
+        )
+
+
+def check_folder(out: str | Path) -> Path:
+    """The folder of a run, there or not; refuse an empty name and what is a file or lies in one.
+
+    >>> check_folder("/dev/null/run")
+    Traceback (most recent call last):
+    channels.errors.InputError: /dev/null is a file: name a folder
+    """
+    if not str(out).strip():
+        raise InputError("out is empty: name a folder for the run")
+    for place in (Path(out), *Path(out).parents):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"{place} is a file: name a folder")
+    return Path(out)
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
@@ -304,8 +332,6 @@ def _refuse_foreign(out: Path, name: str) -> None:
     for file in ("log.csv", f"{name}.safetensors"):
         if (out / file).exists():
             raise InputError(f"{out} holds {file} but no checkpoint: choose another --out")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another --out")
 
 
 def _log(path: Path, row: list[object], columns: tuple[str, ...]) -> None:

@@ -36,7 +36,9 @@ from semcom.medjscc.wavelet import LEVELS, STRIDE, Bands, analyse
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
 from semcom.training.links import LINKS, training_link
-from semcom.training.loop import digest
+from semcom.training.loop import check_folder, digest
+from semcom.weightfile import digest as fingerprint
+from semcom.weightfile import halved, stored
 
 STAGES = ("entropy", "errors", "synthesis")
 _LEAST_BITS = 3e-4
@@ -128,33 +130,71 @@ def train_medjscc(
         The codec with averaged weights, in evaluation mode, on the CPU.
 
     Raises:
-        InputError: if there is no stage, a folder holds another run, a picture is smaller than a
-            crop, or training diverges.
+        InputError: if there is no stage, a folder holds another run or weights that are not of
+            this one, a picture is smaller than a crop, or training diverges.
     """
     if not plans:
         raise InputError("there is no stage to train: give at least one")
+    out = check_folder(out)
+    folders = [out / f"{number}-{plan.stage}" for number, plan in enumerate(plans, 1)]
+    _refuse_other_stages(folders)
+    _refuse_other_weights(codec, out, folders)
     for plan in plans:
         check_sizes([*samples, *(validation or [])], plan.crop)
     before = 0
-    for number, plan in enumerate(plans, 1):
-        folder = Path(out) / f"{number}-{plan.stage}"
-        weights = folder / f"{codec.name}.safetensors"
-        if not weights.exists() or number == len(plans):
-            told = None if on_step is None else partial(_counting_from, before, on_step)
-            loop.run(
-                _MedJSCCTrainee(codec, samples, validation or [], plan),
-                folder,
-                device=device,
-                log_every=log_every,
-                on_step=told,
-                mixed_precision=mixed_precision,
-                accumulate=plan.accumulate,
-            )
+    for folder, plan in zip(folders, plans, strict=True):
+        told = None if on_step is None else partial(_counting_from, before, on_step)
+        # A stage that has ended does no step, but is compared with its checkpoint.
+        loop.run(
+            _MedJSCCTrainee(codec, samples, validation or [], plan),
+            folder,
+            device=device,
+            log_every=log_every,
+            on_step=told,
+            mixed_precision=mixed_precision,
+            accumulate=plan.accumulate,
+        )
         # The file's precision, whether the stage has just ended or long ago.
-        codec.load_state_dict(MedJSCC.load(weights).state_dict())
+        codec.load_state_dict(MedJSCC.load(folder / f"{codec.name}.safetensors").state_dict())
         before += plan.steps
-    codec.save(Path(out) / f"{codec.name}.safetensors")
+    codec.save(out / f"{codec.name}.safetensors")
     return codec.eval().requires_grad_(False)
+
+
+def _refuse_other_stages(folders: list[Path]) -> None:
+    """Refuse a run whose stages bear other names under the same numbers."""
+    for folder in folders:
+        number, _, stage = folder.name.partition("-")
+        for other in STAGES:
+            if other != stage and folder.with_name(f"{number}-{other}").exists():
+                raise InputError(
+                    f"{folder.parent} holds a run whose stage {number} is {other!r}, not "
+                    f"{stage!r}: choose another --out"
+                )
+
+
+def _refuse_other_weights(codec: MedJSCC, out: Path, folders: list[Path]) -> None:
+    """Refuse to replace weights that no stage of this run has a copy of."""
+    weights = out / f"{codec.name}.safetensors"
+    if not weights.exists():
+        return
+    held = _held(codec, weights)
+    if held is None or held not in {_held(codec, folder / weights.name) for folder in folders}:
+        raise InputError(
+            f"{weights} is damaged or not of this run: move it away or choose another --out"
+        )
+
+
+def _held(codec: MedJSCC, path: Path) -> str | None:
+    """A hash of a file's weights; ``None`` if they are not such a codec's, or damaged.
+
+    The golden pair beside them is left out: it differs between machines.
+    """
+    try:
+        tensors, _ = stored(path)
+        return fingerprint({name: tensors[name] for name in codec.state_dict()})
+    except (InputError, KeyError):
+        return None
 
 
 def _counting_from(
@@ -246,7 +286,13 @@ class _MedJSCCTrainee:
         return -sum(costs) / len(costs) if costs else math.nan
 
     def save(self, path: Path) -> None:
-        self.module.save(path)
+        """Write the weights; those that a stage has written before stay as they are."""
+        if not path.exists():
+            self.module.save(path)
+        elif _held(self.module, path) != fingerprint(halved(self.module.state_dict())):
+            raise InputError(
+                f"{path} is damaged or altered: move it away, and the checkpoint gives it again"
+            )
 
 
 def _check_range(name: str, value: object, least: float, most: float) -> None:

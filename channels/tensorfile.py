@@ -1,0 +1,47 @@
+"""Safetensors files, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from channels.errors import InputError, shown
+
+
+def store(
+    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
+) -> None:
+    """Write tensors and metadata to a file; one of that name is replaced once the new is whole.
+
+    Raises:
+        InputError: if the path is none, leads to no regular file, or cannot be written to.
+
+    >>> store({}, "/dev/null", {})
+    Traceback (most recent call last):
+    channels.errors.InputError: /dev/null is no file that can be replaced: name another
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(f"a file must have a name, got {shown(path)}")
+    path = Path(path)
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file that can be replaced: name another")
+        if not path.parent.is_dir():
+            raise InputError(f"the folder {path.parent} is not there: make it first")
+        partial = path.with_name(f"{path.name}.partial")
+        save_file(whole, partial, dict(metadata))
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)
+        partial.replace(path)
+    except InputError:
+        raise
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{shown(str(path))} cannot be written: {reason}") from error
