@@ -138,7 +138,10 @@ class _Panel:
 
 
 def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[list[_Panel]]:
-    """Rows of panels: a column per link on a screen, one below the other on paper."""
+    """Rows of panels: one below the other on paper; on a screen a column per link.
+
+    A lone link's panels stand in one row.
+    """
     others = {axis: sorted(set(summary[axis])) for axis in axes if axis != x}
     links = list(dict.fromkeys(summary["link"]))
     places = list(itertools.product(*others.values()))
@@ -150,6 +153,8 @@ def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[
 
     if page.stacked:
         return [[panel(link, place)] for link in links for place in places]
+    if len(links) == 1:
+        return [[panel(links[0], place) for place in places]]
     return [[panel(link, place) for link in links] for place in places]
 
 

@@ -119,7 +119,7 @@ class Table:
     def merge(cls, tables: Sequence[Table]) -> Table:
         """Put tables of the same definitions together.
 
-        Codecs and links may differ from table to table; everything else must agree.
+        Codecs, links, points and rates may differ from table to table; all else must agree.
 
         Raises:
             InputError: if metadata disagree, or two tables hold the same row.
@@ -423,6 +423,23 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
             if clash:
                 raise InputError(f"the tables disagree about {name[:-1]} {min(clash)!r}")
             merged[name] = ours | theirs
+        elif name == "parameters":
+            merged[name] = _of_all_rates(ours, theirs)
         elif ours != theirs:
-            raise InputError(f"the tables disagree about {name!r}: they cannot be merged")
+            raise _disagreement(name)
     return merged
+
+
+def _of_all_rates(ours: Any, theirs: Any) -> Any:
+    """Parameters of tables that may have been measured at different rates."""
+    if ours == theirs:
+        return ours
+    if not ours or not theirs or ours | {"cbr": None} != theirs | {"cbr": None}:
+        raise _disagreement("parameters")
+    held = [side["cbr"] for side in (ours, theirs)]
+    rates = {r for cbr in held for r in (cbr if isinstance(cbr, list) else [cbr])}
+    return ours | {"cbr": sorted(rates)}
+
+
+def _disagreement(name: str) -> InputError:
+    return InputError(f"the tables disagree about {name!r}: they cannot be merged")

@@ -201,6 +201,10 @@ def test_merge(table: Table) -> None:
     assert list(both.metadata["codecs"]) == ["a", "b", "c"]
     with pytest.raises(InputError, match="the same rows"):
         Table.merge([table, table])
+    for cbr, held in ((1 / 8, [1 / 16, 1 / 8]), ([1 / 8, 1 / 4], [1 / 16, 1 / 8, 1 / 4])):
+        parameters = METADATA["parameters"] | {"cbr": cbr}
+        faster = Table(other.frame.assign(cbr=1 / 8), METADATA | {"parameters": parameters})
+        assert Table.merge([table, faster]).metadata["parameters"]["cbr"] == held
     with pytest.raises(InputError, match="disagree about 'parameters'"):
         Table.merge([table, Table(other.frame, METADATA | {"parameters": {"seed": 1}})])
     with pytest.raises(InputError, match="disagree about link 'awgn'"):
