@@ -31,7 +31,7 @@ from scenarios.statistics import wilson_interval
 from scenarios.style import COLOURS, dress
 from semcom.separate.mcs import mcs_table
 
-MCS = (2, 7, 11, 16, 22)
+MCS = (3, 7, 11, 16, 22)
 CHANNEL_USES, ERRORS, BLOCKS, BATCH = 240, 100, 1000, 100
 
 

@@ -4,12 +4,13 @@
     python benchmarks/milliseconds.py codecs.json benchmarks/codecs.json
 
 One 512 x 512 chest phantom a call, cbr 1/16, 8 dB over AWGN, one thread. Each round gets a picture
-of its own, because separate coding remembers the streams that it has found; the MCS of the session
-is chosen before. To encode includes the search for the rate.
+of its own, because separate coding remembers the streams that it has found, and each codec begins
+with none remembered; the MCS of the session is chosen before. To encode includes the search for the rate.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import torch
 
 import channels
 import semcom
-from semcom.separate import hevc
+from semcom.separate import hevc, payloads
 
 PRESETS = {"hevc-ldpc (x265 medium)": "medium"}
 CODECS = (
@@ -40,6 +41,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def preset(side: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hevc, "PRESET", PRESETS.get(side, hevc.PRESET))
+    monkeypatch.setattr(payloads, "_kept", OrderedDict())
 
 
 def timed(benchmark: Any, name: str, call: str) -> None:

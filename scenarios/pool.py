@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -37,8 +46,7 @@ def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
     if executor is not None or workers == 1:
         yield executor
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+    pool = _Processes(workers)
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -51,7 +59,10 @@ def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
 
 
 def finished(
-    executor: Executor | None, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]
+    executor: Executor | None,
+    function: Callable[..., T],
+    jobs: Sequence[tuple[Any, ...]],
+    kinds: Sequence[Hashable] | None = None,
 ) -> Iterator[tuple[int, T]]:
     """Call ``function`` with each job's arguments and yield results as they come.
 
@@ -59,6 +70,8 @@ def finished(
         executor: from :func:`hands`.
         function: importable by name where the executor has other processes.
         jobs: the arguments of each call.
+        kinds: what jobs have in common: a process of our own keeps to one kind as long as there is
+            work for all, since a codec remembers what it found out about a picture.
 
     Yields:
         ``(index of the job, result)`` in the order of completion.
@@ -66,9 +79,14 @@ def finished(
     >>> list(finished(None, pow, [(2, 3), (3, 2)]))
     [(0, 8), (1, 9)]
     """
+    kinds = kinds or [None] * len(jobs)
     if executor is None:
-        for index, job in enumerate(jobs):
-            yield index, function(*job)
+        places = {kind: place for place, kind in enumerate(dict.fromkeys(kinds))}
+        for index in sorted(range(len(jobs)), key=lambda index: places[kinds[index]]):
+            yield index, function(*jobs[index])
+        return
+    if isinstance(executor, _Processes):
+        yield from executor.finished(function, jobs, kinds)
         return
     with _interrupts_held():
         index_of = {executor.submit(function, *job): index for index, job in enumerate(jobs)}
@@ -78,6 +96,74 @@ def finished(
     finally:
         for future in index_of:
             future.cancel()
+
+
+class _Processes(Executor):
+    """Processes, each with a queue of its own."""
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pools = [
+            ProcessPoolExecutor(1, context, initializer=_start_worker) for _ in range(workers)
+        ]
+        self._turns = itertools.cycle(self._pools)
+
+    def submit(self, function: Callable[..., T], /, *job: Any, **named: Any) -> Future[T]:
+        """One call in the next process."""
+        return next(self._turns).submit(function, *job, **named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End every process."""
+        for pool in self._pools:
+            pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def finished(
+        self,
+        function: Callable[..., T],
+        jobs: Sequence[tuple[Any, ...]],
+        kinds: Sequence[Hashable],
+    ) -> Iterator[tuple[int, T]]:
+        """As of :func:`finished`: each process has one job and gets the next when it is done."""
+        waiting: dict[Hashable, deque[int]] = {}
+        for index, kind in enumerate(kinds):
+            waiting.setdefault(kind, deque()).append(index)
+        at: dict[ProcessPoolExecutor, Hashable] = {}
+        running: dict[Future[T], tuple[int, ProcessPoolExecutor]] = {}
+
+        def employ(pool: ProcessPoolExecutor) -> None:
+            if any(waiting.values()):
+                at[pool] = _next_kind(waiting, at, pool)
+                index = waiting[at[pool]].popleft()
+                with _interrupts_held():
+                    running[pool.submit(function, *jobs[index])] = index, pool
+
+        try:
+            for pool in self._pools:
+                employ(pool)
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    index, pool = running.pop(future)
+                    result = future.result()
+                    employ(pool)
+                    yield index, result
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _next_kind(
+    waiting: dict[Hashable, deque[int]],
+    at: dict[ProcessPoolExecutor, Hashable],
+    pool: ProcessPoolExecutor,
+) -> Hashable:
+    """The kind that a process was at, else one that none is at, else that with most to do."""
+    if pool in at and waiting[at[pool]]:
+        return at[pool]
+    taken = set(at.values())
+    for kind, left in waiting.items():
+        if left and kind not in taken:
+            return kind
+    return max(waiting, key=lambda kind: len(waiting[kind]))
 
 
 @contextmanager

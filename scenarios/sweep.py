@@ -280,7 +280,8 @@ class _Crew:
         self._fit(todo)
         jobs = [(self._benches[t.codec, t.link], self._pictures[t.image], t) for t in todo]
         found = {}
-        for done, (index, outcome) in enumerate(finished(self._pool, _transmit, jobs), start=1):
+        outcomes = finished(self._pool, _transmit, jobs, [task.image for task in todo])
+        for done, (index, outcome) in enumerate(outcomes, start=1):
             self._journal.write(keys[index], outcome)
             found[keys[index]] = outcome.measured
             self._report(done, len(missing), describe(todo[index]))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -27,6 +28,7 @@ from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from scenarios.inputs import Picture, contenders, pictures, points, routes
 from scenarios.journal import Journal
+from scenarios.pool import _next_kind, finished, hands
 from scenarios.task import Outcome, draw_seed
 from semcom.codec import Codec
 
@@ -121,6 +123,26 @@ def test_executors_give_the_same_bytes(tmp_path: Path, processes: Executor) -> N
 
 def test_worker_processes_give_the_same_bytes(tmp_path: Path) -> None:
     assert bytes_of(sweep(workers=2), tmp_path) == bytes_of(sweep(), tmp_path)
+
+
+def test_a_process_keeps_to_its_picture_then_takes_a_free_one_then_helps() -> None:
+    """Who is at what, and what is left, decide the next: here of processes 1 and 2."""
+    left = {"a": deque([0]), "b": deque([1, 2]), "c": deque([3])}
+    assert _next_kind(left, {}, 1) == "a"  # type: ignore[arg-type]
+    assert _next_kind(left, {1: "a"}, 2) == "b"  # type: ignore[dict-item, arg-type]
+    assert _next_kind(left, {1: "a", 2: "b"}, 1) == "a"  # type: ignore[dict-item, arg-type]
+    left["a"].clear()
+    assert _next_kind(left, {1: "a", 2: "b"}, 1) == "c"  # type: ignore[dict-item, arg-type]
+    left["c"].clear()
+    assert _next_kind(left, {1: "c", 2: "b"}, 1) == "b"  # type: ignore[dict-item, arg-type]
+
+
+@pytest.mark.parametrize("kinds", [None, [0, 0, 0, 1, 1], [0, 1, 2, 3, 4]])
+def test_every_job_is_done_once_whatever_its_kind(kinds: list[int] | None) -> None:
+    jobs = [(2, n) for n in range(5)]
+    with hands(None, 2) as pool:
+        assert sorted(finished(pool, pow, jobs, kinds)) == [(n, 2**n) for n in range(5)]
+        assert pool is not None and pool.submit(pow, 2, 5).result() == 32
 
 
 def test_threads_of_the_caller_are_restored() -> None:
