@@ -5,7 +5,8 @@
 
 One 512 x 512 chest phantom a call, cbr 1/16, 8 dB over AWGN, one thread. Each round gets a picture
 of its own, because separate coding remembers the streams that it has found, and each codec begins
-with none remembered; the MCS of the session is chosen before. To encode includes the search for the rate.
+with none remembered; the MCS of the session is chosen before. To encode includes the search for
+the rate.
 """
 
 from __future__ import annotations
