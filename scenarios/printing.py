@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -23,6 +24,8 @@ def print_table(
     x: str | None = None,
 ) -> None:
     """Print means with half the width of their 95 % intervals, a grid per metric and link.
+
+    Codecs that do not fit the console's width go on in a second grid below.
 
     Args:
         table: the results.
@@ -45,7 +48,8 @@ def print_table(
             at = ", ".join(told(axis, float(first[axis])) for axis in several)
             over = f"{table.label(metric)} over {first['link']}{' at ' * bool(at)}{at}"
             console.print(Text(over, style="bold"))
-            console.print(_grid(here, metric, x))
+            for grid in _grids(here, metric, x, console):
+                console.print(grid)
     for line in captions(table):
         console.print(Text(line, style="dim"))
 
@@ -118,9 +122,20 @@ def _stopped(table: Table, ci_db: float, max_trials: int) -> str:
     return said + (f"; not {', '.join(where)}." if where else ".")
 
 
-def _grid(summary: pd.DataFrame, metric: str, x: str) -> Grid:
-    """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
+def _grids(summary: pd.DataFrame, metric: str, x: str, console: Console) -> list[Grid]:
+    """As few grids as fit the console's width."""
     codecs = list(dict.fromkeys(summary["codec"]))
+    boundless = console.options.update(width=10_000)
+    for columns in range(len(codecs), 0, -1):
+        parts = [codecs[i : i + columns] for i in range(0, len(codecs), columns)]
+        grids = [_grid(summary, metric, x, part) for part in parts]
+        if all(Measurement.get(console, boundless, g).maximum <= console.width for g in grids):
+            return grids
+    return grids
+
+
+def _grid(summary: pd.DataFrame, metric: str, x: str, codecs: list[str]) -> Grid:
+    """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
     grid = Grid(box=box.SIMPLE_HEAD)
     head = {"snr_db": "SNR [dB]", "cbr": "CBR"}.get(x) or SETTINGS[x]
     grid.add_column(Text(head), justify="right", no_wrap=True)

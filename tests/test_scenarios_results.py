@@ -213,6 +213,21 @@ def test_merge(table: Table) -> None:
         Table.merge([])
 
 
+def test_codecs_that_do_not_fit_go_on_below(table: Table) -> None:
+    """No number is cut short, and every codec is printed once."""
+    names = [f"a-codec-{number}" for number in range(8)]
+    rows = [table.select(codecs=["a"]).frame.assign(codec=name) for name in names]
+    many = Table(pd.concat(rows), METADATA)
+    for width in (80, 40, 400):
+        console = Console(record=True, width=width, file=io.StringIO())
+        print_table(many, ["psnr"], console)
+        lines = console.export_text().splitlines()
+        heads = [line for line in lines if "a-codec-" in line]
+        assert " ".join(heads).split().count("a-codec-7") == 1
+        assert [name for line in heads for name in line.split() if "codec" in name] == names
+        assert (not any("…" in line for line in lines) and len(heads) > 1) or width == 400
+
+
 def test_print_names_its_terms(table: Table) -> None:
     console = Console(record=True, width=240, file=io.StringIO())
     print_table(table, ["psnr", "roi_psnr", "outage"], console)
@@ -259,10 +274,12 @@ def test_rates_are_printed_and_drawn_apart(two_rates: Table, table: Table) -> No
     assert "over awgn at CBR 1/16" in text and "over awgn at CBR 1/64" in text
     figure = two_rates.plot("psnr")
     titles = [axis.get_title() for axis in figure.axes]
-    assert titles == ["awgn at CBR 1/64", "", "awgn at CBR 1/16", ""]
-    lines = [figure.axes[place].get_lines()[0].get_ydata() for place in (2, 0)]
+    assert titles == ["awgn at CBR 1/64", "awgn at CBR 1/16", "", ""]
+    lines = [figure.axes[place].get_lines()[0].get_ydata() for place in (1, 0)]
     assert lines[0] == pytest.approx(lines[1] + 5)
-    assert [axis.get_ylabel() for axis in figure.axes] == ["PSNR [dB]", "lost"] * 2
+    assert [axis.get_ylabel() for axis in figure.axes] == ["PSNR [dB]", "", "lost", ""]
+    titles = [axis.get_title() for axis in two_rates.plot("psnr", style="paper").axes]
+    assert titles == ["awgn at CBR 1/64", "", "awgn at CBR 1/16", ""]
     assert table.plot("psnr").axes[0].get_title() == "awgn"
 
 
