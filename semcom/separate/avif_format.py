@@ -23,6 +23,7 @@ class Avif:
     step_of_one_bit = 200
     steps_per_octave = 28.0
     scaling_bits_per_pixel = 0.015
+    smallest_scale = 8
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:

@@ -32,6 +32,7 @@ class Hevc:
     step_of_one_bit = 40 * _STEPS_PER_QP
     steps_per_octave = 5.5 * _STEPS_PER_QP
     scaling_bits_per_pixel = 0.06
+    smallest_scale = 8
 
     @property
     def roi_weight(self) -> float:

@@ -23,6 +23,8 @@ class ImageFormat(Protocol):
         step_of_one_bit: the step at which a chest X-ray takes about 1 bit per pixel.
         steps_per_octave: about how many steps double the bytes.
         scaling_bits_per_pixel: rate below which a shrunk picture may come out better.
+        smallest_scale: by what the sides of the picture are divided at most where ``smallest``
+            is asked how little holds any picture.
         roi_weight: how many times a squared error counts in the region of interest.
     """
 
@@ -38,6 +40,8 @@ class ImageFormat(Protocol):
     def steps_per_octave(self) -> float: ...  # noqa: D102
     @property
     def scaling_bits_per_pixel(self) -> float: ...  # noqa: D102
+    @property
+    def smallest_scale(self) -> int: ...  # noqa: D102
     @property
     def roi_weight(self) -> float: ...  # noqa: D102
 

@@ -29,6 +29,7 @@ class Jpeg2000:
     step_of_one_bit = _OCTAVES_BELOW_ONE_BIT * _STEPS_PER_OCTAVE
     steps_per_octave = float(_STEPS_PER_OCTAVE)
     scaling_bits_per_pixel = 0.03
+    smallest_scale = 8
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:

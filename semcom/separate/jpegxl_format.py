@@ -28,6 +28,7 @@ class JpegXl:
     step_of_one_bit = 4 * _STEPS_PER_OCTAVE
     steps_per_octave = 1.1 * _STEPS_PER_OCTAVE
     scaling_bits_per_pixel = 0.2
+    smallest_scale = 1
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
@@ -54,4 +55,4 @@ class JpegXl:
 
     def smallest(self, height: int, width: int, channels: int) -> int:
         """Bytes of a frame that holds a shrunk picture blurred out of recognition."""
-        return 64 + channels * height * width // 1024
+        return 96 + channels * height * width // 768
