@@ -55,11 +55,13 @@ behind its paper, and its card says why.
 """
 SAVED = """
 **Bandwidth that Med-JSCC saves** of HEVC + LDPC's (BD-CBR through all rates, negative is saved,
-95 % by bootstrap over pictures), and its mean difference in dB at each equal CBR with half of the
-95 % interval (Student's t over pictures):
+95 % by bootstrap over pictures, none where resamples overlap too little;
+`semcom rate-saving … --against hevc-ldpc --min-overlap 0.35`), and its mean difference in dB at
+each equal CBR with half of the 95 % interval (Student's t over pictures):
 """
 SAVED_SHORT = """Bandwidth that Med-JSCC saves of HEVC + LDPC's over NTN-TDL-C (BD-CBR through cbr
-1/128 to 1/8, negative is saved, 95 % by bootstrap over pictures):
+1/128 to 1/8, negative is saved, 95 % by bootstrap over pictures, none where resamples overlap too
+little; `semcom rate-saving … --against hevc-ldpc --min-overlap 0.35`):
 """
 _SAVED_COLUMNS = (
     "SNR, dB", "at equal ROI-PSNR", "at equal PSNR", "ROI-PSNR at equal CBR", "PSNR at equal CBR",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import pandas as pd
 from rich import box
@@ -15,6 +17,8 @@ from rich.text import Text
 from scenarios.definitions import LABELS, SETTINGS
 from scenarios.results import Table, believed
 from scenarios.style import rate, told
+
+T = TypeVar("T")
 
 
 def print_table(
@@ -48,7 +52,8 @@ def print_table(
             at = ", ".join(told(axis, float(first[axis])) for axis in several)
             over = f"{table.label(metric)} over {first['link']}{' at ' * bool(at)}{at}"
             console.print(Text(over, style="bold"))
-            for grid in _grids(here, metric, x, console):
+            codecs = list(dict.fromkeys(here["codec"]))
+            for grid in grids(codecs, partial(_grid, here, metric, x), console):
                 console.print(grid)
     for line in captions(table):
         console.print(Text(line, style="dim"))
@@ -122,19 +127,29 @@ def _stopped(table: Table, ci_db: float, max_trials: int) -> str:
     return said + (f"; not {', '.join(where)}." if where else ".")
 
 
-def _grids(summary: pd.DataFrame, metric: str, x: str, console: Console) -> list[Grid]:
-    """As few grids as fit the console's width."""
-    codecs = list(dict.fromkeys(summary["codec"]))
+def grids(
+    columns: Sequence[T], make: Callable[[Sequence[T]], Grid], console: Console
+) -> list[Grid]:
+    """As few grids as fit the console's width, of all columns in their order.
+
+    Args:
+        columns: what stands in a column each.
+        make: makes a grid of some of them.
+        console: where they will be printed.
+
+    >>> two = grids("ab", lambda part: Grid(*(letter * 60 for letter in part)), Console(width=80))
+    >>> [[str(column.header)[0] for column in grid.columns] for grid in two]
+    [['a'], ['b']]
+    """
     boundless = console.options.update(width=10_000)
-    for columns in range(len(codecs), 0, -1):
-        parts = [codecs[i : i + columns] for i in range(0, len(codecs), columns)]
-        grids = [_grid(summary, metric, x, part) for part in parts]
-        if all(Measurement.get(console, boundless, g).maximum <= console.width for g in grids):
-            return grids
-    return grids
+    for size in range(len(columns), 0, -1):
+        found = [make(columns[i : i + size]) for i in range(0, len(columns), size)]
+        if all(Measurement.get(console, boundless, g).maximum <= console.width for g in found):
+            break
+    return found
 
 
-def _grid(summary: pd.DataFrame, metric: str, x: str, codecs: list[str]) -> Grid:
+def _grid(summary: pd.DataFrame, metric: str, x: str, codecs: Sequence[str]) -> Grid:
     """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
     grid = Grid(box=box.SIMPLE_HEAD)
     head = {"snr_db": "SNR [dB]", "cbr": "CBR"}.get(x) or SETTINGS[x]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from channels.errors import check_number, unknown_name
 from scenarios.definitions import LABELS
 from scenarios.files import save_rows
 from scenarios.inputs import check_whole
+from scenarios.printing import grids
 from scenarios.results import Table
 from scenarios.style import rate
 from semcom.metrics import bd_rate
@@ -54,7 +57,9 @@ class RateSaving:
         for link, rows in self.frame.groupby("link", sort=False):
             title = f"CBR against {self.anchor} at equal {LABELS[self.metric]} over {link} [%]"
             console.print(Text(title, style="bold"))
-            console.print(_grid(rows))
+            points = sorted(set(rows["snr_db"]))
+            for grid in grids(points, partial(_grid, rows), console):
+                console.print(grid)
         offered = ", ".join(map(rate, self.rates))
         console.print(
             Text(
@@ -199,8 +204,7 @@ def _compared(
     return n, shared, percent, float(low), float(high), ""
 
 
-def _grid(rows: pd.DataFrame) -> Grid:
-    points = sorted(set(rows["snr_db"]))
+def _grid(rows: pd.DataFrame, points: Sequence[float]) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD)
     grid.add_column("codec", no_wrap=True)
     for snr_db in points:

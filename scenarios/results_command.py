@@ -105,7 +105,7 @@ def merge(
 
 def rate_saving(
     results: Annotated[Path, typer.Argument(help="results.parquet of a run at several rates.")],
-    anchor: Annotated[str, typer.Option(help="Codec to compare with.")],
+    anchor: Annotated[str, typer.Option("--anchor", "--against", help="Codec to compare with.")],
     metric: Annotated[
         str, typer.Option(help="What is equal: psnr, roi_psnr, ssim, ms_ssim or dice.")
     ] = "roi_psnr",

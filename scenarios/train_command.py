@@ -91,7 +91,7 @@ for _name in ("deepjscc", "adjscc", "ntscc"):
 @trains.command()
 def medjscc(
     config: Annotated[
-        str, typer.Option(help="base, small, or a TOML file with [codec] and [[stages]].")
+        str, typer.Option(help=r"base, small, or a TOML file with \[codec] and \[\[stages]].")
     ] = "base",
     weights: Annotated[
         Path | None, typer.Option(help="Weights to go on from; default: random ones.")

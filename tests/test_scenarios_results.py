@@ -176,9 +176,9 @@ def test_file_of_an_earlier_version_is_completed(table: Table, tmp_path: Path, e
         Table.load(path)
 
 
-def test_results_in_the_documentation_still_load() -> None:
-    folder = Path(__file__).parents[1] / "docs" / "results"
-    table = Table.load(folder / "snr_chest_eval.csv")
+def test_a_table_of_before_still_loads() -> None:
+    folder = Path(__file__).parent / "data"
+    table = Table.load(folder / "table_of_before.csv")
     assert len(table) > 0 and not table.summary("roi_psnr")["mean"].isna().any()
 
 
