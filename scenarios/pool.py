@@ -99,7 +99,7 @@ def finished(
 
 
 class _Processes(Executor):
-    """Processes, each with a queue of its own."""
+    """Processes, each with a queue of its own, which all start at once."""
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -107,6 +107,9 @@ class _Processes(Executor):
             ProcessPoolExecutor(1, context, initializer=_start_worker) for _ in range(workers)
         ]
         self._turns = itertools.cycle(self._pools)
+        with _interrupts_held():
+            for pool in self._pools:
+                pool.submit(int)
 
     def submit(self, function: Callable[..., T], /, *job: Any, **named: Any) -> Future[T]:
         """One call in the next process."""
@@ -134,8 +137,7 @@ class _Processes(Executor):
             if any(waiting.values()):
                 at[pool] = _next_kind(waiting, at, pool)
                 index = waiting[at[pool]].popleft()
-                with _interrupts_held():
-                    running[pool.submit(function, *jobs[index])] = index, pool
+                running[pool.submit(function, *jobs[index])] = index, pool
 
         try:
             for pool in self._pools:

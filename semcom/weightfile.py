@@ -40,7 +40,7 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
         raise
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{shown(str(path))} is no whole safetensors file: {reason}") from error
+        raise InputError(f"{str(path)[:300]} is no whole safetensors file: {reason}") from error
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")

@@ -90,7 +90,7 @@ def test_a_lower_threshold_delivers_more() -> None:
     [
         ({"orbit": "geo"}, "unknown orbit 'geo'"),
         ({"environment": "desert"}, "unknown link 'leo600-s-desert'"),
-        ({"moments": 1}, "moments must be a whole number from 2 on"),
+        ({"moments": 1}, "moments must be an int in 2..1000"),
         ({"max_elevation_deg": 5.0}, "max_elevation_deg"),
         ({"direction": "sideways"}, "unknown direction"),
         ({"threshold_db": -1.0}, "threshold_db"),
