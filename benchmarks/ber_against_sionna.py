@@ -97,7 +97,7 @@ def measured() -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
     """BER and BLER of both against SNR."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 4.3), layout="constrained")
     for colour, (scheme, its) in zip(COLOURS, frame.groupby("scheme", sort=False), strict=False):
         for axis, rate in zip(axes, ("ber", "bler"), strict=True):
             span = [its[rate] - its[f"{rate}_low"], its[f"{rate}_high"] - its[rate]]
@@ -112,7 +112,8 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         axis.set_xlabel("SNR, average $E_s/N_0$ [dB]")
         axis.set_ylabel(rate)
         dress(axis)
-    axes[0].legend(frameon=False, fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     figure.suptitle("Lines: semcom, 95 % intervals. Circles: Sionna", fontsize=10)
     figure.savefig(path, dpi=130)
 

@@ -67,7 +67,7 @@ def main(kills: int) -> None:
             else:
                 while run.poll() is None and len(lines(torn)) == held:
                     time.sleep(0.02)
-                time.sleep(draws.uniform(0.0, 1.5 * (whole_s - start_s) / kills))
+                time.sleep(draws.uniform(0.0, 0.8 * (whole_s - start_s) / kills))
             ended = run.poll() is not None
             run.send_signal(signal.SIGKILL)
             run.wait()
