@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike, fspath
+from pathlib import Path
 
 import numpy as np
 
@@ -61,6 +63,17 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     if real and not isinstance(value, bool | np.timedelta64) and low <= value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
     raise InputError(f"{name} must be a finite number in [{low:g}, {high:g}], got {shown(value)}")
+
+
+def check_path(wanted: str, value: object) -> Path:
+    """Return ``value`` as a path if it can be one; ``wanted`` says in the error what it should be.
+
+    >>> check_path("a file must have a name", "results.csv").name
+    'results.csv'
+    """
+    if not isinstance(value, str | PathLike) or not fspath(value) or "\0" in str(value):
+        raise InputError(f"{wanted}, got {shown(value)}")
+    return Path(value)
 
 
 def check_flag(name: str, value: object) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from channels.errors import InputError, shown
+from channels.errors import InputError, check_path, shown
 
 
 def store(
@@ -25,9 +24,7 @@ def store(
     Traceback (most recent call last):
     channels.errors.InputError: /dev/null is no file that can be replaced: name another
     """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InputError(f"a file must have a name, got {shown(path)}")
-    path = Path(path)
+    path = check_path("a file must have a name", path)
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     try:
         if path.exists() and not path.is_file():

@@ -67,6 +67,8 @@ _SAVED_COLUMNS = (
     "SNR, dB", "at equal ROI-PSNR", "at equal PSNR", "ROI-PSNR at equal CBR", "PSNR at equal CBR",
 )  # fmt: skip
 
+_EQUAL = ("roi_psnr", "psnr")
+
 
 def signed(value: float, digits: int = 1) -> str:
     """A number with a sign of its own width.
@@ -93,7 +95,12 @@ def cell(rows: pd.DataFrame, digits: dict[str, int]) -> str:
 
 def header(*columns: str) -> list[str]:
     """The first two lines of a table."""
-    return [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+    return [row(*columns), "| --- " * len(columns) + "|"]
+
+
+def row(*cells: str) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def qualities(table: Table) -> list[str]:
@@ -104,20 +111,25 @@ def qualities(table: Table) -> list[str]:
     for cbr, snr_db in sorted(set(zip(frame["cbr"], frame["snr_db"], strict=True))):
         rows = frame[(frame["cbr"] == cbr) & (frame["snr_db"] == snr_db)]
         cells = [cell(rows[rows["codec"] == name], DIGITS) for name in codecs]
-        lines.append(f"| {rate(cbr)} | {plain(snr_db)} | {' | '.join(cells)} |")
+        lines.append(row(rate(cbr), plain(snr_db), *cells))
     return lines
 
 
 def saved(table: Table) -> list[str]:
     """BD-CBR of Med-JSCC at each SNR, and its differences at each rate."""
     pair = table.select(codecs=["medjscc", ANCHOR])
-    found = {metric: savings(pair, metric) for metric in ("roi_psnr", "psnr")}
     lines = header(*_SAVED_COLUMNS)
-    for snr_db in sorted(set(pair.frame["snr_db"])):
-        bd = [found[metric][snr_db] for metric in ("roi_psnr", "psnr")]
-        gains = [differences(pair, metric, snr_db) for metric in ("roi_psnr", "psnr")]
-        lines.append(f"| {plain(snr_db)} | {' | '.join([*bd, *gains])} |")
+    for snr_db, bd in bandwidths(pair).items():
+        gains = [differences(pair, metric, snr_db) for metric in _EQUAL]
+        lines.append(row(plain(snr_db), *bd, *gains))
     return lines
+
+
+def bandwidths(pair: Table) -> dict[float, list[str]]:
+    """BD-CBR at equal quality of the region and of the whole, by rising SNR."""
+    found = [savings(pair, metric) for metric in _EQUAL]
+    points = sorted(set(pair.frame["snr_db"]))
+    return {snr_db: [by_snr[snr_db] for by_snr in found] for snr_db in points}
 
 
 def savings(pair: Table, metric: str) -> dict[float, str]:
@@ -173,12 +185,12 @@ def at_a_glance() -> str:
             for snr_db in points:
                 rows = frame[frame["snr_db"] == snr_db]
                 cells = [cell(rows[rows["codec"] == name], digits) for name in codecs]
-                lines.append(f"| {kind} | {link} | {plain(snr_db)} | {' | '.join(cells)} |")
+                lines.append(row(kind, link, plain(snr_db), *cells))
     lines += ["", SAVED_SHORT, *header("pictures", *_SAVED_COLUMNS[:3])]
     for kind in PICTURES:
         table = Table.load(FOLDER / f"ntn-tdl-c_{kind}.csv")
         table = table.select(codecs=["medjscc", ANCHOR], snr_db=SAVED_DB)
-        lines += [f"| {kind} {'|'.join(line.split('|')[:4])}|" for line in saved(table)[2:]]
+        lines += [row(kind, plain(snr_db), *bd) for snr_db, bd in bandwidths(table).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -10,23 +10,13 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from channels import InputError
-from channels.errors import shown
+from channels.errors import check_path
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-
-def named(path: object) -> Path:
-    """A path that a user gave.
-
-    >>> named(None)
-    Traceback (most recent call last):
-    channels.errors.InputError: a file must have a name, got None
-    """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
-        raise InputError(f"a file must have a name, got {shown(path)}")
-    return Path(path)
+NAMED = "a file must have a name"
 
 
 @contextmanager
@@ -43,7 +33,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises:
         InputError: if nothing can be written there.
     """
-    path = named(path)
+    path = check_path(NAMED, path)
     if path.is_dir():
         raise InputError(f"cannot write {str(path)!r}: it is a folder, name a file in it")
     if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
@@ -68,7 +58,7 @@ def save_rows(frame: pd.DataFrame, path: str | Path) -> None:
     Raises:
         InputError: on another ending, or a folder that is not there.
     """
-    if named(path).suffix != ".csv":
+    if check_path(NAMED, path).suffix != ".csv":
         raise InputError(f"cannot save to {Path(path).name!r}: name it .csv")
     with replacing(path) as new:
         frame.to_csv(new, index=False, lineterminator="\n")
@@ -80,7 +70,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     Raises:
         InputError: on another ending, or a folder that is not there.
     """
-    if named(path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
+    if check_path(NAMED, path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
         raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
     with replacing(path) as new:
         figure.savefig(new, dpi=200)

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from channels import InputError
-from channels.errors import check_name, check_number, shown, unknown_name
+from channels.errors import check_name, check_number, check_path, shown, unknown_name
 from scenarios.definitions import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
-from scenarios.files import named, replacing, save_figure
+from scenarios.files import NAMED, replacing, save_figure
 from scenarios.statistics import mean_interval, wilson_interval
 from scenarios.stopping import half_width_db
 
@@ -74,7 +74,7 @@ class Table:
         Raises:
             InputError: on another ending, or a folder that is not there.
         """
-        path = named(path)
+        path = check_path(NAMED, path)
         if path.suffix not in (".parquet", ".csv"):
             raise InputError(f"cannot save to {path.name!r}: name it .parquet or .csv")
         with replacing(path) as new:
@@ -99,7 +99,7 @@ class Table:
         Raises:
             InputError: if there is no such file or it holds something else.
         """
-        path = named(path)
+        path = check_path(NAMED, path)
         wrong = f"{path.name!r} is not a saved table"
         if not path.is_file():
             reason = "it is a folder" if path.is_dir() else "there is no such file"

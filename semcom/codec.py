@@ -217,8 +217,7 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
 def _check_made(made: object, rx: Reception) -> None:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
-    pair = isinstance(made, tuple) and len(made) == 2
-    pictures, lost = made if isinstance(made, tuple) and pair else (None, None)
+    pictures, lost = made if isinstance(made, tuple) and len(made) == 2 else (None, None)
     if not isinstance(pictures, Tensor) or not isinstance(lost, Tensor):
         raise InputError(f"{name}: _decode must return pictures and outages, got {shown(made)}")
     if list(pictures.shape) != shape or pictures.dtype != torch.float32:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import shown
+from channels.errors import check_path
 
 
 def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -25,9 +24,7 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
     Traceback (most recent call last):
     channels.errors.InputError: nowhere.safetensors is not there
     """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InputError(f"weights are loaded from a file, got {shown(path)}")
-    path = Path(path)
+    path = check_path("weights are loaded from a file", path)
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder: name the .safetensors file in it")

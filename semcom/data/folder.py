@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from channels import InputError
-from channels.errors import shown
+from channels.errors import check_path
 from semcom.codec import MIN_SIDE
 from semcom.data.dicom import is_dicom, read_dicom
 from semcom.data.picture import read_mask, read_picture
@@ -24,6 +24,7 @@ Images: TypeAlias = Tensor | list[Tensor]
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 _MASKS = {".png", ".tif", ".tiff"}
+_WHERE = "pictures and masks lie in a file or folder"
 
 
 def load_folder(
@@ -73,7 +74,7 @@ def load_folder(
     if size is not None:
         _check_whole("size", size, MIN_SIDE)
     files = list_pictures(path, masks, limit)
-    of_stem = {} if masks is None else _masks_by_stem(_path(masks))
+    of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
     images: list[Tensor] = []
     regions: list[Tensor] = []
     for file in files:
@@ -126,14 +127,8 @@ def _grey(file: Path) -> NDArray[np.float32]:
     return read_dicom(file) if _is_dicom(file) else read_picture(file)
 
 
-def _path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InputError(f"pictures and masks lie in a file or folder, got {shown(path)}")
-    return Path(path)
-
-
 def _file(path: str | os.PathLike[str]) -> Path:
-    file = _path(path)
+    file = check_path(_WHERE, path)
     if not file.is_file():
         is_what = "is a folder" if file.is_dir() else "does not exist"
         raise InputError(f"{file.name!r} {is_what}: pass a file")
@@ -167,14 +162,14 @@ def list_pictures(
     """
     if limit is not None:
         _check_whole("limit", limit, 1)
-    folder = _path(path)
+    folder = check_path(_WHERE, path)
     files = _visible(folder, "pictures", lambda f: f.suffix.lower() in _PICTURES or _is_dicom(f))
     if not files:
         raise InputError(
             f"folder {folder.name!r} holds no picture: put PNG, JPEG, TIFF or DICOM files into it"
         )
     if masks is not None:
-        stems = _masks_by_stem(_path(masks)).keys()
+        stems = _masks_by_stem(check_path(_WHERE, masks)).keys()
         files = [file for file in files if _stem(file) in stems]
         if not files:
             raise InputError(
