@@ -20,10 +20,8 @@ import pandas as pd
 import torch
 from scipy.stats import fisher_exact
 from sionna.phy import config
-from sionna.phy.channel import AWGN
-from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
-from sionna.phy.mapping import Constellation, Demapper, Mapper
 from sionna.phy.utils import sim_ber
+from sionna_chain import sionna_chain
 
 import scenarios
 from scenarios.block_errors import Series
@@ -38,20 +36,13 @@ CHANNEL_USES, ERRORS, BLOCKS, BATCH = 240, 100, 1000, 100
 def sionna_bler(index: int, snr_db: float) -> tuple[float, int, int]:
     """Bit error rate, wrong blocks and blocks of Sionna's chain."""
     mcs = mcs_table(1)[index]
-    series = Series(mcs.bits_per_symbol, mcs, CHANNEL_USES)
-    k, n = series.block.segmentation.info_bits, CHANNEL_USES * mcs.bits_per_symbol
-    encoder = LDPC5GEncoder(k, n, num_bits_per_symbol=mcs.bits_per_symbol, device="cpu")
-    decoder = LDPC5GDecoder(encoder, num_iter=50, hard_out=True, device="cpu")
-    points = Constellation("qam", mcs.bits_per_symbol, device="cpu")
-    mapper, demapper = Mapper(constellation=points), Demapper("app", constellation=points)
-    noise, variance = AWGN(device="cpu"), torch.tensor(10 ** (-snr_db / 10))
     draws = torch.Generator().manual_seed(1000 * index + round(100 * snr_db) + 10**6)
+    send = sionna_chain(Series(mcs.bits_per_symbol, mcs, CHANNEL_USES), snr_db, draws)
     sent = wrong = 0
 
     def chain(batch_size: int, ebno_db: object) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal sent, wrong
-        bits = torch.randint(0, 2, (batch_size, k), generator=draws).float()
-        found = decoder(demapper(noise(mapper(encoder(bits)), variance), variance))
+        bits, found = send(batch_size, ebno_db)
         sent, wrong = sent + batch_size, wrong + int((found != bits).any(1).sum())
         return bits, found
 

@@ -13,12 +13,10 @@ import pytest
 import torch
 from scipy.stats import binomtest
 from sionna.phy import config
-from sionna.phy.channel import AWGN
-from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
-from sionna.phy.mapping import Constellation, Demapper, Mapper
 from sionna.phy.utils import sim_ber
 
 import channels
+from benchmarks.sionna_chain import sionna_chain
 from channels import InputError
 from scenarios import ber
 from scenarios.block_errors import Counts, Series, count
@@ -69,18 +67,7 @@ def test_coded_errors_are_those_of_sionnas_chain(index: int) -> None:
     series = Series(mcs.bits_per_symbol, mcs, uses)
     snr_db = required_snr_db(series.block, 0.3)
     ours = count(series, channels.link("awgn"), snr_db, 1, 10**6, 1000)
-    k, n = series.block.segmentation.info_bits, uses * mcs.bits_per_symbol
-    encoder = LDPC5GEncoder(k, n, num_bits_per_symbol=mcs.bits_per_symbol, device="cpu")
-    decoder = LDPC5GDecoder(encoder, num_iter=50, hard_out=True, device="cpu")
-    points = Constellation("qam", mcs.bits_per_symbol, device="cpu")
-    mapper, demapper = Mapper(constellation=points), Demapper("app", constellation=points)
-    noise, variance = AWGN(device="cpu"), torch.tensor(10 ** (-snr_db / 10))
-    draws = torch.Generator().manual_seed(index)
-
-    def chain(batch_size: int, ebno_db: object) -> tuple[torch.Tensor, torch.Tensor]:
-        bits = torch.randint(0, 2, (batch_size, k), generator=draws).float()
-        return bits, decoder(demapper(noise(mapper(encoder(bits)), variance), variance))
-
+    chain = sionna_chain(series, snr_db, torch.Generator().manual_seed(index))
     config.seed = 11 + index
     _, bler = sim_ber(
         chain, torch.tensor([snr_db]), batch_size=50, max_mc_iter=6, verbose=False,
