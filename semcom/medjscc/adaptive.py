@@ -5,25 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CONDITIONS = 2
+CONDITIONS = 3
 
 
-def condition(snr_db: Tensor, cbr: float) -> Tensor:
-    """SNR and rate, each scaled to about -1…1.
+def condition(snr_db: Tensor, cbr: float, log_deviation: Tensor) -> Tensor:
+    """SNR, rate and how reliable the coefficients are, each scaled to about -1…1.
 
     Args:
         snr_db: float ``[batch]``.
         cbr: complex channel uses per pixel.
+        log_deviation: log2 of the errors' deviation in the image, ``[batch]``.
 
     Returns:
-        float ``[batch, 2]``.
+        float ``[batch, 3]``.
 
-    >>> condition(torch.tensor([8.0]), 1 / 32).tolist()
-    [[0.0, 0.0]]
+    >>> condition(torch.tensor([8.0]), 1 / 32, torch.tensor([-5.0])).tolist()
+    [[0.0, 0.0, 0.0]]
     """
     scaled = (snr_db.clamp(-10, 30) - 8) / 10
     rate = torch.log2(torch.full_like(scaled, cbr).clamp(2**-10, 1))
-    return torch.stack([scaled, (rate + 5) / 2], dim=1)
+    return torch.stack([scaled, (rate + 5) / 2, (log_deviation + 5) / 2], dim=1)
 
 
 class ChannelAdaptiveUnit(nn.Module):
@@ -37,7 +38,7 @@ class ChannelAdaptiveUnit(nn.Module):
         features: number of feature maps.
 
     >>> unit = ChannelAdaptiveUnit(8)
-    >>> unit(torch.ones(3, 8, 4, 4), torch.zeros(3, 2)).shape
+    >>> unit(torch.ones(3, 8, 4, 4), torch.zeros(3, 3)).shape
     torch.Size([3, 8, 4, 4])
     """
 
@@ -50,7 +51,7 @@ class ChannelAdaptiveUnit(nn.Module):
         )
 
     def forward(self, maps: Tensor, condition: Tensor | None) -> Tensor:
-        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, 2]``; without, not."""
+        """Recalibrate ``[batch, features, H, W]`` with a condition ``[batch, 3]``; without, not."""
         if condition is None:
             return maps
         summary = torch.cat([self.norm(maps.float().mean((2, 3))), condition], dim=1)

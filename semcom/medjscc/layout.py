@@ -1,4 +1,4 @@
-"""How a session's channel uses are divided: header, overview, digital part, analogue part.
+"""How a session's channel uses are divided: header, analog base layer, digital part, analogue part.
 
 A function of the session alone (and of the link's statistics, where they are known), so that both
 ends agree on it.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS, Header
-from semcom.medjscc.wavelet import STRIDE
+from semcom.medjscc.source.wavelet import BLOCK
 from semcom.separate.adaptation import Success
 from semcom.separate.mcs import MCS, mcs_table
 from semcom.separate.quality import expected_gain_db
@@ -25,8 +25,8 @@ HEADER_SHARE = 1 / 12
 _HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0))
 """Shares of the channel uses that a header may take, with the least chance of one so short."""
 
-_OVERVIEW_SHARE = 1 / 64
-_OVERVIEW_DB = 6.0
+_BASE_SHARE = 1 / 64
+_BASE_DB = 6.0
 _COARSEST = 2.0
 _LEAST_BITS = 64
 _STEPS_SLOWER = 4
@@ -39,7 +39,7 @@ class Layout:
 
     Args:
         header: the block that holds the header.
-        overview: channel uses of the coarse analogue picture that needs no header.
+        analog_base: channel uses of the coarse analogue image that needs no header.
         rest: channel uses of the digital and the analogue part together.
         mcs: modulation and code of the digital part.
         shortest: least length of a digital part that arrives as surely as a long one; only the
@@ -49,7 +49,7 @@ class Layout:
     """
 
     header: TransportBlock
-    overview: int
+    analog_base: int
     rest: int
     mcs: MCS
     shortest: int = field(default=0, compare=False)
@@ -72,7 +72,7 @@ class Layout:
         """By how much the power constraint raises amplitudes where analogue symbols are silent."""
         analogue = self.rest - self.digital_uses(header.length)
         numbers = 0 if header.silent else min(2 * analogue, coefficients)
-        total = self.header.channel_uses + self.overview + self.rest
+        total = self.header.channel_uses + self.analog_base + self.rest
         return math.sqrt(total / (total - analogue + numbers / 2))
 
     def capacity(self, length: int) -> int:
@@ -114,7 +114,7 @@ def layout(
         header: chance of a block to arrive at the SNR that the header is made for.
         long_header: the same at the SNR that one of more than a twelfth of all is made for.
         digital: chance of a block to arrive at the SNR that the digital part is made for.
-        worth: what a picture gains in dB by a digital part of so many bits a channel use.
+        worth: what a image gains in dB by a digital part of so many bits a channel use.
         mcs: index of the digital part's MCS if it is given.
 
     Raises:
@@ -124,11 +124,11 @@ def layout(
     >>> success = gaussian_success(4.0)
     >>> headers = gaussian_success(-2.0), gaussian_success(1.0)
     >>> found = layout(4096, *headers, success, lambda bits: bits, None)
-    >>> found.overview + found.header.channel_uses + found.rest
+    >>> found.analog_base + found.header.channel_uses + found.rest
     4096
     """
-    overview = max(1, round(_OVERVIEW_SHARE * channel_uses))
-    free = channel_uses - overview
+    base = max(1, round(_BASE_SHARE * channel_uses))
+    free = channel_uses - base
     table = mcs_table(TABLE)
     if mcs is not None:
         if mcs >= len(table):
@@ -136,13 +136,13 @@ def layout(
                 f"the session's mcs is {mcs}, not one of table {TABLE}: 0 to {len(table) - 1}"
             )
         block = _header(free, header, long_header, table[mcs])
-        return Layout(block, overview, free - block.channel_uses, table[mcs])
+        return Layout(block, base, free - block.channel_uses, table[mcs])
     fastest = _header(free, header, long_header, table[-1])
     chosen = choose(free - fastest.channel_uses, digital, worth)
     block = _header(free, header, long_header, chosen)
     rest = free - block.channel_uses
     shortest, chance = _shortest(rest, chosen, digital)
-    return Layout(block, overview, rest, chosen, shortest, chance, digital(block))
+    return Layout(block, base, rest, chosen, shortest, chance, digital(block))
 
 
 def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
@@ -181,23 +181,23 @@ def choose(channel_uses: int, success: Success, worth: Callable[[float], float])
 
 
 def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
-    """What a digital part gains over the overview alone, in dB; -1 if it could hold no picture.
+    """What a digital part gains over the base layer alone, in dB; -1 if it could hold no image.
 
     An analogue part is reckoned as good as the channel's capacity, but only for as many bits again
-    as the digital part has: so the two are as good as the harmonic mean of their rates. The
-    overview is reckoned 6 dB better than mid-grey, and the coarsest picture at 2 bits a
-    cell and 64.
+    as the digital part has: so the two are as good as the harmonic mean of their rates.
+    The analog base layer is reckoned 6 dB better than mid-grey, and the coarsest image at 2 bits a
+    block and 64.
 
     >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
     True
     >>> digital_gain_db(0.1, 4096, 6.0, 65536 * 16)
     -1.0
     """
-    if channel_uses * bits_per_use < _COARSEST * pixels / STRIDE**2 + _LEAST_BITS:
+    if channel_uses * bits_per_use < _COARSEST * pixels / BLOCK**2 + _LEAST_BITS:
         return -1.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
     bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
-    return max(expected_gain_db(bits, pixels) - _OVERVIEW_DB, 0.0)
+    return max(expected_gain_db(bits, pixels) - _BASE_DB, 0.0)
 
 
 def _header(

@@ -1,4 +1,4 @@
-"""Where a picture's budget went: digital bits and analogue symbols of each cell of 16 x 16."""
+"""Where a image's budget went: digital bits and analogue symbols of each block of 16 x 16."""
 
 from __future__ import annotations
 
@@ -6,82 +6,92 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from semcom.medjscc.allocation import flattened, unflattened
+from semcom.medjscc.analogue import flattened, unflattened
 from semcom.medjscc.layout import Layout
-from semcom.medjscc.wavelet import Bands
+from semcom.medjscc.source.wavelet import Bands
 
 
 @dataclass(frozen=True)
 class RateMap:
-    """One picture's budget, over the picture and over the parts of a transmission.
+    """One image's budget, over the image and over the parts of a transmission.
 
     Args:
-        bits: float64 ``[H/16, W/16]``, information in the quantised coefficients of each cell, in
-            bits. Hyper-latents and mask cells are not in it.
-        symbols: float64 ``[H/16, W/16]``, analogue channel uses of each cell, ``k_i / 2`` for
+        bits: float64 ``[H/16, W/16]``, information in the quantised coefficients of each block, in
+            bits. Mask blocks are not in it.
+        symbols: float64 ``[H/16, W/16]``, analogue channel uses of each block, ``k_i / 2`` for
             ``k_i`` real numbers.
-        cells: bool ``[H/16, W/16]``, true in the region of interest.
+        blocks: bool ``[H/16, W/16]``, true in the region of interest.
         header: channel uses of the header.
-        overview: of the coarse picture.
+        analog_base: of the coarse image.
         digital: of the digital part.
         analogue: of what is left.
     """
 
     bits: Tensor
     symbols: Tensor
-    cells: Tensor
+    blocks: Tensor
     header: int
-    overview: int
+    analog_base: int
     digital: int
     analogue: int
 
 
 def spread(grid: tuple[int, int], parts: Layout) -> RateMap:
-    """The budget of a picture that is sent as an overview alone: alike everywhere."""
+    """The budget of a image that is sent as an analog base layer alone: alike everywhere."""
     return RateMap(
         torch.zeros(grid, dtype=torch.float64),
         torch.full(grid, parts.rest / math.prod(grid), dtype=torch.float64),
         torch.zeros(grid, dtype=torch.bool),
         parts.header.channel_uses,
-        parts.overview,
+        parts.analog_base,
         0,
         parts.rest,
     )
 
 
-def per_cell(bands: Bands) -> Tensor:
-    """Sums over the coefficients of each cell.
+def per_block(bands: Bands, grid: tuple[int, int]) -> Tensor:
+    """Sums over the coefficients of each block; one that serves several is shared among them.
 
     Args:
-        bands: one picture's numbers, see :func:`semcom.medjscc.wavelet.analyse`.
+        bands: one image's numbers, the coarsest first.
+        grid: rows and columns of blocks.
 
     Returns:
         float64 ``[H/16, W/16]``.
 
-    >>> from semcom.medjscc.wavelet import analyse
-    >>> per_cell([torch.ones_like(band) for band in analyse(torch.zeros(1, 1, 32, 48))])
-    tensor([[256., 256., 256.],
-            [256., 256., 256.]], dtype=torch.float64)
+    >>> from semcom.medjscc.source.wavelet import Wavelet
+    >>> bands = Wavelet().analyse(torch.zeros(1, 1, 32, 64))
+    >>> per_block([torch.ones_like(band) for band in bands], (2, 4)).sum()
+    tensor(2048., dtype=torch.float64)
     """
-    rows, columns = bands[0].shape[-2:]
+    rows, columns = grid
     found = torch.zeros(rows, columns, dtype=torch.float64)
     for band in bands:
-        count, height, width = band[0].shape
-        blocks = band[0].reshape(count, rows, height // rows, columns, width // columns)
-        found += blocks.double().sum((0, 2, 4)).cpu()
+        total = band[0].detach().double().cpu().sum(0)
+        height, width = total.shape
+        if height >= rows and width >= columns:
+            found += total.reshape(rows, height // rows, columns, width // columns).sum((1, 3))
+            continue
+        side = 2 if 2 * height >= rows and 2 * width >= columns else 4
+        served = torch.ones(rows, columns, dtype=torch.float64)
+        served = F.pad(served, (0, side * width - columns, 0, side * height - rows))
+        shares = F.avg_pool2d(served[None], side)[0] * side**2
+        spread_out = (total / shares).repeat_interleave(side, 0).repeat_interleave(side, 1)
+        found += spread_out[:rows, :columns]
     return found
 
 
-def counted(places: Tensor, like: Bands) -> Tensor:
-    """How many of some places in the flattened bands each cell holds, float64 ``[H/16, W/16]``.
+def counted(places: Tensor, like: Bands, grid: tuple[int, int]) -> Tensor:
+    """How many of some places in the flattened bands each block holds, float64 ``[H/16, W/16]``.
 
-    >>> from semcom.medjscc.wavelet import analyse
-    >>> counted(torch.tensor([0, 1, 3]), analyse(torch.zeros(1, 1, 32, 32)))
-    tensor([[1., 1.],
-            [0., 1.]], dtype=torch.float64)
+    >>> from semcom.medjscc.source.wavelet import Wavelet
+    >>> bands = Wavelet().analyse(torch.zeros(1, 1, 64, 64))
+    >>> counted(torch.tensor([0]), bands, (4, 4)).unique().tolist()
+    [0.0625]
     """
     chosen = torch.zeros_like(flattened(like), device=places.device)
     chosen[0, places] = 1
-    return per_cell(unflattened(chosen, like))
+    return per_block(unflattened(chosen, like), grid)

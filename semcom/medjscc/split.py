@@ -1,64 +1,147 @@
-"""How a picture's budget is split: which quantisation step, and so how long the digital part is."""
+"""How an image's budget is split: which quantisation step, and so how long the digital part is.
+
+The entropy model is not asked, which would take as long as coding. What a step costs and leaves
+is estimated from the coefficients themselves: bits from how many are not zero and how large these
+are, expected errors from those around.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc import coder
-from semcom.medjscc.entropy_model import EntropyModel
-from semcom.medjscc.estimates import Estimate, estimate
-from semcom.medjscc.frame import Frame
+from semcom.medjscc.analogue import STEPS, water_filling
 from semcom.medjscc.header import Header, step_index
 from semcom.medjscc.layout import Layout
-from semcom.medjscc.quantiser import likely_log_step
-from semcom.medjscc.steps import in_steps, log_steps
-from semcom.medjscc.wavelet import STRIDE, Bands
+from semcom.medjscc.source.steps import in_steps, log_steps
+from semcom.medjscc.source.wavelet import BLOCK, Bands
 
 _APART = 4
-"""Every so many steps are estimated by the entropy model, half an octave apart."""
+"""Every so many steps are estimated, half an octave apart."""
 
 _LAST = step_index(math.inf)
 _LEAST_ERROR = 1e-9
+_THRESHOLD = 0.62
+"""Magnitude in steps from which on a coefficient is taken as not zero."""
+
+_LEAST_LOG = -12
+_BITS_PER_OTHER = (6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0)
+_BITS_PER_OCTAVE = 1.5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What quantising an image comes to, its errors by classes of equal expected deviation.
+
+    Args:
+        num_bytes: about how long the bands are.
+        counts: errors in each class, the largest deviation first.
+        squares: the sum of their squares, in squared steps.
+        deviations: what is expected of them, in steps.
+    """
+
+    num_bytes: float
+    counts: NDArray[np.int64]
+    squares: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+
+    def left(self, numbers: int, snr_db: float) -> float:
+        """Squared error in steps that is left when the channel is as believed.
+
+        Errors that are larger than expected take power from all others.
+
+        Args:
+            numbers: real numbers in the analogue part.
+            snr_db: E_s/N_0 in dB.
+
+        >>> one = Estimate(8, np.array([1, 1]), np.array([1.0, 0.25]), np.array([1.0, 2**-10]))
+        >>> one.left(0, 10.0), round(one.left(1, 10.0), 3)
+        (1.25, 0.341)
+        """
+        before = np.cumsum(self.counts) - self.counts
+        sent = np.clip(numbers - before, 0, self.counts)
+        some = sent > 0
+        total = float(self.squares.sum())
+        if not some.any():
+            return total
+        count, deviation = sent[some], self.deviations[some]
+        square = self.squares[some] / self.counts[some]
+        power = water_filling(deviation, 10 ** (snr_db / 10), count)
+        variance = np.square(deviation)
+        strength = float((count * power * square / variance).sum() / count.sum())
+        gains = power * 10 ** (snr_db / 10) / max(strength, 1e-9)
+        after = (square + gains * variance) / np.square(1 + gains)
+        return total + float((count * (after - square)).sum())
+
+
+@torch.no_grad()
+def estimate(bands: Bands, log_step: Tensor) -> Estimate:
+    """What quantising one image comes to.
+
+    Args:
+        bands: its coefficients.
+        log_step: log2 of the step of each block.
+    """
+    num_bits, classes, squares = 0.0, [], []
+    for index, values in enumerate(in_steps(bands, log_step)):
+        magnitudes = values.abs()
+        other = magnitudes > _THRESHOLD
+        large = magnitudes[other]
+        num_bits += _BITS_PER_OTHER[index] * len(large)
+        num_bits += _BITS_PER_OCTAVE * float(torch.log2(large).clamp_min(0).sum())
+        errors = torch.where(other, magnitudes - torch.round(magnitudes), magnitudes).square()
+        expected = F.avg_pool2d(F.pad(errors, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        octaves = torch.log2(expected.clamp_min(2.0 ** (2 * _LEAST_LOG))) / 2
+        classes.append(torch.round(octaves * STEPS).flatten())
+        squares.append(errors.flatten())
+    place = torch.cat(classes).to(torch.int64)
+    highest = int(place.max())
+    place = highest - place
+    counts = torch.bincount(place)
+    return Estimate(
+        num_bits / 8,
+        counts.numpy(),
+        torch.bincount(place, torch.cat(squares).double()).numpy(),
+        np.exp2((highest - np.arange(len(counts))) / STEPS),
+    )
 
 
 class Split:
-    """What steps would come to for one picture, by the word of the entropy model.
+    """What steps would come to for one image.
 
     Args:
-        model: the entropy model, in evaluation mode.
-        bands: the picture's.
-        cells: which cells belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
+        bands: the image's.
+        blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
         ratio: index of the step outside over that inside.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         parts: how the channel uses are divided.
-        frame: what runs along the picture's sides.
+        first_bytes: bytes of the digital part before the bands.
     """
 
     def __init__(
         self,
-        model: EntropyModel,
         bands: Bands,
-        cells: Tensor,
+        blocks: Tensor,
         ratio: int,
         snr_db: float,
         parts: Layout,
-        frame: Frame,
+        first_bytes: int,
     ) -> None:
-        self._model, self._bands = model, bands
-        self._cells, self._ratio = cells, ratio
-        self._snr_db, self._parts = snr_db, parts
-        self._first_bytes = len(begun(frame, cells, ratio).bytes())
+        self._bands, self._blocks, self._ratio = bands, blocks, ratio
+        self._snr_db, self._parts, self._first_bytes = snr_db, parts, first_bytes
         self._found: dict[int, Estimate] = {}
         self._errors: dict[int, float] = {}
 
-    @torch.no_grad()
     def best(self) -> int:
         """Index of the step that leaves the least expected error."""
         parts = self._parts
-        bits = parts.mcs.bits_per_use * parts.rest / 2 / self._bands[0].numel() / STRIDE**2
+        bits = parts.mcs.bits_per_use * parts.rest / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
         cost = self.expected_error
         while index < _LAST and math.isinf(cost(index)):
@@ -72,7 +155,6 @@ class Split:
                 index = best
         return index
 
-    @torch.no_grad()
     def finest(self) -> int:
         """Index of the finest step that fits."""
         finest, last = -1, _LAST
@@ -84,7 +166,6 @@ class Split:
                 last = middle
         return last
 
-    @torch.no_grad()
     def expected_error(self, index: int) -> float:
         """Weighted squared error that a step leaves if the channel is as believed.
 
@@ -102,7 +183,7 @@ class Split:
         log_error = 0.0
         for at, share in _beside(index):
             left = self._estimate(at).left(numbers, self._snr_db)
-            log_square = 2 * Header(at, 0, 0, 0, 0).log_step
+            log_square = 2 * Header(at, 0, 0, 0).log_step
             log_error += share * (math.log2(left + _LEAST_ERROR) + log_square)
         return float(2**log_error)
 
@@ -116,23 +197,22 @@ class Split:
 
     def _estimate(self, index: int) -> Estimate:
         if index not in self._found:
-            log_step = log_steps(index, self._cells, self._ratio)
-            values = in_steps(self._bands, log_step)
-            self._found[index] = estimate(self._model, values, log_step)
+            log_step = log_steps(index, self._blocks, self._ratio)
+            self._found[index] = estimate(self._bands, log_step)
         return self._found[index]
 
 
-def begun(frame: Frame, cells: Tensor, ratio: int) -> coder.Writer:
-    """The digital part's beginning: frame and, where there are two steps, mask cells."""
-    writer = coder.Writer()
-    writer.frame(frame)
-    if ratio:
-        writer.cells(cells[0, 0].cpu().numpy())
-    return writer
+def likely_log_step(bits_per_pixel: float) -> float:
+    """log2 of the step at which an image takes about so many bits; images differ by an octave.
+
+    >>> round(likely_log_step(1 / 16), 6)
+    -1.75
+    """
+    return -(math.log2(bits_per_pixel) + 6.1) / 1.2
 
 
 def _beside(index: int) -> list[tuple[int, float]]:
-    """Steps that the entropy model is asked about, with their shares in one between them."""
+    """Steps that are estimated, with their shares in one between them."""
     below, beyond = divmod(index, _APART)
     ends = [(below * _APART, 1 - beyond / _APART), ((below + 1) * _APART, beyond / _APART)]
     return ends if beyond else ends[:1]

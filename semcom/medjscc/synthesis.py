@@ -10,8 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semcom.medjscc.adaptive import ChannelAdaptiveUnit
-from semcom.medjscc.contexts import squashed
-from semcom.medjscc.wavelet import Bands
+from semcom.medjscc.source.levels import squashed
+from semcom.medjscc.source.wavelet import Bands, Wavelet
+
+_COARSE = 3
+"""Bands that make the approximation at 1/16."""
 
 
 class Residual(nn.Module):
@@ -65,65 +68,63 @@ class MaskGuide(nn.Module):
 
 
 class Stage(nn.Module):
-    """Residual blocks, the mask's guidance, and a channel adaptive unit."""
+    """A residual block, the mask's guidance, and a channel adaptive unit."""
 
-    def __init__(self, features: int, blocks: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*[Residual(features) for _ in range(blocks)])
+        self.block = Residual(features)
         self.guide = MaskGuide(features)
         self.unit = ChannelAdaptiveUnit(features)
 
     def forward(self, maps: Tensor, roi: Tensor, condition: Tensor | None) -> Tensor:
         """``[batch, features, H, W]`` to the same."""
-        adapted: Tensor = self.unit(self.guide(self.blocks(maps), roi), condition)
+        adapted: Tensor = self.unit(self.guide(self.block(maps), roi), condition)
         return adapted
 
 
 class Synthesis(nn.Module):
     """Corrections to received wavelet bands, from bands at all scales.
 
+    The three coarsest bands are taken as one approximation at 1/16.
+
     Args:
         widths: features at 1/4, 1/8 and 1/16.
-        blocks: residual blocks at 1/4, 1/8 and 1/16, on the way down and again on the way up.
 
-    >>> from semcom.medjscc.wavelet import analyse
-    >>> picture, network = torch.rand(1, 1, 64, 64), Synthesis((8, 8, 8))
-    >>> bands, cells = analyse(picture), torch.zeros(1, 1, 4, 4)
-    >>> found = network(bands, bands, picture, picture, cells, torch.zeros(1, 2))
+    >>> from semcom.medjscc.source.wavelet import Wavelet
+    >>> image, network, wavelet = torch.rand(1, 1, 64, 64), Synthesis((8, 8, 8)), Wavelet()
+    >>> bands = wavelet.analyse(image)
+    >>> bands, deviations = at_sixteenth(bands, bands, wavelet)
+    >>> roi, steps = torch.zeros_like(image), torch.zeros(1, 1, 4, 4)
+    >>> found = network(bands, deviations, image, roi, steps, torch.zeros(1, 3))
     >>> [tuple(band.shape) for band in found][-1]
     (1, 3, 32, 32)
     """
 
-    def __init__(
-        self, widths: tuple[int, int, int], blocks: tuple[int, int, int] = (2, 2, 2)
-    ) -> None:
+    def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
-        kinds = 2
         at4, at8, at16 = widths
-        self.enter4 = nn.Conv2d(15 * kinds + 18, at4, 3, padding=1)
-        self.down4 = Stage(at4, blocks[0])
-        self.enter8 = nn.Conv2d(4 * at4 + 3 * kinds, at8, 1)
-        self.down8 = Stage(at8, blocks[1])
-        self.enter16 = nn.Conv2d(4 * at8 + 4 * kinds, at16, 1)
-        self.bottom = Stage(at16, blocks[2])
+        self.enter4 = nn.Conv2d(2 * 15 + 18, at4, 3, padding=1)
+        self.down4 = Stage(at4)
+        self.enter8 = nn.Conv2d(4 * at4 + 6, at8, 1)
+        self.down8 = Stage(at8)
+        self.enter16 = nn.Conv2d(4 * at8 + 8, at16, 1)
+        self.bottom = Stage(at16)
         self.leave16 = nn.Conv2d(at16, 4 * at8, 1)
-        self.up8 = Stage(at8, blocks[1])
+        self.up8 = Stage(at8)
         self.leave8 = nn.Conv2d(at8, 4 * at4, 1)
-        self.up4 = Stage(at4, blocks[0])
-        self.heads = nn.ModuleList(
-            [nn.Conv2d(features, 3 * n, 3, padding=1) for features, n in
-             ((at16, 1), (at8, 1), (at4, 1), (at4, 4))]
-        )  # fmt: skip
-        self.approximation = nn.Conv2d(at16, 1, 3, padding=1)
-        for head in [*self.heads, self.approximation]:
+        self.up4 = Stage(at4)
+        sizes = ((at16, 1), (at16, 3), (at8, 3), (at4, 3), (at4, 12))
+        heads = [nn.Conv2d(features, bands, 3, padding=1) for features, bands in sizes]
+        for head in heads:
             nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        self.heads = nn.ModuleList(heads)
 
     def forward(
         self,
         bands: Bands,
         deviations: Bands,
-        picture: Tensor,
+        image: Tensor,
         roi: Tensor,
         log_step: Tensor,
         condition: Tensor | None,
@@ -131,12 +132,13 @@ class Synthesis(nn.Module):
         """Corrections in units of the local step.
 
         Args:
-            bands: the bands in that unit.
+            bands: approximation and details at 1/16, then details at 1/8, 1/4 and 1/2, in that
+                unit.
             deviations: standard deviations of their errors, by which corrections are scaled.
-            picture: what they show, float ``[batch, 1, H, W]``, centred on zero.
+            image: what they show, float ``[batch, 1, H, W]``, centred on zero.
             roi: soft mask of the same shape.
             log_step: log2 of the local step, ``[batch, 1, H/16, W/16]``.
-            condition: ``[batch, 2]``, see :func:`semcom.medjscc.adaptive.condition`; without it
+            condition: ``[batch, 3]``, see :func:`semcom.medjscc.adaptive.condition`; without it
                 channel adaptive units pass features on as they are.
         """
         deviations = [d.clamp(2**-12, 4) for d in deviations]
@@ -148,7 +150,7 @@ class Synthesis(nn.Module):
         masks = [F.avg_pool2d(roi, side) for side in (4, 8, 16)]
         steps = F.interpolate(log_step, scale_factor=4, mode="nearest")
         fine = F.pixel_unshuffle(at2, 2)
-        maps4 = torch.cat([fine, at4, 4 * F.pixel_unshuffle(picture, 4), masks[0], steps], dim=1)
+        maps4 = torch.cat([fine, at4, 4 * F.pixel_unshuffle(image, 4), masks[0], steps], dim=1)
         down4 = self.down4(self.enter4(maps4), masks[0], condition)
         maps8 = torch.cat([F.pixel_unshuffle(down4, 2), at8], dim=1)
         down8 = self.down8(self.enter8(maps8), masks[1], condition)
@@ -156,7 +158,35 @@ class Synthesis(nn.Module):
         bottom = self.bottom(self.enter16(maps16), masks[2], condition)
         up8 = self.up8(down8 + F.pixel_shuffle(self.leave16(bottom), 2), masks[1], condition)
         up4 = self.up4(down4 + F.pixel_shuffle(self.leave8(up8), 2), masks[0], condition)
-        found = [self.approximation(bottom)]
-        found += [h(m) for h, m in zip(self.heads, (bottom, up8, up4, up4), strict=True)]
+        maps = (bottom, bottom, up8, up4, up4)
+        found = [head(m) for head, m in zip(self.heads, maps, strict=True)]
         found[-1] = F.pixel_shuffle(found[-1], 2)
         return [f * d for f, d in zip(found, deviations, strict=True)]
+
+
+def at_sixteenth(bands: Bands, deviations: Bands, wavelet: Wavelet) -> tuple[Bands, Bands]:
+    """The three coarsest bands as one approximation at 1/16, with the deviations of its errors.
+
+    A deviation is the root of the mean variance of the coefficients that make a value.
+
+    Args:
+        bands: all bands, in one unit everywhere.
+        deviations: standard deviations of their errors, in any unit.
+        wavelet: whose bands they are.
+
+    >>> wavelet = Wavelet()
+    >>> bands = wavelet.analyse(torch.rand(1, 1, 80, 64))
+    >>> [tuple(band.shape[1:]) for band in at_sixteenth(bands, bands, wavelet)[0]][:2]
+    [(1, 5, 4), (3, 5, 4)]
+    """
+    variance = deviations[0].square()
+    for details, finer in zip(deviations[1:_COARSE], deviations[2 : _COARSE + 1], strict=True):
+        mixed = (variance + details.square().sum(1, keepdim=True)) / 4
+        height, width = finer.shape[-2:]
+        variance = F.interpolate(mixed, scale_factor=2, mode="nearest")[..., :height, :width]
+    approximation = wavelet.synthesise(bands[:_COARSE])
+    height, width = bands[_COARSE].shape[-2:]
+    return (
+        [approximation[..., :height, :width], *bands[_COARSE:]],
+        [variance.sqrt(), *deviations[_COARSE:]],
+    )

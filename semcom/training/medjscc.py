@@ -1,4 +1,4 @@
-"""How Med-JSCC is trained: first the entropy model, then the synthesis through links."""
+"""How Med-JSCC is trained: first its source part, then the receiver through links."""
 
 from __future__ import annotations
 
@@ -18,21 +18,16 @@ from channels import InputError, Session, Transmission
 from channels.errors import check_count, check_name, check_number, shown
 from semcom.crops import Sample, random_batch
 from semcom.learned import to_symbols
-from semcom.medjscc.adaptive import condition
-from semcom.medjscc.allocation import (
-    allocate,
-    amplitudes,
-    flattened,
-    importance,
-    received,
-    unflattened,
-)
+from semcom.medjscc.analogue import allocate, importance, modulated, refined
 from semcom.medjscc.codec import MedJSCC
-from semcom.medjscc.contexts import Expected
 from semcom.medjscc.header import LOG_STEP
-from semcom.medjscc.quantiser import likely_log_step, rounded, worthwhile
-from semcom.medjscc.steps import in_steps, mask_cells
-from semcom.medjscc.wavelet import LEVELS, STRIDE, Bands, analyse
+from semcom.medjscc.receiver import restore
+from semcom.medjscc.source.entropy_model import Code, Group, Walked
+from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.source.quantiser import Quantiser, Rounder
+from semcom.medjscc.source.steps import in_steps, mask_blocks
+from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands
+from semcom.medjscc.split import likely_log_step
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
 from semcom.training.links import LINKS, training_link
@@ -40,8 +35,12 @@ from semcom.training.loop import check_folder, digest
 from semcom.weightfile import digest as fingerprint
 from semcom.weightfile import halved, stored
 
-STAGES = ("entropy", "errors", "synthesis")
+STAGES = ("source", "receiver")
 _LEAST_BITS = 3e-4
+_ERRORS_WEIGHT = 0.25
+_DIGITAL_SHARE = 1.0
+"""Channel uses of the digital part, as a multiple of those of the analogue one."""
+
 _LEAST_ERROR = 1e-6
 
 
@@ -50,16 +49,18 @@ class MedJSCCPlan:
     """What one stage of a training run does; with data, seed and first weights it fixes the rest.
 
     Args:
-        stage: ``"entropy"`` trains the entropy model, to few bits; ``"errors"`` those of its heads
-            that foresee quantisation errors; ``"synthesis"`` the synthesis to little distortion,
-            with quantisation errors sent over links.
+        stage: ``"source"`` trains the entropy model to few bits, and those of its heads that
+            predict quantisation errors; ``"receiver"`` the synthesis to little distortion, with
+            quantisation errors sent over links.
         steps: optimiser steps.
         batch: crops per step.
         crop: side of a crop in pixels, a multiple of 64.
         accumulate: batches whose gradients make one step.
         learning_rate: peak rate of Adam.
-        log_step: range of log2 of the quantisation step, drawn uniformly, or for the synthesis
+        log_step: range of log2 of the quantisation step, drawn uniformly, or for the receiver
             within an octave of what SNR and rate let expect.
+        lagrange: range of the Lagrange multiplier by which integers are chosen, in squared steps
+            per bit.
         snr_db: range of E_s/N_0 in dB, drawn uniformly.
         analogue_cbr: range of the analogue symbols per pixel, drawn log-uniformly.
         links: names of links and the share of steps that each gets.
@@ -67,13 +68,14 @@ class MedJSCCPlan:
         seed: seeds crops, steps, SNRs, fading and noise.
     """
 
-    stage: str = "entropy"
+    stage: str = "source"
     steps: int = 4000
     batch: int = 4
-    crop: int = 192
+    crop: int = 256
     accumulate: int = 1
     learning_rate: float = 5e-4
-    log_step: tuple[float, float] = (-5.0, 1.5)
+    log_step: tuple[float, float] = (-5.25, 1.75)
+    lagrange: tuple[float, float] = (0.04, 0.22)
     snr_db: tuple[float, float] = (-5.0, 25.0)
     analogue_cbr: tuple[float, float] = (1 / 512, 1 / 32)
     links: tuple[tuple[str, float], ...] = LINKS
@@ -89,7 +91,12 @@ class MedJSCCPlan:
         if self.crop % 64:
             raise InputError(f"crop must be a multiple of 64, got {self.crop}")
         check_number("learning_rate", self.learning_rate, 1e-8, 0.1)
-        ranges = {"log_step": LOG_STEP, "snr_db": (-100, 100), "analogue_cbr": (1e-4, 1)}
+        ranges = {
+            "log_step": LOG_STEP,
+            "lagrange": (0, 1),
+            "snr_db": (-100, 100),
+            "analogue_cbr": (1e-4, 1),
+        }
         for name, (least, most) in ranges.items():
             _check_range(name, getattr(self, name), least, most)
         if not isinstance(self.links, tuple) or not self.links:
@@ -220,15 +227,13 @@ class _MedJSCCTrainee:
             parameter.requires_grad_(True)
 
     def _trained(self) -> list[nn.Parameter]:
-        model, stage = self.module.entropy_model, self.plan.stage
-        if stage == "synthesis":
-            return list(self.module.synthesis.parameters())
-        heads = [model.detail(level).rest for level in range(LEVELS)]
-        foreseeing = [parameter for head in heads for parameter in head.parameters()]
-        if stage == "errors":
-            return foreseeing
-        apart = {id(parameter) for parameter in foreseeing}
-        return [parameter for parameter in model.parameters() if id(parameter) not in apart]
+        codec = self.module
+        if self.plan.stage == "receiver":
+            return list(codec.synthesis.parameters())
+        # Fewer bits is all that this stage wants, and coarser steps would give them.
+        steps = [codec.entropy_model.detail(level).step for level in range(LEVELS)]
+        apart = {id(parameter) for step in steps for parameter in step.parameters()}
+        return [p for p in codec.entropy_model.parameters() if id(p) not in apart]
 
     def loss(self, step: int) -> Tensor:
         plan = self.plan
@@ -238,35 +243,38 @@ class _MedJSCCTrainee:
         return self._cost(images.to(device), roi.to(device), draws).mean()
 
     def _cost(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
-        """log2 per pixel of bits, misjudged errors or squared errors in steps; ``[batch]``."""
+        """log2 per pixel of bits and misjudged errors, or of squared errors; ``[batch]``."""
         plan, codec = self.plan, self.module
-        channel = _drawn_channel(plan, draws) if plan.stage == "synthesis" else None
-        log_step, dead_zone = (part.to(images) for part in _drawn_steps(plan, roi, channel, draws))
-        values = in_steps(analyse(images - 0.5), log_step)
+        channel = _drawn_channel(plan, draws) if plan.stage == "receiver" else None
+        log_step = _drawn_steps(plan, roi, channel, draws).to(images)
+        with torch.no_grad():
+            bands = codec.wavelet.analyse(images - 0.5)
+        quantise = _drawn_quantiser(plan, bands, draws)
         pixels = images[0].numel()
-        if plan.stage == "entropy":
-            bands = rounded(values, dead_zone)
-            modelled = codec.entropy_model(bands, log_step, foresee=False)
-            bits = sum((part.sum((1, 2, 3)) for part in modelled.band_bits(bands)), start=0)
-            return torch.log2((modelled.hyper_bits + bits) / pixels + _LEAST_BITS)
-        codec.entropy_model.eval()
-        bands = worthwhile(codec.entropy_model, values, log_step)
-        errors = [v - b for v, b in zip(values, bands, strict=True)]
-        rest = codec.entropy_model(bands, log_step).rest
         if channel is None:
-            return torch.log2(_misjudged(errors, rest) / pixels)
-        snr_db, rate, which, seed = channel
-        known = [b + r.mean.float() for b, r in zip(bands, rest, strict=True)]
-        missing = [e - r.mean.float() for e, r in zip(errors, rest, strict=True)]
-        link = self._links[which]
-        uses = max(1, round(rate * pixels))
-        known, deviations, snrs_db = _over(link, seed, snr_db, uses, known, missing, rest)
-        cells = mask_cells(roi).to(roi)
-        shown = F.interpolate(cells, scale_factor=STRIDE, mode="nearest")
-        given = condition(snrs_db, 2 * rate)
-        out = codec.restore(known, deviations, shown, log_step, given)
-        (errors_in_steps,) = in_steps([out - images + 0.5], log_step)
-        return torch.log2(errors_in_steps.square().mean((1, 2, 3)) + _LEAST_ERROR)
+            priced = _Priced(quantise)
+            walked = codec.entropy_model.walk(
+                log_step, priced, jitter=_drawn_jitter(len(images), draws).to(images)
+            )
+            misjudged = _misjudged(in_steps(bands, log_step), walked)
+            bits = torch.log2(priced.bits / pixels + _LEAST_BITS)
+            return bits + _ERRORS_WEIGHT * torch.log2(misjudged / pixels)
+        codec.entropy_model.eval()
+        with torch.no_grad():
+            walked = codec.entropy_model.walk(log_step, quantise)
+            link = self._links[channel.link]
+            uses = round(channel.cbr * pixels)
+            values, deviations, heard_db = _over(
+                link, channel, uses, in_steps(bands, log_step), walked
+            )
+        digital = channel.cbr * (1 + _DIGITAL_SHARE)
+        soft = F.interpolate(mask_blocks(roi).to(images), scale_factor=BLOCK, mode="nearest")
+        out = restore(
+            codec.wavelet, codec.synthesis, values, deviations, soft, log_step, heard_db, digital
+        )
+        errors = in_steps(codec.wavelet.analyse(out - images + 0.5), log_step)
+        total = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
+        return torch.log2(total / pixels + _LEAST_ERROR)
 
     def stepped(self, step: int) -> None:
         pass
@@ -304,23 +312,53 @@ def _check_range(name: str, value: object, least: float, most: float) -> None:
 
 def _drawn_steps(
     plan: MedJSCCPlan, roi: Tensor, channel: _Channel | None, draws: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """log2 of the step of each cell, finer in the region for half of the pictures; dead zones.
+) -> Tensor:
+    """log2 of the step of each block, finer in the region for half of the images.
 
     Where the channel is drawn, steps lie within an octave of what its rate lets expect.
     """
-    batch = len(roi)
     low, high = plan.log_step
-    step, finer, which, dead_zone = torch.rand(4, batch, 1, 1, 1, generator=draws)
+    step, finer, which = torch.rand(3, len(roi), 1, 1, 1, generator=draws)
     if channel is None:
         outside = low + (high - low) * step
     else:
         bits = channel.cbr * math.log2(1 + 10 ** (channel.snr_db / 10))
         outside = (likely_log_step(bits) + 2 * step - 1).clamp(low, high)
-    finer = 2 * finer * (which < 0.5)
-    cells = mask_cells(roi.cpu()).float()
-    log_step = outside + finer * (1 - cells)
-    return (log_step * 16).round() / 16, 0.25 + 0.25 * dead_zone
+    finer = 2.5 * finer * (which < 0.5)
+    blocks = mask_blocks(roi.cpu()).float()
+    log_step = outside + finer * (1 - blocks)
+    return (log_step * 32).round() / 32
+
+
+def _drawn_jitter(batch: int, draws: torch.Generator) -> Tensor:
+    """Offsets of the bands' steps for a third of the images, ``[batch, LEVELS, 3]``."""
+    offsets = torch.rand(batch, LEVELS, 3, generator=draws) - 0.5
+    return offsets * (torch.rand(batch, 1, 1, generator=draws) < 0.3)
+
+
+def _drawn_quantiser(plan: MedJSCCPlan, bands: Bands, draws: torch.Generator) -> Code:
+    """Mostly as in use; for the source part in two of five steps dead zones alone."""
+    batch = len(bands[0])
+    low, high = plan.lagrange
+    which, share = torch.rand(1, generator=draws), torch.rand(batch, 1, 1, 1, generator=draws)
+    share = share.to(bands[0])
+    if plan.stage == "source" and which < 0.4:
+        return Rounder(bands, 0.25 + 0.25 * share)
+    return Quantiser(bands, low + (high - low) * share)
+
+
+class _Priced:
+    """A code that counts the bits of each image."""
+
+    def __init__(self, quantise: Code) -> None:
+        self._quantise = quantise
+        self.bits = torch.tensor(0.0)
+
+    def __call__(self, group: Group) -> Tensor:
+        found = self._quantise(group)
+        cost = group.prior.bits(found) * group.inside
+        self.bits = self.bits.to(cost) + cost.sum((1, 2, 3))
+        return found
 
 
 class _Channel(NamedTuple):
@@ -342,58 +380,50 @@ def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator) -> _Channel:
     return _Channel(snr_db, few * (many / few) ** rate, link, seed)
 
 
-def _misjudged(errors: Bands, rest: list[Expected]) -> Tensor:
+def _misjudged(coefficients: Bands, walked: Walked) -> Tensor:
     """Sum of ``s + e^2 / s``, ``e`` off the mean: least where ``s`` is the deviation of ``e``.
 
     The logarithm of a Gaussian's density is as true, but rare large errors where small ones were
-    foreseen would drown everything else in it.
+    expected would drown everything else in it.
     """
-    total = torch.zeros(len(errors[0]), device=errors[0].device)
-    for error, expected in zip(errors[1:], rest[1:], strict=True):
-        deviation = torch.exp2(expected.log_scale.float())
-        off = (error - expected.mean.float()).square()
+    total = torch.zeros(len(coefficients[0]), device=coefficients[0].device)
+    parts = zip(coefficients, walked.values, walked.errors, strict=True)
+    for wanted, known, expected in list(parts)[1:]:
+        deviation = torch.exp2(expected.log_deviation)
+        off = (wanted - known.detach() - expected.mean).square()
         total = total + (deviation + off / deviation).sum((1, 2, 3))
     return total
 
 
 def _over(
-    link: channels.Link,
-    seed: int,
-    snr_db: float,
-    uses: int,
-    known: Bands,
-    missing: Bands,
-    rest: list[Expected],
+    link: channels.Link, channel: _Channel, uses: int, coefficients: Bands, walked: Walked
 ) -> tuple[Bands, Bands, Tensor]:
     """Send what is missing over a link: bands and deviations then, and the SNR that was met."""
-    flat_known, flat_missing = flattened(known), flattened(missing)
-    flat_deviations = torch.exp2(flattened([r.log_scale.float() for r in rest]))
-    sent = []
-    for row in range(len(flat_known)):
-        one = [Expected(r.mean[row : row + 1], r.log_scale[row : row + 1]) for r in rest]
-        sent.append(allocate(importance(one), 2 * uses, snr_db))
-    numbers = torch.stack(
-        [
-            flat_missing[row, a.chosen.to(known[0].device)] * amplitudes(a).to(known[0].device)
-            for row, a in enumerate(sent)
+    rows = []
+    for row in range(len(coefficients[0])):
+        one = slice(row, row + 1)
+        errors = [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in walked.errors]
+        values = [value[one] for value in walked.values]
+        missing = [
+            wanted[one] - value - error.mean
+            for wanted, value, error in zip(coefficients, values, errors, strict=True)
         ]
-    )
-    strength = (2 * numbers.square().mean(1, keepdim=True)).sqrt().clamp_min(1e-3)
-    numbers = numbers / strength
-    symbols = to_symbols(numbers, uses)
+        sent = allocate(importance(errors), 2 * uses, channel.snr_db)
+        numbers = modulated(missing, sent)
+        strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
+        rows.append((values, errors, sent, numbers / strength, strength))
+    symbols = to_symbols(torch.stack([numbers for _, _, _, numbers, _ in rows]), uses)
     used = torch.full((len(symbols),), symbols.shape[1], dtype=torch.int64)
-    session = Session("medjscc", (1, 64, 64), symbols.shape[1], snr_db)
-    rx = link(Transmission(symbols, used, session), snr_db, seed=seed)
+    session = Session("medjscc", (1, 64, 64), symbols.shape[1], channel.snr_db)
+    rx = link(Transmission(symbols, used, session), channel.snr_db, seed=channel.seed)
     heard = torch.view_as_real(rx.symbols).flatten(1)
     noise_var = (rx.noise_var / 2).repeat_interleave(2, dim=1)
-    refined = []
-    for row, allocation in enumerate(sent):
-        errors, left = received(allocation, heard[row], noise_var[row], 1 / strength[row])
-        places = allocation.chosen.to(heard.device)
-        refined.append(flat_known[row].index_add(0, places, errors))
-        flat_deviations[row, places] = left
-    return (
-        unflattened(torch.stack(refined), known),
-        unflattened(flat_deviations, known),
-        rx.snr_db,
+    found = [
+        refined(values, errors, sent, heard[row], noise_var[row], 1 / strength)
+        for row, (values, errors, sent, _, strength) in enumerate(rows)
+    ]
+    bands, deviations = (
+        [torch.cat(level) for level in zip(*(pair[i] for pair in found), strict=True)]
+        for i in (0, 1)
     )
+    return bands, deviations, rx.snr_db

@@ -2,7 +2,7 @@
 
 After the digital part both ends know how large a quantisation error to expect in each coefficient.
 With ``n`` real numbers to send, those ``n`` are sent that carry most: with a water level such that
-``n`` exceed it, a cell sends as many numbers as it has coefficients whose information
+``n`` exceed it, a block sends as many numbers as it has coefficients whose information
 ``-log2 P`` exceeds the level, ``k_i = Q(eta_i sum -log2 P)`` in the words of NTSCC (Dai et al.,
 IEEE JSAC 2022). ``eta`` is higher in the region of interest, since its errors are counted in finer
 steps. No index has to be sent for that.
@@ -17,11 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.contexts import Expected
-from semcom.medjscc.wavelet import Bands
+from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.source.wavelet import Bands
 
 STEPS = 8
 """Importances to an octave of deviation."""
+
+_FIRST_FINE = 3
+"""Place among the bands of the details that have one coefficient of each kind to a block."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +42,28 @@ class Allocation:
     power: Tensor
 
 
-def importance(rest: list[Expected], equal: bool = False) -> NDArray[np.float64]:
+def importance(errors: list[ErrorPrior], equal: bool = False) -> NDArray[np.int16]:
     """Log-deviation of each expected error in steps, in eighths of an octave.
 
     Args:
-        rest: what is expected of the errors of one picture, ``[1, bands, h, w]`` each.
-        equal: whether all cells are served alike, each place in a cell by its mean over the cells.
+        errors: what is expected of the errors of one image, ``[1, bands, h, w]`` each.
+        equal: whether all blocks are served alike: each place in a block by its mean over the
+            blocks, in levels that have more than one coefficient to a block.
 
     Returns:
-        Whole numbers ``[coefficients]`` in the order of the bands; if ``equal``, any.
+        int16 ``[coefficients]`` in the order of the bands.
     """
     parts = []
-    for expected in rest:
-        octaves = expected.log_scale[0].detach().double().cpu()
-        if equal:
-            side = octaves.shape[-1] // rest[0].log_scale.shape[-1]
+    for index, expected in enumerate(errors):
+        octaves = expected.log_deviation[0].detach().cpu()
+        side = 2 ** (index - _FIRST_FINE)
+        if equal and side >= 1:
+            side = int(side)
             folded = octaves.unfold(1, side, side).unfold(2, side, side)
             mean = folded.mean((1, 2), keepdim=True).expand_as(folded)
-            parts.append(mean.permute(0, 1, 3, 2, 4).numpy().ravel() * STEPS)
-        else:
-            parts.append(np.rint(octaves.numpy().ravel() * STEPS))
-    return np.concatenate(parts)
+            octaves = mean.permute(0, 1, 3, 2, 4).flatten()
+        parts.append(torch.round(octaves.flatten() * STEPS).to(torch.int16))
+    return torch.cat(parts).numpy()
 
 
 def allocate(
@@ -84,7 +88,7 @@ def allocate(
     count = min(count, len(importances))
     order = np.argsort(-importances, kind="stable")[:count]
     deviation = np.exp2(importances[order] / STEPS)
-    power = _water_filling(deviation, 10 ** (snr_db / 10))
+    power = water_filling(deviation, 10 ** (snr_db / 10))
     return Allocation(
         torch.from_numpy(order),
         torch.from_numpy(deviation.astype(np.float32)),
@@ -119,6 +123,50 @@ def amplitudes(sent: Allocation) -> Tensor:
     return (sent.power / 2).sqrt() / sent.deviation
 
 
+def modulated(missing: Bands, sent: Allocation) -> Tensor:
+    """The numbers that say what one image's bands miss: float ``[n]``, power 1/2 on average.
+
+    Args:
+        missing: quantisation errors off their expected means, in steps.
+        sent: which of them, and how strongly.
+    """
+    return flattened(missing)[0, sent.chosen.to(missing[0].device)] * amplitudes(sent).to(
+        missing[0].device
+    )
+
+
+def refined(
+    values: Bands,
+    errors: list[ErrorPrior],
+    sent: Allocation,
+    numbers: Tensor,
+    noise_var: Tensor,
+    amplitude: float | Tensor,
+) -> tuple[Bands, Bands]:
+    """One image's bands with what the analogue part says of their errors, and what is left of these.
+
+    Args:
+        values: the bands as they were coded, in steps.
+        errors: what is expected of their errors.
+        sent: which errors were sent.
+        numbers: float ``[n]`` or more, as received.
+        noise_var: their error variances.
+        amplitude: gain of the analogue part.
+
+    Returns:
+        Bands, and standard deviations of their errors.
+    """
+    device = numbers.device
+    rough = flattened([v + e.mean for v, e in zip(values, errors, strict=True)]).to(device)
+    octaves = torch.cat([(e.log_deviation * STEPS).round().flatten(1) for e in errors], dim=1)
+    deviation = torch.exp2(octaves / STEPS).to(device)
+    found, left = received(sent, numbers, noise_var, amplitude)
+    places = sent.chosen.to(device)
+    rough = rough.index_add(1, places, found[None])
+    deviation = deviation.index_copy(1, places, left[None])
+    return unflattened(rough, values), unflattened(deviation, values)
+
+
 def flattened(bands: Bands) -> Tensor:
     """One row of coefficients per picture: ``[batch, coefficients]``."""
     return torch.cat([band.flatten(1) for band in bands], dim=1)
@@ -136,13 +184,24 @@ def unflattened(rows: Tensor, like: Bands) -> Bands:
     return [part.reshape(len(rows), *b.shape[1:]) for part, b in zip(parts, like, strict=True)]
 
 
-def _water_filling(deviation: NDArray[np.float64], snr: float) -> NDArray[np.float64]:
-    """Powers of mean 1; ``deviation`` falls."""
+def water_filling(
+    deviation: NDArray[np.float64], snr: float, count: NDArray[np.int64] | int = 1
+) -> NDArray[np.float64]:
+    """Powers of mean 1 that leave the least squared error after Wiener estimates.
+
+    With the ``m`` largest served, the level is ``sum(d) / (snr n + m)``, and the smallest of them
+    exceeds it.
+
+    Args:
+        deviation: float64 ``[classes]``, falling.
+        snr: E_s/N_0, linear.
+        count: how many numbers have each deviation.
+    """
     if not len(deviation):
         return deviation
-    # With the m largest served, level = sum(d) / (snr n + m), and the smallest of them exceeds it.
-    total = np.cumsum(deviation)
-    levels = total / (snr * len(deviation) + np.arange(1, len(deviation) + 1))
-    served = int(np.flatnonzero(deviation > levels)[-1]) + 1
-    powers: NDArray[np.float64] = np.maximum(deviation / levels[served - 1] - 1, 0) / snr
+    counts = np.broadcast_to(np.asarray(count), deviation.shape)
+    served = np.cumsum(counts)
+    levels = np.cumsum(counts * deviation) / (snr * served[-1] + served)
+    level = levels[int(np.flatnonzero(deviation > levels)[-1])]
+    powers: NDArray[np.float64] = np.maximum(deviation / level - 1, 0) / snr
     return powers

@@ -1,4 +1,4 @@
-"""Whether a picture is better sent without a digital part, because that would hardly arrive."""
+"""Whether a image is better sent without a digital part, because that would hardly arrive."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 from channels import Link
 from semcom.learned import pad_to
-from semcom.medjscc import overview
+from semcom.medjscc import analog_base
 from semcom.medjscc.layout import SURE, Layout
-from semcom.medjscc.steps import in_steps
-from semcom.medjscc.wavelet import STRIDE, analyse
+from semcom.medjscc.source.steps import in_steps
+from semcom.medjscc.source.wavelet import BLOCK, Wavelet
 from semcom.separate.realisations import noise_variances
 
 _LEAST_ERROR = 1e-9
 _QUANTILES = (5 / 6, 1 / 2, 1 / 6)
 _AHEAD_DB = 1.0
-"""By how much a plain picture must be expected to be better: the synthesis of a digital one gains
+"""By how much an image without digital part must be expected to be better: the synthesis of a digital one gains
 what is not foreseen, and it arrives in better than average states of the link."""
 
 
@@ -38,25 +38,27 @@ def states_db(link: Link | None, channel_uses: int, snr_db: float) -> tuple[floa
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What overviews of one picture leave, counted as the digital part's errors are.
+class AnalogOnly:
+    """What analog base layers of one image leave, counted as the digital part's errors are.
 
     Args:
         image: float32 ``[1, 1, H, W]``, centred on zero.
-        log_step: log2 of the step of each cell, in which errors count.
+        log_step: log2 of the step of each block, in which errors count.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         link: whose states it may meet; ``None`` for Gaussian noise.
+        wavelet: in whose bands errors are counted.
     """
 
     image: Tensor
     log_step: Tensor
     snr_db: float
     link: Link | None
+    wavelet: Wavelet
 
     def serves_better(self, digital_error: float, parts: Layout) -> bool:
-        """Compare what a digital part and a finer overview are expected to gain in dB.
+        """Compare what a digital part and a finer analog base layer are expected to gain in dB.
 
-        Both gain nothing over the overview where the header is lost, and a digital part nothing
+        Both gain nothing over the analog base layer where the header is lost, and a digital part nothing
         where it is lost itself.
 
         Args:
@@ -66,24 +68,24 @@ class Trial:
         """
         if parts.chance >= SURE or math.isinf(digital_error):
             return False
-        uses = parts.header.channel_uses + parts.overview + parts.rest
+        uses = parts.header.channel_uses + parts.analog_base + parts.rest
         states = states_db(self.link, uses, self.snr_db)
-        lost = self._log_error(*self._sent(parts.overview), states[-1])
+        lost = self._log_error(*self._sent(parts.analog_base), states[-1])
         arriving = min(parts.chance, parts.header_chance)
         gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
         enough = gained + _AHEAD_DB / (10 * math.log10(2))
         sent = self._sent(parts.rest)
-        plain: list[float] = []
+        alone: list[float] = []
         for state_db in states:
-            plain.append(parts.header_chance * (lost - self._log_error(*sent, state_db)))
-            if plain[0] <= enough:
+            alone.append(parts.header_chance * (lost - self._log_error(*sent, state_db)))
+            if alone[0] <= enough:
                 return False
-        return sum(plain) / len(plain) > enough
+        return sum(alone) / len(alone) > enough
 
     @torch.no_grad()
     def _sent(self, uses: int) -> tuple[Tensor, float]:
-        """Numbers of an overview of so many channel uses at unit power, and their gain."""
-        numbers = overview.send(self.image, uses, self.snr_db)
+        """Numbers of an analog base layer of so many channel uses at unit power, and their gain."""
+        numbers = analog_base.send(self.image, uses, self.snr_db)
         gain = math.sqrt(uses / (float(numbers.square().sum()) + _LEAST_ERROR))
         return gain * numbers, gain
 
@@ -94,6 +96,7 @@ class Trial:
         noise = torch.randn(sent.shape, generator=torch.Generator().manual_seed(0))
         heard = sent + math.sqrt(noise_var) * noise.to(sent)
         shape = (self.image.shape[-2], self.image.shape[-1])
-        coarse = overview.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
-        bands = in_steps(analyse(pad_to(self.image - coarse / gain, STRIDE)), self.log_step)
+        coarse = analog_base.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
+        missing = pad_to(self.image - coarse / gain, BLOCK)
+        bands = in_steps(self.wavelet.analyse(missing), self.log_step)
         return math.log2(sum(float(band.square().sum()) for band in bands) + _LEAST_ERROR)

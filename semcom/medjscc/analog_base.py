@@ -1,4 +1,4 @@
-"""A coarse analogue picture in a fixed layout: the lowest frequencies, each as strong as it pays.
+"""The analog base layer, a coarse image in a fixed layout: the lowest frequencies, each as strong as it pays.
 
 What is left when the digital part is lost, and what is sent in its place where it would hardly
 arrive. As in SoftCast (Jakubczak and Katabi, ACM MobiCom 2011) coefficients of a cosine transform
@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.allocation import STEPS, Allocation, allocate, amplitudes, received
+from semcom.medjscc.analogue import STEPS, Allocation, allocate, amplitudes, received
 
 _DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
-"""Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per picture, the mean as of 0.7;
+"""Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per image, the mean as of 0.7;
 fitted to 49 open chest X-rays and angiograms, centred on mid-grey."""
 
 
@@ -36,7 +36,7 @@ class _Plan(NamedTuple):
 
 
 def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
-    """Real numbers ``[batch, 2 uses]`` of about unit power per pair, for centred pictures.
+    """Real numbers ``[batch, 2 uses]`` of about unit power per pair, for centred images.
 
     Args:
         images: float32 ``[batch, 1, H, W]``, centred on zero.
@@ -55,7 +55,7 @@ def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
 
 
 def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: float) -> Tensor:
-    """The picture, centred on zero, from noisy numbers.
+    """The image, centred on zero, from noisy numbers.
 
     Args:
         numbers: float ``[batch, 2 uses]``.
@@ -66,10 +66,10 @@ def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: 
     Returns:
         float32 ``[batch, 1, H, W]``.
 
-    >>> picture = torch.full((1, 1, 32, 48), 0.25)
-    >>> numbers = send(picture, 20, 30.0)
+    >>> image = torch.full((1, 1, 32, 48), 0.25)
+    >>> numbers = send(image, 20, 30.0)
     >>> again = receive(numbers, torch.full_like(numbers, 1e-3), (32, 48), 30.0)
-    >>> bool((again - picture).abs().max() < 0.01)
+    >>> bool((again - image).abs().max() < 0.01)
     True
     """
     height, width = shape
@@ -97,7 +97,7 @@ def _plan(height: int, width: int, uses: int, snr_db: float) -> _Plan:
 
 
 def _enough(side: int, other: int, count: int) -> int:
-    """Frequencies along a side among which the ``count`` lowest of the picture surely are."""
+    """Frequencies along a side among which the ``count`` lowest of the image surely are."""
     return min(side, math.ceil(2 * math.sqrt(count * side / other)) + 2)
 
 

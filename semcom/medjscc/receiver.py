@@ -1,0 +1,281 @@
+"""From what arrives to an image: what the digital part says, refined by the analogue part."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from channels import Reception, Session
+from semcom.fec.bits import packed
+from semcom.medjscc import analog_base
+from semcom.medjscc.adaptive import condition
+from semcom.medjscc.analogue import allocate, importance, refined
+from semcom.medjscc.header import Header
+from semcom.medjscc.layout import Layout
+from semcom.medjscc.options import MedJSCCOptions
+from semcom.medjscc.rate_map import RateMap, counted, per_block, spread
+from semcom.medjscc.source.bitstream import Reader, reading_from
+from semcom.medjscc.source.entropy_model import EntropyModel, Group
+from semcom.medjscc.source.frame import Frame
+from semcom.medjscc.source.levels import in_place
+from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.source.steps import in_image, log_steps
+from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
+from semcom.medjscc.synthesis import Synthesis, at_sixteenth
+from semcom.medjscc.undecodable import Undecodable
+
+
+class Receiver:
+    """Decodes images of one session.
+
+    Args:
+        wavelet: the codec's.
+        entropy_model: the codec's, in evaluation mode.
+        synthesis: the codec's.
+        options: what both ends have chosen.
+        parts: how the channel uses are divided.
+    """
+
+    def __init__(
+        self,
+        wavelet: Wavelet,
+        entropy_model: EntropyModel,
+        synthesis: Synthesis,
+        options: MedJSCCOptions,
+        parts: Layout,
+    ) -> None:
+        self._wavelet, self._model, self._synthesis = wavelet, entropy_model, synthesis
+        self._options, self._parts = options, parts
+
+    def image(self, rx: Reception, row: int) -> tuple[Tensor, bool]:
+        """One image, not clamped, and whether it was lost: then its analog base layer is shown."""
+        _, height, width = rx.session.image_shape
+        (head, coarse, rest), (head_var, coarse_var, rest_var) = self._divided(rx, row)
+        header = self._header(head, head_var)
+        if header is not None and header.analog_only:
+            size, noise_var = (height, width), _twice(rest_var / 2)
+            image = analog_base.receive(_real(rest), noise_var, size, rx.session.snr_db)
+            return image / header.amplitude + 0.5, False
+        got = self._digital(header, rest, rest_var, rx.session)
+        if got is None:
+            image = analog_base.receive(
+                _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
+            )
+            return image + 0.5, True
+        start = self._parts.digital_uses(got.header.length)
+        scale = self._parts.scale(got.header, math.prod(_grid(rx.session)) * BLOCK**2)
+        values, deviations = self._refined(
+            got, rest[:, start:] / scale, rest_var[:, start:] / scale**2, rx.session
+        )
+        roi = F.interpolate(got.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
+        image = restore(
+            self._wavelet,
+            self._synthesis if self._options.learned_synthesis else None,
+            values,
+            deviations,
+            roi,
+            got.log_step.to(values[0]),
+            rx.snr_db[row : row + 1] if self._options.channel_adaptive else None,
+            rx.session.channel_uses / math.prod(rx.session.image_shape),
+        )
+        return got.frame.restored(image[..., :height, :width] + 0.5), False
+
+    def rate_map(self, rx: Reception, row: int) -> RateMap | None:
+        """Where one image's budget went; ``None`` if it was lost."""
+        parts = self._parts
+        (head, _, rest), (head_var, _, rest_var) = self._divided(rx, row)
+        header = self._header(head, head_var)
+        if header is not None and header.analog_only:
+            return spread(_grid(rx.session), parts)
+        got = self._digital(header, rest, rest_var, rx.session)
+        if got is None:
+            return None
+        digital = parts.digital_uses(got.header.length)
+        analogue = 0 if got.header.silent else parts.rest - digital
+        importances = importance(got.errors, self._options.equal_rates)
+        sent = allocate(importances, 2 * analogue, rx.session.snr_db)
+        grid = _grid(rx.session)
+        return RateMap(
+            per_block(got.bits, grid),
+            counted(sent.chosen, got.values, grid) / 2,
+            got.blocks[0, 0],
+            parts.header.channel_uses,
+            parts.analog_base,
+            digital,
+            parts.rest - digital,
+        )
+
+    def _divided(self, rx: Reception, row: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Symbols and noise variances of one image's header, analog base layer and rest."""
+        symbols, noise_var = rx.symbols[row : row + 1], rx.noise_var[row : row + 1]
+        missing = rx.session.channel_uses - symbols.shape[1]
+        symbols, noise_var = F.pad(symbols, (0, missing)), F.pad(noise_var, (0, missing), value=1e6)
+        sizes = [self._parts.header.channel_uses, self._parts.analog_base, self._parts.rest]
+        return torch.split(symbols, sizes, dim=1), torch.split(noise_var, sizes, dim=1)
+
+    def _header(self, symbols: Tensor, noise_var: Tensor) -> Header | None:
+        """The header, ``None`` if it is lost."""
+        data = _payload(*self._parts.header.decode(symbols, noise_var))
+        if data is None:
+            return None
+        try:
+            return Header.parse(data)
+        except Undecodable:
+            return None
+
+    def _digital(
+        self, header: Header | None, rest: Tensor, rest_var: Tensor, session: Session
+    ) -> _Digital | None:
+        """The digital part, ``None`` if it or the header is lost."""
+        if header is None or self._parts.capacity(header.length) < 0:
+            return None
+        grid = _grid(session)
+        block = self._parts.digital_block(header.length)
+        uses = block.channel_uses
+        scale = self._parts.scale(header, math.prod(grid) * BLOCK**2)
+        data = _payload(*block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2))
+        if data is None:
+            return None
+        try:
+            return self._read(header, Reader(data), session)
+        except Undecodable:
+            return None
+
+    @torch.no_grad()
+    def _read(self, header: Header, reader: Reader, session: Session) -> _Digital:
+        grid = _grid(session)
+        around = reader.frame(*session.image_shape[1:])
+        blocks = reader.blocks(grid) if header.roi else np.zeros(grid, dtype=np.bool_)
+        held = torch.from_numpy(blocks)[None, None]
+        log_step = log_steps(header.step, held, header.roi)
+        read, costs = reading_from([reader]), _Costs()
+
+        def code(group: Group) -> Tensor:
+            return costs.counted(group, read(group))
+
+        walked = self._model.walk(log_step, code)
+        return _Digital(
+            header, around, held, log_step, walked.values, walked.errors,
+            costs.bands(walked.values),
+        )  # fmt: skip
+
+    def _refined(
+        self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
+    ) -> tuple[Bands, Bands]:
+        """Bands with what the analogue part says of their errors, and what is still uncertain."""
+        importances = importance(got.errors, self._options.equal_rates)
+        sent = allocate(importances, 2 * symbols.shape[1], session.snr_db)
+        amplitude = 0.0 if got.header.silent else got.header.amplitude
+        heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
+        return refined(got.values, got.errors, sent, heard, noise, amplitude)
+
+
+def restore(
+    wavelet: Wavelet,
+    synthesis: Synthesis | None,
+    values: Bands,
+    deviations: Bands,
+    roi: Tensor,
+    log_step: Tensor,
+    snr_db: Tensor | None,
+    cbr: float,
+) -> Tensor:
+    """Images centred on zero from bands in steps of the blocks.
+
+    Args:
+        wavelet: the codec's.
+        synthesis: the network that corrects the bands; ``None`` for the inverse wavelet alone.
+        values: the bands.
+        deviations: standard deviations of their errors.
+        roi: soft masks ``[batch, 1, H, W]``, sides multiples of 16.
+        log_step: log2 of the step of each block.
+        snr_db: what the receiver knows of the SNR, ``[batch]``; ``None`` leaves channel adaptive
+            units out.
+        cbr: complex channel uses per pixel.
+
+    Returns:
+        float32 ``[batch, 1, H, W]``.
+    """
+    shown = in_image(values, log_step)
+    spread_out = in_image(deviations, log_step)
+    bands, errors = at_sixteenth(shown, spread_out, wavelet)
+    rough = wavelet.synthesise_from(bands)
+    if synthesis is None:
+        return rough
+    adapting = None
+    if snr_db is not None:
+        square = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
+        pixels = rough[0].numel()
+        adapting = condition(snr_db, cbr, torch.log2(square / pixels + 1e-9) / 2)
+    units = [log_step, log_step]
+    for _ in range(3):
+        units.append(F.interpolate(units[-1], scale_factor=2, mode="nearest"))
+    scales = [torch.exp2(unit) for unit in units]
+    changes = synthesis(
+        [band / scale for band, scale in zip(bands, scales, strict=True)],
+        [error / scale for error, scale in zip(errors, scales, strict=True)],
+        rough,
+        roi,
+        log_step,
+        adapting,
+    )
+    return wavelet.synthesise_from(
+        [band + change * scale for band, change, scale in zip(bands, changes, scales, strict=True)]
+    )
+
+
+class _Costs:
+    """Collects the bits of each coefficient during a walk."""
+
+    def __init__(self) -> None:
+        self._levels: dict[int, Tensor] = {}
+
+    def counted(self, group: Group, integers: Tensor) -> Tensor:
+        """The integers as they are."""
+        shape = (1, 4 if group.band == 0 else 12, *integers.shape[-2:])
+        level = self._levels.setdefault(group.band, torch.zeros(shape))
+        level[:, list(group.channels)] = group.prior.bits(integers) * group.inside
+        return integers
+
+    def bands(self, like: Bands) -> Bands:
+        """Bits of each coefficient of each band."""
+        return [
+            in_place(self._levels[i], (band.shape[-2], band.shape[-1]))
+            for i, band in enumerate(like)
+        ]
+
+
+@dataclass(frozen=True)
+class _Digital:
+    """What arrived of an image's digital part."""
+
+    header: Header
+    frame: Frame
+    blocks: Tensor
+    log_step: Tensor
+    values: Bands
+    errors: list[ErrorPrior]
+    bits: Bands
+
+
+def _grid(session: Session) -> tuple[int, int]:
+    """Rows and columns of blocks."""
+    _, height, width = session.image_shape
+    return -(-height // BLOCK), -(-width // BLOCK)
+
+
+def _payload(bits: Tensor, ok: Tensor) -> bytes | None:
+    return packed(bits[0]) if bool(ok[0]) else None
+
+
+def _real(symbols: Tensor) -> Tensor:
+    return torch.view_as_real(symbols).flatten(1)
+
+
+def _twice(values: Tensor) -> Tensor:
+    return values.repeat_interleave(2, dim=1)

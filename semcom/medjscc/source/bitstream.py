@@ -1,0 +1,223 @@
+"""Quantised bands, mask blocks and frame as bytes, and back: range coding under the learned model.
+
+Written with constriction (Bamler, arXiv:2201.01741). The model is evaluated in exact arithmetic,
+see :mod:`semcom.medjscc.source.fixed_point`, so that any machine can decode what another has
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import constriction
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semcom.medjscc.source.entropy_model import Code, Group
+from semcom.medjscc.source.frame import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Frame
+from semcom.medjscc.source.frame import LEVELS as GREYS
+from semcom.medjscc.source.prior import LOG_SCALE
+from semcom.medjscc.source.quantiser import LARGEST
+from semcom.medjscc.undecodable import Undecodable
+from semcom.range_bytes import reading, written
+
+_queue = constriction.stream.queue
+_model = constriction.stream.model
+_SCALE_STEPS = 8
+_HAS_LINES = _HAS_OFFSETS = _model.Bernoulli(0.1, perfect=False)
+_LINES, _LEVEL = _model.Uniform(MOST_LINES + 1), _model.Uniform(GREYS)
+_OFFSETS = _model.Uniform(MOST_OFFSETS + 1)
+_OFFSET = _model.QuantizedLaplace(-LARGEST_OFFSET, LARGEST_OFFSET, 0.0, 8.0)
+_IS_OTHER = _model.Bernoulli(perfect=False)
+_LAPLACE = _model.QuantizedLaplace(-LARGEST - 1, LARGEST + 1)
+_BLOCK_SET = (
+    0.0125, 0.32, 0.07, 0.50, 0.16, 0.70, 0.52, 0.86,
+    0.14, 0.52, 0.37, 0.80, 0.50, 0.86, 0.84, 0.985,
+)  # fmt: skip
+"""Chance that a mask block is set, by its west, north-west, north and north-east neighbours."""
+
+_SCALES = np.exp2(
+    np.arange(LOG_SCALE[0] * _SCALE_STEPS, LOG_SCALE[1] * _SCALE_STEPS + 1) / _SCALE_STEPS
+)
+_OTHER = np.exp(-0.5 / _SCALES)
+"""Chance that an integer is not zero."""
+
+_Numbers = NDArray[np.float64]
+
+
+class Writer:
+    """Turns an image's numbers into bytes, in the order in which :class:`Reader` asks for them."""
+
+    def __init__(self) -> None:
+        self._encoder = _queue.RangeEncoder()
+
+    def bytes(self) -> bytes:
+        """All that was written; zero bytes may follow, and those at the end are left out."""
+        return written(self._encoder)
+
+    def frame(self, frame: Frame) -> None:
+        """Write what runs along the sides."""
+        self._encoder.encode(int(any(frame.lines)), _HAS_LINES)
+        if any(frame.lines):
+            for lines in frame.lines:
+                self._encoder.encode(lines, _LINES)
+            self._encoder.encode(frame.level, _LEVEL)
+        self._encoder.encode(int(any(frame.offsets)), _HAS_OFFSETS)
+        if any(frame.offsets):
+            for offsets in frame.offsets:
+                self._encoder.encode(len(offsets), _OFFSETS)
+                for offset in offsets:
+                    self._encoder.encode(offset, _OFFSET)
+
+    def blocks(self, blocks: NDArray[np.bool_]) -> None:
+        """Write mask blocks ``[rows, columns]``."""
+        for row, column in np.ndindex(blocks.shape):
+            self._encoder.encode(int(blocks[row, column]), _block_model(blocks, row, column))
+
+    def integers(self, integers: NDArray[np.int32], prior: _Parameters) -> None:
+        """Write integers ``[n]``."""
+        if prior.log_zero is None:
+            self._encoder.encode(integers, _LAPLACE, prior.mean, _SCALES[prior.log_scale])
+            return
+        other = integers != 0
+        self._encoder.encode(other.astype(np.int32), _IS_OTHER, _OTHER[prior.log_zero])
+        if other.any():
+            within = integers[other]
+            within = within - (within > 0)
+            mean, scale = prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]]
+            self._encoder.encode(within.astype(np.int32), _LAPLACE, mean, scale)
+
+
+class Reader:
+    """Undoes :class:`Writer`; what was cut off counts as zero bytes.
+
+    Whatever the bytes are, numbers come out: what they are worth, a checksum has to tell.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._decoder = reading(data)
+
+    def frame(self, height: int, width: int) -> Frame:
+        """Read what runs along the sides of an image."""
+        read, found = self._decoder.decode, Frame()
+        if read(_HAS_LINES):
+            left, right, top, bottom = (int(read(_LINES)) for _ in range(4))
+            found = Frame((left, right, top, bottom), int(read(_LEVEL)))
+        if read(_HAS_OFFSETS):
+            offsets = [tuple(int(read(_OFFSET)) for _ in range(read(_OFFSETS))) for _ in range(4)]
+            found = found._replace(offsets=tuple(offsets))
+        if not found.fits(height, width):
+            raise Undecodable("the frame does not fit into the image")
+        return found
+
+    def blocks(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Read mask blocks ``[rows, columns]``."""
+        blocks = np.zeros(shape, dtype=np.bool_)
+        for row, column in np.ndindex(shape):
+            blocks[row, column] = bool(self._decoder.decode(_block_model(blocks, row, column)))
+        return blocks
+
+    def integers(self, prior: _Parameters) -> NDArray[np.int32]:
+        """Read integers ``[n]``."""
+        try:
+            if prior.log_zero is None:
+                return self._read(prior.mean, _SCALES[prior.log_scale])
+            other = self._decoder.decode(_IS_OTHER, _OTHER[prior.log_zero]) != 0
+            found = np.zeros(len(other), dtype=np.int32)
+            if other.any():
+                within = self._read(prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]])
+                found[other] = within + (within >= 0)
+        except AssertionError as error:
+            raise Undecodable("the bytes are not of this model") from error
+        return found
+
+    def _read(self, mean: _Numbers, scale: _Numbers) -> NDArray[np.int32]:
+        found: NDArray[np.int32] = self._decoder.decode(_LAPLACE, mean, scale)
+        return found
+
+
+class _Parameters:
+    """What a range coder needs of a group's prior: means, and indices of scales."""
+
+    def __init__(
+        self,
+        mean: _Numbers,
+        log_scale: NDArray[np.int64],
+        log_zero: NDArray[np.int64] | None,
+    ) -> None:
+        self.mean, self.log_scale, self.log_zero = mean, log_scale, log_zero
+
+    def at(self, places: NDArray[np.bool_]) -> _Parameters:
+        """Those of some places of one row."""
+        log_zero = None if self.log_zero is None else self.log_zero[places]
+        return _Parameters(self.mean[places], self.log_scale[places], log_zero)
+
+
+def _parameters(group: Group) -> tuple[_Parameters, NDArray[np.bool_]]:
+    """Of each place ``[batch, n, h, w]``, and where a place is coded at all.
+
+    Beyond the edges nothing is, nor where a zero is as good as sure.
+    """
+    prior = group.prior
+    coded = np.broadcast_to(group.inside.cpu().numpy(), prior.mean.shape)
+    log_zero = None
+    if prior.log_zero is not None:
+        log_zero = _scale_index(prior.log_zero)
+        coded = coded & (log_zero > 0)
+    mean = prior.mean.detach().cpu().numpy().astype(np.float64)
+    return _Parameters(mean, _scale_index(prior.log_scale), log_zero), coded
+
+
+def _scale_index(log_scale: Tensor) -> NDArray[np.int64]:
+    values = (log_scale.detach().cpu().numpy() - LOG_SCALE[0]) * _SCALE_STEPS
+    found: NDArray[np.int64] = np.rint(values).astype(np.int64).clip(0, len(_SCALES) - 1)
+    return found
+
+
+def writing(writers: Sequence[Writer], quantise: Code) -> Code:
+    """For a walk: the integers that ``quantise`` gives, written by each image's writer."""
+
+    @torch.no_grad()
+    def code(group: Group) -> Tensor:
+        found = quantise(group)
+        prior, coded = _parameters(group)
+        integers = np.where(coded, found.cpu().numpy(), 0).astype(np.int32)
+        for row, writer in enumerate(writers):
+            places = coded[row]
+            writer.integers(integers[row][places], _row(prior, row).at(places))
+        return torch.from_numpy(integers).to(found)
+
+    return code
+
+
+def reading_from(readers: Sequence[Reader]) -> Code:
+    """For a walk: the integers that each image's reader gives."""
+
+    @torch.no_grad()
+    def code(group: Group) -> Tensor:
+        prior, coded = _parameters(group)
+        found = np.zeros(coded.shape, dtype=np.float32)
+        for row, reader in enumerate(readers):
+            places = coded[row]
+            found[row][places] = reader.integers(_row(prior, row).at(places))
+        return torch.from_numpy(found)
+
+    return code
+
+
+def _row(prior: _Parameters, row: int) -> _Parameters:
+    log_zero = None if prior.log_zero is None else prior.log_zero[row]
+    return _Parameters(prior.mean[row], prior.log_scale[row], log_zero)
+
+
+def _block_model(blocks: NDArray[np.bool_], row: int, column: int) -> object:
+    west = column > 0 and blocks[row, column - 1]
+    north = row > 0 and blocks[row - 1, column]
+    north_west = row > 0 and column > 0 and blocks[row - 1, column - 1]
+    north_east = row > 0 and column + 1 < blocks.shape[1] and blocks[row - 1, column + 1]
+    return _BLOCK_MODELS[west + 2 * north_west + 4 * north + 8 * north_east]
+
+
+_BLOCK_MODELS = [_model.Bernoulli(chance, perfect=False) for chance in _BLOCK_SET]

@@ -1,0 +1,97 @@
+"""From coefficients to integers: each is worth the bits that it costs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semcom.medjscc.source.entropy_model import Group
+from semcom.medjscc.source.levels import side_by_side
+from semcom.medjscc.source.prior import Prior
+from semcom.medjscc.source.wavelet import Bands
+
+LAGRANGE = 0.1
+"""Squared error, in squared steps, that a bit is worth."""
+
+LARGEST = 4095
+"""Magnitude beyond which no integer is coded."""
+
+
+class Quantiser:
+    """Rate-distortion optimised quantisation, group by group, each given what was chosen before.
+
+    Of the nearest integer, the next one towards zero and the one after, that is taken whose
+    squared error plus ``lagrange`` times the bits is least. What a choice does to the contexts of
+    later ones is not looked at.
+
+    Args:
+        bands: coefficients ``[batch, bands, h, w]``.
+        lagrange: Lagrange multiplier in squared steps per bit, or one for each image
+            ``[batch, 1, 1, 1]``.
+    """
+
+    def __init__(self, bands: Bands, lagrange: float | Tensor = LAGRANGE) -> None:
+        self._coefficients = [side_by_side(band) for band in bands]
+        self._lagrange = lagrange
+
+    def in_steps(self, group: Group) -> Tensor:
+        """A group's coefficients in steps."""
+        found = self._coefficients[group.band][:, list(group.channels)]
+        return found * torch.exp2(-group.log_step).to(found.dtype)
+
+    @torch.no_grad()
+    def __call__(self, group: Group) -> Tensor:
+        """The integers of a group, floats."""
+        values = self.in_steps(group)
+        if group.band == 0:
+            return torch.round(values).clamp(-LARGEST, LARGEST)
+        return chosen(values, group.prior, self._lagrange)
+
+
+@torch.no_grad()
+def chosen(values: Tensor, prior: Prior, lagrange: float | Tensor) -> Tensor:
+    """Integers for coefficients in steps.
+
+    >>> even = Prior(torch.zeros(2), torch.zeros(2), torch.full((2,), -3.0))
+    >>> chosen(torch.tensor([0.8, 3.2]), even, 0.1).tolist()
+    [0.0, 3.0]
+    """
+    found = torch.zeros_like(values)
+    worth = values.abs() > 0.5
+    some = values[worth].clamp(-LARGEST, LARGEST)
+    if not some.numel():
+        return found
+    sign, inner = torch.sign(some), some.abs().floor()
+    offers = torch.stack([torch.round(some), sign * inner, sign * (inner - 1).clamp_min(0)])
+    log_zero = prior.log_zero
+    own = Prior(
+        prior.mean[worth].expand_as(offers),
+        prior.log_scale[worth].expand_as(offers),
+        None if log_zero is None else log_zero[worth].expand_as(offers),
+    )
+    if isinstance(lagrange, Tensor):
+        lagrange = lagrange.expand_as(values)[worth]
+    costs = (offers - some).square() + lagrange * own.bits(offers)
+    found[worth] = offers.gather(0, costs.argmin(0, keepdim=True))[0]
+    return found
+
+
+class Rounder(Quantiser):
+    """Integers that are nearest, those of details drawn towards zero.
+
+    Args:
+        bands: coefficients ``[batch, bands, h, w]``.
+        dead_zone: what is added to a detail's magnitude before its fraction is dropped.
+    """
+
+    def __init__(self, bands: Bands, dead_zone: float | Tensor = 0.4) -> None:
+        super().__init__(bands)
+        self._dead_zone = dead_zone
+
+    @torch.no_grad()
+    def __call__(self, group: Group) -> Tensor:
+        """The integers of a group, floats."""
+        values = self.in_steps(group)
+        if group.band == 0:
+            return torch.round(values)
+        return torch.sign(values) * torch.floor(values.abs() + self._dead_zone)
