@@ -27,8 +27,10 @@ _LEARNED: dict[str, type[LearnedCodec]] = {
     "adjscc": ADJSCC,
     "ntscc": NTSCC,
 }
-_VARIANTS = {"medjscc-small": "medjscc"}
-"""Other shipped weights of a learned codec."""
+_VARIANTS = {"medjscc-small": "medjscc", "medjscc-uniform": "medjscc"}
+"""Other forms of a learned codec: weights of their own, or the same ones used otherwise."""
+
+_UNIFORM = "medjscc-uniform"
 
 _SUMMARIES = {
     "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
@@ -40,7 +42,8 @@ _SUMMARIES = {
     "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
-    "medjscc-small": "medjscc with 1.2 M parameters",
+    "medjscc-small": "medjscc with fewer parameters",
+    _UNIFORM: "medjscc with one quantisation step everywhere, for whole images",
 }
 _BEHIND = ("ntscc",)
 """Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
@@ -69,7 +72,7 @@ def codecs() -> dict[str, str]:
     """Every codec by name, with one line on what it is.
 
     >>> [name for name in codecs() if not name.endswith("-ldpc")]
-    ['medjscc', 'deepjscc', 'adjscc', 'ntscc', 'medjscc-small']
+    ['medjscc', 'deepjscc', 'adjscc', 'ntscc', 'medjscc-small', 'medjscc-uniform']
     """
     return dict(_SUMMARIES)
 
@@ -96,8 +99,12 @@ def codec(name: str, **options: Any) -> Codec:
         if options.get("weights") is not None:
             found = kind.load(options["weights"])
         else:
-            with as_file(files("semcom").joinpath(f"weights/{name}.safetensors")) as path:
+            held = _VARIANTS[name] if name == _UNIFORM else name
+            with as_file(files("semcom").joinpath(f"weights/{held}.safetensors")) as path:
                 found = kind.load(path)
+        if name == _UNIFORM:
+            assert isinstance(found, MedJSCC)
+            found = found.with_options(roi_ratio=1.0)
         if name != kind.name:
             found.name = name
         return found

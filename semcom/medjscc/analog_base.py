@@ -1,4 +1,4 @@
-"""The analog base layer, a coarse image in a fixed layout: the lowest frequencies, each as strong as it pays.
+"""The analog base layer: the lowest frequencies in a fixed layout, each as strong as it pays.
 
 What is left when the digital part is lost, and what is sent in its place where it would hardly
 arrive. As in SoftCast (Jakubczak and Katabi, ACM MobiCom 2011) coefficients of a cosine transform

@@ -1,4 +1,4 @@
-"""Whether a image is better sent without a digital part, because that would hardly arrive."""
+"""Whether an image is better sent without a digital part, because that would hardly arrive."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from semcom.separate.realisations import noise_variances
 _LEAST_ERROR = 1e-9
 _QUANTILES = (5 / 6, 1 / 2, 1 / 6)
 _AHEAD_DB = 1.0
-"""By how much an image without digital part must be expected to be better: the synthesis of a digital one gains
-what is not foreseen, and it arrives in better than average states of the link."""
+"""By how much an image without digital part must be expected to be better: the synthesis of a
+digital one gains what is not expected, and it arrives in better than average states of the link."""
 
 
 def states_db(link: Link | None, channel_uses: int, snr_db: float) -> tuple[float, ...]:
@@ -58,8 +58,8 @@ class AnalogOnly:
     def serves_better(self, digital_error: float, parts: Layout) -> bool:
         """Compare what a digital part and a finer analog base layer are expected to gain in dB.
 
-        Both gain nothing over the analog base layer where the header is lost, and a digital part nothing
-        where it is lost itself.
+        Both gain nothing over the analog base layer where the header is lost, and a digital part
+        nothing where it is lost itself.
 
         Args:
             digital_error: squared error in steps that is left where the digital part arrives;

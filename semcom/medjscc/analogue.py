@@ -143,7 +143,7 @@ def refined(
     noise_var: Tensor,
     amplitude: float | Tensor,
 ) -> tuple[Bands, Bands]:
-    """One image's bands with what the analogue part says of their errors, and what is left of these.
+    """One image's bands with what the analogue part says of their errors.
 
     Args:
         values: the bands as they were coded, in steps.

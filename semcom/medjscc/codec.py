@@ -15,11 +15,13 @@ from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, shown
 from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
+from semcom.medjscc import training_pass
+from semcom.medjscc.header import ANALOG_ONLY, step_index
 from semcom.medjscc.layout import Layout, digital_gain_db, layout
 from semcom.medjscc.options import MedJSCCOptions, OptionChanges
 from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
-from semcom.medjscc.sender import Sender
+from semcom.medjscc.sender import Plan, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
@@ -72,6 +74,7 @@ class MedJSCC(LearnedCodec):
         self.options = MedJSCCOptions()
         self._link: Link | None = None
         self._layouts: dict[Session, Layout] = {}
+        self._sent: tuple[Session, training_pass.Sent] | None = None
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -101,7 +104,7 @@ class MedJSCC(LearnedCodec):
 
     def _altered(self, **changes: Any) -> Self:
         altered = copy(self)
-        altered.__dict__ = {**self.__dict__, **changes, "_layouts": {}}
+        altered.__dict__ = {**self.__dict__, **changes, "_layouts": {}, "_sent": None}
         return altered
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
@@ -111,8 +114,17 @@ class MedJSCC(LearnedCodec):
         sender = Sender(
             self.wavelet, self.entropy_model, self.options, self._link, parts, session.snr_db
         )
+        if not self.training:
+            with torch.no_grad():
+                return transmission(sender.symbols(images, mask), session)
         with torch.no_grad():
-            return transmission(sender.symbols(images, mask), session)
+            plans = [sender.plan(images[i : i + 1], mask[i : i + 1]) for i in range(len(images))]
+        plans = [_digital(plan) for plan in plans]
+        symbols, sent = training_pass.send(
+            self.wavelet, self.entropy_model, images, plans, parts, session.snr_db, _cbr(session)
+        )
+        self._sent = session, sent
+        return transmission(symbols, session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         receiver = self._receiver(rx.session)
@@ -122,7 +134,23 @@ class MedJSCC(LearnedCodec):
         return images, lost
 
     def reconstruct(self, rx: Reception) -> Tensor:
-        """Image before clamping, float32 ``[batch, 1, H, W]``."""
+        """Image before clamping, float32 ``[batch, 1, H, W]``.
+
+        In training mode with gradients to every part of the codec; the digital part then counts
+        as arrived, and is handed on inside the codec.
+
+        Raises:
+            InputError: in training mode, if ``rx`` is not of the last transmission.
+        """
+        if self.training:
+            if self._sent is None or rx.session is not self._sent[0]:
+                raise InputError(
+                    "in training mode a codec reconstructs its last transmission: call encode, "
+                    "the link and reconstruct in turn, or codec.eval() first"
+                )
+            return training_pass.receive(
+                self.wavelet, self.synthesis, rx, self._sent[1], self._layout(rx.session)
+            )
         receiver = self._receiver(rx.session)
         return torch.cat([receiver.image(rx, row)[0] for row in range(len(rx.symbols))])
 
@@ -167,6 +195,15 @@ class MedJSCC(LearnedCodec):
                 session.mcs,
             )
         return self._layouts[session]
+
+
+def _cbr(session: Session) -> float:
+    return session.channel_uses / math.prod(session.image_shape)
+
+
+def _digital(plan: Plan) -> Plan:
+    """The coarsest digital part for an image that would be sent without one."""
+    return replace(plan, step=step_index(math.inf)) if plan.step == ANALOG_ONLY else plan
 
 
 def _check_widths(name: str, widths: object, count: int) -> None:

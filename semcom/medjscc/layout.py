@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from channels import InputError
 from semcom.fec import largest_payload
@@ -19,7 +20,7 @@ from semcom.separate.mcs import MCS, mcs_table
 from semcom.separate.quality import expected_gain_db
 from semcom.separate.transport import TransportBlock
 
-TABLE = 3
+TABLE: Literal["all"] = "all"
 SURE = 0.999
 HEADER_SHARE = 1 / 12
 _HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0))
@@ -29,7 +30,9 @@ _BASE_SHARE = 1 / 64
 _BASE_DB = 6.0
 _COARSEST = 2.0
 _LEAST_BITS = 64
-_STEPS_SLOWER = 4
+_SLOWER = 1.8
+"""By how much fewer bits a channel use the header's MCS carries than the digital part's."""
+
 _LESS_SURE = 0.005
 
 
@@ -132,9 +135,7 @@ def layout(
     table = mcs_table(TABLE)
     if mcs is not None:
         if mcs >= len(table):
-            raise InputError(
-                f"the session's mcs is {mcs}, not one of table {TABLE}: 0 to {len(table) - 1}"
-            )
+            raise InputError(f"the session's mcs is {mcs}, not one of 0 to {len(table) - 1}")
         block = _header(free, header, long_header, table[mcs])
         return Layout(block, base, free - block.channel_uses, table[mcs])
     fastest = _header(free, header, long_header, table[-1])
@@ -205,13 +206,15 @@ def _header(
 ) -> TransportBlock:
     """The header's block.
 
-    Of the MCS that are sure to arrive the fastest, but at least four steps slower than the digital
-    part's, which is chosen for the link. If that takes more than a twelfth of the channel
-    uses, a faster MCS is taken, as long as it arrives with 0.99 where a long header must. Else it
-    may take up to an eighth or a sixth, and up to half where not even the fastest is short enough.
+    Of the MCS that are sure to arrive the fastest, but with at most 1/1.8 of the digital part's
+    bits a channel use, since that one is chosen for the link. If that takes more than a twelfth of
+    the channel uses, a faster MCS is taken, as long as it arrives with 0.99 where a long header
+    must. Else it may take up to an eighth or a sixth, and up to half where not even the fastest is
+    short enough.
     """
     table = mcs_table(TABLE)
-    for mcs in reversed(table[: max(digital.index - _STEPS_SLOWER, 0) + 1]):
+    slow = [mcs for mcs in table if mcs.bits_per_use * _SLOWER <= digital.bits_per_use]
+    for mcs in reversed(slow or table[:1]):
         found = smallest_block(BYTES, mcs)
         if success(found) >= SURE:
             break

@@ -74,7 +74,7 @@ class Sender:
         return torch.cat(parts)
 
     def _some(self, images: Tensor, roi: Tensor) -> Tensor:
-        plans = [self._plan(images[i : i + 1], roi[i : i + 1]) for i in range(len(images))]
+        plans = [self.plan(images[i : i + 1], roi[i : i + 1]) for i in range(len(images))]
         sent: dict[int, Tensor] = {}
         while open_rows := [row for row in range(len(plans)) if row not in sent]:
             coded = [row for row in open_rows if plans[row].step != ANALOG_ONLY]
@@ -88,14 +88,14 @@ class Sender:
                     sent[row] = self._hybrid(plans[row], digital, length)
         return torch.cat([sent[row] for row in range(len(plans))])
 
-    def _plan(self, image: Tensor, roi: Tensor) -> _Plan:
+    def plan(self, image: Tensor, roi: Tensor) -> Plan:
         """What one image is sent as."""
         around = frame(image)
         centred = image - 0.5
         blocks = mask_blocks(pad_to(roi, BLOCK))
         ratio = self._ratio_index(blocks)
         bands = self._wavelet.analyse(pad_to(around.removed(centred), BLOCK))
-        plan = _Plan(centred, around, blocks, ratio, bands, 0)
+        plan = Plan(centred, around, blocks, ratio, bands, 0)
         first_bytes = len(plan.begun().bytes())
         split = Split(bands, blocks, ratio, self._snr_db, self._parts, first_bytes)
         step = split.finest() if self._options.digital_only else split.best()
@@ -115,7 +115,7 @@ class Sender:
             wanted = affordable_ratio(float(blocks.float().mean()))
         return int(np.argmin(np.abs(np.array(ROI_RATIOS) - wanted)))
 
-    def _coded(self, plans: list[_Plan]) -> list[_Digital]:
+    def _coded(self, plans: list[Plan]) -> list[_Digital]:
         """The digital parts of some images, by one walk through the entropy model."""
         if not plans:
             return []
@@ -137,7 +137,7 @@ class Sender:
             found.append(_Digital(writer.bytes(), [m[one] for m in missing], errors))
         return found
 
-    def _hybrid(self, plan: _Plan, digital: _Digital, length: int) -> Tensor:
+    def _hybrid(self, plan: Plan, digital: _Digital, length: int) -> Tensor:
         """A digital part, and its errors as analogue symbols."""
         parts, device = self._parts, plan.image.device
         analogue = parts.rest - parts.digital_uses(length)
@@ -158,7 +158,7 @@ class Sender:
             dim=1,
         )
 
-    def _analog_only(self, plan: _Plan) -> Tensor:
+    def _analog_only(self, plan: Plan) -> Tensor:
         """A finer analog base layer in the place of digital and analogue part."""
         numbers = analog_base.send(plan.image, self._parts.rest, self._snr_db)
         header = Header(ANALOG_ONLY, 0, 0, _unit_gain(numbers))
@@ -178,8 +178,17 @@ class Sender:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What one image is sent as: centred on zero, without its frame in bands, at a step."""
+class Plan:
+    """What one image is sent as.
+
+    Args:
+        image: float32 ``[1, 1, H, W]``, centred on zero.
+        frame: what runs along its sides.
+        blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
+        ratio: index of the step outside over that inside.
+        bands: of what is inside the frame.
+        step: index of the step outside, or ``ANALOG_ONLY``.
+    """
 
     image: Tensor
     frame: Frame
@@ -190,6 +199,7 @@ class _Plan:
 
     @property
     def log_step(self) -> Tensor:
+        """log2 of the step of each block."""
         return log_steps(self.step, self.blocks, self.ratio)
 
     def begun(self) -> Writer:
@@ -210,7 +220,7 @@ class _Digital:
     errors: list[ErrorPrior]
 
 
-def _coarser(plan: _Plan) -> _Plan:
+def _coarser(plan: Plan) -> Plan:
     """The next plan to try where the digital part does not fit."""
     if plan.step < _LAST:
         return replace(plan, step=plan.step + 1)

@@ -31,8 +31,8 @@ _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
 
 _LEAST_LOG = -12
-_BITS_PER_OTHER = (6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0)
-_BITS_PER_OCTAVE = 1.5
+_BITS_PER_OTHER = (4.0, 3.8, 4.2, 2.8, 4.2, 2.6, 3.2)
+_BITS_PER_OCTAVE = 1.4
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ It starts as the plain wavelet, since corrections start at zero, and training on
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -180,7 +182,7 @@ def at_sixteenth(bands: Bands, deviations: Bands, wavelet: Wavelet) -> tuple[Ban
     [(1, 5, 4), (3, 5, 4)]
     """
     variance = deviations[0].square()
-    for details, finer in zip(deviations[1:_COARSE], deviations[2 : _COARSE + 1], strict=True):
+    for details, finer in pairwise(deviations[1 : _COARSE + 1]):
         mixed = (variance + details.square().sum(1, keepdim=True)) / 4
         height, width = finer.shape[-2:]
         variance = F.interpolate(mixed, scale_factor=2, mode="nearest")[..., :height, :width]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import torch
 from sionna.phy.nr.utils import decode_mcs_index
@@ -37,11 +38,12 @@ class MCS:
 
 
 @cache
-def mcs_table(number: int = 1) -> tuple[MCS, ...]:
+def mcs_table(number: int | Literal["all"] = 1) -> tuple[MCS, ...]:
     """The schemes of a PDSCH table, TS 38.214 tables 5.1.3.1-1 (64-QAM), -2 (256-QAM), -3 (low SE).
 
     Args:
-        number: 1, 2 or 3.
+        number: 1, 2 or 3; ``"all"`` for the schemes of all three, each once, by rising rate and
+            numbered in that order.
 
     Raises:
         InputError: on another number.
@@ -50,7 +52,13 @@ def mcs_table(number: int = 1) -> tuple[MCS, ...]:
     MCS(index=4, bits_per_symbol=2, code_rate=0.30078125)
     >>> mcs_table(3)[0].code_rate * 1024
     30.0
+    >>> len(mcs_table("all"))
+    55
     """
+    if number == "all":
+        schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
+        rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))
+        return tuple(MCS(index, *scheme) for index, scheme in enumerate(rising))
     number = check_count("mcs_table", number, 1, 3)
     indices = torch.arange(_SIZES[number], dtype=torch.int32)
     bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")

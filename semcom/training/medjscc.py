@@ -326,8 +326,8 @@ def _drawn_steps(
         outside = (likely_log_step(bits) + 2 * step - 1).clamp(low, high)
     finer = 2.5 * finer * (which < 0.5)
     blocks = mask_blocks(roi.cpu()).float()
-    log_step = outside + finer * (1 - blocks)
-    return (log_step * 32).round() / 32
+    log_step: Tensor = outside + finer * (1 - blocks)
+    return torch.round(log_step * 32) / 32
 
 
 def _drawn_jitter(batch: int, draws: torch.Generator) -> Tensor:

@@ -1,0 +1,202 @@
+"""The codec's training forward pass: a whole transmission with gradients.
+
+Every decision (integers, which errors are sent, the step) is taken as in use, and gradients are
+those at fixed decisions. Where decisions minimise squared error plus the Lagrange multiplier times
+bits, these are the true ones: what moves a decision costs as much as it gains (envelope theorem).
+Bits are charged in the currency of the channel: a bit more takes the energy of so many channel
+uses from the analogue part. The digital part counts as arrived: its MCS is chosen such that it is,
+and its bits need not be coded to know that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from channels import Reception
+from semcom.learned import pad_to, to_symbols
+from semcom.medjscc import analog_base
+from semcom.medjscc.analogue import allocate, flattened, importance, unflattened
+from semcom.medjscc.header import LENGTHS
+from semcom.medjscc.layout import Layout
+from semcom.medjscc.receiver import restore
+from semcom.medjscc.sender import Plan
+from semcom.medjscc.source.entropy_model import EntropyModel, Group
+from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.source.quantiser import Quantiser
+from semcom.medjscc.source.steps import in_steps
+from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
+from semcom.medjscc.synthesis import Synthesis
+
+_MOST_ANALOGUE = 0.9
+"""Largest share of analogue symbols by which the energy that bits take is corrected."""
+
+
+class PricedQuantiser(Quantiser):
+    """Chooses integers, and counts the bits of each image, with gradients."""
+
+    def __init__(self, bands: Bands, *args: float | Tensor) -> None:
+        super().__init__([band.detach() for band in bands], *args)
+        self.bits = torch.zeros(len(bands[0]), device=bands[0].device)
+
+    def __call__(self, group: Group) -> Tensor:
+        """The integers of a group, without gradients."""
+        found = super().__call__(group)
+        self.bits = self.bits + (group.prior.bits(found) * group.inside).sum((1, 2, 3))
+        return found
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a receiver in training mode is told beside the symbols.
+
+    Args:
+        plans: what each image was sent as.
+        values: the digital part's bands in steps of the blocks.
+        errors: what is expected of their errors.
+        chosen: which errors each image's symbols say.
+        amplitudes: amplitude per unit of each of them.
+        lengths: length of each digital part.
+        cbr: channel uses per pixel.
+    """
+
+    plans: list[Plan]
+    values: Bands
+    errors: list[ErrorPrior]
+    chosen: list[Tensor]
+    amplitudes: list[Tensor]
+    lengths: list[int]
+    cbr: float
+
+
+def send(
+    wavelet: Wavelet,
+    model: EntropyModel,
+    images: Tensor,
+    plans: list[Plan],
+    parts: Layout,
+    snr_db: float,
+    cbr: float,
+) -> tuple[Tensor, Sent]:
+    """Symbols ``[batch, uses]`` with gradients, and what the receiver is told.
+
+    Args:
+        wavelet: the codec's.
+        model: the codec's, in training mode.
+        images: float32 ``[batch, 1, H, W]`` in [0, 1].
+        plans: what each is sent as; those without a digital part get the coarsest one.
+        parts: how the channel uses are divided.
+        snr_db: E_s/N_0 in dB that the transmitter believes.
+        cbr: channel uses per pixel.
+    """
+    inside = [
+        pad_to(plan.frame.removed(image[None] - 0.5), BLOCK)
+        for plan, image in zip(plans, images, strict=True)
+    ]
+    bands = wavelet.analyse(torch.cat(inside))
+    log_step = torch.cat([plan.log_step for plan in plans]).to(images)
+    quantise = PricedQuantiser(bands)
+    walked = model.walk(log_step, quantise)
+    missing = [
+        wanted - value - error.mean
+        for wanted, value, error in zip(
+            in_steps(bands, log_step), walked.values, walked.errors, strict=True
+        )
+    ]
+    flat = flattened(missing)
+    log_deviation = flattened([error.log_deviation for error in walked.errors])
+    rows, chosen, gains, lengths = [], [], [], []
+    for row, bits in enumerate(quantise.bits):
+        length = parts.fitting_length(math.ceil(float(bits.detach()) / 8)) or LENGTHS - 1
+        analogue = parts.rest - parts.digital_uses(length)
+        one = [
+            ErrorPrior(e.mean[row : row + 1], e.log_deviation[row : row + 1]) for e in walked.errors
+        ]
+        places = allocate(importance(one), 2 * analogue, snr_db).chosen.to(images.device)
+        deviation = torch.exp2(log_deviation[row, places])
+        amplitude = (_powers(deviation, 10 ** (snr_db / 10)) / 2).sqrt() / deviation
+        numbers = flat[row, places] * amplitude
+        strength = (2 * numbers.detach().square().mean()).sqrt().clamp_min(1e-3)
+        energy = _energy_left(bits, parts, analogue)
+        numbers = F.pad(numbers * energy / strength, (0, 2 * analogue - len(numbers)))
+        digital = parts.digital_uses(length)
+        rows.append(
+            torch.cat(
+                [
+                    _unit(parts.header.channel_uses, images),
+                    to_symbols(
+                        analog_base.send(images[row : row + 1] - 0.5, parts.analog_base, snr_db),
+                        parts.analog_base,
+                    ),
+                    _unit(digital, images),
+                    to_symbols(numbers[None], analogue),
+                ],
+                dim=1,
+            )
+        )
+        chosen.append(places)
+        gains.append(amplitude / strength)
+        lengths.append(length)
+    told = Sent(plans, walked.values, walked.errors, chosen, gains, lengths, cbr)
+    return torch.cat(rows), told
+
+
+def receive(
+    wavelet: Wavelet, synthesis: Synthesis, rx: Reception, sent: Sent, parts: Layout
+) -> Tensor:
+    """Images, not clamped, with gradients: float32 ``[batch, 1, H, W]``."""
+    _, height, width = rx.session.image_shape
+    flat = flattened([v + e.mean for v, e in zip(sent.values, sent.errors, strict=True)])
+    deviations = torch.exp2(flattened([error.log_deviation for error in sent.errors]))
+    rough, uncertain = [], []
+    for row, (places, amplitude) in enumerate(zip(sent.chosen, sent.amplitudes, strict=True)):
+        start = (
+            parts.header.channel_uses + parts.analog_base + parts.digital_uses(sent.lengths[row])
+        )
+        numbers = torch.view_as_real(rx.symbols[row, start:]).flatten()[: len(places)]
+        noise = (rx.noise_var[row, start:] / 2).repeat_interleave(2)[: len(places)]
+        variance = deviations[row, places].square()
+        total = variance * amplitude.square() + noise
+        rough.append(flat[row].index_add(0, places, numbers * variance * amplitude / total))
+        left = (variance * noise / total).sqrt()
+        uncertain.append(deviations[row].index_copy(0, places, left))
+    blocks = torch.cat([plan.blocks for plan in sent.plans]).to(rough[0])
+    image = restore(
+        wavelet,
+        synthesis,
+        unflattened(torch.stack(rough), sent.values),
+        unflattened(torch.stack(uncertain), sent.values),
+        F.interpolate(blocks, scale_factor=BLOCK, mode="nearest"),
+        torch.cat([plan.log_step for plan in sent.plans]).to(rough[0]),
+        rx.snr_db,
+        sent.cbr,
+    )
+    image = image[..., :height, :width] + 0.5
+    return torch.cat([plan.frame.restored(image[i : i + 1]) for i, plan in enumerate(sent.plans)])
+
+
+def _powers(deviation: Tensor, snr: float) -> Tensor:
+    """Water-filling with gradients, see :func:`semcom.medjscc.analogue.water_filling`."""
+    total = torch.cumsum(deviation, 0)
+    count = torch.arange(1, len(deviation) + 1, device=deviation.device)
+    levels = total / (snr * len(deviation) + count)
+    served = torch.nonzero(deviation > levels)[-1, 0]
+    return (deviation / levels[served] - 1).clamp_min(0) / snr + 1e-6
+
+
+def _energy_left(bits: Tensor, parts: Layout, analogue: int) -> Tensor:
+    """1, with the gradient that an image's bits take from the amplitude of its analogue part."""
+    uses = (bits - bits.detach()) / parts.mcs.bits_per_use
+    total = parts.header.channel_uses + parts.analog_base + parts.rest
+    share = min(analogue / total, _MOST_ANALOGUE)
+    return (1 - uses / max(analogue, 1)).clamp_min(0.01) ** (0.5 / (1 - share))
+
+
+def _unit(uses: int, like: Tensor) -> Tensor:
+    """So many symbols of unit power that say nothing."""
+    phases = 2 * math.pi * torch.rand(1, uses, device=like.device)
+    return torch.polar(torch.ones_like(phases), phases)
