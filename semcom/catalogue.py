@@ -19,7 +19,7 @@ from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
 from semcom.ntscc import NTSCC
 from semcom.segmentation import UNetSegmenter
-from semcom.separate import CapacityBound, SeparateCodec
+from semcom.separate import CapacityBound, LayeredCodec, SeparateCodec
 
 _LEARNED: dict[str, type[LearnedCodec]] = {
     "medjscc": MedJSCC,
@@ -44,11 +44,14 @@ _SUMMARIES = {
     "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
     "medjscc-small": "medjscc with fewer parameters",
     _UNIFORM: "medjscc with one quantisation step everywhere, for whole images",
+    "jpeg2000-layered-ldpc": "JPEG 2000 in two layers, each with an MCS of its own",
 }
 _BEHIND = ("ntscc",)
 """Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
 
-COMPARED = tuple(name for name in _SUMMARIES if name not in (*_VARIANTS, *_BEHIND))
+_LAYERED = "jpeg2000-layered-ldpc"
+
+COMPARED = tuple(name for name in _SUMMARIES if name not in (*_VARIANTS, *_BEHIND, _LAYERED))
 """Codecs that are compared where none is named."""
 
 _BOUNDS = {
@@ -83,7 +86,8 @@ def codec(name: str, **options: Any) -> Codec:
     Args:
         name: one of :func:`codecs`.
         **options: ``weights`` (path of a safetensors file, ``None`` for the shipped ones) for
-            learned codecs; the arguments of
+            learned codecs; the arguments of :class:`semcom.separate.LayeredCodec` for
+            ``"jpeg2000-layered-ldpc"``, of
             :class:`semcom.separate.SeparateCodec` but ``source`` for the others.
 
     Raises:
@@ -108,6 +112,9 @@ def codec(name: str, **options: Any) -> Codec:
         if name != kind.name:
             found.name = name
         return found
+    if name == _LAYERED:
+        _check_options(name, options, list(inspect.signature(LayeredCodec).parameters))
+        return LayeredCodec(**options)
     source = name.removesuffix("-ldpc")
     _check_options(name, options, list(inspect.signature(SeparateCodec).parameters)[1:])
     build: Callable[..., Codec] = SeparateCodec

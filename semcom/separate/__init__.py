@@ -7,7 +7,8 @@
 
 from semcom.separate.bound import CapacityBound, Delivered
 from semcom.separate.codec import SeparateCodec
+from semcom.separate.layered import LayeredCodec
 from semcom.separate.mcs import MCS
 from semcom.separate.transport import TransportBlock
 
-__all__ = ["MCS", "CapacityBound", "Delivered", "SeparateCodec", "TransportBlock"]
+__all__ = ["MCS", "CapacityBound", "Delivered", "LayeredCodec", "SeparateCodec", "TransportBlock"]

@@ -19,6 +19,9 @@ _NEVER = 1e-3
 
 Success = Callable[[TransportBlock], float]
 
+Chances = Callable[[TransportBlock, int], Array]
+"""Chance to arrive, in each realisation, of a block that starts at a symbol: ``[realisations]``."""
+
 
 def gaussian_success(snr_db: float) -> Success:
     """Chance of a block to arrive over Gaussian noise.
@@ -30,17 +33,40 @@ def gaussian_success(snr_db: float) -> Success:
 
 
 def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
-    """Chance of a block to arrive over a link, from 200 realisations drawn once and kept.
-
-    Each realisation's symbols have their own noise variance. The mean mutual information over
-    the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
-    information effective SNR mapping), on which the block's error rate is known. The draws have
-    seeds of their own and are never those over which a picture is sent.
+    """Chance of a block to arrive over a link: the mean of :func:`link_chances`.
 
     >>> import channels
     >>> success = link_success(channels.link("rayleigh"), 512, 10.0)
     >>> 0.5 < success(TransportBlock(512, mcs_table(1)[4])) < 1
     True
+    """
+    chances = link_chances(link, channel_uses, snr_db)
+    return lambda block: float(np.mean(chances(block, 0)))
+
+
+def gaussian_chances(snr_db: float) -> Chances:
+    """The one realisation of Gaussian noise; see :func:`gaussian_success`.
+
+    >>> gaussian_chances(20.0)(TransportBlock(512, mcs_table(1)[4]), 0)
+    array([1.])
+    """
+    success = gaussian_success(snr_db)
+    return lambda block, start: np.array([success(block)])
+
+
+def link_chances(link: Link, channel_uses: int, snr_db: float) -> Chances:
+    """Chance of a block to arrive in each of 200 realisations of a link, drawn once and kept.
+
+    Each realisation's symbols have their own noise variance. The mean mutual information over
+    the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
+    information effective SNR mapping), on which the block's error rate is known. The draws have
+    seeds of their own and are never those over which a picture is sent. In one realisation the
+    noise of two blocks is independent: both arrive with the product of their chances.
+
+    >>> import channels
+    >>> chances = link_chances(channels.link("rayleigh"), 512, 10.0)
+    >>> chances(TransportBlock(256, mcs_table(1)[4]), 256).shape
+    (200,)
     """
     noise_var = noise_variances(link, channel_uses, round(snr_db, 1))
     snrs_db = -10 * np.log10(noise_var)
@@ -49,16 +75,17 @@ def link_success(link: Link, channel_uses: int, snr_db: float) -> Success:
     def informations(order: int) -> Array:
         return mutual_information(snrs_db, order)
 
-    def success(block: TransportBlock) -> float:
+    def chances(block: TransportBlock, start: int) -> Array:
         order = block.mcs.bits_per_symbol
-        information = informations(order)[:, : block.channel_uses]
+        information = informations(order)[:, start : start + block.channel_uses]
         lengths = np.array(block.segmentation.block_coded_bits) // order
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         means = np.add.reduceat(information, starts, axis=1) / lengths
         failing = code_block_error_rate(block, effective_snr_db(means, order))
-        return float(np.mean(np.prod(1 - failing, axis=1)))
+        arriving: Array = np.prod(1 - failing, axis=1)
+        return arriving
 
-    return success
+    return chances
 
 
 def choose_mcs(

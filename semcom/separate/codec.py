@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from semcom.separate.mcs import mcs_table
 from semcom.separate.measured import measured_success
 from semcom.separate.payloads import payload
 from semcom.separate.scale import Picture
-from semcom.separate.source import source_coder
+from semcom.separate.source import SourceCoder, source_coder
 from semcom.separate.transport import DECODER, TransportBlock
 
 GREY = 0.5
@@ -84,7 +85,7 @@ class SeparateCodec(Codec):
     ) -> None:
         self._source = source_coder(source, header, bit_depth, roi_qp_offset)
         self._table = check_count("mcs_table", mcs_table, 1, 3)
-        self._mcs = _check_mcs(mcs, self._table)
+        self._mcs = self._fixed(mcs)
         self._adaptation = check_name("adaptation", adaptation, ("predicted", "measured"))
         if target_bler is not None:
             target_bler = check_number("target_bler", target_bler, 1e-4, 0.9)
@@ -128,43 +129,73 @@ class SeparateCodec(Codec):
         True
         """
         fixed = copy(self)
-        fixed._mcs, fixed._chosen = _check_mcs(mcs, self._table), {}
+        fixed._mcs, fixed._chosen = self._fixed(mcs), {}
         return fixed
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         session = replace(session, mcs=self._choose(session))
         block = self._block(session)
-        budget = block.payload_bits // 8
-        rows = []
-        masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
-        for picture, mask in zip(images.detach().cpu().numpy(), masks, strict=True):
-            coded = payload(self._source, _planes(picture), budget, mask)
-            rows.append(unpacked(coded, block.payload_bits))
-        symbols = normalize_power(block.encode(torch.stack(rows))).to(images.device)
-        used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
-        return Transmission(symbols, used.to(images.device), session)
+        coded = self._payloads(self._source, images, roi, block.payload_bits // 8)
+        bits = torch.stack([unpacked(row, block.payload_bits) for row in coded])
+        return self._sent(block.encode(bits), images, session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         block = self._block(rx.session)
         bits, whole = block.decode(rx.symbols.to(torch.complex64), rx.noise_var.float())
-        shape = rx.session.image_shape
+        shown = [
+            self._picture(self._source.decode, packed(row), rx.session.image_shape)
+            if ok or self._on_loss == "conceal"
+            else None
+            for row, ok in zip(bits, whole, strict=True)
+        ]
+        return self._made(shown, whole, rx)
+
+    def _fixed(self, mcs: int | str) -> int | None:
+        """The index to use at every SNR, or ``None`` for ``"auto"``."""
+        last = len(mcs_table(self._table)) - 1
+        if isinstance(mcs, str) and mcs == "auto":
+            return None
+        if isinstance(mcs, str):
+            raise InputError(f"mcs must be 'auto' or an int in 0..{last}, got {mcs!r}")
+        return check_count(f"mcs of table {self._table}", mcs, 0, last)
+
+    def _payloads(
+        self, source: SourceCoder, images: Tensor, roi: Tensor | None, budget: int
+    ) -> list[bytes]:
+        """Each picture coded into at most ``budget`` bytes."""
+        masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
+        pairs = zip(images.detach().cpu().numpy(), masks, strict=True)
+        return [payload(source, _planes(picture), budget, mask) for picture, mask in pairs]
+
+    def _sent(self, symbols: Tensor, images: Tensor, session: Session) -> Transmission:
+        """Symbols that fill the session's channel uses, at unit power."""
+        symbols = normalize_power(symbols).to(images.device)
+        used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
+        return Transmission(symbols, used.to(images.device), session)
+
+    def _made(
+        self, shown: list[Picture | None], whole: Tensor, rx: Reception
+    ) -> tuple[Tensor, Tensor]:
+        """Pictures as a batch, blank where there is none, and which are lost."""
         blank = torch.nan if self._on_loss == "drop" else GREY
-        images = torch.full((len(bits), *shape), blank)
+        images = torch.full((len(shown), *rx.session.image_shape), blank)
         lost = ~whole
-        for row, received in enumerate(bits):
-            if lost[row] and self._on_loss != "conceal":
-                continue
-            picture = self._picture(packed(received), shape)
+        for row, picture in enumerate(shown):
             if picture is None:
                 lost[row] = True
             else:
                 images[row] = torch.from_numpy(picture)
         return images.to(rx.symbols.device), lost.to(rx.symbols.device)
 
-    def _picture(self, payload: bytes, shape: tuple[int, int, int]) -> Picture | None:
+    def _picture(
+        self,
+        decode: Callable[[bytes, int, int, int], Picture],
+        payload: bytes,
+        shape: tuple[int, int, int],
+    ) -> Picture | None:
         channels, height, width = shape
         try:
-            return self._source.decode(payload, height, width, channels).reshape(shape)
+            return decode(payload, height, width, channels).reshape(shape)
         except InputError:
             return None
 
@@ -205,13 +236,3 @@ class SeparateCodec(Codec):
 def _planes(picture: Picture) -> Picture:
     """Grey ``[H, W]`` of ``[1, H, W]``; RGB as it is."""
     return picture[0] if len(picture) == 1 else picture
-
-
-def _check_mcs(mcs: int | str, table: int) -> int | None:
-    """The fixed index, or ``None`` for ``"auto"``."""
-    last = len(mcs_table(table)) - 1
-    if isinstance(mcs, str) and mcs == "auto":
-        return None
-    if isinstance(mcs, str):
-        raise InputError(f"mcs must be 'auto' or an int in 0..{last}, got {mcs!r}")
-    return check_count(f"mcs of table {table}", mcs, 0, last)

@@ -14,9 +14,11 @@ from semcom.separate.planes import from_bytes, undecodable
 from semcom.separate.scale import Picture
 
 _COMMENT = b"\xff\x64"
+_CODING_STYLE = b"\xff\x52"
 _START_OF_TILE = b"\xff\x90"
 _START_OF_DATA = b"\xff\x93"
 _SIZE_AT = (8, 12)
+_SIZ_LENGTH_AT, _LAYERS_AFTER = 4, 6
 
 _CODE_BLOCKS = (
     (64, 64),
@@ -33,28 +35,41 @@ LAYOUTS = [(code_block, resolutions) for resolutions in (6, 5, 7) for code_block
 """Code-block sizes and numbers of resolutions, best first on chest X-rays."""
 
 
-def encode(picture: Picture, bits_per_pixel: float, layout: int = 0) -> bytes:
+def encode(
+    picture: Picture,
+    bits_per_pixel: float,
+    layout: int = 0,
+    base_bits_per_pixel: float | None = None,
+) -> bytes:
     """Code one picture as a JPEG 2000 codestream (ISO/IEC 15444-1 Annex A), without JP2 boxes.
 
-    One tile, one quality layer, the irreversible 9/7 wavelet and, for RGB, the irreversible
-    colour transform; 8-bit samples; truncated by OpenJPEG's rate-distortion optimisation. The
-    comment is left out, and the tile-part's length Psot is 0: it lasts until the end marker
-    (clause A.4.2). The main header and the tile-part header then depend on size and layout alone.
+    One tile, one quality layer (or two), the irreversible 9/7 wavelet and, for RGB, the
+    irreversible colour transform; 8-bit samples; truncated by OpenJPEG's rate-distortion
+    optimisation. The comment is left out, and the tile-part's length Psot is 0: it lasts until the
+    end marker (clause A.4.2). The main header and the tile-part header then depend on size, layout
+    and the number of layers alone.
 
     Args:
         picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
         bits_per_pixel: the rate to aim at; what is reached differs by some per cent.
         layout: index in ``LAYOUTS``.
+        base_bits_per_pixel: the rate of the first of two layers, which stands first (progression
+            by layer, clause B.12.1.1) and has the very packets of a stream of that layer alone;
+            ``None``: there is one layer.
 
     Raises:
-        InputError: if ``bits_per_pixel`` is not positive.
+        InputError: if a rate is not positive.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> len(encode(ramp, 0.3)) < len(encode(ramp, 1))
     True
     """
-    if not bits_per_pixel > 0:
-        raise InputError(f"bits_per_pixel must be positive, got {bits_per_pixel}")
+    rates = [bits_per_pixel]
+    if base_bits_per_pixel is not None:
+        rates.insert(0, base_bits_per_pixel)
+    for rate in rates:
+        if not rate > 0:
+            raise InputError(f"bits_per_pixel must be positive, got {rate}")
     samples = np.round(picture * 255).astype(np.uint8)
     image = Image.fromarray(samples if samples.ndim == 2 else np.moveaxis(samples, 0, 2).copy())
     code_block, resolutions = LAYOUTS[layout]
@@ -67,7 +82,7 @@ def encode(picture: Picture, bits_per_pixel: float, layout: int = 0) -> bytes:
         irreversible=True,
         mct=int(samples.ndim == 3),
         quality_mode="rates",
-        quality_layers=[max(8 * colours / bits_per_pixel, 1.0)],
+        quality_layers=[max(8 * colours / rate, 1.0) for rate in rates],
         codeblock_size=code_block,
         num_resolutions=min(resolutions, min(picture.shape[-2:]).bit_length()),
     )
@@ -82,6 +97,33 @@ def _plain(stream: bytes) -> bytes:
     psot = tile + 6
     tile_header = stream[tile:psot] + bytes(4) + stream[psot + 4 :]
     return stream[:comment] + stream[comment + length : tile] + tile_header
+
+
+def with_layers(stream: bytes, layers: int) -> bytes:
+    """A codestream whose coding style (COD) promises another number of quality layers.
+
+    Of a progression by layer the first ones are what a decoder then shows; the packets of later
+    ones follow them unread, cut or whole.
+
+    Args:
+        stream: a codestream of :func:`encode`, or the beginning of one.
+        layers: how many, 1 or 2.
+
+    Raises:
+        InputError: if the main header does not begin with SIZ and COD.
+
+    >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    >>> two = encode(ramp, 2.0, base_bits_per_pixel=0.5)
+    >>> one = encode(ramp, 0.5)
+    >>> with_layers(one, 2)[:-2] == two[: len(one) - 2]
+    True
+    """
+    length = int.from_bytes(stream[_SIZ_LENGTH_AT : _SIZ_LENGTH_AT + 2], "big")
+    style = _SIZ_LENGTH_AT + length
+    if stream[style : style + 2] != _CODING_STYLE:
+        raise undecodable("JPEG 2000", "no coding style after the size")
+    at = style + _LAYERS_AFTER
+    return stream[:at] + layers.to_bytes(2, "big") + stream[at + 2 :]
 
 
 def decode(stream: bytes, largest: tuple[int, int] | None = None) -> Picture:
@@ -115,7 +157,7 @@ def decode(stream: bytes, largest: tuple[int, int] | None = None) -> Picture:
 
 @lru_cache(maxsize=512)
 def header(height: int, width: int, channels: int = 1, layout: int = 0) -> bytes:
-    """What begins every stream of a picture size and layout: SIZ, COD, QCD, SOT and SOD.
+    """What begins every one-layer stream of a picture size and layout: SIZ, COD, QCD, SOT, SOD.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> encode(ramp, 0.7).startswith(header(64, 64))

@@ -39,8 +39,7 @@ class Jpeg2000:
         >>> Jpeg2000().encode(np.zeros((32, 32), np.float32), 0, 0, None)[-2:].hex()
         'ffd9'
         """
-        bits_per_pixel = 2 ** (step / _STEPS_PER_OCTAVE - _OCTAVES_BELOW_ONE_BIT)
-        return jpeg2000.encode(picture, bits_per_pixel, layout)
+        return jpeg2000.encode(picture, bits_per_pixel(step), layout)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode a stream; see :func:`semcom.separate.jpeg2000.decode`."""
@@ -58,3 +57,12 @@ class Jpeg2000:
     def smallest(self, height: int, width: int, channels: int) -> int:
         """Bytes of the packets that hold a picture blurred out of recognition."""
         return 48 + channels * height * width // 16384
+
+
+def bits_per_pixel(step: int) -> float:
+    """The rate that a step of :class:`Jpeg2000` aims at.
+
+    >>> bits_per_pixel(Jpeg2000.step_of_one_bit)
+    1.0
+    """
+    return float(2 ** (step / _STEPS_PER_OCTAVE - _OCTAVES_BELOW_ONE_BIT))

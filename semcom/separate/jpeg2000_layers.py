@@ -1,0 +1,55 @@
+"""JPEG 2000 in two quality layers, of which the first stands alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semcom.separate import jpeg2000
+from semcom.separate.image_format import Mask
+from semcom.separate.jpeg2000_format import Jpeg2000, bits_per_pixel
+from semcom.separate.scale import Picture
+
+_EMPTY_PACKETS = 64
+"""Zero bytes: more than a layer has packets. A packet of one zero bit is empty (clause B.10.3)."""
+
+
+@dataclass(frozen=True)
+class LayeredJpeg2000(Jpeg2000):
+    """:class:`Jpeg2000` in two quality layers; a step is that of both together.
+
+    The first layer has the packets of a one-layer stream of its step. The second costs 10 to 25
+    bytes of packet headers, 0.05 dB on chest X-rays.
+    A stream that ends after its first layer, or goes on with zero bytes, is one whose second layer
+    is empty.
+
+    Args:
+        base_step: step of the first layer.
+        base_only: whether the first layer alone is decoded, whatever follows it.
+
+    >>> import numpy as np
+    >>> grain = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    >>> whole = LayeredJpeg2000(base_step=700).encode(grain, 850, 0, None)
+    >>> base = LayeredJpeg2000(base_only=True).decode(whole[:300], (64, 64))
+    >>> alone = Jpeg2000().decode(Jpeg2000().encode(grain, 700, 0, None), (64, 64))
+    >>> len(whole), bool((base == alone).all())
+    (1163, True)
+    """
+
+    base_step: int = 0
+    base_only: bool = False
+
+    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code a picture; steps up to the base's leave next to nothing for the second layer."""
+        base = bits_per_pixel(self.base_step)
+        return jpeg2000.encode(picture, max(bits_per_pixel(step), base), layout, base)
+
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+        """Decode both layers, or the first; see :func:`semcom.separate.jpeg2000.decode`."""
+        if self.base_only:
+            stream = jpeg2000.with_layers(stream, 1)
+        return jpeg2000.decode(stream + bytes(_EMPTY_PACKETS), largest)
+
+    def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:
+        """One beginning for each layout, of two layers."""
+        plain = super().headers(height, width, channels)
+        return tuple(jpeg2000.with_layers(header, 2) for header in plain)

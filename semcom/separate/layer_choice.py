@@ -1,0 +1,120 @@
+"""Which two layers a transmitter sends, if two, that knows its link's statistics only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from channels import InputError
+from semcom.separate.adaptation import Chances, choose_mcs
+from semcom.separate.information import Array
+from semcom.separate.layers import PARTS, Layers, layers_code
+from semcom.separate.mcs import mcs_table
+from semcom.separate.quality import expected_gain_db
+from semcom.separate.transport import TransportBlock
+
+LAYER_BYTES = 16
+"""What the second layer's packet headers take, about."""
+
+
+def choose_layers(
+    channel_uses: int,
+    pixels: int,
+    smallest_bytes: int,
+    table: int,
+    chances: Chances,
+    header_bytes: int = 0,
+) -> int:
+    """The number of the layers of the highest expected quality, which may be one layer.
+
+    The highest :func:`layers_gain_db` of all pairs of MCS and eighths of the channel uses stands
+    against what one layer by :func:`~semcom.separate.adaptation.choose_mcs` is expected to bring:
+    two layers are taken only if they bring more.
+
+    Args:
+        channel_uses: complex symbols of a picture.
+        pixels: pixels of a picture.
+        smallest_bytes: bytes that hold the coarsest picture, of which the base has no less.
+        table: number of the MCS table.
+        chances: of a block that starts at a symbol to arrive, in each realisation.
+        header_bytes: bytes of a payload that say nothing about the picture.
+
+    Returns:
+        Index in the table for one layer, or a number of
+        :func:`~semcom.separate.layers.layers_code`.
+
+    Raises:
+        InputError: if not even the highest rate holds a picture.
+
+    >>> from semcom.separate.adaptation import gaussian_chances
+    >>> choose_layers(4096, 65536, 66, 1, gaussian_chances(6.0))
+    13
+    """
+
+    def success(block: TransportBlock) -> float:
+        return float(np.mean(chances(block, 0)))
+
+    best = choose_mcs(
+        channel_uses, pixels, smallest_bytes, table, success, header_bytes=header_bytes
+    )
+    whole = TransportBlock(channel_uses, mcs_table(table)[best])
+    most = success(whole) * expected_gain_db(whole.payload_bits, pixels, header_bytes)
+    for eighths in range(1, PARTS):
+        uses = channel_uses * eighths // PARTS
+        bases = [
+            (block, chances(block, 0))
+            for block in _blocks(channel_uses - uses, table)
+            if block.payload_bits >= 8 * smallest_bytes
+        ]
+        refinements = [
+            (block, chances(block, channel_uses - uses)) for block in _blocks(uses, table)
+        ]
+        for base, arriving in bases:
+            for refinement, following in refinements:
+                gain = layers_gain_db(
+                    Layers(base, refinement), arriving, following, pixels, header_bytes
+                )
+                if gain > most:
+                    most = gain
+                    best = layers_code(base.mcs.index, refinement.mcs.index, eighths, table)
+    return best
+
+
+def layers_gain_db(
+    layers: Layers, arriving: Array, following: Array, pixels: int, header_bytes: int = 0
+) -> float:
+    """Expected PSNR above that of a grey picture, in dB.
+
+    The chance of both blocks times what all bytes are worth, and that of the base alone times what
+    the base is worth (:func:`~semcom.separate.quality.expected_gain_db`); a lost base counts 0.
+    Both blocks meet the same realisation, in which their noise is independent.
+
+    Args:
+        layers: the blocks.
+        arriving: chance of the base in each realisation, ``[realisations]``.
+        following: the same of the refinement.
+        pixels: pixels of a picture.
+        header_bytes: bytes of a payload that say nothing about the picture.
+
+    >>> from semcom.separate.layers import split
+    >>> found, fade = split(8192, 0, 9, 4, table=1), np.array([1.0, 0.0])
+    >>> both_lost, base_left = (
+    ...     layers_gain_db(found, arriving, fade, 65536) for arriving in (fade, np.ones(2))
+    ... )
+    >>> round(both_lost, 2), round(base_left, 2)  # the base is worth 12.5 dB
+    (10.36, 16.63)
+    """
+    both = float(np.mean(arriving * following))
+    base = expected_gain_db(8 * layers.base_bytes, pixels, header_bytes)
+    gain = expected_gain_db(8 * layers.bytes, pixels, header_bytes + LAYER_BYTES)
+    return both * gain + (float(np.mean(arriving)) - both) * base
+
+
+def _blocks(channel_uses: int, table: int) -> Iterator[TransportBlock]:
+    """The blocks of all MCS that hold a byte."""
+    for mcs in mcs_table(table):
+        try:
+            yield TransportBlock(channel_uses, mcs)
+        except InputError:
+            continue
