@@ -68,13 +68,13 @@ class AnalogOnly:
         """
         if parts.chance >= SURE or math.isinf(digital_error):
             return False
-        uses = parts.header.channel_uses + parts.analog_base + parts.rest
+        uses = parts.channel_uses
         states = states_db(self.link, uses, self.snr_db)
         lost = self._log_error(*self._sent(parts.analog_base), states[-1])
         arriving = min(parts.chance, parts.header_chance)
         gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
         enough = gained + _AHEAD_DB / (10 * math.log10(2))
-        sent = self._sent(parts.rest)
+        sent = self._sent(parts.base_uses + parts.rest)
         alone: list[float] = []
         for state_db in states:
             alone.append(parts.header_chance * (lost - self._log_error(*sent, state_db)))

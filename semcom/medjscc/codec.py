@@ -17,7 +17,7 @@ from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
 from semcom.medjscc import training_pass
 from semcom.medjscc.header import ANALOG_ONLY, step_index
-from semcom.medjscc.layout import Layout, digital_gain_db, layout
+from semcom.medjscc.layout import Layout, digital_gain_db, first_layer_gain_db, layout
 from semcom.medjscc.options import MedJSCCOptions, OptionChanges
 from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
@@ -25,7 +25,7 @@ from semcom.medjscc.sender import Plan, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
-from semcom.separate.adaptation import Success, gaussian_success, link_success
+from semcom.separate.adaptation import gaussian_chances, gaussian_success, link_chances
 
 
 class MedJSCC(LearnedCodec):
@@ -109,7 +109,7 @@ class MedJSCC(LearnedCodec):
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         parts = self._layout(session)
-        session = replace(session, mcs=parts.mcs.index)
+        session = replace(session, mcs=parts.code)
         mask = torch.zeros_like(images) if roi is None else roi.to(images.dtype)
         sender = Sender(
             self.wavelet, self.entropy_model, self.options, self._link, parts, session.snr_db
@@ -182,16 +182,17 @@ class MedJSCC(LearnedCodec):
         if session not in self._layouts:
             pixels = math.prod(session.image_shape)
             at = session.snr_db - self.options.margin_db
-            success: Success = gaussian_success(at)
+            chances = gaussian_chances(at)
             if self._link is not None and session.mcs is None:
-                success = link_success(self._link, session.channel_uses, at)
+                chances = link_chances(self._link, session.channel_uses, at)
             margin_db = self.options.header_margin_db
             self._layouts[session] = layout(
                 session.channel_uses,
                 gaussian_success(session.snr_db - margin_db),
                 gaussian_success(session.snr_db - margin_db / 2),
-                success,
+                chances,
                 lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
+                lambda bits: first_layer_gain_db(bits, pixels),
                 session.mcs,
             )
         return self._layouts[session]

@@ -17,6 +17,8 @@ LENGTHS = 256
 _GAIN_STEPS_PER_OCTAVE = 32
 _GAINS = 256
 SILENT = _GAINS - 1
+GROUPS = 64
+_SIZES = (len(ROI_RATIOS), LENGTHS, _GAINS, GROUPS)
 ANALOG_ONLY = 65
 """In the place of a step: no digital part, only a finer analog base layer."""
 
@@ -30,6 +32,7 @@ class Header:
         roi: index into ``ROI_RATIOS``; 0 means that there are no mask blocks.
         length: channel uses of the digital part, in 256ths of those that are left to both.
         gain: index of the amplitude of the analogue part, 32nds of an octave around 1.
+        base_groups: how many groups of the entropy model the first layer alone decodes.
 
     >>> Header.parse(Header(40, 2, 100, 128).pack()).length
     100
@@ -39,11 +42,14 @@ class Header:
     roi: int
     length: int
     gain: int
+    base_groups: int = 0
 
     def pack(self) -> bytes:
         """Four bytes."""
         number = self.step
-        for value, size in ((self.roi, 8), (self.length, 256), (self.gain, 256)):
+        for value, size in zip(
+            (self.roi, self.length, self.gain, self.base_groups), _SIZES, strict=True
+        ):
             number = number * size + value
         return number.to_bytes(BYTES, "big")
 
@@ -55,13 +61,13 @@ class Header:
             Undecodable: if the bytes are no header.
         """
         number, values = int.from_bytes(data[:BYTES], "big"), []
-        for size in (256, 256, 8):
+        for size in reversed(_SIZES):
             number, value = divmod(number, size)
             values.append(value)
-        gain, length, roi = values
+        base_groups, gain, length, roi = values
         if number > ANALOG_ONLY:
             raise Undecodable("the header is not one of this codec")
-        return cls(number, roi, length, gain)
+        return cls(number, roi, length, gain, base_groups)
 
     @property
     def log_step(self) -> float:

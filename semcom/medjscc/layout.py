@@ -15,7 +15,7 @@ from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS, Header
 from semcom.medjscc.source.wavelet import BLOCK
-from semcom.separate.adaptation import Success
+from semcom.separate.adaptation import Chances, Success
 from semcom.separate.mcs import MCS, mcs_table
 from semcom.separate.quality import expected_gain_db
 from semcom.separate.transport import TransportBlock
@@ -28,12 +28,17 @@ _HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0
 
 _BASE_SHARE = 1 / 64
 _BASE_DB = 6.0
-_COARSEST = 2.0
-_LEAST_BITS = 64
+_COARSEST = 0.3
+_LEAST_BITS = 128
 _SLOWER = 1.8
 """By how much fewer bits a channel use the header's MCS carries than the digital part's."""
 
 _LESS_SURE = 0.005
+_LAYER_SHARES = (1 / 32, 1 / 16, 1 / 8)
+"""Shares of the channel uses of digital and analogue part that a first layer may take."""
+
+_LAYERS_AHEAD_DB = 0.1
+"""By how much two layers must be expected to be better than one."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,9 @@ class Layout:
     Args:
         header: the block that holds the header.
         analog_base: channel uses of the coarse analogue image that needs no header.
-        rest: channel uses of the digital and the analogue part together.
-        mcs: modulation and code of the digital part.
+        base: the digital part's first layer under an MCS of its own; ``None`` if it has one layer.
+        rest: channel uses of the digital part (without ``base``) and the analogue part together.
+        mcs: modulation and code of the digital part, without ``base``.
         shortest: least length of a digital part that arrives as surely as a long one; only the
             transmitter knows it, and it decides nothing that both ends must agree on.
         chance: of the digital part to arrive, by what the transmitter knows.
@@ -53,46 +59,70 @@ class Layout:
 
     header: TransportBlock
     analog_base: int
+    base: TransportBlock | None
     rest: int
     mcs: MCS
     shortest: int = field(default=0, compare=False)
     chance: float = field(default=1.0, compare=False)
     header_chance: float = field(default=1.0, compare=False)
 
+    @property
+    def code(self) -> int:
+        """What a session holds as its ``mcs``: which layers there are."""
+        if self.base is None:
+            return self.mcs.index
+        total = self.rest + self.base.channel_uses
+        share = min(
+            range(len(_LAYER_SHARES)),
+            key=lambda i: abs(_layer_uses(total, i) - self.base_uses),
+        )
+        schemes = len(mcs_table(TABLE))
+        return self.mcs.index + schemes * (1 + self.base.mcs.index + schemes * share)
+
+    @property
+    def base_uses(self) -> int:
+        """Channel uses of the digital part's first layer."""
+        return 0 if self.base is None else self.base.channel_uses
+
+    @property
+    def base_bytes(self) -> int:
+        """Bytes that the first layer holds."""
+        return 0 if self.base is None else self.base.payload_bits // 8
+
+    @property
+    def channel_uses(self) -> int:
+        """All of them."""
+        return self.header.channel_uses + self.analog_base + self.base_uses + self.rest
+
     def digital_uses(self, length: int) -> int:
-        """Channel uses of the digital part."""
+        """Channel uses of the digital part, without its first layer."""
         return self.rest * length // LENGTHS
 
-    def digital_block(self, length: int) -> TransportBlock:
-        """The digital part.
-
-        Raises:
-            InputError: if it is too short for a block.
-        """
-        return TransportBlock(self.digital_uses(length), self.mcs)
-
-    def scale(self, header: Header, coefficients: int) -> float:
-        """By how much the power constraint raises amplitudes where analogue symbols are silent."""
-        analogue = self.rest - self.digital_uses(header.length)
-        numbers = 0 if header.silent else min(2 * analogue, coefficients)
-        total = self.header.channel_uses + self.analog_base + self.rest
-        return math.sqrt(total / (total - analogue + numbers / 2))
+    def digital_block(self, length: int) -> TransportBlock | None:
+        """The digital part without its first layer; ``None`` if it is too short for a block."""
+        try:
+            return TransportBlock(self.digital_uses(length), self.mcs)
+        except InputError:
+            return None
 
     def capacity(self, length: int) -> int:
         """Bytes of the digital part; -1 if there is no block so short."""
-        uses = self.digital_uses(length)
-        order = self.mcs.bits_per_symbol
+        if length == 0 and self.base is not None:
+            return self.base_bytes
+        uses, order = self.digital_uses(length), self.mcs.bits_per_symbol
         try:
             bits = largest_payload(uses * order, self.mcs.code_rate, order)
         except InputError:
             return -1
-        return bits // 8
+        return self.base_bytes + bits // 8
 
     def fitting_length(self, num_bytes: int) -> int | None:
         """The least length of the digital part that holds so many bytes, as surely as a long one.
 
         ``None`` if none does.
         """
+        if self.base is not None and num_bytes <= self.base_bytes:
+            return 0
         if self.capacity(LENGTHS - 1) < num_bytes:
             return None
         low, high = self.shortest - 1, LENGTHS - 1
@@ -101,14 +131,22 @@ class Layout:
             low, high = (low, middle) if self.capacity(middle) >= num_bytes else (middle, high)
         return high
 
+    def scale(self, header: Header, coefficients: int) -> float:
+        """By how much the power constraint raises amplitudes where analogue symbols are silent."""
+        analogue = self.rest - self.digital_uses(header.length)
+        numbers = 0 if header.silent else min(2 * analogue, coefficients)
+        total = self.channel_uses
+        return math.sqrt(total / (total - analogue + numbers / 2))
+
 
 def layout(
     channel_uses: int,
     header: Success,
     long_header: Success,
-    digital: Success,
+    digital: Chances,
     worth: Callable[[float], float],
-    mcs: int | None,
+    base_worth: Callable[[float], float],
+    code: int | None,
 ) -> Layout:
     """Divide a session's channel uses.
 
@@ -116,34 +154,116 @@ def layout(
         channel_uses: complex channel uses in all.
         header: chance of a block to arrive at the SNR that the header is made for.
         long_header: the same at the SNR that one of more than a twelfth of all is made for.
-        digital: chance of a block to arrive at the SNR that the digital part is made for.
-        worth: what a image gains in dB by a digital part of so many bits a channel use.
-        mcs: index of the digital part's MCS if it is given.
+        digital: chance of a block to arrive in each realisation of the link, at the SNR that the
+            digital part is made for.
+        worth: what an image gains in dB by a digital part of so many bits a channel use.
+        base_worth: what it gains by so many bits of the first layer alone.
+        code: :attr:`Layout.code` if it is given.
 
     Raises:
-        InputError: if the header does not fit, or the table has no such MCS.
+        InputError: if the header does not fit, or the code means nothing.
 
-    >>> from semcom.separate.adaptation import gaussian_success
-    >>> success = gaussian_success(4.0)
+    >>> from semcom.separate.adaptation import gaussian_chances, gaussian_success
     >>> headers = gaussian_success(-2.0), gaussian_success(1.0)
-    >>> found = layout(4096, *headers, success, lambda bits: bits, None)
+    >>> chances = gaussian_chances(4.0)
+    >>> found = layout(4096, *headers, chances, lambda bits: bits, lambda bits: 0.0, None)
     >>> found.analog_base + found.header.channel_uses + found.rest
     4096
     """
-    base = max(1, round(_BASE_SHARE * channel_uses))
-    free = channel_uses - base
+    analog_base = max(1, round(_BASE_SHARE * channel_uses))
+    free = channel_uses - analog_base
     table = mcs_table(TABLE)
-    if mcs is not None:
-        if mcs >= len(table):
-            raise InputError(f"the session's mcs is {mcs}, not one of 0 to {len(table) - 1}")
-        block = _header(free, header, long_header, table[mcs])
-        return Layout(block, base, free - block.channel_uses, table[mcs])
+    if code is not None:
+        layers, index = divmod(code, len(table))
+        share, base_index = divmod(layers - 1, len(table))
+        if code < 0 or share >= len(_LAYER_SHARES):
+            raise InputError(f"the session's mcs is {code}, which names no layers of this codec")
+        first = table[base_index] if layers else None
+        block = _header(free, header, long_header, first or table[index])
+        base = _layer(free - block.channel_uses, share, first)
+        rest = free - block.channel_uses - (base.channel_uses if base else 0)
+        return Layout(block, analog_base, base, rest, table[index])
+
+    def success(block: TransportBlock, start: int = 0) -> float:
+        return float(digital(block, start).mean())
+
     fastest = _header(free, header, long_header, table[-1])
-    chosen = choose(free - fastest.channel_uses, digital, worth)
-    block = _header(free, header, long_header, chosen)
-    rest = free - block.channel_uses
-    shortest, chance = _shortest(rest, chosen, digital)
-    return Layout(block, base, rest, chosen, shortest, chance, digital(block))
+    chosen = choose(free - fastest.channel_uses, success, worth)
+    spare = free - fastest.channel_uses
+    first, share, chosen = choose_layers(spare, digital, worth, base_worth, chosen)
+    block = _header(free, header, long_header, first or chosen)
+    base = _layer(free - block.channel_uses, share, first)
+    rest = free - block.channel_uses - (base.channel_uses if base else 0)
+    shortest, chance = _shortest(rest, chosen, success)
+    if base is not None:
+        chance = success(base)
+    return Layout(block, analog_base, base, rest, chosen, shortest, chance, success(block))
+
+
+def choose_layers(
+    channel_uses: int,
+    chances: Chances,
+    worth: Callable[[float], float],
+    base_worth: Callable[[float], float],
+    single: MCS,
+) -> tuple[MCS | None, int, MCS]:
+    """Whether a first layer under a slower MCS is expected to gain, and which.
+
+    A digital part of half the channel uses is looked at. Both layers meet the same realisation of
+    the link; where only the first arrives, the image gains what that is worth.
+
+    Args:
+        channel_uses: of digital and analogue part.
+        chances: chance of a block to arrive in each realisation.
+        worth: gain in dB of a whole digital part, by its bits a channel use.
+        base_worth: gain in dB of the first layer, by its bits.
+        single: the best MCS of a digital part in one layer.
+
+    Returns:
+        MCS of the first layer (``None`` for one layer), index of its share, MCS of the rest.
+    """
+    half = max(channel_uses // 2, 1)
+    try:
+        alone = float(chances(TransportBlock(half, single), 0).mean()) * worth(single.bits_per_use)
+    except InputError:
+        return None, 0, single
+    best = alone + _LAYERS_AHEAD_DB
+    found: tuple[MCS | None, int, MCS] = (None, 0, single)
+    table = mcs_table(TABLE)
+    for second in table[single.index : single.index + 7 : 2]:
+        for first in table[: second.index : 2]:
+            if not 1.5 <= second.bits_per_use / first.bits_per_use <= 8:
+                continue
+            for share in range(len(_LAYER_SHARES)):
+                base = _layer(channel_uses, share, first)
+                if base is None or half <= base.channel_uses:
+                    continue
+                try:
+                    refinement = TransportBlock(half - base.channel_uses, second)
+                except InputError:
+                    continue
+                arriving = chances(base, 0)
+                both = arriving * chances(refinement, base.channel_uses)
+                bits = base.payload_bits + refinement.payload_bits
+                gain = float(both.mean()) * worth(bits / half)
+                gain += float((arriving - both).mean()) * base_worth(base.payload_bits)
+                if gain > best:
+                    best, found = gain, (first, share, second)
+    return found
+
+
+def _layer_uses(channel_uses: int, share: int) -> int:
+    return round(channel_uses * _LAYER_SHARES[share])
+
+
+def _layer(channel_uses: int, share: int, mcs: MCS | None) -> TransportBlock | None:
+    """The first layer's block; ``None`` without an MCS, or if it would hold nothing."""
+    if mcs is None:
+        return None
+    try:
+        return TransportBlock(_layer_uses(channel_uses, share), mcs)
+    except InputError:
+        return None
 
 
 def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
@@ -186,8 +306,8 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
 
     An analogue part is reckoned as good as the channel's capacity, but only for as many bits again
     as the digital part has: so the two are as good as the harmonic mean of their rates.
-    The analog base layer is reckoned 6 dB better than mid-grey, and the coarsest image at 2 bits a
-    block and 64.
+    The analog base layer is reckoned 6 dB better than mid-grey, and the coarsest image at 0.3
+    bits a block and 128.
 
     >>> digital_gain_db(1.0, 4096, 6.0, 65536) < digital_gain_db(2.0, 4096, 6.0, 65536)
     True
@@ -198,6 +318,15 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
         return -1.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
     bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
+    return max(expected_gain_db(bits, pixels) - _BASE_DB, 0.0)
+
+
+def first_layer_gain_db(bits: float, pixels: int) -> float:
+    """What a first layer gains over the base layer of the analogue part, in dB.
+
+    >>> first_layer_gain_db(8192, 262144) > first_layer_gain_db(4096, 262144) > 0
+    True
+    """
     return max(expected_gain_db(bits, pixels) - _BASE_DB, 0.0)
 
 

@@ -43,12 +43,12 @@ def spread(grid: tuple[int, int], parts: Layout) -> RateMap:
     """The budget of a image that is sent as an analog base layer alone: alike everywhere."""
     return RateMap(
         torch.zeros(grid, dtype=torch.float64),
-        torch.full(grid, parts.rest / math.prod(grid), dtype=torch.float64),
+        torch.full(grid, (parts.base_uses + parts.rest) / math.prod(grid), dtype=torch.float64),
         torch.zeros(grid, dtype=torch.bool),
         parts.header.channel_uses,
         parts.analog_base,
         0,
-        parts.rest,
+        parts.base_uses + parts.rest,
     )
 
 

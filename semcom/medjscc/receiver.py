@@ -67,7 +67,10 @@ class Receiver:
                 _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
             )
             return image + 0.5, True
-        start = self._parts.digital_uses(got.header.length)
+        if not got.whole:
+            rough = self._wavelet.synthesise(in_image(got.values, got.log_step))
+            return got.frame.restored(rough[..., :height, :width] + 0.5), False
+        start = self._parts.base_uses + self._parts.digital_uses(got.header.length)
         scale = self._parts.scale(got.header, math.prod(_grid(rx.session)) * BLOCK**2)
         values, deviations = self._refined(
             got, rest[:, start:] / scale, rest_var[:, start:] / scale**2, rx.session
@@ -96,7 +99,7 @@ class Receiver:
         if got is None:
             return None
         digital = parts.digital_uses(got.header.length)
-        analogue = 0 if got.header.silent else parts.rest - digital
+        analogue = 0 if got.header.silent or not got.whole else parts.rest - digital
         importances = importance(got.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, rx.session.snr_db)
         grid = _grid(rx.session)
@@ -106,7 +109,7 @@ class Receiver:
             got.blocks[0, 0],
             parts.header.channel_uses,
             parts.analog_base,
-            digital,
+            parts.base_uses + digital,
             parts.rest - digital,
         )
 
@@ -115,7 +118,8 @@ class Receiver:
         symbols, noise_var = rx.symbols[row : row + 1], rx.noise_var[row : row + 1]
         missing = rx.session.channel_uses - symbols.shape[1]
         symbols, noise_var = F.pad(symbols, (0, missing)), F.pad(noise_var, (0, missing), value=1e6)
-        sizes = [self._parts.header.channel_uses, self._parts.analog_base, self._parts.rest]
+        parts = self._parts
+        sizes = [parts.header.channel_uses, parts.analog_base, parts.base_uses + parts.rest]
         return torch.split(symbols, sizes, dim=1), torch.split(noise_var, sizes, dim=1)
 
     def _header(self, symbols: Tensor, noise_var: Tensor) -> Header | None:
@@ -134,26 +138,36 @@ class Receiver:
         """The digital part, ``None`` if it or the header is lost."""
         if header is None or self._parts.capacity(header.length) < 0:
             return None
-        grid = _grid(session)
+        scale = self._parts.scale(header, math.prod(_grid(session)) * BLOCK**2)
+        symbols, noise_var = rest / scale, rest_var / scale**2
+        data, whole, start = b"", True, self._parts.base_uses
+        if self._parts.base is not None:
+            first = _payload(*self._parts.base.decode(symbols[:, :start], noise_var[:, :start]))
+            if first is None:
+                return None
+            data = first[: self._parts.base_bytes]
         block = self._parts.digital_block(header.length)
-        uses = block.channel_uses
-        scale = self._parts.scale(header, math.prod(grid) * BLOCK**2)
-        data = _payload(*block.decode(rest[:, :uses] / scale, rest_var[:, :uses] / scale**2))
-        if data is None:
+        if block is not None:
+            place = slice(start, start + block.channel_uses)
+            second = _payload(*block.decode(symbols[:, place], noise_var[:, place]))
+            whole = second is not None
+            data += second or b""
+        if not whole and not header.base_groups:
             return None
         try:
-            return self._read(header, Reader(data), session)
+            return self._read(header, Reader(data), session, whole)
         except Undecodable:
             return None
 
     @torch.no_grad()
-    def _read(self, header: Header, reader: Reader, session: Session) -> _Digital:
+    def _read(self, header: Header, reader: Reader, session: Session, whole: bool) -> _Digital:
         grid = _grid(session)
         around = reader.frame(*session.image_shape[1:])
         blocks = reader.blocks(grid) if header.roi else np.zeros(grid, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
-        read, costs = reading_from([reader]), _Costs()
+        groups = None if whole else header.base_groups
+        read, costs = reading_from([reader], groups), _Costs()
 
         def code(group: Group) -> Tensor:
             return costs.counted(group, read(group))
@@ -161,7 +175,7 @@ class Receiver:
         walked = self._model.walk(log_step, code)
         return _Digital(
             header, around, held, log_step, walked.values, walked.errors,
-            costs.bands(walked.values),
+            costs.bands(walked.values), whole,
         )  # fmt: skip
 
     def _refined(
@@ -261,6 +275,7 @@ class _Digital:
     values: Bands
     errors: list[ErrorPrior]
     bits: Bands
+    whole: bool
 
 
 def _grid(session: Session) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
 from semcom.medjscc.analog_only import AnalogOnly
 from semcom.medjscc.analogue import allocate, importance, modulated
-from semcom.medjscc.header import ANALOG_ONLY, ROI_RATIOS, Header, gain_index, step_index
+from semcom.medjscc.header import ANALOG_ONLY, GROUPS, ROI_RATIOS, Header, gain_index, step_index
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.source.bitstream import Writer, writing
@@ -27,6 +27,7 @@ from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.split import Split
+from semcom.separate.transport import TransportBlock
 
 _AT_ONCE = 2**20
 """Pixels that are coded at once, which bounds the memory."""
@@ -134,7 +135,7 @@ class Sender:
         for row, writer in enumerate(writers):
             one = slice(row, row + 1)
             errors = [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in walked.errors]
-            found.append(_Digital(writer.bytes(), [m[one] for m in missing], errors))
+            found.append(_Digital(writer, [m[one] for m in missing], errors))
         return found
 
     def _hybrid(self, plan: Plan, digital: _Digital, length: int) -> Tensor:
@@ -144,35 +145,36 @@ class Sender:
         importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, self._snr_db)
         numbers = modulated(digital.missing, sent)
-        header = Header(plan.step, plan.ratio, length, _unit_gain(numbers))
+        base_groups = 0
+        if parts.base is not None:
+            base_groups = min(digital.writer.groups_within(parts.base_bytes), GROUPS - 1)
+        header = Header(plan.step, plan.ratio, length, _unit_gain(numbers), base_groups)
         numbers = numbers * (0.0 if header.silent else header.amplitude)
         numbers = F.pad(numbers, (0, 2 * analogue - len(numbers))).to(device)
+        pieces = self._opening(header, plan.image)
+        data, first = digital.data, parts.base_bytes
+        if parts.base is not None:
+            pieces.append(_block(data[:first], parts.base, device))
         block = parts.digital_block(length)
-        bits = unpacked(digital.data, block.payload_bits)
-        return torch.cat(
-            [
-                *self._opening(header, plan.image),
-                block.encode(bits[None]).to(device),
-                to_symbols(numbers[None], analogue),
-            ],
-            dim=1,
-        )
+        if block is not None:
+            pieces.append(_block(data[first:], block, device))
+        return torch.cat([*pieces, to_symbols(numbers[None], analogue)], dim=1)
 
     def _analog_only(self, plan: Plan) -> Tensor:
         """A finer analog base layer in the place of digital and analogue part."""
-        numbers = analog_base.send(plan.image, self._parts.rest, self._snr_db)
+        uses = self._parts.base_uses + self._parts.rest
+        numbers = analog_base.send(plan.image, uses, self._snr_db)
         header = Header(ANALOG_ONLY, 0, 0, _unit_gain(numbers))
         numbers = numbers * (0.0 if header.silent else header.amplitude)
         opening = self._opening(header, plan.image)
-        return torch.cat([*opening, to_symbols(numbers, self._parts.rest)], dim=1)
+        return torch.cat([*opening, to_symbols(numbers, uses)], dim=1)
 
     def _opening(self, header: Header, image: Tensor) -> list[Tensor]:
         """Symbols of the header's block and of the analog base layer."""
         parts = self._parts
-        bits = unpacked(header.pack(), parts.header.payload_bits)
         base = analog_base.send(image, parts.analog_base, self._snr_db)
         return [
-            parts.header.encode(bits[None]).to(image.device),
+            _block(header.pack(), parts.header, image.device),
             to_symbols(base, parts.analog_base),
         ]
 
@@ -213,11 +215,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Digital:
-    """Bytes of a digital part, what they miss in steps, and what is expected of that."""
+    """A digital part, what it misses in steps, and what is expected of that."""
 
-    data: bytes
+    writer: Writer
     missing: Bands
     errors: list[ErrorPrior]
+
+    @property
+    def data(self) -> bytes:
+        return self.writer.bytes()
 
 
 def _coarser(plan: Plan) -> Plan:
@@ -225,6 +231,11 @@ def _coarser(plan: Plan) -> Plan:
     if plan.step < _LAST:
         return replace(plan, step=plan.step + 1)
     return replace(plan, ratio=0) if plan.ratio else replace(plan, step=ANALOG_ONLY)
+
+
+def _block(data: bytes, block: TransportBlock, device: torch.device) -> Tensor:
+    """Symbols of bytes."""
+    return block.encode(unpacked(data, block.payload_bits)[None]).to(device)
 
 
 def _unit_gain(numbers: Tensor) -> int:

@@ -132,7 +132,7 @@ def send(
                         analog_base.send(images[row : row + 1] - 0.5, parts.analog_base, snr_db),
                         parts.analog_base,
                     ),
-                    _unit(digital, images),
+                    _unit(parts.base_uses + digital, images),
                     to_symbols(numbers[None], analogue),
                 ],
                 dim=1,
@@ -191,8 +191,7 @@ def _powers(deviation: Tensor, snr: float) -> Tensor:
 def _energy_left(bits: Tensor, parts: Layout, analogue: int) -> Tensor:
     """1, with the gradient that an image's bits take from the amplitude of its analogue part."""
     uses = (bits - bits.detach()) / parts.mcs.bits_per_use
-    total = parts.header.channel_uses + parts.analog_base + parts.rest
-    share = min(analogue / total, _MOST_ANALOGUE)
+    share = min(analogue / parts.channel_uses, _MOST_ANALOGUE)
     return (1 - uses / max(analogue, 1)).clamp_min(0.01) ** (0.5 / (1 - share))
 
 

@@ -26,6 +26,7 @@ from semcom.range_bytes import reading, written
 _queue = constriction.stream.queue
 _model = constriction.stream.model
 _SCALE_STEPS = 8
+_WORD_BYTES = 4
 _HAS_LINES = _HAS_OFFSETS = _model.Bernoulli(0.1, perfect=False)
 _LINES, _LEVEL = _model.Uniform(MOST_LINES + 1), _model.Uniform(GREYS)
 _OFFSETS = _model.Uniform(MOST_OFFSETS + 1)
@@ -52,6 +53,11 @@ class Writer:
 
     def __init__(self) -> None:
         self._encoder = _queue.RangeEncoder()
+        self._ends: list[int] = []
+
+    def groups_within(self, num_bytes: int) -> int:
+        """How many groups of integers can be read from the first bytes alone."""
+        return sum(end <= num_bytes for end in self._ends)
 
     def bytes(self) -> bytes:
         """All that was written; zero bytes may follow, and those at the end are left out."""
@@ -77,7 +83,12 @@ class Writer:
             self._encoder.encode(int(blocks[row, column]), _block_model(blocks, row, column))
 
     def integers(self, integers: NDArray[np.int32], prior: _Parameters) -> None:
-        """Write integers ``[n]``."""
+        """Write the integers of a group, ``[n]``."""
+        self._encode(integers, prior)
+        # A reader is at most two words ahead of what pins down what it has read.
+        self._ends.append(_WORD_BYTES * (self._encoder.num_words() + 2))
+
+    def _encode(self, integers: NDArray[np.int32], prior: _Parameters) -> None:
         if prior.log_zero is None:
             self._encoder.encode(integers, _LAPLACE, prior.mean, _SCALES[prior.log_scale])
             return
@@ -192,11 +203,21 @@ def writing(writers: Sequence[Writer], quantise: Code) -> Code:
     return code
 
 
-def reading_from(readers: Sequence[Reader]) -> Code:
-    """For a walk: the integers that each image's reader gives."""
+def reading_from(readers: Sequence[Reader], groups: int | None = None) -> Code:
+    """For a walk: the integers that each image's reader gives.
+
+    Args:
+        readers: one for each image.
+        groups: how many groups are there; the others are zeros.
+    """
+    read = 0
 
     @torch.no_grad()
     def code(group: Group) -> Tensor:
+        nonlocal read
+        read += 1
+        if groups is not None and read > groups:
+            return torch.zeros_like(group.prior.mean)
         prior, coded = _parameters(group)
         found = np.zeros(coded.shape, dtype=np.float32)
         for row, reader in enumerate(readers):
