@@ -372,7 +372,7 @@ def _conduct(
         check_number("--seconds", seconds, 1e-9, 1e9)
     check_number("--log-seconds", log_seconds, 1e-9, 1e9)
     torch.set_num_threads(min(threads, cores()))
-    if nice:
+    if nice and hasattr(os, "nice"):
         os.nice(nice)
     return Conduct(seconds, log_seconds, weights is not None, changes, began_s=began_s)
 

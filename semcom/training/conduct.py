@@ -67,8 +67,8 @@ class Conduct:
     changes: Mapping[str, Any] = field(default_factory=dict)
     say: Callable[[str], None] = _say_nothing
     began_s: float = field(default_factory=time.monotonic)
-    heard: signal.Signals | None = None
-    _asked: str = ""
+    heard: signal.Signals | None = field(default=None, init=False)
+    _asked: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if self.seconds is not None:

@@ -131,7 +131,7 @@ def run(
 
     clock, spent_s = time.monotonic, state.seconds
     began_s = told_s = clock()
-    line_at_s, report_s = began_s + FIRST_LINE_S, 0.0
+    line_at_s, report_s = began_s + min(FIRST_LINE_S, conduct.log_seconds), 0.0
     done = told = start
     total, over = 0.0, ""
     while done < plan.steps and not over:
