@@ -291,7 +291,7 @@ def test_what_is_packed_fits_and_what_is_damaged_is_refused(tmp_path: Path) -> N
         load_samples(torch_file)
 
 
-TRAIN = ["train", "deepjscc", "--phantoms", "10", "--size", "32", "--batch", "1", "--crop", "32"]
+TRAIN = ["train", "deepjscc", "--phantoms", "1", "--size", "32", "--batch", "1", "--crop", "32"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM kills there")
@@ -302,11 +302,16 @@ def test_sigterm_leaves_a_checkpoint_that_is_gone_on_from(
     quick = Plan(steps=10**6, batch=1, crop=32, links=(("awgn", 1.0),))
     monkeypatch.setattr("semcom.training.default_plan", lambda *_: quick)
     run = tmp_path / "run"
-    options = [*TRAIN, "--weights", "package", "--out", str(run)]
+    packed = tmp_path / "data.safetensors"
+    pack([(torch.rand(1, 32, 32), None) for _ in range(11)], packed)
+    options = ["train", "deepjscc", "--images", str(packed), "--phantoms", "0", "--crop", "32"]
+    options += ["--batch", "1", "--weights", "package", "--out", str(run)]
+    over = threading.Event()
 
     def terminate() -> None:
         while not (run / "log.csv").exists():
-            time.sleep(0.01)
+            if over.wait(0.01):
+                return
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
@@ -314,6 +319,7 @@ def test_sigterm_leaves_a_checkpoint_that_is_gone_on_from(
     watcher.start()
     with pytest.raises(SystemExit) as ended:
         main(options)
+    over.set()
     watcher.join()
     lines = capsys.readouterr().err.splitlines()
     assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
