@@ -1,4 +1,4 @@
-"""``semcom``: ``run``, ``train``, ``send``, ``info``, and what is done with results.
+"""``semcom``: ``run``, ``train``, ``send``, ``pack``, ``info``, and what is done with results.
 
 Commands import PyTorch inside their functions, so that ``semcom --help`` is quick. A command of
 another module joins with ``app.command()(function)``.
@@ -6,11 +6,13 @@ another module joins with ``app.command()(function)``.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, NoReturn
 
 import typer
 
+from scenarios.pack_command import pack
 from scenarios.results_command import merge, plot, rate_saving, table
 from scenarios.run_command import runs
 from scenarios.send_command import send
@@ -27,7 +29,7 @@ app.add_typer(trains, name="train")
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
-for _command in (send, table, plot, merge, rate_saving):
+for _command in (send, pack, table, plot, merge, rate_saving):
     app.command(_command.__name__.replace("_", "-"))(_command)
 
 
@@ -75,8 +77,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     Raises:
         SystemExit: with code 0; 2 and one line on the standard error stream where an input cannot
-            be used; 130 after Ctrl-C.
+            be used; 130 after Ctrl-C, 143 after a training has heard SIGTERM.
     """
+    # Threads that wait for work sleep instead of spinning on a core that another process needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = typer.main.get_command(app).main(
             args=arguments, prog_name="semcom", standalone_mode=False

@@ -24,8 +24,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from channels import InputError
+from scenarios.cores import cores
 
 T = TypeVar("T")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @contextmanager
@@ -34,7 +36,8 @@ def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
 
     Args:
         executor: used as it is and left open; ``None`` for processes of our own.
-        workers: number of processes; 1 means this one.
+        workers: number of processes, of one thread each; 1 means this one. There are never more
+            than cores: they would only wait for one another.
 
     Raises:
         InputError: if a worker process died.
@@ -43,6 +46,7 @@ def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
     ...     print(executor)
     None
     """
+    workers = min(workers, cores())
     if executor is not None or workers == 1:
         yield executor
         return
@@ -107,7 +111,7 @@ class _Processes(Executor):
             ProcessPoolExecutor(1, context, initializer=_start_worker) for _ in range(workers)
         ]
         self._turns = itertools.cycle(self._pools)
-        with _interrupts_held():
+        with _interrupts_held(), _one_thread_each():
             for pool in self._pools:
                 pool.submit(int)
 
@@ -179,6 +183,24 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside compute in one thread, in every library that has threads of its own.
+
+    Libraries read this when they are loaded, which in a new process is before our first line.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start_worker() -> None:

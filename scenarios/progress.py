@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from rich.console import Console
+
 Report: TypeAlias = Callable[[int, int, str], None]
 """Called with (tasks done in this run, tasks to do in this run, what happens now)."""
 
@@ -15,13 +17,12 @@ def silent(done: int, total: int, what: str) -> None:
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Report]:
-    """Draw a bar on the standard error stream while the block runs.
+def bar(title: str, console: Console | None = None) -> Iterator[Report]:
+    """Draw a bar on the standard error stream, or another console, while the block runs.
 
     >>> with bar("snr") as report:
     ...     report(1, 2, "hevc-ldpc over awgn at 6 dB")
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -40,7 +41,7 @@ def bar(title: str) -> Iterator[Report]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[what]}", style="dim"),
     )
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None, what="starting")
 
@@ -51,11 +52,20 @@ def bar(title: str) -> Iterator[Report]:
 
 
 @contextmanager
-def training_progress(title: str, steps: int) -> Iterator[Callable[[int, float], None]]:
-    """Draw a bar for a training run of ``steps`` while the block runs.
+def training_progress(
+    title: str, steps: int
+) -> Iterator[tuple[Callable[[int, float], None], Callable[[str], None]]]:
+    """Draw a bar for a training run of ``steps`` while the block runs, and say lines above it.
 
-    >>> with training_progress("deepjscc", 2) as on_step:
+    Where there is no terminal there is no bar, but the lines.
+
+    >>> with training_progress("deepjscc", 2) as (on_step, say):
     ...     on_step(1, -20.0)
     """
-    with bar(title) as report:
-        yield lambda done, loss: report(done, steps, f"loss {loss:.2f} dB")
+    console = Console(stderr=True)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with bar(title, console) as report:
+        yield lambda done, loss: report(done, steps, f"loss {loss:.2f}"), say

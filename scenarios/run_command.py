@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scenarios.cores import cores
 from scenarios.options import (
     parse_mcs,
     parse_names,
@@ -83,7 +83,10 @@ _Ci = Annotated[
     ),
 ]
 _MaxTrials = Annotated[int, typer.Option(min=2, help="Trials that are enough for --ci anyhow.")]
-_Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
+_Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, of one thread; default, and at most: one per core."),
+]
 
 _Scheduler = Annotated[
     str | None,
@@ -144,7 +147,7 @@ def run_snr(
             trials=trials,
             ci_db=ci,
             max_trials=max_trials,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             scheduler=scheduler,
         )
     )
@@ -207,7 +210,7 @@ def run_mismatch(
             trials=trials,
             ci_db=ci,
             max_trials=max_trials,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             scheduler=scheduler,
             believed_snr_db=believed_snr,
         )
@@ -274,7 +277,7 @@ def run_doppler(
             trials=trials,
             ci_db=ci,
             max_trials=max_trials,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             scheduler=scheduler,
             settings=settings,
         )
@@ -336,7 +339,7 @@ def run_bandwidth(
             trials=trials,
             ci_db=ci,
             max_trials=max_trials,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             scheduler=scheduler,
             settings=settings,
             x="cbr",
@@ -411,7 +414,7 @@ def run_satellite_pass(
             seed=seed,
             trials=trials,
             executor=executor,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             out=where,
             progress=True,
         )
@@ -484,7 +487,7 @@ def run_ablation(
             seed=seed,
             trials=trials,
             executor=executor,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             out=where,
             progress=True,
         )
@@ -553,7 +556,7 @@ def run_ber(
             max_blocks=max_blocks,
             seed=seed,
             executor=executor,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             out=where,
             report=report,
         )

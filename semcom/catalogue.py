@@ -49,6 +49,9 @@ _SUMMARIES = {
 _BEHIND = ("ntscc",)
 """Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
 
+PACKAGE = "package"
+"""What stands for the shipped weights where a file of weights could."""
+
 _LAYERED = "jpeg2000-layered-ldpc"
 
 COMPARED = tuple(name for name in _SUMMARIES if name not in (*_VARIANTS, *_BEHIND, _LAYERED))
@@ -215,6 +218,28 @@ def learned(name: str) -> LearnedCodec:
             raise InputError(f"{name!r} has no weights to train; choose from {known}")
         raise unknown_name("learned codec", name, _LEARNED)
     return _LEARNED[name]()
+
+
+def begun(name: str, weights: str | Path) -> LearnedCodec:
+    """A learned codec that has learned something, to be trained further.
+
+    Args:
+        name: of a learned codec, or ``"medjscc-small"``.
+        weights: path of a safetensors file, or ``"package"`` for the shipped ones.
+
+    Raises:
+        InputError: on a name without weights, or weights that do not fit.
+
+    >>> begun("deepjscc", "package").name
+    'deepjscc'
+    """
+    kind = _VARIANTS.get(name, name)
+    if kind not in _LEARNED:
+        learned(name)
+    found = codec(name, weights=None if str(weights) == PACKAGE else weights)
+    assert isinstance(found, LearnedCodec)
+    found.name = kind
+    return found.requires_grad_(True)
 
 
 def _check_options(name: str, options: dict[str, Any], known: list[str]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from channels import InputError
 from semcom.crops import Sample
-from semcom.data import list_pictures, load_folder, phantoms
+from semcom.data import list_pictures, load_folder, load_packed, phantoms
+from semcom.data.packed import is_packed
 
 PHANTOM_SEED = 2**20
 
@@ -20,8 +22,9 @@ def load_samples(
     """Collect training samples.
 
     Args:
-        images: folder of pictures, or ``None``.
-        masks: folder of masks; a picture without one is kept, without its mask.
+        images: folder of pictures, or a file that ``semcom pack`` wrote, or ``None``.
+        masks: folder of masks; a picture without one is kept, without its mask. A packed file has
+            its own.
         num_phantoms: phantoms of each kind, chest and dental, drawn from seeds of their own.
         size: longest side that larger pictures are shrunk to.
 
@@ -37,7 +40,11 @@ def load_samples(
     if masks is not None and images is None:
         raise InputError("masks are given without images: give both folders")
     samples: list[Sample] = []
-    if images is not None:
+    if images is not None and is_packed(images):
+        if masks is not None:
+            raise InputError(f"{Path(images).name} holds masks of its own: leave those out")
+        samples += load_packed(images, size)
+    elif images is not None:
         pictures, _ = load_folder(images, size=size)
         regions: dict[str, object] = {}
         if masks is not None:

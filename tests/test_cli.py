@@ -15,6 +15,7 @@ from PIL import Image
 
 from scenarios import command
 from scenarios.cli import main
+from scenarios.cores import cores
 from scenarios.results import Table
 
 FILES = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
@@ -225,7 +226,7 @@ def test_interrupt_ends_with_one_line(
     assert capsys.readouterr().err.strip().endswith("run again to go on")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for workers in /proc")
+@pytest.mark.skipif(sys.platform != "linux" or cores() < 2, reason="looks for two workers in /proc")
 def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to the workers too, here while they still import PyTorch."""
     command = [sys.executable, "-m", "scenarios.snr", *QUICK, "--out", str(tmp_path / "out")]

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from channels import InputError
 from channels.errors import check_path
 from semcom.codec import MIN_SIDE
 from semcom.data.dicom import is_dicom, read_dicom
 from semcom.data.picture import read_mask, read_picture
+from semcom.data.shrinking import shrunk_mask, shrunk_picture, shrunk_shape
 
 Images: TypeAlias = Tensor | list[Tensor]
 """``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the pictures' sizes differ."""
@@ -214,12 +214,9 @@ def _stem(file: Path) -> str:
 def _as_image(grey: NDArray[np.float32], file: Path, size: int | None) -> Tensor:
     _check_sides(grey.shape, file, "enlarge it or leave it out")
     image = torch.from_numpy(grey)[None]
-    shape = _shrunk(grey.shape, size)
-    if shape == grey.shape:
-        return image
+    shape = shrunk_shape(grey.shape, size)
     _check_sides(shape, file, f"raise size {size}", "shrunk ")
-    small = functional.interpolate(image[None], size=shape, mode="bicubic", antialias=True)
-    return small[0].clamp(0, 1)
+    return shrunk_picture(image, shape)
 
 
 def _as_region(
@@ -230,18 +227,7 @@ def _as_region(
             f"mask {file.name} is {mask.shape[0]} x {mask.shape[1]}, but its picture is "
             f"{shape[0]} x {shape[1]}: bring the mask to the picture's size"
         )
-    region = torch.from_numpy(mask)[None]
-    if region.shape == image.shape:
-        return region
-    size = image.shape[-2:]
-    return functional.interpolate(region[None].float(), size=size, mode="nearest-exact")[0] > 0
-
-
-def _shrunk(shape: tuple[int, ...], size: int | None) -> tuple[int, ...]:
-    longest = max(shape)
-    if size is None or longest <= size:
-        return shape
-    return tuple(max(1, round(side * size / longest)) for side in shape)
+    return shrunk_mask(torch.from_numpy(mask)[None], image.shape[-2:])
 
 
 def _check_sides(shape: tuple[int, ...], file: Path, remedy: str, how: str = "") -> None:

@@ -28,6 +28,7 @@ _HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0
 
 _BASE_SHARE = 1 / 64
 _BASE_DB = 6.0
+_LOW_RATE_DB = 4.0
 _COARSEST = 0.3
 _LEAST_BITS = 128
 _SLOWER = 1.8
@@ -37,7 +38,7 @@ _LESS_SURE = 0.005
 _LAYER_SHARES = (1 / 32, 1 / 16, 1 / 8)
 """Shares of the channel uses of digital and analogue part that a first layer may take."""
 
-_LAYERS_AHEAD_DB = 0.1
+_LAYERS_AHEAD_DB = 0.0
 """By how much two layers must be expected to be better than one."""
 
 
@@ -322,12 +323,15 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
 
 
 def first_layer_gain_db(bits: float, pixels: int) -> float:
-    """What a first layer gains over the base layer of the analogue part, in dB.
+    """What a first layer gains over the analog base layer alone, in dB.
+
+    At the low rates of a first layer the codec's wavelet is 4 dB above the line of
+    :func:`semcom.separate.quality.expected_gain_db`.
 
     >>> first_layer_gain_db(8192, 262144) > first_layer_gain_db(4096, 262144) > 0
     True
     """
-    return max(expected_gain_db(bits, pixels) - _BASE_DB, 0.0)
+    return max(expected_gain_db(bits, pixels) + _LOW_RATE_DB - _BASE_DB, 0.0)
 
 
 def _header(

@@ -26,6 +26,7 @@ from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNetSegmenter, check_width
 from semcom.training import loop
 from semcom.training.loop import digest
+from semcom.training.schedule import Schedule
 
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (Supervised, MeanTeacher, BCP, SelfTraining, TransMedSeg)
@@ -42,7 +43,7 @@ class SegmenterPlan:
         steps: optimiser steps.
         batch: labelled pictures of a step, and as many unlabelled ones.
         longest_side: pixels to which larger pictures are shrunk.
-        learning_rate: peak rate of Adam.
+        learning_rate: peak rate.
         width: of the U-Net.
         turn_deg: pictures are turned at random by up to this, either way.
         zoom: and their scale changed by up to this share.
@@ -51,6 +52,7 @@ class SegmenterPlan:
         mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
         method_options: further arguments of the method, e.g. ``{"mixing": "copy-paste"}``.
+        schedule: how the rate goes, the optimiser, the average of the weights.
 
     >>> SegmenterPlan(steps=10).batch
     4
@@ -69,6 +71,7 @@ class SegmenterPlan:
     mixed_precision: bool = True
     seed: int = 0
     method_options: dict[str, Any] = field(default_factory=dict)
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         check_name("method", self.method, METHODS)
@@ -97,6 +100,7 @@ def train_segmenter(
     device: str | torch.device = "cpu",
     log_every: int = 100,
     on_step: Callable[[int, float], None] | None = None,
+    first: UNetSegmenter | None = None,
 ) -> UNetSegmenter:
     """Train a segmenter; run again on the same folder, it goes on where it stopped.
 
@@ -112,13 +116,16 @@ def train_segmenter(
         device: where to train.
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
+        first: a segmenter of the plan's width and longest side to go on from, changed in place;
+            ``None``: random weights.
 
     Returns:
         The segmenter, in evaluation mode, on the CPU.
 
     Raises:
         InputError: if there is no labelled picture, a mask is missing, empty or of another size, or
-            as the loop says.
+            ``first`` is of another size, or as the loop says.
+        Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
     for image, mask in [*labelled, *(validation or [])]:
         check_sample(image, mask)
@@ -131,6 +138,11 @@ def train_segmenter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
+    if first is not None:
+        if first.config() != segmenter.config():
+            asked = segmenter.config()
+            raise InputError(f"the weights are of {first.config()}, the plan asks for {asked}")
+        segmenter = first.requires_grad_(True)
     trainee = _SegmenterTrainee(segmenter, labelled, unlabelled, validation or [], plan)
     loop.run(
         trainee,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from semcom.metrics import psnr
 from semcom.training import loop
 from semcom.training.links import LINKS, training_link
 from semcom.training.loop import digest
+from semcom.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Plan:
         steps: optimiser steps.
         batch: crops per step.
         crop: side of a crop in pixels.
-        learning_rate: peak rate of Adam; 200 steps of warm-up, then a half cosine to 1 % of it.
+        learning_rate: peak rate.
         snr_db: range of E_s/N_0 in dB, drawn uniformly.
         cbrs: rates to serve; the first is drawn in 40 % of the steps, the rest log-uniformly
             between the smallest and the largest.
@@ -42,6 +43,7 @@ class Plan:
         estimator: how receivers know those channels that are not Gaussian noise alone.
         roi_weight: extra weight of the region of interest.
         seed: seeds crops, SNRs, fading and noise of every step.
+        schedule: how the rate goes, the optimiser, the average of the weights.
 
     >>> Plan(steps=10).batch
     16
@@ -57,6 +59,7 @@ class Plan:
     estimator: str = "lmmse"
     roi_weight: float = 0.0
     seed: int = 0
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         check_count("steps", self.steps, 1, 10**7)
@@ -119,6 +122,7 @@ def train(
     Raises:
         InputError: if the folder holds a run of another plan or files without their checkpoint, a
             picture is smaller than a crop, or training diverges.
+        Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
     check_sizes([*samples, *(validation or [])], plan.crop)
     trainee = _CodecTrainee(codec, samples, validation or [], plan)
