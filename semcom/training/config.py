@@ -14,6 +14,7 @@ from channels import InputError
 from channels.errors import check_name, shown
 from semcom.medjscc import MedJSCC
 from semcom.training.medjscc import MedJSCCPlan
+from semcom.training.schedule import Schedule
 
 SHIPPED = ("base", "small")
 _PARTS = ("codec", "stages")
@@ -34,7 +35,7 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
 
     >>> codec, stages = read_config("small")
     >>> [stage.stage for stage in stages]
-    ['entropy', 'errors', 'synthesis']
+    ['source', 'receiver', 'end-to-end']
     """
     text = _text(name)
     try:
@@ -53,12 +54,17 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
         _check_keys(f"key of [[stages]] in {name}", stage, known)
     try:
         codec = MedJSCC(**_tuples(sizes))
-        plans = [MedJSCCPlan(**{"seed": seed} | _tuples(stage)) for stage in stages]
+        plans = [_plan({"seed": seed} | stage) for stage in stages]
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} does not fit: {' '.join(str(error).split())[:200]}") from error
     return codec, plans
+
+
+def _plan(stage: dict[str, Any]) -> MedJSCCPlan:
+    schedule = Schedule(**stage.get("schedule", {}))
+    return MedJSCCPlan(**_tuples(stage) | {"schedule": schedule})
 
 
 def _check_keys(kind: str, keys: Iterable[str], known: Iterable[str]) -> None:

@@ -32,12 +32,14 @@ from semcom.training import loop
 from semcom.training.codecs import check_sizes
 from semcom.training.links import LINKS, training_link
 from semcom.training.loop import check_folder, digest
+from semcom.training.schedule import Schedule
 from semcom.weightfile import digest as fingerprint
 from semcom.weightfile import halved, stored
 
-STAGES = ("source", "receiver")
+STAGES = ("source", "receiver", "end-to-end")
 _LEAST_BITS = 3e-4
 _ERRORS_WEIGHT = 0.25
+_REGION_WEIGHT = 2.0
 _DIGITAL_SHARE = 1.0
 """Channel uses of the digital part, as a multiple of those of the analogue one."""
 
@@ -51,18 +53,21 @@ class MedJSCCPlan:
     Args:
         stage: ``"source"`` trains the entropy model to few bits, and those of its heads that
             predict quantisation errors; ``"receiver"`` the synthesis to little distortion, with
-            quantisation errors sent over links.
+            quantisation errors sent over links; ``"end-to-end"`` all of the codec, wavelet and
+            steps too, to images that differ little after a link.
         steps: optimiser steps.
         batch: crops per step.
         crop: side of a crop in pixels, a multiple of 64.
         accumulate: batches whose gradients make one step.
-        learning_rate: peak rate of Adam.
+        learning_rate: peak rate of the optimiser.
+        schedule: rate from step to step, optimiser, average.
         log_step: range of log2 of the quantisation step, drawn uniformly, or for the receiver
             within an octave of what SNR and rate let expect.
         lagrange: range of the Lagrange multiplier by which integers are chosen, in squared steps
             per bit.
         snr_db: range of E_s/N_0 in dB, drawn uniformly.
-        analogue_cbr: range of the analogue symbols per pixel, drawn log-uniformly.
+        analogue_cbr: range of the analogue symbols per pixel, drawn log-uniformly; of the receiver.
+        cbr: range of all channel uses per pixel, drawn log-uniformly; end to end.
         links: names of links and the share of steps that each gets.
         estimator: how receivers know those channels that are not Gaussian noise alone.
         seed: seeds crops, steps, SNRs, fading and noise.
@@ -74,10 +79,12 @@ class MedJSCCPlan:
     crop: int = 256
     accumulate: int = 1
     learning_rate: float = 5e-4
+    schedule: Schedule = Schedule()
     log_step: tuple[float, float] = (-5.25, 1.75)
     lagrange: tuple[float, float] = (0.04, 0.22)
     snr_db: tuple[float, float] = (-5.0, 25.0)
-    analogue_cbr: tuple[float, float] = (1 / 512, 1 / 32)
+    analogue_cbr: tuple[float, float] = (1 / 2048, 1 / 24)
+    cbr: tuple[float, float] = (1 / 128, 1 / 8)
     links: tuple[tuple[str, float], ...] = LINKS
     estimator: str = "lmmse"
     seed: int = 0
@@ -96,6 +103,7 @@ class MedJSCCPlan:
             "lagrange": (0, 1),
             "snr_db": (-100, 100),
             "analogue_cbr": (1e-4, 1),
+            "cbr": (1e-3, 1),
         }
         for name, (least, most) in ranges.items():
             _check_range(name, getattr(self, name), least, most)
@@ -230,6 +238,8 @@ class _MedJSCCTrainee:
         codec = self.module
         if self.plan.stage == "receiver":
             return list(codec.synthesis.parameters())
+        if self.plan.stage == "end-to-end":
+            return list(codec.parameters())
         # Fewer bits is all that this stage wants, and coarser steps would give them.
         steps = [codec.entropy_model.detail(level).step for level in range(LEVELS)]
         apart = {id(parameter) for step in steps for parameter in step.parameters()}
@@ -245,7 +255,11 @@ class _MedJSCCTrainee:
     def _cost(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
         """log2 per pixel of bits and misjudged errors, or of squared errors; ``[batch]``."""
         plan, codec = self.plan, self.module
-        channel = _drawn_channel(plan, draws) if plan.stage == "receiver" else None
+        if plan.stage == "end-to-end":
+            return self._end_to_end(images, roi, draws)
+        channel = (
+            _drawn_channel(plan, draws, plan.analogue_cbr) if plan.stage == "receiver" else None
+        )
         log_step = _drawn_steps(plan, roi, channel, draws).to(images)
         with torch.no_grad():
             bands = codec.wavelet.analyse(images - 0.5)
@@ -275,6 +289,16 @@ class _MedJSCCTrainee:
         errors = in_steps(codec.wavelet.analyse(out - images + 0.5), log_step)
         total = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
         return torch.log2(total / pixels + _LEAST_ERROR)
+
+    def _end_to_end(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
+        """log2 of the mean squared error, in which the region weighs more; ``[batch]``."""
+        plan, codec = self.plan, self.module
+        channel = _drawn_channel(plan, draws, plan.cbr)
+        tx = codec.encode(images, cbr=channel.cbr, snr_db=channel.snr_db, roi=roi)
+        rx = self._links[channel.link](tx, channel.snr_db, seed=channel.seed)
+        weight = 1 + _REGION_WEIGHT * roi
+        error = (weight * (codec.reconstruct(rx) - images).square()).sum((1, 2, 3))
+        return torch.log2(error / weight.sum((1, 2, 3)) + _LEAST_ERROR)
 
     def stepped(self, step: int) -> None:
         pass
@@ -362,7 +386,7 @@ class _Priced:
 
 
 class _Channel(NamedTuple):
-    """SNR in dB, analogue symbols per pixel, which link, and its seed."""
+    """SNR in dB, symbols per pixel, which link, and its seed."""
 
     snr_db: float
     cbr: float
@@ -370,9 +394,9 @@ class _Channel(NamedTuple):
     seed: int
 
 
-def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator) -> _Channel:
+def _drawn_channel(plan: MedJSCCPlan, draws: torch.Generator, cbr: tuple[float, float]) -> _Channel:
     where, rate = torch.rand(2, generator=draws).tolist()
-    few, many = plan.analogue_cbr
+    few, many = cbr
     shares = torch.tensor([share for _, share in plan.links])
     link = int(torch.multinomial(shares, 1, generator=draws))
     seed = int(torch.randint(2**62, (1,), generator=draws))
