@@ -31,8 +31,8 @@ _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
 
 _LEAST_LOG = -12
-_BITS_PER_OTHER = (4.0, 3.8, 4.2, 2.8, 4.2, 2.6, 3.2)
-_BITS_PER_OCTAVE = 1.4
+_BITS_PER_OTHER = (0.5, 4.3, 3.4, 3.6, 3.1, 3.2, 2.5)
+_BITS_PER_OCTAVE = 1.26
 
 
 @dataclass(frozen=True)

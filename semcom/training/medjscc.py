@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class MedJSCCPlan:
     crop: int = 256
     accumulate: int = 1
     learning_rate: float = 5e-4
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     log_step: tuple[float, float] = (-5.25, 1.75)
     lagrange: tuple[float, float] = (0.04, 0.22)
     snr_db: tuple[float, float] = (-5.0, 25.0)
