@@ -34,7 +34,7 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
 
     >>> codec, stages = read_config("small")
     >>> [stage.stage for stage in stages]
-    ['entropy', 'errors', 'synthesis']
+    ['source', 'receiver']
     """
     text = _text(name)
     try:
