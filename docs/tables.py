@@ -49,9 +49,9 @@ their position in the list before anything was measured. One draw of fading and 
 and point, the same for all codecs. Codecs know the average SNR and their link's
 statistics; receivers know the channel. Each cell: mean **PSNR / ROI-PSNR in dB / MS-SSIM /
 diagnostic Dice**, and how many pictures were lost; a lost picture counts as grey, or as Med-JSCC's
-overview. `hevc-capacity` is a bound: HEVC with an ideal code. No real dental picture was trained
-on. The [definitions](definitions.md) say what SNR, CBR and each metric are; `ntscc` here stays far
-behind its paper, and its card says why.
+analog base layer. `hevc-capacity` is a bound: HEVC with an ideal code. No real dental picture was
+trained on. The [definitions](definitions.md) say what SNR, CBR and each metric are; `ntscc` here
+stays far behind its paper, and its card says why.
 """
 SAVED = """
 **Bandwidth that Med-JSCC saves** of HEVC + LDPC's (BD-CBR through all rates, negative is saved,

@@ -24,7 +24,7 @@ MEANINGS = {
     WHOLE: "Med-JSCC as it is; its encoder gets the masks in which ROI-PSNR is measured",
     "no mask": "the encoder gets none",
     "no CAU": "the decoder's network is not recalibrated by SNR and rate",
-    "fixed rate": "every cell gets as many analogue symbols",
+    "fixed rate": "every block gets as many analogue symbols",
     "no header protection": "the header is protected for the believed SNR, not 6 dB less",
     "no learned synthesis": "the inverse wavelet alone, no network",
     "no analogue part": "the digital part takes as much of the budget as it can fill",
@@ -96,7 +96,7 @@ def ablation(
 
     >>> import torch
     >>> pictures, masks = torch.rand(1, 1, 64, 64), torch.ones(1, 1, 64, 64, dtype=torch.bool)
-    >>> codec = MedJSCC((8, 8, 8), (8, 8, 8, 8)).eval().requires_grad_(False)
+    >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval().requires_grad_(False)
     >>> found = ablation(pictures, masks, codec=codec, links="awgn", snr_db=6, cbr=1/8)
     >>> len(found.table) == len(MEANINGS) - 1
     True
@@ -124,7 +124,7 @@ def ablation(
 def parts(codec: str | Codec, segmenter: Segmenter | None) -> dict[str, Codec]:
     """The whole and what is left without each part, by label.
 
-    >>> list(parts(MedJSCC((8, 8, 8), (8, 8, 8, 8)), None))[:4]
+    >>> list(parts(MedJSCC((8, 8, 8), (8,) * 6), None))[:4]
     ['whole', 'no mask', 'no CAU', 'fixed rate']
     """
     whole = catalogue.codec(codec) if isinstance(codec, str) else codec

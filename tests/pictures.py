@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from semcom.separate.scale import Picture
 
@@ -27,3 +29,13 @@ def coloured(height: int, width: int) -> Picture:
 
 def psnr(a: Picture, b: Picture) -> float:
     return float(-10 * np.log10(np.mean((a.astype(np.float64) - b) ** 2)))
+
+
+def framed(picture: Tensor, lines: tuple[int, int, int, int], level: int) -> Tensor:
+    """``[..., H, W]`` with so many lines of one level left, right, above and below, in 255ths."""
+    left, right, top, bottom = lines
+    height, width = picture.shape[-2:]
+    out = torch.full_like(picture, level / 255)
+    inside = (..., slice(top, height - bottom), slice(left, width - right))
+    out[inside] = picture[inside]
+    return out

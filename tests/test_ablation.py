@@ -39,7 +39,7 @@ def phantoms() -> tuple[Tensor, Tensor]:
 @pytest.fixture(scope="module")
 def small() -> MedJSCC:
     torch.manual_seed(0)
-    return MedJSCC((8, 8, 8), (8, 8, 8, 8)).eval().requires_grad_(False)
+    return MedJSCC((8, 8, 8), (8,) * 6).eval().requires_grad_(False)
 
 
 def bright(images: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def test_medjscc_serves_any_size_rate_and_snr(
 
 
 @pytest.mark.parametrize("link", channels.links())
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", [name for name in LEARNED if name != "medjscc"])
 def test_gradients_reach_picture_and_weights(
     name: str, link: str, pictures: tuple[torch.Tensor, torch.Tensor]
 ) -> None:

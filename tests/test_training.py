@@ -165,16 +165,16 @@ def test_semcom_train_writes_weights_that_load(
 TINY_CONFIG = """
 [codec]
 synthesis_widths = [8, 8, 8]
-model_widths = [8, 8, 8, 8]
+model_widths = [8, 8, 8, 8, 8, 8]
 
 [[stages]]
-stage = "entropy"
+stage = "source"
 steps = 3
 batch = 1
 crop = 64
 
 [[stages]]
-stage = "synthesis"
+stage = "receiver"
 steps = 2
 batch = 1
 crop = 64
@@ -198,9 +198,9 @@ def test_medjscc_is_trained_by_stages_and_goes_on_where_it_stopped(
     config = tmp_path / "tiny.toml"
     config.write_text(TINY_CONFIG)
     whole = trained(config, tmp_path / "whole")
-    shutil.copytree(tmp_path / "whole" / "1-entropy", tmp_path / "parts" / "1-entropy")
+    shutil.copytree(tmp_path / "whole" / "1-source", tmp_path / "parts" / "1-source")
     assert trained(config, tmp_path / "parts") == whole
-    logs = [tmp_path / "whole" / stage / "log.csv" for stage in ("1-entropy", "2-synthesis")]
+    logs = [tmp_path / "whole" / stage / "log.csv" for stage in ("1-source", "2-receiver")]
     assert [len(log.read_text().splitlines()) for log in logs] == [2, 2]
 
 
@@ -249,10 +249,10 @@ def refused(folder: Path, *more: str) -> None:
 @pytest.mark.parametrize(
     ("config", "more", "message"),
     [
-        (NARROW.replace("[4, 4, 4, 4]", "[4, 4, 4, 5]"), [], "a run of another configuration"),
+        (NARROW.replace("4, 4]\n\n", "4, 5]\n\n"), [], "a run of another configuration"),
         (NARROW.replace("steps = 3", "steps = 4"), [], "another plan"),
         (NARROW.replace("steps = 3", "steps = 3\nlearning_rate = 1e-3"), [], "another plan"),
-        (NARROW.replace("entropy", "errors"), [], "stage 1 is 'entropy', not 'errors'"),
+        (NARROW.replace("source", "receiver"), [], "stage 1 is 'source', not 'receiver'"),
         (NARROW, ["--seed", "1"], "another plan"),
         (NARROW, ["--phantoms", "2"], "on other data"),
         (NARROW, ["--weights", "run"], "from other first weights"),
@@ -286,7 +286,7 @@ def test_a_run_stopped_after_a_stage_is_not_mixed_with_another(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = shutil.copytree(finished, tmp_path / "copy")
-    shutil.rmtree(folder / "run" / "2-synthesis")
+    shutil.rmtree(folder / "run" / "2-receiver")
     (folder / "run" / "medjscc.safetensors").unlink()
     refused(folder, *more)
     assert message in capsys.readouterr().err
@@ -304,7 +304,7 @@ def test_a_finished_run_ends_at_once_and_may_get_more_stages(
     assert contents(run).keys() == whole.keys()
     config.write_text(NARROW + NARROW.rpartition("[[stages]]")[2].join(["\n[[stages]]\n", ""]))
     assert trained(config, run) != first
-    assert (run / "3-synthesis" / "log.csv").exists()
+    assert (run / "3-receiver" / "log.csv").exists()
 
 
 def test_weights_of_someone_else_are_not_replaced(
@@ -323,7 +323,7 @@ def test_altered_weights_of_a_stage_are_named_and_can_be_made_again(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(finished, tmp_path / "copy")
-    weights = folder / "run" / "1-entropy" / "medjscc.safetensors"
+    weights = folder / "run" / "1-source" / "medjscc.safetensors"
     whole = trained(folder / "narrow.toml", folder / "run")
     content = bytearray(weights.read_bytes())
     content[-1000] ^= 1

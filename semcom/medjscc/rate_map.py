@@ -63,9 +63,9 @@ def per_block(bands: Bands, grid: tuple[int, int]) -> Tensor:
         float64 ``[H/16, W/16]``.
 
     >>> from semcom.medjscc.source.wavelet import Wavelet
-    >>> bands = Wavelet().analyse(torch.zeros(1, 1, 32, 64))
-    >>> per_block([torch.ones_like(band) for band in bands], (2, 4)).sum()
-    tensor(2048., dtype=torch.float64)
+    >>> bands = Wavelet().analyse(torch.zeros(1, 1, 64, 128))
+    >>> per_block([torch.ones_like(band) for band in bands], (4, 8)).unique().tolist()
+    [256.0]
     """
     rows, columns = grid
     found = torch.zeros(rows, columns, dtype=torch.float64)

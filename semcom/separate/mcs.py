@@ -53,7 +53,7 @@ def mcs_table(number: int | Literal["all"] = 1) -> tuple[MCS, ...]:
     >>> mcs_table(3)[0].code_rate * 1024
     30.0
     >>> len(mcs_table("all"))
-    55
+    43
     """
     if number == "all":
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}

@@ -84,7 +84,7 @@ class EntropyModel(nn.Module):
     Args:
         widths: features of each level, the coarsest first.
 
-    >>> model = EntropyModel((8,) * 6).eval()
+    >>> model = EntropyModel((8,) * 6).eval().requires_grad_(False)
     >>> walked = model.walk(torch.zeros(1, 1, 4, 6), lambda group: 0 * group.prior.mean)
     >>> [tuple(band.shape[1:]) for band in walked.integers]
     [(1, 1, 2), (3, 1, 2), (3, 2, 3), (3, 4, 6), (3, 8, 12), (3, 16, 24), (3, 32, 48)]

@@ -36,7 +36,7 @@ class Prior:
 
         >>> sure = Prior(torch.zeros(1), torch.zeros(1), torch.full((1,), -4.5))
         >>> [round(sure.bits(torch.tensor([k])).item(), 3) for k in (0.0, 1.0)]
-        [0.0, 18.671]
+        [0.0, 17.984]
         """
         if self.log_zero is None:
             return laplace_bits(integers, self.mean, self.log_scale)

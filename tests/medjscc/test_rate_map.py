@@ -13,16 +13,14 @@ import semcom
 from channels import InputError, Reception
 from semcom.medjscc import MedJSCC
 from semcom.medjscc.rate_map import RateMap
-from semcom.medjscc.steps import mask_cells
+from semcom.medjscc.source.steps import mask_blocks
 
 SNR_DB, CBR = 9.0, 1 / 16
 
 
 @pytest.fixture(scope="module")
-def codec() -> MedJSCC:
-    found = semcom.codec("medjscc")
-    assert isinstance(found, MedJSCC)
-    return found
+def codec(narrow: MedJSCC) -> MedJSCC:
+    return narrow
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +39,16 @@ def mapped(codec: MedJSCC, rx: Reception) -> RateMap:
     return found
 
 
-def test_parts_and_cells_add_up(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
+def test_parts_and_blocks_add_up(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
     rx = sent(codec, pictures)
     found = mapped(codec, rx)
-    uses = found.header + found.overview + found.digital + found.analogue
+    uses = found.header + found.analog_base + found.digital + found.analogue
     assert uses == rx.session.channel_uses
-    assert found.symbols.sum().item() == found.analogue
-    assert torch.equal(found.cells, mask_cells(pictures[1].float())[0, 0])
+    assert found.symbols.sum().item() == pytest.approx(found.analogue)
+    assert torch.equal(found.blocks, mask_blocks(pictures[1].float())[0, 0])
 
 
-def test_cells_hold_the_digital_part_but_hyper_latents_and_mask(
+def test_blocks_hold_the_digital_part_but_frame_and_mask(
     codec: MedJSCC, pictures: tuple[Tensor, Tensor]
 ) -> None:
     """At most 3 % more than its bytes, since the coder rounds scales; and most of them."""
@@ -69,7 +67,7 @@ def test_the_region_draws_bits_as_its_step_gets_finer(
     for ratio in (1.0, 4.0):
         altered = codec.with_options(roi_ratio=ratio)
         found = mapped(altered, sent(altered, pictures))
-        inside = mask_cells(pictures[1].float())[0, 0]
+        inside = mask_blocks(pictures[1].float())[0, 0]
         shares.append((found.bits[inside].sum() / found.bits.sum()).item())
     assert shares[1] > shares[0] + 0.1
 

@@ -1,0 +1,139 @@
+"""Training mode: gradients from any quality to every part, through every kind of link."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+import channels
+import semcom
+from channels import InputError, Reception
+from semcom.medjscc import MedJSCC
+from semcom.metrics import psnr, roi_psnr
+from tests.medjscc.narrow import untrained
+
+LINKS = ["awgn", "rayleigh", "ntn-tdl-c", "ntn-cdl-a", "leo600-s-urban", "lms-suburban"]
+POINT = {"cbr": 1.0, "snr_db": 20.0}
+"""So much that coefficients of all levels are coded."""
+
+
+@pytest.fixture(scope="module")
+def noisy() -> tuple[Tensor, Tensor]:
+    """Pictures with texture at all scales, and a region in the middle of each."""
+    images = semcom.data.phantoms("chest", n=2, size=96, seed=21)[0]
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    masks = torch.zeros(2, 1, 96, 96, dtype=torch.bool)
+    masks[..., 24:60, 30:70] = True
+    return (images + 0.1 * noise).clamp(0, 1), masks
+
+
+@pytest.fixture(scope="module")
+def codec() -> MedJSCC:
+    return untrained().train()
+
+
+@pytest.mark.parametrize("quality", ["psnr", "roi_psnr"])
+@pytest.mark.parametrize("link", LINKS)
+def test_gradients_reach_every_parameter_and_the_picture(
+    link: str, quality: str, codec: MedJSCC, noisy: tuple[Tensor, Tensor]
+) -> None:
+    images, masks = noisy[0].clone().requires_grad_(), noisy[1]
+    codec.zero_grad()
+    tx = codec.encode(images, roi=masks, **POINT)
+    out = codec.reconstruct(channels.link(link)(tx, POINT["snr_db"], seed=1))
+    scores = psnr(out, noisy[0]) if quality == "psnr" else roi_psnr(out, noisy[0], masks)
+    scores.sum().backward()
+    assert images.grad is not None and bool(images.grad.isfinite().all())
+    assert images.grad.abs().amax((1, 2, 3)).min() > 0
+    for name, parameter in codec.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(parameter.grad.isfinite().all()), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_symbols_keep_power_and_budget(codec: MedJSCC, noisy: tuple[Tensor, Tensor]) -> None:
+    tx = codec.encode(noisy[0], roi=noisy[1], cbr=1 / 4, snr_db=8.0)
+    assert tx.used.tolist() == [round(96 * 96 / 4)] * 2
+    assert tx.symbols.abs().square().mean(1).tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_it_shows_what_use_would_show(
+    narrow: MedJSCC, codec: MedJSCC, noisy: tuple[Tensor, Tensor]
+) -> None:
+    """Mean PSNR within half a dB: exact arithmetic and a header's gain are what differs."""
+    link, found = channels.link("awgn"), []
+    for one in (narrow, codec):
+        with torch.no_grad():
+            tx = one.encode(noisy[0], roi=noisy[1], cbr=1 / 2, snr_db=12.0)
+            out = one.reconstruct(link(tx, 12.0, seed=2)).clamp(0, 1)
+        found.append(float(psnr(out, noisy[0]).mean()))
+    assert found[1] == pytest.approx(found[0], abs=0.5)
+
+
+def test_more_bits_cost_and_a_finer_step_pays(codec: MedJSCC, noisy: tuple[Tensor, Tensor]) -> None:
+    """The step of a level and the bias of a scale both have a price: one can go too far either way.
+
+    A central difference of the loss over the bias of the finest level's deviations, at fixed
+    draws: it has the gradient's sign where that is not small.
+    """
+    one = copy.deepcopy(untrained()).train()
+    bias = one.entropy_model.detail(5).errors.deviation.bias
+    assert bias is not None
+
+    def loss() -> Tensor:
+        torch.manual_seed(3)
+        tx = one.encode(noisy[0], roi=noisy[1], cbr=1 / 2, snr_db=12.0)
+        out = one.reconstruct(channels.link("awgn")(tx, 12.0, seed=4))
+        return -psnr(out, noisy[0]).mean()
+
+    with torch.no_grad():
+        bias += 1.0
+    (gradient,) = torch.autograd.grad(loss(), bias)
+    ends = []
+    for move in (0.5, -0.5):
+        with torch.no_grad():
+            bias += move
+            ends.append(float(loss()))
+            bias -= move
+    assert (ends[0] - ends[1]) * float(gradient.sum()) > 0
+
+
+def test_only_its_last_transmission_is_reconstructed(noisy: tuple[Tensor, Tensor]) -> None:
+    codec, link = untrained().train(), channels.link("awgn")
+    point = {"cbr": 1 / 4, "snr_db": 8.0}
+    other = link(untrained().eval().encode(noisy[0], **point), 8.0, seed=1)
+    with pytest.raises(InputError, match="reconstructs its last transmission"):
+        codec.reconstruct(other)
+    first = link(codec.encode(noisy[0], **point), 8.0, seed=1)
+    codec.reconstruct(first)
+    second = link(codec.encode(noisy[0], **point), 8.0, seed=1)
+    for foreign in (first, other):
+        with pytest.raises(InputError, match="reconstructs its last transmission"):
+            codec.reconstruct(foreign)
+    codec.reconstruct(Reception(second.symbols, second.noise_var, second.snr_db, second.session))
+    with pytest.raises(InputError, match="reconstructs its last transmission"):
+        codec.with_options(roi_ratio=2.0).reconstruct(second)
+
+
+def test_it_works_without_gradients_and_for_any_size_and_content() -> None:
+    """A black picture, one of one grey, noise, at odd sides and with regions of all kinds."""
+    codec, link = untrained().train(), channels.link("awgn")
+    noise = torch.rand(1, 1, 33, 47, generator=torch.Generator().manual_seed(2))
+    images = torch.cat([0 * noise, 0 * noise + 0.5, noise])
+    for roi in (None, torch.ones_like(images), 0.4 * torch.ones_like(images)):
+        for allowed in (False, True):
+            with torch.set_grad_enabled(allowed):
+                tx = codec.encode(images, cbr=1.0, snr_db=10.0, roi=roi)
+                out = codec.reconstruct(link(tx, 10.0, seed=1))
+            assert out.shape == images.shape and bool(out.isfinite().all())
+            assert out.requires_grad == allowed
+
+
+def test_in_use_again_nothing_is_left_of_it(narrow: MedJSCC, noisy: tuple[Tensor, Tensor]) -> None:
+    codec = untrained().train()
+    codec.reconstruct(channels.link("awgn")(codec.encode(noisy[0], **POINT), 20.0, seed=1))
+    again = codec.eval().encode(noisy[0], cbr=1 / 4, snr_db=8.0)
+    assert torch.equal(again.symbols, narrow.encode(noisy[0], cbr=1 / 4, snr_db=8.0).symbols)
