@@ -18,6 +18,9 @@ from semcom.separate.scale import Picture
 
 LARGEST = (8704, 16384)
 QINDEX = (4, 252)
+PRESET = "3"
+"""Of SVT-AV1; the lower, the slower."""
+
 _FORMAT, _BIT_DEPTH = "yuv420p10le", 10
 _TEMPORAL_DELIMITER = b"\x12\x00"
 _FRAME = 0x32
@@ -68,7 +71,7 @@ def encode(picture: Picture, qindex: int) -> bytes:
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, _FORMAT
     encoder.time_base = Fraction(1, 25)
     encoder.options = {
-        "preset": "3",
+        "preset": PRESET,
         "crf": str(crf),
         "svtav1-params": f"{_PARAMS}:key-frame-qindex-offset={qindex - 4 * crf}",
     }
