@@ -12,12 +12,11 @@ The second adds the anchors' rows that ``rows.csv`` lacks, so that it may be bro
 of an hour on one core. ``DATA`` holds ``<kind>/eval/images``. Anchors are x265 at its preset
 veryslow and SVT-AV1 at its preset 1, set up as in separate coding, 10 bits a sample. The bytes are
 those of a payload with external header: the stream less what the picture's size decides (of HEVC
-parameter
-sets and the slice's NAL header, of AV1 the sequence header and the frame's OBU type), and one byte
-that tells which header that is and by what the sides were divided. At low rates a shrunk picture
-comes out better: so each is coded at full size and at 1/2, 1/4 and 1/8, from the coarsest quality
-on, until it takes ``MOST_BPP`` or larger sizes are better. ``quality`` is the QP or the quantiser
-index, and after a stroke what the sides were divided by.
+parameter sets and the slice's NAL header, of AV1 the sequence header and the frame's OBU type), and
+one byte that tells which header that is and by what the sides were divided. At low rates a shrunk
+picture comes out better: so each is coded at full size and at 1/2, 1/4 and 1/8, from the coarsest
+quality on, until it takes ``MOST_BPP`` or larger sizes are better. ``quality`` is the QP or the
+quantiser index, and after a stroke what the sides were divided by.
 """
 
 from __future__ import annotations
