@@ -42,7 +42,7 @@ class Allocation:
     power: Tensor
 
 
-def importance(errors: list[ErrorPrior], equal: bool = False) -> NDArray[np.int16]:
+def importance(errors: list[ErrorPrior], equal: bool = False) -> NDArray[np.number]:
     """Log-deviation of each expected error in steps, in eighths of an octave.
 
     Args:
@@ -51,24 +51,26 @@ def importance(errors: list[ErrorPrior], equal: bool = False) -> NDArray[np.int1
             blocks, in levels that have more than one coefficient to a block.
 
     Returns:
-        int16 ``[coefficients]`` in the order of the bands.
+        Whole numbers ``[coefficients]`` in the order of the bands; if ``equal``, any.
     """
+    if not equal:
+        octaves = torch.cat([e.log_deviation[0].detach().flatten() for e in errors])
+        return torch.round(octaves * STEPS).to(torch.int16).cpu().numpy()
     parts = []
     for index, expected in enumerate(errors):
-        octaves = expected.log_deviation[0].detach().cpu()
-        side = 2 ** (index - _FIRST_FINE)
-        if equal and side >= 1:
-            side = int(side)
-            folded = octaves.unfold(1, side, side).unfold(2, side, side)
-            mean = folded.mean((1, 2), keepdim=True).expand_as(folded)
-            octaves = mean.permute(0, 1, 3, 2, 4).flatten()
-        parts.append(torch.round(octaves.flatten() * STEPS).to(torch.int16))
+        octaves = expected.log_deviation[0].detach().cpu().double()
+        if index < _FIRST_FINE:
+            octaves = octaves.mean((1, 2), keepdim=True).expand_as(octaves)
+        else:
+            side = 2 ** (index - _FIRST_FINE)
+            blocks = octaves.unfold(1, side, side).unfold(2, side, side)
+            mean = blocks.mean((1, 2), keepdim=True).expand_as(blocks)
+            octaves = mean.permute(0, 1, 3, 2, 4)
+        parts.append(octaves.flatten() * STEPS)
     return torch.cat(parts).numpy()
 
 
-def allocate(
-    importances: NDArray[np.floating | np.integer], count: int, snr_db: float
-) -> Allocation:
+def allocate(importances: NDArray[np.number], count: int, snr_db: float) -> Allocation:
     """Choose what is sent and with what power.
 
     The power of a number with an error of deviation ``d`` is ``(d / level - 1) / snr`` where that

@@ -84,7 +84,7 @@ class Sender:
             for row, digital in zip(coded, self._coded([plans[row] for row in coded]), strict=True):
                 length = self._parts.fitting_length(len(digital.data))
                 if length is None:
-                    plans[row] = _coarser(plans[row])
+                    plans[row] = coarser(plans[row])
                 else:
                     sent[row] = self._hybrid(plans[row], digital, length)
         return torch.cat([sent[row] for row in range(len(plans))])
@@ -226,7 +226,7 @@ class _Digital:
         return self.writer.bytes()
 
 
-def _coarser(plan: Plan) -> Plan:
+def coarser(plan: Plan) -> Plan:
     """The next plan to try where the digital part does not fit."""
     if plan.step < _LAST:
         return replace(plan, step=plan.step + 1)

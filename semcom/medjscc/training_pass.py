@@ -21,10 +21,10 @@ from channels import Reception
 from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
 from semcom.medjscc.analogue import allocate, flattened, importance, unflattened
-from semcom.medjscc.header import LENGTHS
+from semcom.medjscc.header import LENGTHS, step_index
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.receiver import restore
-from semcom.medjscc.sender import Plan
+from semcom.medjscc.sender import Plan, coarser
 from semcom.medjscc.source.entropy_model import EntropyModel, Group
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
@@ -98,9 +98,21 @@ def send(
         for plan, image in zip(plans, images, strict=True)
     ]
     bands = wavelet.analyse(torch.cat(inside))
-    log_step = torch.cat([plan.log_step for plan in plans]).to(images)
-    quantise = PricedQuantiser(bands)
-    walked = model.walk(log_step, quantise)
+    while True:
+        log_step = torch.cat([plan.log_step for plan in plans]).to(images)
+        quantise = PricedQuantiser(bands)
+        walked = model.walk(log_step, quantise)
+        lengths = [
+            parts.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in quantise.bits
+        ]
+        coarsest = [plan.step == step_index(math.inf) and not plan.ratio for plan in plans]
+        open_rows = [n is None and not last for n, last in zip(lengths, coarsest, strict=True)]
+        if not any(open_rows):
+            break
+        plans = [
+            coarser(plan) if is_open else plan
+            for plan, is_open in zip(plans, open_rows, strict=True)
+        ]
     missing = [
         wanted - value - error.mean
         for wanted, value, error in zip(
@@ -109,9 +121,9 @@ def send(
     ]
     flat = flattened(missing)
     log_deviation = flattened([error.log_deviation for error in walked.errors])
-    rows, chosen, gains, lengths = [], [], [], []
-    for row, bits in enumerate(quantise.bits):
-        length = parts.fitting_length(math.ceil(float(bits.detach()) / 8)) or LENGTHS - 1
+    rows, chosen, gains = [], [], []
+    taken = [LENGTHS - 1 if length is None else length for length in lengths]
+    for row, (bits, length) in enumerate(zip(quantise.bits, taken, strict=True)):
         analogue = parts.rest - parts.digital_uses(length)
         one = [
             ErrorPrior(e.mean[row : row + 1], e.log_deviation[row : row + 1]) for e in walked.errors
@@ -140,8 +152,7 @@ def send(
         )
         chosen.append(places)
         gains.append(amplitude / strength)
-        lengths.append(length)
-    told = Sent(plans, walked.values, walked.errors, chosen, gains, lengths, cbr)
+    told = Sent(plans, walked.values, walked.errors, chosen, gains, taken, cbr)
     return torch.cat(rows), told
 
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from channels import InputError
 from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.layout import HEADER_SHARE, Layout, choose, layout, smallest_block
-from semcom.separate.adaptation import gaussian_success
+from semcom.separate.adaptation import gaussian_chances, gaussian_success
 from semcom.separate.mcs import mcs_table
 
 
 def laid_out(uses: int, snr_db: float, mcs: int | None = None) -> Layout:
-    success = gaussian_success(snr_db)
     headers = gaussian_success(snr_db - 6), gaussian_success(snr_db - 3)
-    return layout(uses, *headers, success, lambda bits: bits, mcs)
+    chances = gaussian_chances(snr_db)
+    return layout(uses, *headers, chances, lambda bits: bits, lambda bits: 0.0, mcs)
 
 
 @settings(max_examples=20, deadline=None)
@@ -26,8 +26,7 @@ def test_it_spends_the_budget_and_no_more(uses: int, snr_db: float) -> None:
     assert found.header.channel_uses + found.analog_base + found.rest == uses
     if uses > 8000 and snr_db > 0:
         assert found.header.channel_uses <= HEADER_SHARE * uses
-    assert laid_out(uses, -99.0, found.mcs.index) != found or snr_db < -4.9
-    assert laid_out(uses, snr_db, found.mcs.index) == found
+    assert laid_out(uses, snr_db, found.code) == found
 
 
 @settings(max_examples=10, deadline=None)
@@ -61,5 +60,5 @@ def test_the_smallest_block_is_the_smallest(mcs: int) -> None:
 def test_what_does_not_fit_gets_one_line() -> None:
     with pytest.raises(InputError, match="hold no header of 4 bytes: raise cbr"):
         laid_out(8, 5.0)
-    with pytest.raises(InputError, match="mcs is 43, not one of 0 to 42"):
-        laid_out(4096, 5.0, 43)
+    with pytest.raises(InputError, match="mcs is 999999, which names no layers"):
+        laid_out(4096, 5.0, 999999)

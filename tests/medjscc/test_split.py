@@ -13,7 +13,7 @@ from semcom.medjscc.analogue import STEPS, allocate, amplitudes, received
 from semcom.medjscc.layout import Layout, layout
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.split import Estimate, Split, estimate
-from semcom.separate.adaptation import gaussian_success
+from semcom.separate.adaptation import gaussian_chances, gaussian_success
 
 
 def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:
@@ -26,7 +26,7 @@ def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:
     noise = noise_var.sqrt() * torch.randn(20_000, generator=generator)
     numbers = (errors[sent.chosen] * amplitudes(sent)).float()
     found, _ = received(sent, numbers + noise, noise_var, 1.0)
-    rest = errors.index_add(0, sent.chosen, -found.double()).square()
+    rest = errors.index_add(0, sent.chosen, -found).square()
     place = importances.max() - importances
     counts = np.bincount(place)
     squares = np.bincount(place, errors.square().numpy())
@@ -67,9 +67,9 @@ def test_errors_and_bytes_are_those_of_the_coefficients(bands: Bands) -> None:
 
 
 def parts_of(uses: int, snr_db: float) -> Layout:
-    success = gaussian_success(snr_db)
     headers = gaussian_success(snr_db - 6), gaussian_success(snr_db - 3)
-    return layout(uses, *headers, success, lambda bits: bits, None)
+    chances = gaussian_chances(snr_db)
+    return layout(uses, *headers, chances, lambda bits: bits, lambda bits: 0.0, None)
 
 
 @pytest.mark.parametrize("cbr", [1 / 64, 1 / 16, 1 / 2])

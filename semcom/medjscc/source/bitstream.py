@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import constriction
 import numpy as np
@@ -18,14 +19,13 @@ from torch import Tensor
 from semcom.medjscc.source.entropy_model import Code, Group
 from semcom.medjscc.source.frame import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Frame
 from semcom.medjscc.source.frame import LEVELS as GREYS
-from semcom.medjscc.source.prior import LOG_SCALE
+from semcom.medjscc.source.prior import LOG_SCALE, SCALE_STEPS, scale_index
 from semcom.medjscc.source.quantiser import LARGEST
 from semcom.medjscc.undecodable import Undecodable
 from semcom.range_bytes import reading, written
 
 _queue = constriction.stream.queue
 _model = constriction.stream.model
-_SCALE_STEPS = 8
 _WORD_BYTES = 4
 _HAS_LINES = _HAS_OFFSETS = _model.Bernoulli(0.1, perfect=False)
 _LINES, _LEVEL = _model.Uniform(MOST_LINES + 1), _model.Uniform(GREYS)
@@ -40,7 +40,7 @@ _BLOCK_SET = (
 """Chance that a mask block is set, by its west, north-west, north and north-east neighbours."""
 
 _SCALES = np.exp2(
-    np.arange(LOG_SCALE[0] * _SCALE_STEPS, LOG_SCALE[1] * _SCALE_STEPS + 1) / _SCALE_STEPS
+    np.arange(LOG_SCALE[0] * SCALE_STEPS, LOG_SCALE[1] * SCALE_STEPS + 1) / SCALE_STEPS
 )
 _OTHER = np.exp(-0.5 / _SCALES)
 """Chance that an integer is not zero."""
@@ -112,7 +112,7 @@ class Reader:
 
     def frame(self, height: int, width: int) -> Frame:
         """Read what runs along the sides of an image."""
-        read, found = self._decoder.decode, Frame()
+        read, found = self._decoded, Frame()
         if read(_HAS_LINES):
             left, right, top, bottom = (int(read(_LINES)) for _ in range(4))
             found = Frame((left, right, top, bottom), int(read(_LEVEL)))
@@ -127,26 +127,34 @@ class Reader:
         """Read mask blocks ``[rows, columns]``."""
         blocks = np.zeros(shape, dtype=np.bool_)
         for row, column in np.ndindex(shape):
-            blocks[row, column] = bool(self._decoder.decode(_block_model(blocks, row, column)))
+            blocks[row, column] = bool(self._decoded(_block_model(blocks, row, column)))
         return blocks
 
     def integers(self, prior: _Parameters) -> NDArray[np.int32]:
         """Read integers ``[n]``."""
-        try:
-            if prior.log_zero is None:
-                return self._read(prior.mean, _SCALES[prior.log_scale])
-            other = self._decoder.decode(_IS_OTHER, _OTHER[prior.log_zero]) != 0
-            found = np.zeros(len(other), dtype=np.int32)
-            if other.any():
-                within = self._read(prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]])
-                found[other] = within + (within >= 0)
-        except AssertionError as error:
-            raise Undecodable("the bytes are not of this model") from error
+        if prior.log_zero is None:
+            return self._integers(prior.mean, _SCALES[prior.log_scale])
+        other = self._decoded(_IS_OTHER, _OTHER[prior.log_zero]) != 0
+        found = np.zeros(len(other), dtype=np.int32)
+        if other.any():
+            within = self._integers(prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]])
+            found[other] = within + (within >= 0)
         return found
 
-    def _read(self, mean: _Numbers, scale: _Numbers) -> NDArray[np.int32]:
-        found: NDArray[np.int32] = self._decoder.decode(_LAPLACE, mean, scale)
+    def _integers(self, mean: _Numbers, scale: _Numbers) -> NDArray[np.int32]:
+        found: NDArray[np.int32] = self._decoded(_LAPLACE, mean, scale)
         return found
+
+    def _decoded(self, model: object, *parameters: _Numbers) -> Any:
+        """What constriction reads.
+
+        Raises:
+            Undecodable: if the bytes cannot be of this model.
+        """
+        try:
+            return self._decoder.decode(model, *parameters)
+        except AssertionError as error:
+            raise Undecodable("the bytes are not of this model") from error
 
 
 class _Parameters:
@@ -182,9 +190,8 @@ def _parameters(group: Group) -> tuple[_Parameters, NDArray[np.bool_]]:
 
 
 def _scale_index(log_scale: Tensor) -> NDArray[np.int64]:
-    values = (log_scale.detach().cpu().numpy() - LOG_SCALE[0]) * _SCALE_STEPS
-    found: NDArray[np.int64] = np.rint(values).astype(np.int64).clip(0, len(_SCALES) - 1)
-    return found
+    found: NDArray[np.int64] = scale_index(log_scale.detach().cpu()).to(torch.int64).numpy()
+    return found.clip(0, len(_SCALES) - 1)
 
 
 def writing(writers: Sequence[Writer], quantise: Code) -> Code:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semcom.medjscc.source.fixed_point import limited
+from semcom.medjscc.source.fixed_point import limited, power_of_two
 from semcom.medjscc.source.levels import (
     BY_BAND,
     BY_PLACE,
@@ -121,7 +121,7 @@ class EntropyModel(nn.Module):
         precision = torch.float64 if exact else torch.float32
         log_steps = [level.to(precision) for level in pyramid(log_step)]
         finest = log_step.to(precision).amin((1, 2, 3), keepdim=True)
-        ratios = [torch.exp2(level - finest) for level in log_steps]
+        ratios = [power_of_two(level - finest, exact) for level in log_steps]
 
         approximation = self._coded_approximation(ratios[0], log_steps[0], code)
         image = on_grid(approximation * ratios[0], exact)
@@ -144,7 +144,7 @@ class EntropyModel(nn.Module):
                 None if jitter is None else jitter[:, index, :, None, None],
             )
             details, shift = in_place(known.values, size), _spread(offset, size)
-            scale = torch.exp2(shift)
+            scale = power_of_two(shift, exact)
             integers.append(details)
             values.append(details * scale)
             if error is not None:

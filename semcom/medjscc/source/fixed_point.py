@@ -33,6 +33,16 @@ def limited(values: Tensor) -> Tensor:
     return torch.round(values * _ACTIVATION).clamp_(-most, most).div_(_ACTIVATION)
 
 
+def power_of_two(exponent: Tensor, exact: bool) -> Tensor:
+    """``2 ** exponent``, as multiples of 2^-16 if exact: the last bits differ between machines.
+
+    >>> power_of_two(torch.tensor([0.5]), exact=True).item() * 2**16
+    92682.0
+    """
+    found = torch.exp2(exponent)
+    return torch.round(found * 2.0**16) / 2.0**16 if exact else found
+
+
 class _Bounded(torch.autograd.Function):
     """Clamps, and lets only those gradients past a bound that lead back inside."""
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semcom.medjscc.source.fixed_point import Layer, bounded, limited
-from semcom.medjscc.source.prior import LOG_SCALE, ErrorPrior, Prior
+from semcom.medjscc.source.prior import LOG_SCALE, SCALE_STEPS, ErrorPrior, Prior, scale_index
 
 Order = tuple[tuple[int, ...], ...]
 
@@ -65,6 +65,12 @@ def in_place(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.pixel_shuffle(maps, 2)[..., : size[0], : size[1]]
 
 
+def _scale(log_scale: Tensor, exact: bool) -> Tensor:
+    """log2 of a scale in its range, as a range coder takes it if exact."""
+    found = bounded(log_scale, *LOG_SCALE)
+    return LOG_SCALE[0] + scale_index(found) / SCALE_STEPS if exact else found
+
+
 class Head(nn.Module):
     """One group's distributions, from features and what of the level is already known.
 
@@ -100,9 +106,8 @@ class Head(nn.Module):
         if self.context is not None:
             parts.append(self.context(with_magnitudes(known)))
         mean, log_scale, log_zero = self.last(self.mix(torch.cat(parts, dim=1))).chunk(3, dim=1)
-        return Prior(
-            mean, bounded(log_scale - unit, *LOG_SCALE), bounded(log_zero - unit, *LOG_SCALE)
-        )
+        exact = not self.training
+        return Prior(mean, _scale(log_scale - unit, exact), _scale(log_zero - unit, exact))
 
 
 class ErrorHead(nn.Module):
@@ -245,7 +250,7 @@ class ApproximationModel(nn.Module):
         found = self.heads[group](maps).to(values.dtype)
         mean, log_scale = found.chunk(2, dim=1)
         mean = on_grid(guess + mean * torch.exp2(-log_step), exact)
-        return Prior(mean, bounded(log_scale - log_step, *LOG_SCALE))
+        return Prior(mean, _scale(log_scale - log_step, exact))
 
     def known(self, group: int, like: Tensor) -> Tensor:
         """One where a group before has coded: ``[batch, 1, h, w]``."""

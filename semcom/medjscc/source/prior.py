@@ -11,6 +11,18 @@ from torch import Tensor
 LOG_SCALE = (-4.5, 9.0)
 """Range of log2 of a scale, in quantisation steps."""
 
+SCALE_STEPS = 8
+"""Scales to an octave that a range coder tells apart."""
+
+
+def scale_index(log_scale: Tensor) -> Tensor:
+    """Which scale a range coder takes, counted from the least.
+
+    >>> scale_index(torch.tensor([-4.5, -4.4])).tolist()
+    [0.0, 1.0]
+    """
+    return torch.round((log_scale - LOG_SCALE[0]) * SCALE_STEPS)
+
 
 @dataclass(frozen=True)
 class Prior:

@@ -64,7 +64,7 @@ class Wavelet(nn.Module):
         """Undo the finest levels of :meth:`analyse`, from an approximation at their size."""
         images = bands[0]
         for details, taps in zip(bands[1:], self._taps_of(images)[1 - len(bands) :], strict=True):
-            images = merge(images, details, taps)
+            images = merge(images[..., : details.shape[-2], : details.shape[-1]], details, taps)
         return images
 
     def _taps_of(self, like: Tensor) -> Tensor:
