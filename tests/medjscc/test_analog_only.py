@@ -48,11 +48,11 @@ def test_where_a_digital_part_would_be_lost_it_is_not_sent(
 
 
 def test_where_no_digital_part_fits_a_finer_base_layer_is_sent(narrow: MedJSCC) -> None:
-    """Blocks drawn apart from each other take more bits than 1/64 at 0 dB holds."""
+    """Blocks drawn apart from each other take more bits than 1024 symbols at 0 dB hold."""
     generator = torch.Generator().manual_seed(5)
-    blocks = torch.rand(2, 1, 16, 16, generator=generator)
-    images = torch.nn.functional.interpolate(blocks, (256, 256), mode="nearest")
-    tx = narrow.encode(images, cbr=1 / 64, snr_db=0.0, roi=images)
+    blocks = torch.rand(2, 1, 24, 24, generator=generator)
+    images = torch.nn.functional.interpolate(blocks, (384, 384), mode="nearest")
+    tx = narrow.encode(images, cbr=1 / 144, snr_db=0.0, roi=images)
     parts = narrow._layout(tx.session)
     assert tx.used.tolist() == [1024] * 2
     rx = channels.link("awgn")(tx, 0.0, seed=1)
@@ -71,13 +71,15 @@ def test_where_no_digital_part_fits_a_finer_base_layer_is_sent(narrow: MedJSCC) 
 
 
 def test_a_header_that_never_arrives_stops_nothing(narrow: MedJSCC) -> None:
-    """Pilots 0.64 ms apart see an offset of 1500 Hz as another; the chance of the header is 0."""
-    images = semcom.data.phantoms("chest", n=1, size=128, seed=5)[0]
-    offset = channels.Residual(offset_hz=1500.0)
-    link = channels.link("ntn-tdl-c", residual=offset, estimator="lmmse")
-    sender = narrow.adapted(link)
-    tx = sender.encode(images, cbr=1 / 16, snr_db=10.0)
-    assert sender.decode_with_outage(link(tx, 10.0, seed=0))[1].all()
+    """Nor a digital part that never does: then neither serves better, or the analogue one."""
+    image = semcom.data.phantoms("chest", n=1, size=128, seed=5)[0] - 0.5
+    tx = narrow.encode(image + 0.5, cbr=1 / 16, snr_db=10.0)
+    parts = narrow._layout(replace(tx.session, mcs=None))
+    alone = AnalogOnly(image, torch.zeros(1, 1, 8, 8), 10.0, None, narrow.wavelet)
+    assert not alone.serves_better(0.0, replace(parts, chance=0.0, header_chance=0.0))
+    assert alone.serves_better(0.0, replace(parts, chance=0.0, header_chance=1.0))
+    assert not alone.serves_better(math.inf, replace(parts, chance=0.0))
+    assert not alone.serves_better(0.0, replace(parts, chance=1.0))
 
 
 @pytest.mark.parametrize("offset_hz", [0.0, 1000.0])

@@ -49,11 +49,11 @@ def test_parts_and_blocks_add_up(codec: MedJSCC, pictures: tuple[Tensor, Tensor]
 
 
 def test_blocks_hold_the_digital_part_but_frame_and_mask(
-    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
 ) -> None:
     """At most 3 % more than its bytes, since the coder rounds scales; and most of them."""
-    rx = sent(codec, pictures)
-    found, parts = mapped(codec, rx), codec._layout(rx.session)
+    rx = sent(trained, pictures)
+    found, parts = mapped(trained, rx), trained._layout(rx.session)
     length = next(n for n in range(256) if parts.digital_uses(n) == found.digital)
     room = 8 * parts.capacity(length)
     assert 0.8 * room < found.bits.sum().item() < 1.03 * room

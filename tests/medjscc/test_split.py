@@ -24,9 +24,8 @@ def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:
     sent = allocate(importances, 20_000, 3.0)
     noise_var = torch.full((20_000,), 10 ** (-3 / 10) / 2)
     noise = noise_var.sqrt() * torch.randn(20_000, generator=generator)
-    numbers = (errors[sent.chosen] * amplitudes(sent)).float()
-    found, _ = received(sent, numbers + noise, noise_var, 1.0)
-    rest = errors.index_add(0, sent.chosen, -found.double()).square()
+    found, _ = received(sent, errors[sent.chosen] * amplitudes(sent) + noise, noise_var, 1.0)
+    rest = errors.index_add(0, sent.chosen, -found).square()
     place = importances.max() - importances
     counts = np.bincount(place)
     squares = np.bincount(place, errors.square().numpy())
