@@ -52,9 +52,9 @@ def test_without_a_digital_part_a_finer_base_layer_is_sent(
 ) -> None:
     monkeypatch.setattr(AnalogOnly, "serves_better", lambda *_: True)
     generator = torch.Generator().manual_seed(5)
-    blocks = torch.rand(2, 1, 16, 16, generator=generator)
-    images = torch.nn.functional.interpolate(blocks, (256, 256), mode="nearest")
-    tx = narrow.encode(images, cbr=1 / 64, snr_db=0.0, roi=images)
+    blocks = torch.rand(2, 1, 24, 24, generator=generator)
+    images = torch.nn.functional.interpolate(blocks, (384, 384), mode="nearest")
+    tx = narrow.encode(images, cbr=1 / 144, snr_db=0.0, roi=images)
     parts = narrow._layout(tx.session)
     assert tx.used.tolist() == [1024] * 2
     rx = channels.link("awgn")(tx, 0.0, seed=1)

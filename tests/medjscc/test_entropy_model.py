@@ -70,14 +70,23 @@ def test_what_is_written_for_a_batch_is_read_one_by_one(
             assert torch.allclose(a.mean, b.mean, atol=1e-4)
 
 
-def walked_bits(model: EntropyModel, bands: Bands, log_step: Tensor) -> tuple[float, int]:
-    """Bits by the model, and by the bytes that are written."""
+def as_coded(prior: Prior) -> Prior:
+    """With scales in eighths of an octave, as the range coder has them."""
+    zero = None if prior.log_zero is None else (8 * prior.log_zero).round() / 8
+    return Prior(prior.mean, (8 * prior.log_scale).round() / 8, zero)
+
+
+def walked_bits(
+    model: EntropyModel, bands: Bands, log_step: Tensor, exactly: bool
+) -> tuple[float, int]:
+    """Bits by the model, or exactly by what the coder makes of it, and by the bytes written."""
     quantise, writer, predicted = Quantiser(bands), Writer(), 0.0
 
     def code(group: Group) -> Tensor:
         nonlocal predicted
         found = writing([writer], quantise)(group)
-        predicted += float((group.prior.bits(found) * group.inside).sum())
+        prior = as_coded(group.prior) if exactly else group.prior
+        predicted += float((prior.bits(found) * group.inside).sum())
         return found
 
     model.walk(log_step, code, errors=False)
@@ -87,7 +96,11 @@ def walked_bits(model: EntropyModel, bands: Bands, log_step: Tensor) -> tuple[fl
 def test_the_bytes_are_as_many_as_the_model_says(
     trained: MedJSCC, pictures: tuple[Tensor, Tensor]
 ) -> None:
-    """Within 2 %, as scales are rounded to eighths of an octave, and the bytes it rounds up to."""
+    """Within 2 %, as scales are rounded to eighths of an octave, and the bytes it rounds up to.
+
+    With any weights within 0.5 % of what the rounded scales say. Steps are so fine that the finest
+    level holds more than zeros, since zeros at the end are not written.
+    """
     with torch.no_grad():
         bands = Wavelet().analyse(pictures[0][:1] - 0.5)
     for step in (-4.0, -2.0):
@@ -165,9 +178,9 @@ def alike(a: Prior, b: Prior) -> bool:
 
 def test_no_group_sees_what_comes_after_it(model: EntropyModel) -> None:
     """Other integers from a group on change later distributions, but none up to its own."""
-    log_step = drawn_steps(1, 4, 5, 1)
+    log_step = drawn_steps(1, 2, 3, 1)
     before = priors_of(model, log_step, 10**6)
-    for other_from in range(len(before)):
+    for other_from in [*range(0, len(before), 3), len(before) - 1]:
         after = priors_of(model, log_step, other_from)
         same = [alike(a, b) for a, b in zip(before, after, strict=True)]
         assert all(same[: other_from + 1]), other_from

@@ -15,7 +15,7 @@ def altered(seed: int) -> Wavelet:
     """Double precision, with taps of each level moved by chance."""
     wavelet = Wavelet().double().requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
-    wavelet.taps += 0.2 * torch.randn(wavelet.taps.shape, generator=generator)
+    wavelet.taps += 0.05 * torch.randn(wavelet.taps.shape, generator=generator)
     return wavelet
 
 
@@ -32,8 +32,9 @@ def test_it_gives_back_what_it_took(rows: int, columns: int, seed: int) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(rows=st.integers(2, 9), columns=st.integers(2, 9), known=st.integers(1, 3))
+@given(rows=st.integers(2, 9), columns=st.integers(2, 9), known=st.integers(2, 5))
 def test_fine_levels_alone_go_on_from_an_approximation(rows: int, columns: int, known: int) -> None:
+    """From 1/16 on, where sides are whole numbers of blocks."""
     wavelet = altered(rows)
     generator = torch.Generator().manual_seed(columns)
     picture = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)

@@ -77,7 +77,7 @@ class Layer(nn.Conv2d):
 
     In evaluation mode what comes in must be :func:`limited`, and so is what comes out.
 
-    >>> layer = Layer(2, 3, 3).eval()
+    >>> layer = Layer(2, 3, 3).eval().requires_grad_(False)
     >>> maps = limited(torch.rand(1, 2, 8, 8))
     >>> bool((layer(maps) * 32 % 1 == 0).all())
     True
