@@ -97,7 +97,7 @@ class LearnedCodec(nn.Module, Codec):
         With them goes a golden pair: symbols that the codec sent, and the picture that it made of
         them. :meth:`load` checks that it still makes the same.
         """
-        metadata = {"codec": self.name, "config": json.dumps(self.config())}
+        metadata = {"codec": type(self).name, "config": json.dumps(self.config())}
         state = halved(self.state_dict())
         with torch.random.fork_rng(devices=[]):
             rounded = type(self)(**self.config()).eval().requires_grad_(False)

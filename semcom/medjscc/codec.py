@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
-from channels.errors import check_count, shown
+from channels.errors import check_count, check_name, shown
 from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
 from semcom.medjscc import training_pass
@@ -26,6 +26,8 @@ from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
 from semcom.separate.adaptation import gaussian_chances, gaussian_success, link_chances
+
+_MOST_LAYOUTS = 256
 
 
 class MedJSCC(LearnedCodec):
@@ -100,7 +102,17 @@ class MedJSCC(LearnedCodec):
         >>> codec.with_options(roi_ratio=2.0).options.roi_ratio
         2.0
         """
+        for name in changes:
+            check_name("option of Med-JSCC", name, OptionChanges.__annotations__)
         return self._altered(options=replace(self.options, **changes))
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training mode, or out of it; the last transmission is forgotten."""
+        self._sent = None
+        return super().train(mode)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_sent": None}
 
     def _altered(self, **changes: Any) -> Self:
         altered = copy(self)
@@ -127,6 +139,9 @@ class MedJSCC(LearnedCodec):
         return transmission(symbols, session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
+        if self.training:
+            shown_images = self.reconstruct(rx).clamp(0, 1)
+            return shown_images, torch.zeros(len(shown_images), dtype=torch.bool)
         receiver = self._receiver(rx.session)
         rows = [receiver.image(rx, row) for row in range(len(rx.symbols))]
         images = torch.cat([image for image, _ in rows]).clamp(0, 1)
@@ -143,13 +158,15 @@ class MedJSCC(LearnedCodec):
             InputError: in training mode, if ``rx`` is not of the last transmission.
         """
         if self.training:
-            if self._sent is None or rx.session is not self._sent[0]:
+            uses = self._layout(rx.session).channel_uses
+            sent = self._sent
+            if sent is None or rx.session is not sent[0] or rx.symbols.shape[1] != uses:
                 raise InputError(
                     "in training mode a codec reconstructs its last transmission: call encode, "
                     "the link and reconstruct in turn, or codec.eval() first"
                 )
             return training_pass.receive(
-                self.wavelet, self.synthesis, rx, self._sent[1], self._layout(rx.session)
+                self.wavelet, self.synthesis, rx, sent[1], self._layout(rx.session)
             )
         receiver = self._receiver(rx.session)
         return torch.cat([receiver.image(rx, row)[0] for row in range(len(rx.symbols))])
@@ -180,6 +197,8 @@ class MedJSCC(LearnedCodec):
 
     def _layout(self, session: Session) -> Layout:
         if session not in self._layouts:
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
             pixels = math.prod(session.image_shape)
             at = session.snr_db - self.options.margin_db
             chances = gaussian_chances(at)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from channels import InputError
 from semcom.fec import largest_payload
-from semcom.medjscc.header import BYTES, LENGTHS, Header
+from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.source.wavelet import BLOCK
 from semcom.separate.adaptation import Chances, Success
 from semcom.separate.mcs import MCS, mcs_table
@@ -23,7 +23,7 @@ from semcom.separate.transport import TransportBlock
 TABLE: Literal["all"] = "all"
 SURE = 0.999
 HEADER_SHARE = 1 / 12
-_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.0), (1 / 2, 0.0))
+_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.9), (1 / 2, 0.0))
 """Shares of the channel uses that a header may take, with the least chance of one so short."""
 
 _BASE_SHARE = 1 / 64
@@ -131,13 +131,6 @@ class Layout:
             middle = (low + high) // 2
             low, high = (low, middle) if self.capacity(middle) >= num_bytes else (middle, high)
         return high
-
-    def scale(self, header: Header, coefficients: int) -> float:
-        """By how much the power constraint raises amplitudes where analogue symbols are silent."""
-        analogue = self.rest - self.digital_uses(header.length)
-        numbers = 0 if header.silent else min(2 * analogue, coefficients)
-        total = self.channel_uses
-        return math.sqrt(total / (total - analogue + numbers / 2))
 
 
 def layout(

@@ -28,6 +28,10 @@ from semcom.medjscc.source.steps import in_image, log_steps
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
+from semcom.separate.transport import TransportBlock
+
+_MISSING = 1e9
+"""Noise variance that stands for symbols that were not received."""
 
 
 class Receiver:
@@ -71,10 +75,7 @@ class Receiver:
             rough = self._wavelet.synthesise(in_image(got.values, got.log_step))
             return got.frame.restored(rough[..., :height, :width] + 0.5), False
         start = self._parts.base_uses + self._parts.digital_uses(got.header.length)
-        scale = self._parts.scale(got.header, math.prod(_grid(rx.session)) * BLOCK**2)
-        values, deviations = self._refined(
-            got, rest[:, start:] / scale, rest_var[:, start:] / scale**2, rx.session
-        )
+        values, deviations = self._refined(got, rest[:, start:], rest_var[:, start:], rx.session)
         roi = F.interpolate(got.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
         image = restore(
             self._wavelet,
@@ -117,14 +118,17 @@ class Receiver:
         """Symbols and noise variances of one image's header, analog base layer and rest."""
         symbols, noise_var = rx.symbols[row : row + 1], rx.noise_var[row : row + 1]
         missing = rx.session.channel_uses - symbols.shape[1]
-        symbols, noise_var = F.pad(symbols, (0, missing)), F.pad(noise_var, (0, missing), value=1e6)
+        symbols, noise_var = (
+            F.pad(symbols, (0, missing)),
+            F.pad(noise_var, (0, missing), value=_MISSING),
+        )
         parts = self._parts
         sizes = [parts.header.channel_uses, parts.analog_base, parts.base_uses + parts.rest]
         return torch.split(symbols, sizes, dim=1), torch.split(noise_var, sizes, dim=1)
 
     def _header(self, symbols: Tensor, noise_var: Tensor) -> Header | None:
         """The header, ``None`` if it is lost."""
-        data = _payload(*self._parts.header.decode(symbols, noise_var))
+        data = _decoded(self._parts.header, symbols, noise_var)
         if data is None:
             return None
         try:
@@ -138,18 +142,16 @@ class Receiver:
         """The digital part, ``None`` if it or the header is lost."""
         if header is None or self._parts.capacity(header.length) < 0:
             return None
-        scale = self._parts.scale(header, math.prod(_grid(session)) * BLOCK**2)
-        symbols, noise_var = rest / scale, rest_var / scale**2
         data, whole, start = b"", True, self._parts.base_uses
         if self._parts.base is not None:
-            first = _payload(*self._parts.base.decode(symbols[:, :start], noise_var[:, :start]))
+            first = _decoded(self._parts.base, rest[:, :start], rest_var[:, :start])
             if first is None:
                 return None
             data = first[: self._parts.base_bytes]
         block = self._parts.digital_block(header.length)
         if block is not None:
             place = slice(start, start + block.channel_uses)
-            second = _payload(*block.decode(symbols[:, place], noise_var[:, place]))
+            second = _decoded(block, rest[:, place], rest_var[:, place])
             whole = second is not None
             data += second or b""
         if not whole and not header.base_groups:
@@ -284,7 +286,11 @@ def _grid(session: Session) -> tuple[int, int]:
     return -(-height // BLOCK), -(-width // BLOCK)
 
 
-def _payload(bits: Tensor, ok: Tensor) -> bytes | None:
+def _decoded(block: TransportBlock, symbols: Tensor, noise_var: Tensor) -> bytes | None:
+    """A block's bytes; ``None`` if its checksum fails, or not all of it was received."""
+    if bool((noise_var >= _MISSING).any()):
+        return None
+    bits, ok = block.decode(symbols, noise_var)
     return packed(bits[0]) if bool(ok[0]) else None
 
 

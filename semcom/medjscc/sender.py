@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from channels import Link
@@ -149,8 +148,8 @@ class Sender:
         if parts.base is not None:
             base_groups = min(digital.writer.groups_within(parts.base_bytes), GROUPS - 1)
         header = Header(plan.step, plan.ratio, length, _unit_gain(numbers), base_groups)
-        numbers = numbers * (0.0 if header.silent else header.amplitude)
-        numbers = F.pad(numbers, (0, 2 * analogue - len(numbers))).to(device)
+        numbers = (numbers[:0] if header.silent else numbers * header.amplitude).to(device)
+        numbers = torch.cat([numbers, _nothing(2 * analogue - len(numbers)).to(device)])
         pieces = self._opening(header, plan.image)
         data, first = digital.data, parts.base_bytes
         if parts.base is not None:
@@ -165,7 +164,9 @@ class Sender:
         uses = self._parts.base_uses + self._parts.rest
         numbers = analog_base.send(plan.image, uses, self._snr_db)
         header = Header(ANALOG_ONLY, 0, 0, _unit_gain(numbers))
-        numbers = numbers * (0.0 if header.silent else header.amplitude)
+        numbers = numbers * header.amplitude
+        if header.silent:
+            numbers = _nothing(2 * uses)[None].to(numbers)
         opening = self._opening(header, plan.image)
         return torch.cat([*opening, to_symbols(numbers, uses)], dim=1)
 
@@ -236,6 +237,12 @@ def coarser(plan: Plan) -> Plan:
 def _block(data: bytes, block: TransportBlock, device: torch.device) -> Tensor:
     """Symbols of bytes."""
     return block.encode(unpacked(data, block.payload_bits)[None]).to(device)
+
+
+def _nothing(count: int) -> Tensor:
+    """Numbers that say nothing, with the power that the receiver expects of all."""
+    signs = torch.arange(count) % 3 == 0
+    return torch.where(signs, math.sqrt(0.5), -math.sqrt(0.5))
 
 
 def _unit_gain(numbers: Tensor) -> int:

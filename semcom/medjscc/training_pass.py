@@ -175,7 +175,7 @@ def receive(
         rough.append(flat[row].index_add(0, places, numbers * variance * amplitude / total))
         left = (variance * noise / total).sqrt()
         uncertain.append(deviations[row].index_copy(0, places, left))
-    blocks = torch.cat([plan.blocks for plan in sent.plans]).to(rough[0])
+    blocks = torch.cat([plan.blocks & (plan.ratio > 0) for plan in sent.plans]).to(rough[0])
     image = restore(
         wavelet,
         synthesis,

@@ -282,7 +282,9 @@ class _MedJSCCTrainee:
                 link, channel, uses, in_steps(bands, log_step), walked
             )
         digital = channel.cbr * (1 + _DIGITAL_SHARE)
-        soft = F.interpolate(mask_blocks(roi).to(images), scale_factor=BLOCK, mode="nearest")
+        # A receiver is told of the region where there are two steps, and only there.
+        blocks = (log_step < log_step.amax((1, 2, 3), keepdim=True)).to(images)
+        soft = F.interpolate(blocks, scale_factor=BLOCK, mode="nearest")
         out = restore(
             codec.wavelet, codec.synthesis, values, deviations, soft, log_step, heard_db, digital
         )

@@ -94,7 +94,7 @@ class Layer(nn.Conv2d):
             found = _convolved(maps, self.weight, self.bias)
             return F.leaky_relu(found, SLOPE) if self.rectify else found
         weight, bias = (torch.round(p * _WEIGHT) / _WEIGHT for p in (self.weight, self.bias))
-        largest = float((weight.abs().sum((1, 2, 3)) * LARGEST + bias.abs()).max())
+        largest = float((weight.abs().sum((1, 2, 3)) * LARGEST + bias.abs()).max().detach())
         fits = largest * _WEIGHT * _ACTIVATION < _EXACT
         precision = torch.float32 if fits else torch.float64
         found = _convolved(maps.to(precision), weight.to(precision), bias.to(precision))

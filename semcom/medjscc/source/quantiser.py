@@ -13,7 +13,7 @@ from semcom.medjscc.source.wavelet import Bands
 LAGRANGE = 0.1
 """Squared error, in squared steps, that a bit is worth."""
 
-LARGEST = 4095
+LARGEST = 2**14 - 1
 """Magnitude beyond which no integer is coded."""
 
 
