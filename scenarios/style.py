@@ -17,11 +17,11 @@ from scenarios.definitions import SETTINGS
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
-    "#999933", "#882255", "#888888", "#332288",
+    "#999933", "#882255", "#888888", "#332288", "#DDCC77",
 )  # fmt: skip
-"""Seven after Okabe and Ito, two of Tol's muted scheme, grey, one of Tol's again."""
+"""Seven after Okabe and Ito, two of Tol's muted scheme, grey, two of Tol's again."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
 SMALL = 7.0
 INK = "#333333"
 
