@@ -114,10 +114,26 @@ def received(
     """
     count = len(sent.chosen)
     gain = amplitudes(sent).to(numbers.device) * amplitude
-    variance = sent.deviation.to(numbers.device).square()
-    noise = noise_var[:count]
-    total = variance * gain.square() + noise
-    return numbers[:count] * variance * gain / total, (variance * noise / total).sqrt()
+    return wiener(numbers[:count], noise_var[:count], sent.deviation.to(numbers.device), gain)
+
+
+def wiener(
+    numbers: Tensor, noise_var: Tensor, deviation: Tensor, gain: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Estimates of least squared error, and the deviations of what is left.
+
+    Args:
+        numbers: float ``[n]``, as received.
+        noise_var: their error variances.
+        deviation: standard deviations of what was sent, of mean zero.
+        gain: amplitude per unit of it.
+
+    >>> wiener(torch.ones(1), torch.ones(1), torch.ones(1), torch.ones(1))
+    (tensor([0.5000]), tensor([0.7071]))
+    """
+    variance = deviation.square()
+    total = variance * gain.square() + noise_var
+    return numbers * variance * gain / total, (variance * noise_var / total).sqrt()
 
 
 def amplitudes(sent: Allocation) -> Tensor:

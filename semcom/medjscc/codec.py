@@ -16,7 +16,7 @@ from channels.errors import check_count, check_name, shown
 from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
 from semcom.medjscc import training_pass
-from semcom.medjscc.header import ANALOG_ONLY, step_index
+from semcom.medjscc.header import ANALOG_ONLY, LAST_STEP
 from semcom.medjscc.layout import Layout, digital_gain_db, first_layer_gain_db, layout
 from semcom.medjscc.options import MedJSCCOptions, OptionChanges
 from semcom.medjscc.rate_map import RateMap
@@ -223,7 +223,7 @@ def _cbr(session: Session) -> float:
 
 def _digital(plan: Plan) -> Plan:
     """The coarsest digital part for an image that would be sent without one."""
-    return replace(plan, step=step_index(math.inf)) if plan.step == ANALOG_ONLY else plan
+    return replace(plan, step=LAST_STEP) if plan.step == ANALOG_ONLY else plan
 
 
 def _check_widths(name: str, widths: object, count: int) -> None:

@@ -13,13 +13,16 @@ LOG_STEP = (-6.0, 2.0)
 ROI_RATIOS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 """Step outside over step inside the region of interest."""
 
+LAST_STEP = round((LOG_STEP[1] - LOG_STEP[0]) * STEPS_PER_OCTAVE)
+"""Index of the coarsest step."""
+
 LENGTHS = 256
 _GAIN_STEPS_PER_OCTAVE = 32
 _GAINS = 256
 SILENT = _GAINS - 1
 GROUPS = 64
 _SIZES = (len(ROI_RATIOS), LENGTHS, _GAINS, GROUPS)
-ANALOG_ONLY = 65
+ANALOG_ONLY = LAST_STEP + 1
 """In the place of a step: no digital part, only a finer analog base layer."""
 
 

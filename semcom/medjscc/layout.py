@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.source.wavelet import BLOCK
-from semcom.separate.adaptation import Chances, Success
+from semcom.separate.adaptation import Chances, Success, layered_gain_db
 from semcom.separate.mcs import MCS, mcs_table
 from semcom.separate.quality import expected_gain_db
 from semcom.separate.transport import TransportBlock
@@ -52,6 +52,7 @@ class Layout:
         base: the digital part's first layer under an MCS of its own; ``None`` if it has one layer.
         rest: channel uses of the digital part (without ``base``) and the analogue part together.
         mcs: modulation and code of the digital part, without ``base``.
+        code: what a session holds as its ``mcs``: which layers there are.
         shortest: least length of a digital part that arrives as surely as a long one; only the
             transmitter knows it, and it decides nothing that both ends must agree on.
         chance: of the digital part to arrive, by what the transmitter knows.
@@ -63,22 +64,10 @@ class Layout:
     base: TransportBlock | None
     rest: int
     mcs: MCS
+    code: int
     shortest: int = field(default=0, compare=False)
     chance: float = field(default=1.0, compare=False)
     header_chance: float = field(default=1.0, compare=False)
-
-    @property
-    def code(self) -> int:
-        """What a session holds as its ``mcs``: which layers there are."""
-        if self.base is None:
-            return self.mcs.index
-        total = self.rest + self.base.channel_uses
-        share = min(
-            range(len(_LAYER_SHARES)),
-            key=lambda i: abs(_layer_uses(total, i) - self.base_uses),
-        )
-        schemes = len(mcs_table(TABLE))
-        return self.mcs.index + schemes * (1 + self.base.mcs.index + schemes * share)
 
     @property
     def base_uses(self) -> int:
@@ -98,6 +87,10 @@ class Layout:
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part, without its first layer."""
         return self.rest * length // LENGTHS
+
+    def analogue_uses(self, length: int) -> int:
+        """Channel uses of the analogue part, the last of all."""
+        return self.rest - self.digital_uses(length)
 
     def digital_block(self, length: int) -> TransportBlock | None:
         """The digital part without its first layer; ``None`` if it is too short for a block."""
@@ -167,16 +160,19 @@ def layout(
     analog_base = max(1, round(_BASE_SHARE * channel_uses))
     free = channel_uses - analog_base
     table = mcs_table(TABLE)
+
+    def divided(first: MCS | None, share: int, mcs: MCS) -> Layout:
+        block = _header(free, header, long_header, first or mcs)
+        base = _layer(free - block.channel_uses, share, first)
+        rest = free - block.channel_uses - (base.channel_uses if base else 0)
+        return Layout(block, analog_base, base, rest, mcs, _code(base, share, mcs))
+
     if code is not None:
         layers, index = divmod(code, len(table))
         share, base_index = divmod(layers - 1, len(table))
         if code < 0 or share >= len(_LAYER_SHARES):
             raise InputError(f"the session's mcs is {code}, which names no layers of this codec")
-        first = table[base_index] if layers else None
-        block = _header(free, header, long_header, first or table[index])
-        base = _layer(free - block.channel_uses, share, first)
-        rest = free - block.channel_uses - (base.channel_uses if base else 0)
-        return Layout(block, analog_base, base, rest, table[index])
+        return divided(table[base_index] if layers else None, share, table[index])
 
     def success(block: TransportBlock, start: int = 0) -> float:
         return float(digital(block, start).mean())
@@ -185,13 +181,11 @@ def layout(
     chosen = choose(free - fastest.channel_uses, success, worth)
     spare = free - fastest.channel_uses
     first, share, chosen = choose_layers(spare, digital, worth, base_worth, chosen)
-    block = _header(free, header, long_header, first or chosen)
-    base = _layer(free - block.channel_uses, share, first)
-    rest = free - block.channel_uses - (base.channel_uses if base else 0)
-    shortest, chance = _shortest(rest, chosen, success)
-    if base is not None:
-        chance = success(base)
-    return Layout(block, analog_base, base, rest, chosen, shortest, chance, success(block))
+    found = divided(first, share, chosen)
+    shortest, chance = _shortest(found.rest, chosen, success)
+    if found.base is not None:
+        chance = success(found.base)
+    return replace(found, shortest=shortest, chance=chance, header_chance=success(found.header))
 
 
 def choose_layers(
@@ -237,17 +231,22 @@ def choose_layers(
                 except InputError:
                     continue
                 arriving = chances(base, 0)
-                both = arriving * chances(refinement, base.channel_uses)
                 bits = base.payload_bits + refinement.payload_bits
-                gain = float(both.mean()) * worth(bits / half)
-                gain += float((arriving - both).mean()) * base_worth(base.payload_bits)
+                gain = layered_gain_db(
+                    arriving,
+                    chances(refinement, base.channel_uses),
+                    worth(bits / half),
+                    base_worth(base.payload_bits),
+                )
                 if gain > best:
                     best, found = gain, (first, share, second)
     return found
 
 
-def _layer_uses(channel_uses: int, share: int) -> int:
-    return round(channel_uses * _LAYER_SHARES[share])
+def _code(base: TransportBlock | None, share: int, mcs: MCS) -> int:
+    """The one number that names the MCS of both layers and the first one's share."""
+    schemes = len(mcs_table(TABLE))
+    return mcs.index + (0 if base is None else schemes * (1 + base.mcs.index + schemes * share))
 
 
 def _layer(channel_uses: int, share: int, mcs: MCS | None) -> TransportBlock | None:
@@ -255,7 +254,7 @@ def _layer(channel_uses: int, share: int, mcs: MCS | None) -> TransportBlock | N
     if mcs is None:
         return None
     try:
-        return TransportBlock(_layer_uses(channel_uses, share), mcs)
+        return TransportBlock(round(channel_uses * _LAYER_SHARES[share]), mcs)
     except InputError:
         return None
 

@@ -1,4 +1,4 @@
-"""Where a image's budget went: digital bits and analogue symbols of each block of 16 x 16."""
+"""Where an image's budget went: digital bits and analogue symbols of each block of 16 x 16."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RateMap:
 
 
 def spread(grid: tuple[int, int], parts: Layout) -> RateMap:
-    """The budget of a image that is sent as an analog base layer alone: alike everywhere."""
+    """The budget of an image that is sent as an analog base layer alone: alike everywhere."""
     return RateMap(
         torch.zeros(grid, dtype=torch.float64),
         torch.full(grid, (parts.base_uses + parts.rest) / math.prod(grid), dtype=torch.float64),

@@ -20,11 +20,11 @@ from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.rate_map import RateMap, counted, per_block, spread
 from semcom.medjscc.source.bitstream import Reader, reading_from
-from semcom.medjscc.source.entropy_model import EntropyModel, Group
+from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.frame import Frame
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.steps import in_image, log_steps
+from semcom.medjscc.source.steps import in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
@@ -74,7 +74,7 @@ class Receiver:
         if not got.whole:
             rough = self._wavelet.synthesise(in_image(got.values, got.log_step))
             return got.frame.restored(rough[..., :height, :width] + 0.5), False
-        start = self._parts.base_uses + self._parts.digital_uses(got.header.length)
+        start = rest.shape[1] - self._parts.analogue_uses(got.header.length)
         values, deviations = self._refined(got, rest[:, start:], rest_var[:, start:], rx.session)
         roi = F.interpolate(got.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
         image = restore(
@@ -96,22 +96,23 @@ class Receiver:
         header = self._header(head, head_var)
         if header is not None and header.analog_only:
             return spread(_grid(rx.session), parts)
-        got = self._digital(header, rest, rest_var, rx.session)
+        costs = _Costs()
+        got = self._digital(header, rest, rest_var, rx.session, costs)
         if got is None:
             return None
-        digital = parts.digital_uses(got.header.length)
-        analogue = 0 if got.header.silent or not got.whole else parts.rest - digital
+        left = parts.analogue_uses(got.header.length)
+        analogue = 0 if got.header.silent or not got.whole else left
         importances = importance(got.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, rx.session.snr_db)
         grid = _grid(rx.session)
         return RateMap(
-            per_block(got.bits, grid),
+            per_block(costs.bands(got.values), grid),
             counted(sent.chosen, got.values, grid) / 2,
             got.blocks[0, 0],
             parts.header.channel_uses,
             parts.analog_base,
-            parts.base_uses + digital,
-            parts.rest - digital,
+            parts.base_uses + parts.digital_uses(got.header.length),
+            left,
         )
 
     def _divided(self, rx: Reception, row: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -137,9 +138,14 @@ class Receiver:
             return None
 
     def _digital(
-        self, header: Header | None, rest: Tensor, rest_var: Tensor, session: Session
+        self,
+        header: Header | None,
+        rest: Tensor,
+        rest_var: Tensor,
+        session: Session,
+        costs: _Costs | None = None,
     ) -> _Digital | None:
-        """The digital part, ``None`` if it or the header is lost."""
+        """The digital part, ``None`` if it or the header is lost; ``costs`` takes its bits."""
         if header is None or self._parts.capacity(header.length) < 0:
             return None
         data, whole, start = b"", True, self._parts.base_uses
@@ -157,28 +163,28 @@ class Receiver:
         if not whole and not header.base_groups:
             return None
         try:
-            return self._read(header, Reader(data), session, whole)
+            return self._read(header, Reader(data), session, whole, costs)
         except Undecodable:
             return None
 
     @torch.no_grad()
-    def _read(self, header: Header, reader: Reader, session: Session, whole: bool) -> _Digital:
+    def _read(
+        self,
+        header: Header,
+        reader: Reader,
+        session: Session,
+        whole: bool,
+        costs: _Costs | None,
+    ) -> _Digital:
         grid = _grid(session)
         around = reader.frame(*session.image_shape[1:])
         blocks = reader.blocks(grid) if header.roi else np.zeros(grid, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
         groups = None if whole else header.base_groups
-        read, costs = reading_from([reader], groups), _Costs()
-
-        def code(group: Group) -> Tensor:
-            return costs.counted(group, read(group))
-
-        walked = self._model.walk(log_step, code)
-        return _Digital(
-            header, around, held, log_step, walked.values, walked.errors,
-            costs.bands(walked.values), whole,
-        )  # fmt: skip
+        read = reading_from([reader], groups)
+        walked = self._model.walk(log_step, read if costs is None else costs.of(read))
+        return _Digital(header, around, held, log_step, walked.values, walked.errors, whole)
 
     def _refined(
         self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
@@ -228,10 +234,7 @@ def restore(
         square = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
         pixels = rough[0].numel()
         adapting = condition(snr_db, cbr, torch.log2(square / pixels + 1e-9) / 2)
-    units = [log_step, log_step]
-    for _ in range(3):
-        units.append(F.interpolate(units[-1], scale_factor=2, mode="nearest"))
-    scales = [torch.exp2(unit) for unit in units]
+    scales = [torch.exp2(unit) for unit in (log_step, *pyramid(log_step)[-len(bands) + 1 :])]
     changes = synthesis(
         [band / scale for band, scale in zip(bands, scales, strict=True)],
         [error / scale for error, scale in zip(errors, scales, strict=True)],
@@ -251,12 +254,17 @@ class _Costs:
     def __init__(self) -> None:
         self._levels: dict[int, Tensor] = {}
 
-    def counted(self, group: Group, integers: Tensor) -> Tensor:
-        """The integers as they are."""
-        shape = (1, 4 if group.band == 0 else 12, *integers.shape[-2:])
-        level = self._levels.setdefault(group.band, torch.zeros(shape))
-        level[:, list(group.channels)] = group.prior.bits(integers) * group.inside
-        return integers
+    def of(self, code: Code) -> Code:
+        """The same code, with its bits collected."""
+
+        def costed(group: Group) -> Tensor:
+            integers = code(group)
+            shape = (1, 4 if group.band == 0 else 12, *integers.shape[-2:])
+            level = self._levels.setdefault(group.band, torch.zeros(shape))
+            level[:, list(group.channels)] = group.prior.bits(integers) * group.inside
+            return integers
+
+        return costed
 
     def bands(self, like: Bands) -> Bands:
         """Bits of each coefficient of each band."""
@@ -276,7 +284,6 @@ class _Digital:
     log_step: Tensor
     values: Bands
     errors: list[ErrorPrior]
-    bits: Bands
     whole: bool
 
 

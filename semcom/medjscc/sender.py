@@ -15,7 +15,15 @@ from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
 from semcom.medjscc.analog_only import AnalogOnly
 from semcom.medjscc.analogue import allocate, importance, modulated
-from semcom.medjscc.header import ANALOG_ONLY, GROUPS, ROI_RATIOS, Header, gain_index, step_index
+from semcom.medjscc.header import (
+    ANALOG_ONLY,
+    GROUPS,
+    LAST_STEP,
+    ROI_RATIOS,
+    Header,
+    gain_index,
+    step_index,
+)
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.source.bitstream import Writer, writing
@@ -30,8 +38,6 @@ from semcom.separate.transport import TransportBlock
 
 _AT_ONCE = 2**20
 """Pixels that are coded at once, which bounds the memory."""
-
-_LAST = step_index(math.inf)
 
 
 class Sender:
@@ -124,30 +130,25 @@ class Sender:
         writers = [plan.begun() for plan in plans]
         bands, log_step = [band.cpu() for band in bands], log_step.cpu()
         walked = self._model.walk(log_step, writing(writers, Quantiser(bands)))
-        missing = [
-            coefficients - known - error.mean
-            for coefficients, known, error in zip(
-                in_steps(bands, log_step), walked.values, walked.errors, strict=True
+        missing = walked.missing(in_steps(bands, log_step))
+        return [
+            _Digital(
+                writer.bytes(),
+                min(writer.groups_within(self._parts.base_bytes), GROUPS - 1),
+                [band[row : row + 1] for band in missing],
+                walked.row(row).errors,
             )
+            for row, writer in enumerate(writers)
         ]
-        found = []
-        for row, writer in enumerate(writers):
-            one = slice(row, row + 1)
-            errors = [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in walked.errors]
-            found.append(_Digital(writer, [m[one] for m in missing], errors))
-        return found
 
     def _hybrid(self, plan: Plan, digital: _Digital, length: int) -> Tensor:
         """A digital part, and its errors as analogue symbols."""
         parts, device = self._parts, plan.image.device
-        analogue = parts.rest - parts.digital_uses(length)
+        analogue = parts.analogue_uses(length)
         importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, self._snr_db)
         numbers = modulated(digital.missing, sent)
-        base_groups = 0
-        if parts.base is not None:
-            base_groups = min(digital.writer.groups_within(parts.base_bytes), GROUPS - 1)
-        header = Header(plan.step, plan.ratio, length, _unit_gain(numbers), base_groups)
+        header = Header(plan.step, plan.ratio, length, _unit_gain(numbers), digital.base_groups)
         numbers = (numbers[:0] if header.silent else numbers * header.amplitude).to(device)
         numbers = torch.cat([numbers, _nothing(2 * analogue - len(numbers)).to(device)])
         pieces = self._opening(header, plan.image)
@@ -216,20 +217,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Digital:
-    """A digital part, what it misses in steps, and what is expected of that."""
+    """A digital part: its bytes, how many groups the first layer decodes, and what bands miss."""
 
-    writer: Writer
+    data: bytes
+    base_groups: int
     missing: Bands
     errors: list[ErrorPrior]
-
-    @property
-    def data(self) -> bytes:
-        return self.writer.bytes()
 
 
 def coarser(plan: Plan) -> Plan:
     """The next plan to try where the digital part does not fit."""
-    if plan.step < _LAST:
+    if plan.step < LAST_STEP:
         return replace(plan, step=plan.step + 1)
     return replace(plan, ratio=0) if plan.ratio else replace(plan, step=ANALOG_ONLY)
 

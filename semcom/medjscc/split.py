@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semcom.medjscc.analogue import STEPS, water_filling
-from semcom.medjscc.header import Header, step_index
+from semcom.medjscc.header import LAST_STEP, Header, step_index
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.source.steps import in_steps, log_steps
 from semcom.medjscc.source.wavelet import BLOCK, Bands
@@ -25,7 +25,6 @@ from semcom.medjscc.source.wavelet import BLOCK, Bands
 _APART = 4
 """Every so many steps are estimated, half an octave apart."""
 
-_LAST = step_index(math.inf)
 _LEAST_ERROR = 1e-9
 _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
@@ -144,11 +143,11 @@ class Split:
         bits = parts.mcs.bits_per_use * parts.rest / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
         cost = self.expected_error
-        while index < _LAST and math.isinf(cost(index)):
+        while index < LAST_STEP and math.isinf(cost(index)):
             index += _APART
         for stride in (_APART, 1):
             while True:
-                around = [min(max(index + move, 0), _LAST) for move in (0, stride, -stride)]
+                around = [min(max(index + move, 0), LAST_STEP) for move in (0, stride, -stride)]
                 best = min(around, key=cost)
                 if best == index:
                     break
@@ -157,7 +156,7 @@ class Split:
 
     def finest(self) -> int:
         """Index of the finest step that fits."""
-        finest, last = -1, _LAST
+        finest, last = -1, LAST_STEP
         while last - finest > 1:
             middle = (finest + last) // 2
             if self._length(middle) is None:
@@ -179,7 +178,7 @@ class Split:
         length = self._length(index)
         if length is None:
             return math.inf
-        numbers = 2 * (self._parts.rest - self._parts.digital_uses(length))
+        numbers = 2 * self._parts.analogue_uses(length)
         log_error = 0.0
         for at, share in _beside(index):
             left = self._estimate(at).left(numbers, self._snr_db)

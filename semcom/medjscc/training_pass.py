@@ -20,34 +20,20 @@ from torch import Tensor
 from channels import Reception
 from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
-from semcom.medjscc.analogue import allocate, flattened, importance, unflattened
-from semcom.medjscc.header import LENGTHS, step_index
+from semcom.medjscc.analogue import allocate, flattened, importance, unflattened, wiener
+from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.sender import Plan, coarser
-from semcom.medjscc.source.entropy_model import EntropyModel, Group
+from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.quantiser import Quantiser
+from semcom.medjscc.source.quantiser import Priced, Quantiser
 from semcom.medjscc.source.steps import in_steps
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis
 
 _MOST_ANALOGUE = 0.9
 """Largest share of analogue symbols by which the energy that bits take is corrected."""
-
-
-class PricedQuantiser(Quantiser):
-    """Chooses integers, and counts the bits of each image, with gradients."""
-
-    def __init__(self, bands: Bands, *args: float | Tensor) -> None:
-        super().__init__([band.detach() for band in bands], *args)
-        self.bits = torch.zeros(len(bands[0]), device=bands[0].device)
-
-    def __call__(self, group: Group) -> Tensor:
-        """The integers of a group, without gradients."""
-        found = super().__call__(group)
-        self.bits = self.bits + (group.prior.bits(found) * group.inside).sum((1, 2, 3))
-        return found
 
 
 @dataclass(frozen=True)
@@ -100,12 +86,12 @@ def send(
     bands = wavelet.analyse(torch.cat(inside))
     while True:
         log_step = torch.cat([plan.log_step for plan in plans]).to(images)
-        quantise = PricedQuantiser(bands)
-        walked = model.walk(log_step, quantise)
+        priced = Priced(Quantiser([band.detach() for band in bands]))
+        walked = model.walk(log_step, priced)
         lengths = [
-            parts.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in quantise.bits
+            parts.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in priced.bits
         ]
-        coarsest = [plan.step == step_index(math.inf) and not plan.ratio for plan in plans]
+        coarsest = [plan.step == LAST_STEP and not plan.ratio for plan in plans]
         open_rows = [n is None and not last for n, last in zip(lengths, coarsest, strict=True)]
         if not any(open_rows):
             break
@@ -113,22 +99,14 @@ def send(
             coarser(plan) if is_open else plan
             for plan, is_open in zip(plans, open_rows, strict=True)
         ]
-    missing = [
-        wanted - value - error.mean
-        for wanted, value, error in zip(
-            in_steps(bands, log_step), walked.values, walked.errors, strict=True
-        )
-    ]
-    flat = flattened(missing)
+    flat = flattened(walked.missing(in_steps(bands, log_step)))
     log_deviation = flattened([error.log_deviation for error in walked.errors])
     rows, chosen, gains = [], [], []
     taken = [LENGTHS - 1 if length is None else length for length in lengths]
-    for row, (bits, length) in enumerate(zip(quantise.bits, taken, strict=True)):
-        analogue = parts.rest - parts.digital_uses(length)
-        one = [
-            ErrorPrior(e.mean[row : row + 1], e.log_deviation[row : row + 1]) for e in walked.errors
-        ]
-        places = allocate(importance(one), 2 * analogue, snr_db).chosen.to(images.device)
+    for row, (bits, length) in enumerate(zip(priced.bits, taken, strict=True)):
+        analogue = parts.analogue_uses(length)
+        importances = importance(walked.row(row).errors)
+        places = allocate(importances, 2 * analogue, snr_db).chosen.to(images.device)
         deviation = torch.exp2(log_deviation[row, places])
         amplitude = (_powers(deviation, 10 ** (snr_db / 10)) / 2).sqrt() / deviation
         numbers = flat[row, places] * amplitude
@@ -170,10 +148,8 @@ def receive(
         )
         numbers = torch.view_as_real(rx.symbols[row, start:]).flatten()[: len(places)]
         noise = (rx.noise_var[row, start:] / 2).repeat_interleave(2)[: len(places)]
-        variance = deviations[row, places].square()
-        total = variance * amplitude.square() + noise
-        rough.append(flat[row].index_add(0, places, numbers * variance * amplitude / total))
-        left = (variance * noise / total).sqrt()
+        found, left = wiener(numbers, noise, deviations[row, places], amplitude)
+        rough.append(flat[row].index_add(0, places, found))
         uncertain.append(deviations[row].index_copy(0, places, left))
     blocks = torch.cat([plan.blocks & (plan.ratio > 0) for plan in sent.plans]).to(rough[0])
     image = restore(

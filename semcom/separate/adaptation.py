@@ -88,6 +88,25 @@ def link_chances(link: Link, channel_uses: int, snr_db: float) -> Chances:
     return chances
 
 
+def layered_gain_db(arriving: Array, following: Array, whole_db: float, base_db: float) -> float:
+    """Expected gain of two layers that meet the same realisation, in which noise is independent.
+
+    The chance of both times what both are worth, and that of the first alone times what it is
+    worth; a lost first layer counts 0.
+
+    Args:
+        arriving: chance of the first layer in each realisation, ``[realisations]``.
+        following: the same of the second.
+        whole_db: gain of both in dB.
+        base_db: gain of the first in dB.
+
+    >>> layered_gain_db(np.array([1.0, 1.0]), np.array([1.0, 0.0]), 20.0, 10.0)
+    15.0
+    """
+    both = float(np.mean(arriving * following))
+    return both * whole_db + (float(np.mean(arriving)) - both) * base_db
+
+
 def choose_mcs(
     channel_uses: int,
     pixels: int,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from channels import InputError
-from semcom.separate.adaptation import Chances, choose_mcs
+from semcom.separate.adaptation import Chances, choose_mcs, layered_gain_db
 from semcom.separate.information import Array
 from semcom.separate.layers import PARTS, Layers, layers_code
 from semcom.separate.mcs import mcs_table
@@ -86,9 +86,8 @@ def layers_gain_db(
 ) -> float:
     """Expected PSNR above that of a grey picture, in dB.
 
-    The chance of both blocks times what all bytes are worth, and that of the base alone times what
-    the base is worth (:func:`~semcom.separate.quality.expected_gain_db`); a lost base counts 0.
-    Both blocks meet the same realisation, in which their noise is independent.
+    :func:`~semcom.separate.adaptation.layered_gain_db` of what all bytes and what those of the base
+    are worth by :func:`~semcom.separate.quality.expected_gain_db`.
 
     Args:
         layers: the blocks.
@@ -105,10 +104,9 @@ def layers_gain_db(
     >>> round(both_lost, 2), round(base_left, 2)  # the base is worth 12.5 dB
     (10.36, 16.63)
     """
-    both = float(np.mean(arriving * following))
     base = expected_gain_db(8 * layers.base_bytes, pixels, header_bytes)
     gain = expected_gain_db(8 * layers.bytes, pixels, header_bytes + LAYER_BYTES)
-    return both * gain + (float(np.mean(arriving)) - both) * base
+    return layered_gain_db(arriving, following, gain, base)
 
 
 def _blocks(channel_uses: int, table: int) -> Iterator[TransportBlock]:

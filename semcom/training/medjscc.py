@@ -22,9 +22,8 @@ from semcom.medjscc.analogue import allocate, importance, modulated, refined
 from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.header import LOG_STEP
 from semcom.medjscc.receiver import restore
-from semcom.medjscc.source.entropy_model import Code, Group, Walked
-from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.quantiser import Quantiser, Rounder
+from semcom.medjscc.source.entropy_model import Code, Walked
+from semcom.medjscc.source.quantiser import Priced, Quantiser, Rounder
 from semcom.medjscc.source.steps import in_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands
 from semcom.medjscc.split import likely_log_step
@@ -266,7 +265,7 @@ class _MedJSCCTrainee:
         quantise = _drawn_quantiser(plan, bands, draws)
         pixels = images[0].numel()
         if channel is None:
-            priced = _Priced(quantise)
+            priced = Priced(quantise)
             walked = codec.entropy_model.walk(
                 log_step, priced, jitter=_drawn_jitter(len(images), draws).to(images)
             )
@@ -373,20 +372,6 @@ def _drawn_quantiser(plan: MedJSCCPlan, bands: Bands, draws: torch.Generator) ->
     return Quantiser(bands, low + (high - low) * share)
 
 
-class _Priced:
-    """A code that counts the bits of each image."""
-
-    def __init__(self, quantise: Code) -> None:
-        self._quantise = quantise
-        self.bits = torch.tensor(0.0)
-
-    def __call__(self, group: Group) -> Tensor:
-        found = self._quantise(group)
-        cost = group.prior.bits(found) * group.inside
-        self.bits = self.bits.to(cost) + cost.sum((1, 2, 3))
-        return found
-
-
 class _Channel(NamedTuple):
     """SNR in dB, symbols per pixel, which link, and its seed."""
 
@@ -427,26 +412,21 @@ def _over(
     """Send what is missing over a link: bands and deviations then, and the SNR that was met."""
     rows = []
     for row in range(len(coefficients[0])):
-        one = slice(row, row + 1)
-        errors = [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in walked.errors]
-        values = [value[one] for value in walked.values]
-        missing = [
-            wanted[one] - value - error.mean
-            for wanted, value, error in zip(coefficients, values, errors, strict=True)
-        ]
-        sent = allocate(importance(errors), 2 * uses, channel.snr_db)
+        one = walked.row(row)
+        missing = one.missing([wanted[row : row + 1] for wanted in coefficients])
+        sent = allocate(importance(one.errors), 2 * uses, channel.snr_db)
         numbers = modulated(missing, sent)
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
-        rows.append((values, errors, sent, numbers / strength, strength))
-    symbols = to_symbols(torch.stack([numbers for _, _, _, numbers, _ in rows]), uses)
+        rows.append((one, sent, numbers / strength, strength))
+    symbols = to_symbols(torch.stack([numbers for _, _, numbers, _ in rows]), uses)
     used = torch.full((len(symbols),), symbols.shape[1], dtype=torch.int64)
     session = Session("medjscc", (1, 64, 64), symbols.shape[1], channel.snr_db)
     rx = link(Transmission(symbols, used, session), channel.snr_db, seed=channel.seed)
     heard = torch.view_as_real(rx.symbols).flatten(1)
     noise_var = (rx.noise_var / 2).repeat_interleave(2, dim=1)
     found = [
-        refined(values, errors, sent, heard[row], noise_var[row], 1 / strength)
-        for row, (values, errors, sent, _, strength) in enumerate(rows)
+        refined(one.values, one.errors, sent, heard[row], noise_var[row], 1 / strength)
+        for row, (one, sent, _, strength) in enumerate(rows)
     ]
     bands, deviations = (
         [torch.cat(level) for level in zip(*(pair[i] for pair in found), strict=True)]

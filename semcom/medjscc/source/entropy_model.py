@@ -75,6 +75,24 @@ class Walked:
     values: Bands
     errors: list[ErrorPrior]
 
+    def row(self, row: int) -> Walked:
+        """What it comes to for one image of the batch."""
+        one = slice(row, row + 1)
+        return Walked(
+            [band[one] for band in self.integers],
+            [band[one] for band in self.values],
+            [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in self.errors],
+        )
+
+    def missing(self, coefficients: Bands) -> Bands:
+        """Quantisation errors off their expected means.
+
+        Args:
+            coefficients: the bands in steps of the blocks, before they were quantised.
+        """
+        parts = zip(coefficients, self.values, self.errors, strict=True)
+        return [wanted - value - error.mean for wanted, value, error in parts]
+
 
 class EntropyModel(nn.Module):
     """Probabilities of quantised wavelet bands, their steps, and what to expect of the errors.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semcom.medjscc.source.entropy_model import Group
+from semcom.medjscc.source.entropy_model import Code, Group
 from semcom.medjscc.source.levels import side_by_side
 from semcom.medjscc.source.prior import Prior
 from semcom.medjscc.source.wavelet import Bands
@@ -74,6 +74,26 @@ def chosen(values: Tensor, prior: Prior, lagrange: float | Tensor) -> Tensor:
     costs = (offers - some).square() + lagrange * own.bits(offers)
     found[worth] = offers.gather(0, costs.argmin(0, keepdim=True))[0]
     return found
+
+
+class Priced:
+    """A code that counts the bits of each image, with gradients.
+
+    Args:
+        code: what gives the integers.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self.bits = torch.tensor(0.0)
+        """So far, float ``[batch]``."""
+
+    def __call__(self, group: Group) -> Tensor:
+        """The integers of a group."""
+        found = self._code(group)
+        cost = group.prior.bits(found) * group.inside
+        self.bits = self.bits.to(cost) + cost.sum((1, 2, 3))
+        return found
 
 
 class Rounder(Quantiser):
