@@ -143,9 +143,7 @@ def receive(
     deviations = torch.exp2(flattened([error.log_deviation for error in sent.errors]))
     rough, uncertain = [], []
     for row, (places, amplitude) in enumerate(zip(sent.chosen, sent.amplitudes, strict=True)):
-        start = (
-            parts.header.channel_uses + parts.analog_base + parts.digital_uses(sent.lengths[row])
-        )
+        start = parts.channel_uses - parts.analogue_uses(sent.lengths[row])
         numbers = torch.view_as_real(rx.symbols[row, start:]).flatten()[: len(places)]
         noise = (rx.noise_var[row, start:] / 2).repeat_interleave(2)[: len(places)]
         found, left = wiener(numbers, noise, deviations[row, places], amplitude)

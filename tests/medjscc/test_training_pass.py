@@ -14,6 +14,7 @@ from channels import InputError, Reception
 from semcom.medjscc import MedJSCC
 from semcom.medjscc.sender import Sender
 from semcom.metrics import psnr, roi_psnr
+from semcom.separate.mcs import mcs_table
 from tests.medjscc.narrow import untrained
 
 LINKS = ["awgn", "rayleigh", "ntn-tdl-c", "ntn-cdl-a", "leo600-s-urban", "lms-suburban"]
@@ -78,6 +79,37 @@ def test_it_shows_what_use_would_show(
         with torch.no_grad():
             tx = one.encode(noisy[0], roi=noisy[1], cbr=1 / 2, snr_db=12.0)
             out = one.reconstruct(link(tx, 12.0, seed=2)).clamp(0, 1)
+        found.append(float(psnr(out, noisy[0]).mean()))
+    assert found[1] == pytest.approx(found[0], abs=0.5)
+
+
+def test_behind_a_first_layer_the_analogue_part_is_found(
+    codec: MedJSCC, noisy: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In layers that the session names as without: mean PSNR within half a dB.
+
+    0.6 bits a channel use in a 16th of the channel uses, the rest under the same MCS.
+    """
+    planned = Sender.plan
+    monkeypatch.setattr(Sender, "plan", lambda *args: replace(planned(*args), step=28))
+    table, uses = mcs_table("all"), round(96 * 96 / 2)
+    laid_out, found = codec._layout, []
+    for first in (None, table[10]):
+        monkeypatch.setattr(
+            codec,
+            "_layout",
+            lambda session, first=first: laid_out(
+                replace(
+                    session,
+                    mcs=15 if first is None else 15 + 43 * (1 + first.index + 43),
+                )
+            ),
+        )
+        with torch.no_grad():
+            tx = codec.encode(noisy[0], roi=noisy[1], cbr=1 / 2, snr_db=12.0)
+            out = codec.reconstruct(channels.link("awgn")(tx, 12.0, seed=2)).clamp(0, 1)
+        parts = codec._layout(tx.session)
+        assert (parts.base is None) == (first is None) and parts.channel_uses == uses
         found.append(float(psnr(out, noisy[0]).mean()))
     assert found[1] == pytest.approx(found[0], abs=0.5)
 
