@@ -53,8 +53,8 @@ class SOAP(torch.optim.Optimizer):
         lr: float = 3e-3,
         betas: tuple[float, float] = (0.95, 0.95),
         eps: float = 1e-8,
-        every: int = 10,
-        limit: int = 1024,
+        every: int = 20,
+        limit: int = 300,
     ) -> None:
         check_number("lr", lr, 0, 10)
         for beta in betas:
