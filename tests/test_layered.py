@@ -22,6 +22,7 @@ from semcom.separate.layers import Layers, layers_code, layers_numbers, layers_o
 from semcom.separate.mcs import mcs_table
 from semcom.separate.payloads import payload
 from semcom.separate.quality import expected_gain_db
+from semcom.separate.realisations import noise_variances
 from semcom.separate.source import source_coder
 from tests.pictures import coloured, psnr, textured
 
@@ -252,3 +253,31 @@ def test_a_fixed_choice_is_used_at_every_snr() -> None:
 def test_one_realisation_of_gaussian_noise() -> None:
     block = TransportBlock(512, mcs_table(1)[9])
     assert gaussian_chances(20.0)(block, 100).tolist() == [1.0]
+
+
+def test_every_so_manieth_symbol_tells_what_all_of_them_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chances of blocks anywhere in a transmission, from all symbols and from every eighth."""
+    link = channels.link("ntn-tdl-c")
+    noise_var = noise_variances(link, 8192, 6.0)
+    blocks = [(TransportBlock(80, mcs_table(1)[9]), 8000)]
+    blocks += [(TransportBlock(6000, mcs_table(1)[index]), 100) for index in (8, 11, 14)]
+    expected = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
+    monkeypatch.setattr("semcom.separate.adaptation.stride", lambda _: 8)
+    monkeypatch.setattr("semcom.separate.adaptation.noise_variances", lambda *_: noise_var[:, ::8])
+    found = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
+    for ours, all_symbols in zip(found, expected, strict=True):
+        assert ours.mean() == pytest.approx(all_symbols.mean(), abs=0.02)
+    assert 0.05 < expected[2].mean() < 0.95
+
+
+def test_a_block_between_two_symbols_that_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise_var = np.repeat([[0.01, 100.0]], 64, axis=1)
+    monkeypatch.setattr("semcom.separate.adaptation.stride", lambda _: 512)
+    monkeypatch.setattr("semcom.separate.adaptation.noise_variances", lambda *_: noise_var)
+    chances = link_chances(channels.link("awgn"), 2**16, 0.0)
+    block = TransportBlock(100, mcs_table(1)[4])
+    assert [float(chances(block, start)[0]) for start in (1, 2**16 - 100)] == [1.0, 0.0]
+
+
+def test_noise_variances_of_a_long_transmission_are_few() -> None:
+    assert noise_variances(channels.link("awgn"), 2**17, 3.0).shape == (60, 2**15)

@@ -64,9 +64,8 @@ class MaskGuide(nn.Module):
     def forward(self, maps: Tensor, roi: Tensor) -> Tensor:
         """``[batch, features, H, W]`` with a soft mask ``[batch, 1, H, W]`` to the same."""
         roi = roi.to(maps.dtype)
-        inside, outside = maps * roi, maps * (1 - roi)
-        guided: Tensor = maps + self.inside(inside) + self.outside(outside)
-        return guided
+        guided: Tensor = maps + self.inside(maps * roi)
+        return guided + self.outside(maps * (1 - roi))
 
 
 class Stage(nn.Module):
@@ -145,19 +144,20 @@ class Synthesis(nn.Module):
         """
         deviations = [d.clamp(2**-12, 4) for d in deviations]
         known = [bands, [4 * (torch.log2(d) + 3) for d in deviations]]
-        at16, at8, at4, at2 = (
-            torch.cat([squashed(part[level]) for part in known], dim=1) for level in (1, 2, 3, 4)
-        )
-        approximation = torch.cat([squashed(part[0] / 4) for part in known], dim=1)
+
+        def at(level: int, scale: float = 1) -> Tensor:
+            return torch.cat([squashed(part[level] / scale) for part in known], dim=1)
+
         masks = [F.avg_pool2d(roi, side) for side in (4, 8, 16)]
         steps = F.interpolate(log_step, scale_factor=4, mode="nearest")
-        fine = F.pixel_unshuffle(at2, 2)
-        maps4 = torch.cat([fine, at4, 4 * F.pixel_unshuffle(image, 4), masks[0], steps], dim=1)
-        down4 = self.down4(self.enter4(maps4), masks[0], condition)
-        maps8 = torch.cat([F.pixel_unshuffle(down4, 2), at8], dim=1)
-        down8 = self.down8(self.enter8(maps8), masks[1], condition)
-        maps16 = torch.cat([F.pixel_unshuffle(down8, 2), at16, approximation], dim=1)
-        bottom = self.bottom(self.enter16(maps16), masks[2], condition)
+        fine, rough = F.pixel_unshuffle(at(4), 2), 4 * F.pixel_unshuffle(image, 4)
+        entered = self.enter4(torch.cat([fine, at(3), rough, masks[0], steps], dim=1))
+        del fine, rough
+        down4 = self.down4(entered, masks[0], condition)
+        entered = self.enter8(torch.cat([F.pixel_unshuffle(down4, 2), at(2)], dim=1))
+        down8 = self.down8(entered, masks[1], condition)
+        entered = self.enter16(torch.cat([F.pixel_unshuffle(down8, 2), at(1), at(0, 4)], dim=1))
+        bottom = self.bottom(entered, masks[2], condition)
         up8 = self.up8(down8 + F.pixel_shuffle(self.leave16(bottom), 2), masks[1], condition)
         up4 = self.up4(down4 + F.pixel_shuffle(self.leave8(up8), 2), masks[0], condition)
         maps = (bottom, bottom, up8, up4, up4)

@@ -11,7 +11,7 @@ from channels import InputError, Link
 from semcom.separate.information import Array, effective_snr_db, mutual_information
 from semcom.separate.mcs import mcs_table
 from semcom.separate.quality import expected_gain_db
-from semcom.separate.realisations import noise_variances
+from semcom.separate.realisations import noise_variances, stride
 from semcom.separate.threshold import block_error_rate, code_block_error_rate
 from semcom.separate.transport import TransportBlock
 
@@ -55,7 +55,7 @@ def gaussian_chances(snr_db: float) -> Chances:
 
 
 def link_chances(link: Link, channel_uses: int, snr_db: float) -> Chances:
-    """Chance of a block to arrive in each of 200 realisations of a link, drawn once and kept.
+    """Chance of a block to arrive in each of some realisations of a link, drawn once and kept.
 
     Each realisation's symbols have their own noise variance. The mean mutual information over
     the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
@@ -68,7 +68,7 @@ def link_chances(link: Link, channel_uses: int, snr_db: float) -> Chances:
     >>> chances(TransportBlock(256, mcs_table(1)[4]), 256).shape
     (200,)
     """
-    noise_var = noise_variances(link, channel_uses, round(snr_db, 1))
+    noise_var, apart = noise_variances(link, channel_uses, round(snr_db, 1)), stride(channel_uses)
     snrs_db = -10 * np.log10(noise_var)
 
     @cache
@@ -77,10 +77,11 @@ def link_chances(link: Link, channel_uses: int, snr_db: float) -> Chances:
 
     def chances(block: TransportBlock, start: int) -> Array:
         order = block.mcs.bits_per_symbol
-        information = informations(order)[:, start : start + block.channel_uses]
         lengths = np.array(block.segmentation.block_coded_bits) // order
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        means = np.add.reduceat(information, starts, axis=1) / lengths
+        ends = -(-(start + np.concatenate([[0], np.cumsum(lengths)])) // apart)
+        information = informations(order)[:, : ends[-1]]
+        first = ends[:-1].clip(max=information.shape[1] - 1)
+        means = np.add.reduceat(information, first, axis=1) / np.diff(ends).clip(1)
         failing = code_block_error_rate(block, effective_snr_db(means, order))
         arriving: Array = np.prod(1 - failing, axis=1)
         return arriving

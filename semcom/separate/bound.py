@@ -174,7 +174,7 @@ class CapacityBound:
             check_roi(roi, images)
         lost = np.zeros(len(images), dtype=bool)
         if self._kind == "outage":
-            lost = self._carried(_probed(link, images, session, seed), order) < rate * (
+            lost = self._carried(_probed(link, images, session, seed), order, session) < rate * (
                 1 - _FLOAT32
             )
         pictures = torch.full(images.shape, GREY)
@@ -212,7 +212,7 @@ class CapacityBound:
         header = self._source.header_bytes(height, width, channels)
         best: tuple[float, float, int | None] = (0.0, -1.0, None)
         for order in INPUTS[self._inputs]:
-            rates = self._carried(noise_var, order)
+            rates = self._carried(noise_var, order, session)
             rate = worth = float(rates.mean())
             if self._kind == "outage":
                 rate, worth = outage_rate(rates, uses, height * width, smallest, header)
@@ -220,8 +220,8 @@ class CapacityBound:
                 best = (rate, worth, order)
         return best[0], best[2]
 
-    def _carried(self, noise_var: Array, order: int | None) -> Array:
-        return carried(noise_var, order, self._blocklength == "finite")
+    def _carried(self, noise_var: Array, order: int | None, session: Session) -> Array:
+        return carried(noise_var, order, self._blocklength == "finite", session.channel_uses)
 
 
 def _bytes(session: Session, rate: float) -> int:

@@ -12,7 +12,12 @@ EPSILON = 1e-2
 """Block error rate of the normal approximation."""
 
 
-def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool = False) -> Array:
+def carried(
+    noise_var: Array,
+    bits_per_symbol: int | None = None,
+    finite: bool = False,
+    channel_uses: int | None = None,
+) -> Array:
     """Bits per channel use that an ideal code carries over realisations of a link.
 
     The mean over the symbols of ``log2(1 + 1/noise_var)`` for Gaussian inputs, or of the BICM
@@ -22,9 +27,10 @@ def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool =
     ``(1 - (1 + snr)^-2) log2(e)^2`` for Gaussian inputs (ibid., theorem 54, both real dimensions).
 
     Args:
-        noise_var: of each symbol of mean power 1, float64 ``[realisations, n]``.
+        noise_var: of each symbol of mean power 1, or of some, float64 ``[realisations, symbols]``.
         bits_per_symbol: 2, 4, 6 or 8 of a QAM; ``None`` for Gaussian inputs.
         finite: whether a code has the length n only, or any.
+        channel_uses: n; by default as many as there are noise variances.
 
     Returns:
         float64 ``[realisations]``, at least 0.
@@ -44,7 +50,7 @@ def carried(noise_var: Array, bits_per_symbol: int | None = None, finite: bool =
             dispersion = (1 - (1 + 1 / noise_var) ** -2) / np.log(2) ** 2
         else:
             dispersion = np.interp(snr_db, SNR_GRID_DB, bicm(bits_per_symbol)[1])
-        n = noise_var.shape[1]
+        n = channel_uses or noise_var.shape[1]
         bits = bits - np.sqrt(dispersion.mean(1) / n) * norm.isf(EPSILON) + np.log2(n) / (2 * n)
     return np.maximum(bits, 0.0)
 
