@@ -13,14 +13,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from channels import Reception
 from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
-from semcom.medjscc.analogue import allocate, flattened, importance, unflattened, wiener
+from semcom.medjscc.analogue import (
+    allocate,
+    flattened,
+    importance,
+    unflattened,
+    water_filling,
+    wiener,
+)
 from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.receiver import restore
@@ -110,8 +119,8 @@ def send(
         deviation = torch.exp2(log_deviation[row, places])
         amplitude = (_powers(deviation, 10 ** (snr_db / 10)) / 2).sqrt() / deviation
         numbers = flat[row, places] * amplitude
-        strength = (2 * numbers.detach().square().mean()).sqrt().clamp_min(1e-3)
-        energy = _energy_left(bits, parts, analogue)
+        strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
+        energy = _energy_left(bits, parts, analogue, _worth(deviation, 10 ** (snr_db / 10)))
         numbers = F.pad(numbers * energy / strength, (0, 2 * analogue - len(numbers)))
         digital = parts.digital_uses(length)
         rows.append(
@@ -173,9 +182,32 @@ def _powers(deviation: Tensor, snr: float) -> Tensor:
     return (deviation / levels[served] - 1).clamp_min(0) / snr + 1e-6
 
 
-def _energy_left(bits: Tensor, parts: Layout, analogue: int) -> Tensor:
+def _worth(deviation: Tensor, snr: float) -> float:
+    """What the last channel use of an analogue part brings, over what its energy alone would.
+
+    Without it two numbers are not sent, and the others share its energy less.
+
+    >>> round(_worth(torch.ones(1000), 100.0)), _worth(torch.ones(2), 1.0)
+    (101, 1.0)
+    """
+    deviations = deviation.detach().cpu().double().numpy()
+    fewer = deviations[:-2]
+    if not len(fewer):
+        return 1.0
+
+    def left(some: NDArray[np.float64]) -> tuple[float, float]:
+        gains = 1 + snr * water_filling(some, snr)
+        squares = np.square(some) / gains
+        return float(squares.sum()), float((squares * (1 - 1 / gains)).sum())
+
+    (all_left, by_energy), (fewer_left, _) = left(deviations), left(fewer)
+    lost = fewer_left + float(np.square(deviations[-2:]).sum()) - all_left
+    return lost / (by_energy * 2 / len(deviations))
+
+
+def _energy_left(bits: Tensor, parts: Layout, analogue: int, worth: float) -> Tensor:
     """1, with the gradient that an image's bits take from the amplitude of its analogue part."""
-    uses = (bits - bits.detach()) / parts.mcs.bits_per_use
+    uses = worth * (bits - bits.detach()) / parts.mcs.bits_per_use
     share = min(analogue / parts.channel_uses, _MOST_ANALOGUE)
     return (1 - uses / max(analogue, 1)).clamp_min(0.01) ** (0.5 / (1 - share))
 

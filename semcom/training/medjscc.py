@@ -38,6 +38,7 @@ from semcom.weightfile import halved, stored
 STAGES = ("source", "receiver", "end-to-end")
 _LEAST_BITS = 3e-4
 _ERRORS_WEIGHT = 0.25
+_BITS_PER_SQUARE = 2.0
 _REGION_WEIGHT = 2.0
 _DIGITAL_SHARE = 1.0
 """Channel uses of the digital part, as a multiple of those of the analogue one."""
@@ -237,11 +238,14 @@ class _MedJSCCTrainee:
         codec = self.module
         if self.plan.stage == "receiver":
             return list(codec.synthesis.parameters())
+        details = [codec.entropy_model.detail(level) for level in range(LEVELS)]
+        steps = [parameter for detail in details for parameter in detail.step.parameters()]
         if self.plan.stage == "end-to-end":
-            return list(codec.parameters())
+            # Fewer bits at the same integers is all that the others can bring: the source stage's.
+            errors = [parameter for detail in details for parameter in detail.errors.parameters()]
+            return [*codec.wavelet.parameters(), *codec.synthesis.parameters(), *steps, *errors]
         # Fewer bits is all that this stage wants, and coarser steps would give them.
-        steps = [codec.entropy_model.detail(level).step for level in range(LEVELS)]
-        apart = {id(parameter) for step in steps for parameter in step.parameters()}
+        apart = {id(parameter) for parameter in steps}
         return [p for p in codec.entropy_model.parameters() if id(p) not in apart]
 
     def loss(self, step: int) -> Tensor:
@@ -251,8 +255,15 @@ class _MedJSCCTrainee:
         images, roi = random_batch(self._samples, plan.batch, plan.crop, draws)
         return self._cost(images.to(device), roi.to(device), draws).mean()
 
-    def _cost(self, images: Tensor, roi: Tensor, draws: torch.Generator) -> Tensor:
-        """log2 per pixel of bits and misjudged errors, or of squared errors; ``[batch]``."""
+    def _cost(
+        self, images: Tensor, roi: Tensor, draws: torch.Generator, scored: bool = False
+    ) -> Tensor:
+        """log2 per pixel of bits and misjudged errors, or of squared errors; ``[batch]``.
+
+        A score of the source stage counts bits at equal squared error: wherever integers are
+        chosen by squared error plus ``lagrange`` times bits, an octave of the one is worth
+        ``error / (lagrange bits)`` octaves of the other, about two at all rates.
+        """
         plan, codec = self.plan, self.module
         if plan.stage == "end-to-end":
             return self._end_to_end(images, roi, draws)
@@ -269,8 +280,13 @@ class _MedJSCCTrainee:
             walked = codec.entropy_model.walk(
                 log_step, priced, jitter=_drawn_jitter(len(images), draws).to(images)
             )
-            misjudged = _misjudged(in_steps(bands, log_step), walked)
             bits = torch.log2(priced.bits / pixels + _LEAST_BITS)
+            coefficients = in_steps(bands, log_step)
+            if scored:
+                missing = walked.missing(coefficients)
+                square = sum((m.square().sum((1, 2, 3)) for m in missing), start=torch.tensor(0.0))
+                return bits + _BITS_PER_SQUARE * torch.log2(square / pixels + _LEAST_ERROR)
+            misjudged = _misjudged(coefficients, walked)
             return bits + _ERRORS_WEIGHT * torch.log2(misjudged / pixels)
         codec.entropy_model.eval()
         with torch.no_grad():
@@ -314,8 +330,8 @@ class _MedJSCCTrainee:
             part = (slice(None), slice(top, top + side), slice(left, left + side))
             roi = torch.zeros_like(image) if mask is None else mask.float()
             device = next(self.module.parameters()).device
-            cost = self._cost(image[part][None].to(device), roi[part][None].to(device), draws)
-            costs.append(float(cost))
+            sample = image[part][None].to(device), roi[part][None].to(device)
+            costs.append(float(self._cost(*sample, draws, scored=True)))
         return -sum(costs) / len(costs) if costs else math.nan
 
     def save(self, path: Path) -> None:

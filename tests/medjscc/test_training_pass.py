@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import channels
 import semcom
 from channels import InputError, Reception
 from semcom.medjscc import MedJSCC
+from semcom.medjscc.analogue import water_filling
 from semcom.medjscc.sender import Sender
+from semcom.medjscc.source.entropy_model import Code, EntropyModel, Walked
+from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.training_pass import _energy_left, _worth
 from semcom.metrics import psnr, roi_psnr
 from semcom.separate.mcs import mcs_table
 from tests.medjscc.narrow import untrained
@@ -140,6 +146,53 @@ def test_more_bits_cost_and_a_finer_step_pays(codec: MedJSCC, noisy: tuple[Tenso
             ends.append(float(loss()))
             bias -= move
     assert (ends[0] - ends[1]) * float(gradient.sum()) > 0
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 9.0, 20.0])
+@pytest.mark.parametrize("octaves", [0.001, 1.0, 6.0])
+def test_a_bit_costs_what_its_channel_uses_would_have_brought(
+    snr_db: float, octaves: float, codec: MedJSCC
+) -> None:
+    """The gradient of the squared error that is expected, beside what 2 % fewer numbers leave."""
+    snr, share = 10 ** (snr_db / 10), 0.4
+    deviations = np.exp2(-octaves * np.linspace(0, 1, 5000))
+
+    def left(sent: NDArray[np.float64]) -> float:
+        gains = snr * water_filling(sent, snr)
+        return float((sent**2 / (1 + gains)).sum() + (deviations[len(sent) :] ** 2).sum())
+
+    gains = snr * water_filling(deviations, snr)
+    by_amplitude = -float((2 * deviations**2 * gains / (1 + gains) ** 2).sum())
+    parts = codec._layout(codec.encode(torch.rand(1, 1, 64, 64), cbr=1.0, snr_db=9.0).session)
+    uses = replace(parts, rest=2500 * 5 // 2 - parts.channel_uses + parts.rest)
+    assert 2500 / uses.channel_uses == pytest.approx(share)
+    bits = torch.zeros((), requires_grad=True)
+    worth = _worth(torch.from_numpy(deviations), snr)
+    (amplitude,) = torch.autograd.grad(_energy_left(bits, uses, 2500, worth), bits)
+    # Symbols are given unit power on average afterwards, which gives some of it back.
+    found = by_amplitude * float(amplitude) * (1 - share)
+    expected = (left(deviations[:-100]) - left(deviations)) / 50 / parts.mcs.bits_per_use
+    assert found == pytest.approx(expected, rel=0.1)
+
+
+def test_deviations_that_are_all_misjudged_alike_cost_no_power(
+    codec: MedJSCC, noisy: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symbols have unit power whatever is expected of the errors: no gradient promises more."""
+    shifts = torch.zeros(2, requires_grad=True)
+
+    def shifted(model: EntropyModel, log_step: Tensor, code: Code) -> Walked:
+        walked = walk(model, log_step, code)
+        move = shifts[:, None, None, None]
+        errors = [ErrorPrior(e.mean, e.log_deviation + move) for e in walked.errors]
+        return replace(walked, errors=errors)
+
+    walk = EntropyModel.walk
+    monkeypatch.setattr(EntropyModel, "walk", shifted)
+    tx = codec.encode(noisy[0], roi=noisy[1], cbr=1 / 2, snr_db=12.0)
+    energy = tx.symbols[:, -200:].abs().square().sum()
+    (gradient,) = torch.autograd.grad(energy, shifts)
+    assert gradient.abs().max() < 1e-3 * energy
 
 
 def test_only_its_last_transmission_is_reconstructed(noisy: tuple[Tensor, Tensor]) -> None:
