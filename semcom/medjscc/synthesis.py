@@ -65,7 +65,7 @@ class MaskGuide(nn.Module):
         """``[batch, features, H, W]`` with a soft mask ``[batch, 1, H, W]`` to the same."""
         roi = roi.to(maps.dtype)
         guided: Tensor = maps + self.inside(maps * roi)
-        guided = guided + self.outside(maps * (1 - roi))
+        guided += self.outside(maps * (1 - roi))
         return guided
 
 
