@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Self, Unpack
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, shown
@@ -170,6 +170,21 @@ class MedJSCC(LearnedCodec):
             )
         receiver = self._receiver(rx.session)
         return torch.cat([receiver.image(rx, row)[0] for row in range(len(rx.symbols))])
+
+    def end_to_end_parameters(self) -> list[nn.Parameter]:
+        """What to train by the images that a link gives: wavelet, steps, errors, synthesis.
+
+        The rest of the entropy model sets bits alone. At given integers fewer of them are all
+        that it can bring, which the source stage of training has seen to.
+
+        >>> codec = MedJSCC((8, 8, 8), (8,) * 6)
+        >>> len(codec.end_to_end_parameters()) < len(list(codec.parameters()))
+        True
+        """
+        details = [self.entropy_model.detail(level) for level in range(LEVELS)]
+        parts: list[nn.Module] = [self.wavelet, self.synthesis]
+        parts += [part for detail in details for part in (detail.step, detail.errors)]
+        return [parameter for part in parts for parameter in part.parameters()]
 
     @torch.no_grad()
     def rate_map(self, rx: Reception) -> list[RateMap | None]:

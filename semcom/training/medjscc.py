@@ -238,14 +238,11 @@ class _MedJSCCTrainee:
         codec = self.module
         if self.plan.stage == "receiver":
             return list(codec.synthesis.parameters())
-        details = [codec.entropy_model.detail(level) for level in range(LEVELS)]
-        steps = [parameter for detail in details for parameter in detail.step.parameters()]
         if self.plan.stage == "end-to-end":
-            # Fewer bits at the same integers is all that the others can bring: the source stage's.
-            errors = [parameter for detail in details for parameter in detail.errors.parameters()]
-            return [*codec.wavelet.parameters(), *codec.synthesis.parameters(), *steps, *errors]
+            return codec.end_to_end_parameters()
         # Fewer bits is all that this stage wants, and coarser steps would give them.
-        apart = {id(parameter) for parameter in steps}
+        steps = [codec.entropy_model.detail(level).step for level in range(LEVELS)]
+        apart = {id(parameter) for step in steps for parameter in step.parameters()}
         return [p for p in codec.entropy_model.parameters() if id(p) not in apart]
 
     def loss(self, step: int) -> Tensor:
