@@ -10,20 +10,20 @@ from typing import Any
 
 import torch
 
-from channels.amplifier import Rapp, Saleh, SoftLimiter
-from channels.delay_spread import delay_spread_s as tabulated_delay_spread_s
 from channels.describe import Row
-from channels.doppler import Precompensation, Residual
 from channels.errors import InputError, check_flag, check_name, check_number, shown, unknown_name
-from channels.fading import FlatFading, ShadowedRician
+from channels.fading.delay_spread import delay_spread_s as tabulated_delay_spread_s
+from channels.fading.flat import FlatFading, ShadowedRician
+from channels.fading.lms import Loo, TwoState
+from channels.fading.ntn import NTNCDL, NTNTDL
+from channels.fading.recipe import Build, model_for, recipe
+from channels.fading.system_level import SystemLevel
 from channels.link import Link
-from channels.lms import Loo, TwoState
-from channels.ntn import NTNCDL, NTNTDL
-from channels.ofdm import Grid
+from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
+from channels.ofdm.grid import Grid
+from channels.orbit.doppler import Precompensation, Residual
+from channels.orbit.geometry import ALTITUDES_M, SPEED_OF_LIGHT_MPS
 from channels.power import AveragePower, PeakPower
-from channels.propagation import Build, model_for, recipe
-from channels.satellite import ALTITUDES_M, SPEED_OF_LIGHT_MPS
-from channels.system_level import SystemLevel
 
 CARRIERS_HZ = {"s": 2e9, "ka": 20e9}
 WALKING_MPS = 3 / 3.6

@@ -12,20 +12,20 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.amplifier import Rapp, Saleh, SoftLimiter, transmit
-from channels.awgn import complex_normal, noise_variance
-from channels.coupling import Carrier, carrier, couple, leaked_power, moved_power
 from channels.describe import Row, one_line, table
-from channels.doppler import Residual
 from channels.errors import InputError, check_name, check_number, shown
-from channels.estimation import estimate, prior_of
-from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
-from channels.power import AveragePower, PeakPower
-from channels.propagation import SLOW, Build, Paths, Response, doppler_of, draw_response, model_for
+from channels.fading.awgn import complex_normal, noise_variance
+from channels.fading.recipe import Build, doppler_of, model_for
+from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter, transmit
+from channels.ofdm.estimation import estimate, prior_of
+from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
+from channels.ofdm.ici import Carrier, carrier, couple, leaked_power, moved_power
+from channels.ofdm.response import SLOW, Paths, Response, draw_response
+from channels.ofdm.time_domain import draw_waveform_paths, propagate, respond_waveform
+from channels.orbit.doppler import Residual
+from channels.power import AveragePower, PeakPower, squared_magnitude
 from channels.randomness import seeded
 from channels.signal import SNR_DB, Reception, Transmission
-from channels.squared import squared_magnitude
-from channels.waveform import draw_waveform_paths, propagate, respond_waveform
 
 ESTIMATORS = ("perfect", "ls", "lmmse")
 DOMAINS = ("frequency", "time")

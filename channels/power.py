@@ -11,13 +11,21 @@ from torch import Tensor
 from channels.describe import Row
 from channels.errors import InputError, check_number
 from channels.signal import Transmission
-from channels.squared import squared_magnitude
 
 KNEE = 10 ** (-1 / 20)
 """The soft clipper bends amplitudes only from 1 dB below its limit on."""
 
 STRONGEST_DRIVE = 1e12
 """A row is driven into the clipper by at most 120 dB."""
+
+
+def squared_magnitude(x: Tensor) -> Tensor:
+    """|x|² of a complex tensor, real, same shape; without the root in ``abs`` much faster.
+
+    >>> squared_magnitude(torch.tensor([3 + 4j])).item()
+    25.0
+    """
+    return x.real.square() + x.imag.square()
 
 
 def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
@@ -73,7 +81,7 @@ class PeakPower:
     below the limit and approaches the limit beyond, twice differentiably; each row drives it just
     so hard that the mean power is 1 after clipping. So a constellation whose own PAPR lies 1 dB
     below the limit passes unchanged. The limit is on symbols, as for a single-carrier waveform;
-    the peaks of an OFDM waveform are clipped by ``channels.amplifier.SoftLimiter``.
+    the peaks of an OFDM waveform are clipped by ``channels.ofdm.amplifier.SoftLimiter``.
 
     Args:
         papr_db: largest |symbol|² over the mean, 0 to 30 dB; 0 leaves the phase only.

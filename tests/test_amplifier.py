@@ -12,18 +12,9 @@ import torch
 from scipy.integrate import quad
 from torch import Tensor
 
-from channels.amplifier import (
-    Amplifier,
-    Rapp,
-    Saleh,
-    SoftLimiter,
-    oversampled,
-    papr_ccdf,
-    papr_ccdf_gaussian,
-    papr_db,
-    transmit,
-)
 from channels.errors import InputError
+from channels.ofdm.amplifier import Amplifier, Rapp, Saleh, SoftLimiter, transmit
+from channels.ofdm.papr import oversampled, papr_ccdf, papr_ccdf_gaussian, papr_db
 
 AMPLIFIERS: list[Amplifier] = [SoftLimiter(1.0), Rapp(1.0), Rapp(2.0, 0.7), Saleh(2.0)]
 POINTS = [0.0, 1e-3, 0.1, 0.5, 0.9, 1.0, 1.1, 2.0, 5.0]

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from channels.delay_spread import delay_spread_decades, delay_spread_s, median_k_factor_db
 from channels.errors import InputError
+from channels.fading.delay_spread import delay_spread_decades, delay_spread_s, median_k_factor_db
 
 # At 10, 20 ... 90 degrees: μ_lgDS, then σ_lgDS
 SPREADS = {

@@ -13,12 +13,12 @@ from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 import channels
 import semcom
 from channels import Grid, InputError, Link, Residual
-from channels.coupling import ici_power
-from channels.ntn import NTNTDL
-from channels.ofdm import to_grid
-from channels.propagation import Paths
+from channels.fading.ntn import NTNTDL
+from channels.ofdm.grid import to_grid
+from channels.ofdm.ici import ici_power
+from channels.ofdm.response import Paths
+from channels.ofdm.time_domain import draw_waveform_paths, early_s, narrow, propagate, widen
 from channels.randomness import seeded
-from channels.waveform import draw_waveform_paths, early_s, narrow, propagate, widen
 from semcom.medjscc import MedJSCC
 from tests.signals import decibels, qpsk, send
 

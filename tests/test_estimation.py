@@ -11,10 +11,10 @@ from sionna.phy.ofdm import LSChannelEstimator, PilotPattern, ResourceGrid
 
 import channels
 from channels import Grid, Residual
-from channels.coupling import turn
-from channels.estimation import Prior, estimate
-from channels.ofdm import pilot_values
-from channels.tracking import track
+from channels.ofdm.estimation import Prior, estimate
+from channels.ofdm.grid import pilot_values
+from channels.ofdm.ici import turn
+from channels.ofdm.tracking import track
 from tests.signals import decibels, qpsk, send
 
 SNR_DB = 12.0

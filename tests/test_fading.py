@@ -18,10 +18,10 @@ from scipy.stats import kstwo, rice
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels import jakes
-from channels.envelope import Array, EnvelopeLaw
 from channels.errors import InputError
-from channels.fading import (
+from channels.fading import jakes
+from channels.fading.envelope import Array, EnvelopeLaw
+from channels.fading.flat import (
     SHADOWING,
     FlatFading,
     FlatModel,
@@ -29,11 +29,11 @@ from channels.fading import (
     shadowing_at_elevation,
     standard_gamma,
 )
-from channels.jakes import jakes_process, sum_waves, wave_matrix, waves_needed
-from channels.lms import Loo, TwoState
-from channels.ntn import NTNCDL, NTNTDL
+from channels.fading.jakes import jakes_process, sum_waves, wave_matrix, waves_needed
+from channels.fading.lms import Loo, TwoState
+from channels.fading.ntn import NTNCDL, NTNTDL
+from channels.fading.system_level import SystemLevel
 from channels.randomness import generator, seeded
-from channels.system_level import SystemLevel
 
 CPU = torch.device("cpu")
 UNIT = EnvelopeLaw.rice(0.0, 0.5)

@@ -7,7 +7,7 @@ import torch
 
 import channels
 from channels import Grid, Residual
-from channels.amplifier import Rapp, Saleh, SoftLimiter
+from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.power import PeakPower
 from tests.signals import qpsk, send
 

@@ -10,7 +10,7 @@ import torch
 from openntn import utils
 
 from channels.errors import InputError
-from channels.link_budget import (
+from channels.orbit.link_budget import (
     LinkBudget,
     atmospheric_loss_db,
     beam_diameter_m,
@@ -21,7 +21,7 @@ from channels.link_budget import (
     scintillation_loss_db,
     zenith_attenuation_db,
 )
-from channels.satellite import Pass
+from channels.orbit.passes import Pass
 
 # Table 6.1.3.3-1 at 30 degrees: orbit, band, direction, set, EIRP dBW, G/T dB/K, bandwidth MHz,
 # free-space loss, gases, scintillation, shadow margin, CNR. None: not in the quotations at hand.

@@ -17,10 +17,19 @@ from scipy.special import i0e
 from scipy.stats import kstwo, norm, truncnorm
 from torch import Tensor
 
-from channels.envelope import Array, EnvelopeLaw
 from channels.errors import InputError
-from channels.lms import BAD, GOOD, LOO, TRANSITION, Loo, Series, TwoState, exponential_process
-from channels.p681 import Environment, State, Walk, draw_walk, parameters_for
+from channels.fading.envelope import Array, EnvelopeLaw
+from channels.fading.lms import (
+    BAD,
+    GOOD,
+    LOO,
+    TRANSITION,
+    Loo,
+    Series,
+    TwoState,
+    exponential_process,
+)
+from channels.fading.p681 import Environment, State, Walk, draw_walk, parameters_for
 from channels.randomness import generator, seeded
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import torch
 from scipy.special import j0
 
 from channels.errors import InputError
-from channels.ntn import NTNCDL, NTNTDL, ntn_cdl_profiles, ntn_tdl_profiles
+from channels.fading.ntn import NTNCDL, NTNTDL, ntn_cdl_profiles, ntn_tdl_profiles
 from channels.randomness import seeded
 
 # Table: (normalised delays, powers in dB with line of sight and scatter of tap 1 apart, K1 in dB)

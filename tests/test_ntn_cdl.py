@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import j0
 from scipy.stats import kstest
 
-import channels.ntn
+import channels.fading.ntn
 from channels.errors import InputError
-from channels.ntn import NTNCDL, NTNTDL
+from channels.fading.ntn import NTNCDL, NTNTDL
 from channels.randomness import seeded
 
 # Scattered clusters: normalised delays, powers in dB, AOA, ZOA in degrees; then the line of sight
@@ -244,8 +244,8 @@ def test_one_seed_gives_the_same_draws_and_no_other_generator_is_used() -> None:
 
 def test_cdl_and_tdl_profiles_of_one_letter_have_the_same_powers_and_delays() -> None:
     for profile in "ABCD":
-        cdl = channels.ntn.ntn_cdl_profiles()[profile]
-        tdl = channels.ntn.ntn_tdl_profiles()[profile]
+        cdl = channels.fading.ntn.ntn_cdl_profiles()[profile]
+        tdl = channels.fading.ntn.ntn_tdl_profiles()[profile]
         for key in ("los_power_db", "powers_db", "delays"):
             assert cdl[key] == tdl[key]
         assert NTNTDL(profile, 1e-7, 2e9, 1.0).max_delay_s == model(profile).max_delay_s
@@ -254,7 +254,7 @@ def test_cdl_and_tdl_profiles_of_one_letter_have_the_same_powers_and_delays() ->
 def test_parameters_survive_pickling_and_profiles_are_json() -> None:
     build = pickle.loads(pickle.dumps(partial(NTNCDL, "A", SPREAD_S, CARRIER_HZ, 1.0, 30.0)))
     assert build("cpu").doppler_hz == pytest.approx(CARRIER_HZ / 299_792_458)
-    json.dumps(channels.ntn.ntn_cdl_profiles())
+    json.dumps(channels.fading.ntn.ntn_cdl_profiles())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from sionna.phy.ofdm import PilotPattern, ResourceGrid, ResourceGridMapper
 
 from channels import Grid, InputError
-from channels.ofdm import from_grid, pilot_values, place, to_grid
+from channels.ofdm.grid import from_grid, pilot_values, place, to_grid
 
 GRIDS = [
     Grid(),

@@ -16,10 +16,10 @@ import torch
 from scipy.special import j0
 from scipy.stats import binomtest, kstest, norm, spearmanr
 
-from channels.delay_spread import delay_spread_decades, delay_spread_s, median_k_factor_db
 from channels.errors import InputError
+from channels.fading.delay_spread import delay_spread_decades, delay_spread_s, median_k_factor_db
+from channels.fading.system_level import Drop, SystemLevel
 from channels.randomness import generator, seeded
-from channels.system_level import Drop, SystemLevel
 
 pytest.importorskip("openntn")
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from channels import tle
 from channels.errors import InputError
-from channels.satellite import PassSamples
-from channels.tle import passes_from_tle, tle_checksum
+from channels.orbit import tle
+from channels.orbit.passes import PassSamples
+from channels.orbit.tle import passes_from_tle, tle_checksum
 
 pytest.importorskip("sgp4")
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from channels.errors import InputError, check_count, check_name, check_number
-from channels.satellite import (
+from channels.orbit.geometry import (
     ALTITUDES_M,
     RANGES,
     SPEED_OF_LIGHT_MPS,

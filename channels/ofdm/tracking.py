@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from channels.ofdm import SYMBOLS_PER_SLOT, Grid, pilot_values
-from channels.squared import squared_magnitude
+from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, pilot_values
+from channels.power import squared_magnitude
 
 LAGS = (1, 3, 9)
 """Phase-tracking pilots are correlated over so many OFDM symbols: the first lag is unambiguous up

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from channels.cached import cached
 from channels.describe import Row
 from channels.errors import InputError, check_count, check_flag, check_name, check_number, shown
-from channels.remembered import remembered
 
 SYMBOLS_PER_SLOT = 14
 SPACINGS_HZ = (15e3, 30e3, 60e3, 120e3)
@@ -237,7 +237,7 @@ class Grid:
         return rows
 
 
-@remembered()
+@cached()
 def pilot_values(grid: Grid, slots: int) -> Tensor:
     """Known QPSK pilots, complex128 ``[14 * slots, num_subcarriers]``, zero where data stand."""
     draw = np.random.default_rng(2024).integers(0, 4, (SYMBOLS_PER_SLOT, grid.num_subcarriers))
@@ -245,7 +245,7 @@ def pilot_values(grid: Grid, slots: int) -> Tensor:
     return torch.from_numpy(np.tile(values, (slots, 1)))
 
 
-@remembered()
+@cached()
 def _spread(grid: Grid, num_symbols: int, device: str) -> tuple[Tensor, Tensor]:
     """Where each symbol stands on the flattened frame, and its quarter turn, complex64."""
     free = np.flatnonzero(~np.tile(grid.pilots, (grid.num_slots(num_symbols), 1)))[:num_symbols]
@@ -279,7 +279,7 @@ def place(symbols: Tensor, grid: Grid, onto: Tensor | None = None) -> Tensor:
     return onto.flatten(1).index_copy(1, places, symbols * turns).reshape(onto.shape)
 
 
-@remembered()
+@cached()
 def _fixed(grid: Grid, num_symbols: int, device: str) -> Tensor:
     slots = grid.num_slots(num_symbols)
     draw = np.random.default_rng(2026).integers(

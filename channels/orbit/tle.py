@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from channels.errors import InputError, check_number, shown
-from channels.satellite import MIN_ELEVATION_DEG, RANGES, SPEED_OF_LIGHT_MPS, PassSamples
+from channels.orbit.geometry import MIN_ELEVATION_DEG, RANGES, SPEED_OF_LIGHT_MPS
+from channels.orbit.passes import PassSamples
 
 WGS84_RADIUS_M = 6_378_137.0
 WGS84_FLATTENING = 1 / 298.257223563

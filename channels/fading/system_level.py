@@ -16,11 +16,11 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.draws import MOST, check_draw, uniform
+from channels.cached import single_precision
 from channels.errors import InputError, check_count, check_flag, check_name, check_number
-from channels.ntn import SPEED_OF_LIGHT_MPS
+from channels.fading.draws import MOST, check_draw, uniform
+from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.randomness import seeded
-from channels.remembered import single_precision
 
 SCENARIOS = {"dense-urban": "DenseUrban", "urban": "Urban", "suburban": "SubUrban"}
 BANDS_HZ = {"S": (1.9e9, 4e9), "Ka": (19e9, 40e9)}

@@ -13,14 +13,14 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.coupling import turn
-from channels.doppler import Residual
+from channels.cached import cached
 from channels.errors import InputError, check_name, shown
-from channels.ofdm import SYMBOLS_PER_SLOT, Grid, pilot_values
-from channels.propagation import doppler_of
-from channels.remembered import remembered
-from channels.squared import squared_magnitude
-from channels.tracking import pilot_rows, track
+from channels.fading.recipe import doppler_of
+from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, pilot_values
+from channels.ofdm.ici import turn
+from channels.ofdm.tracking import pilot_rows, track
+from channels.orbit.doppler import Residual
+from channels.power import squared_magnitude
 
 BLOCK_SLOTS = 16
 """Interpolation over time works on blocks of so many slots, and knows one more at either end."""
@@ -107,7 +107,7 @@ def prior_of(model: ChannelModel | None, residual: Residual, grid: Grid) -> Prio
     return Prior.flat_profile(longest_s, grid.bandwidth_hz, *moments)
 
 
-@remembered(maxsize=32)
+@cached(maxsize=32)
 def _atoms(prior: Prior, grid: Grid) -> Tensor:
     """Frequency responses of the delays, complex128 ``[F, L]``, scaled to their powers."""
     frequency = grid.frequencies_hz(torch.device("cpu")).double()
@@ -116,7 +116,7 @@ def _atoms(prior: Prior, grid: Grid) -> Tensor:
     return torch.polar(powers.sqrt().expand_as(phase), phase)
 
 
-@remembered(maxsize=32)
+@cached(maxsize=32)
 def _atoms_at_pilots(prior: Prior, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
     """Singular value decomposition of the atoms on the pilot comb, and its reach over the grid."""
     atoms = _atoms(prior, grid)

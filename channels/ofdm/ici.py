@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from channels.ofdm import Grid
-from channels.squared import squared_magnitude
+from channels.ofdm.grid import Grid
+from channels.power import squared_magnitude
 
 
 def ici_power(offset: Tensor | float) -> Tensor:

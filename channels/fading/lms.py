@@ -9,13 +9,13 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.draws import check_draw, uniform
-from channels.envelope import EnvelopeLaw
 from channels.errors import check_flag, check_name, check_number
-from channels.fading import FlatModel
-from channels.jakes import jakes_process
-from channels.ntn import SPEED_OF_LIGHT_MPS
-from channels.p681 import Environment, draw_walk, parameters_for
+from channels.fading.draws import check_draw, uniform
+from channels.fading.envelope import EnvelopeLaw
+from channels.fading.flat import FlatModel
+from channels.fading.jakes import jakes_process
+from channels.fading.p681 import Environment, draw_walk, parameters_for
+from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.randomness import generator
 
 LOO = {

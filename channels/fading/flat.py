@@ -8,10 +8,10 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.draws import check_draw, uniform
-from channels.envelope import EnvelopeLaw
 from channels.errors import check_flag, check_name, check_number
-from channels.jakes import jakes_process
+from channels.fading.draws import check_draw, uniform
+from channels.fading.envelope import EnvelopeLaw
+from channels.fading.jakes import jakes_process
 from channels.randomness import generator
 
 SHADOWING = {

@@ -1,9 +1,10 @@
-"""Satellite geometry: slant range, delay, Doppler and its rate, and a pass over a terminal.
+"""Satellite geometry in closed form: slant range, delay, Doppler and its rate, visibility.
 
 Circular orbit over a spherical Earth that does not turn, as TR 38.811 V15.4.0 takes it (slant
 range: clause 6.6.2; Doppler: clauses 5.3.4.3 and 6.7.1). Earth rotation, neglected, changes a LEO
-Doppler by up to 7 %; :mod:`channels.tle` includes it. A satellite at :data:`GEOSTATIONARY_M` or
-above turns with the Earth: it stands still over the terminal, with no Doppler and no Doppler rate.
+Doppler by up to 7 %; :mod:`channels.orbit.tle` includes it. A satellite at
+:data:`GEOSTATIONARY_M` or above turns with the Earth: it stands still over the terminal, with no
+Doppler and no Doppler rate.
 
 Functions take numbers or tensors: numbers give a float, a tensor among them gives a float64 tensor
 of the broadcast shape on its device, through which gradients flow.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -196,7 +196,7 @@ def doppler_rate_hz_per_s(
     def rate(altitude: Tensor, elevation: Tensor, carrier: Tensor) -> Tensor:
         distance = _slant_range(altitude, elevation)
         up = EARTH_RADIUS_M * torch.sin(torch.deg2rad(elevation))
-        closing = _angular_speed(altitude) ** 2 * up * (distance + up) / distance
+        closing = angular_speed(altitude) ** 2 * up * (distance + up) / distance
         return _moving(altitude, -carrier / SPEED_OF_LIGHT_MPS * closing)
 
     return evaluate(rate, altitude_m=altitude_m, elevation_deg=elevation_deg, carrier_hz=carrier_hz)
@@ -225,10 +225,10 @@ def visibility_window_s(
     def window(altitude: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
         if bool((lowest > highest).any()):
             raise InputError("max_elevation_deg must not be below min_elevation_deg: raise it")
-        ratio = torch.cos(_central_angle(altitude, lowest)) / torch.cos(
-            _central_angle(altitude, highest)
+        ratio = torch.cos(central_angle(altitude, lowest)) / torch.cos(
+            central_angle(altitude, highest)
         )
-        seconds = 2 * torch.acos(ratio.clamp(max=1)) / _angular_speed(altitude)
+        seconds = 2 * torch.acos(ratio.clamp(max=1)) / angular_speed(altitude)
         return torch.where(altitude < GEOSTATIONARY_M, seconds, math.inf)
 
     return evaluate(
@@ -272,11 +272,11 @@ def beam_edge_doppler_hz(
 
     def left(altitude: Tensor, elevation: Tensor, carrier: Tensor, diameter: Tensor) -> Tensor:
         orbit = EARTH_RADIUS_M + altitude
-        centre, half = _central_angle(altitude, elevation), diameter / 2 / EARTH_RADIUS_M
+        centre, half = central_angle(altitude, elevation), diameter / 2 / EARTH_RADIUS_M
 
         def closing(angle: Tensor) -> Tensor:
-            distance = _distance(orbit, torch.cos(angle))
-            return _angular_speed(altitude) * EARTH_RADIUS_M * orbit * torch.sin(angle) / distance
+            distance = distance_at(orbit, torch.cos(angle))
+            return angular_speed(altitude) * EARTH_RADIUS_M * orbit * torch.sin(angle) / distance
 
         less = closing(centre) - closing(centre - half)
         return _moving(altitude, carrier / SPEED_OF_LIGHT_MPS * less)
@@ -343,146 +343,34 @@ def ephemeris_doppler_error_hz(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class PassSamples:
-    """What a terminal sees of a passing satellite; all fields float64 of one shape.
-
-    Args:
-        time_s: time in s; its origin is the maker's to state.
-        elevation_deg: elevation in degrees.
-        slant_range_m: distance in m.
-        delay_s: one-way propagation delay in s.
-        doppler_hz: Doppler shift in Hz, positive while the satellite approaches.
-        doppler_rate_hz_per_s: its rate of change in Hz/s.
-
-    >>> over = Pass(altitude_m=600e3, max_elevation_deg=60, carrier_hz=2e9)
-    >>> over.at([0.0]).elevation_deg
-    tensor([60.0000], dtype=torch.float64)
-    """
-
-    time_s: Tensor
-    elevation_deg: Tensor
-    slant_range_m: Tensor
-    delay_s: Tensor
-    doppler_hz: Tensor
-    doppler_rate_hz_per_s: Tensor
-
-
-@dataclass(frozen=True)
-class Pass:
-    """A satellite's pass over a terminal, whose highest elevation says how far off the track it is.
-
-    Args:
-        altitude_m: height of the orbit in m, 160 km to below 35 700 km.
-        max_elevation_deg: highest elevation in degrees, ``min_elevation_deg`` to 90.
-        carrier_hz: carrier frequency in Hz, 0.1 to 100 GHz.
-        min_elevation_deg: elevation at which the pass begins and ends in degrees, 5 to 90.
-
-    Raises:
-        InputError: on a value out of range, or a geostationary satellite, which does not pass.
-
-    >>> round(Pass(altitude_m=600e3, max_elevation_deg=60, carrier_hz=2e9).duration_s)
-    502
-    """
-
-    altitude_m: float
-    max_elevation_deg: float
-    carrier_hz: float
-    min_elevation_deg: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            check_number(name, value, *RANGES[name])
-        if math.isinf(self.duration_s):
-            raise InputError(
-                f"altitude_m must be below {GEOSTATIONARY_M:g} for a pass: "
-                "a geostationary satellite stands still, take a fixed elevation"
-            )
-
-    @property
-    def duration_s(self) -> float:
-        """Time above ``min_elevation_deg`` in s."""
-        return visibility_window_s(
-            altitude_m=self.altitude_m,
-            min_elevation_deg=self.min_elevation_deg,
-            max_elevation_deg=self.max_elevation_deg,
-        )
-
-    def times_s(self, step_s: float) -> Tensor:
-        """Multiples of ``step_s`` within the pass, float64, 0 (the highest elevation) among them.
-
-        >>> Pass(altitude_m=600e3, max_elevation_deg=60, carrier_hz=2e9).times_s(100.0)
-        tensor([-200., -100.,    0.,  100.,  200.], dtype=torch.float64)
-        """
-        check_number("step_s", step_s, 1e-3, 1e6)
-        count = int(self.duration_s / 2 / step_s)
-        return step_s * torch.arange(-count, count + 1, dtype=torch.float64)
-
-    def at(self, times_s: Tensor | list[float]) -> PassSamples:
-        """Geometry at given times, exact for this orbit.
-
-        Args:
-            times_s: any shape, in s; 0 is the highest elevation, ±``duration_s``/2 are the ends.
-
-        Raises:
-            InputError: on a time outside the pass, or what is no real number.
-        """
-        time = real_tensor("times_s", times_s)
-        half = self.duration_s / 2
-        if not bool((time.abs() <= half * (1 + 1e-9)).all()):
-            raise InputError(f"times_s must lie within the pass, [{-half:g}, {half:g}] s")
-        altitude = torch.tensor(self.altitude_m, dtype=torch.float64, device=time.device)
-        highest = torch.tensor(self.max_elevation_deg, dtype=torch.float64, device=time.device)
-        orbit, omega = EARTH_RADIUS_M + altitude, _angular_speed(altitude)
-        off_track = _central_angle(altitude, highest)
-        cos_angle = torch.cos(off_track) * torch.cos(omega * time)
-        along = torch.cos(off_track) * torch.sin(omega * time)
-        square = torch.sin(off_track).square() + along.square()
-        sin_angle = square.clamp_min(NEGLIGIBLE).sqrt()
-        distance = _distance(orbit, cos_angle)
-        receding = EARTH_RADIUS_M * orbit * omega * along / distance
-        acceleration = (EARTH_RADIUS_M * orbit * omega**2 * cos_angle - receding**2) / distance
-        wavenumber = self.carrier_hz / SPEED_OF_LIGHT_MPS
-        return PassSamples(
-            time_s=time,
-            elevation_deg=torch.rad2deg(
-                torch.atan2(orbit * cos_angle - EARTH_RADIUS_M, orbit * sin_angle)
-            ),
-            slant_range_m=distance,
-            delay_s=distance / SPEED_OF_LIGHT_MPS,
-            doppler_hz=-wavenumber * receding,
-            doppler_rate_hz_per_s=-wavenumber * acceleration,
-        )
-
-
 def _slant_range(altitude: Tensor, elevation: Tensor) -> Tensor:
     up = EARTH_RADIUS_M * torch.sin(torch.deg2rad(elevation))
     return (up.square() + altitude.square() + 2 * altitude * EARTH_RADIUS_M).sqrt() - up
 
 
-def _angular_speed(altitude: Tensor) -> Tensor:
+def angular_speed(altitude: Tensor) -> Tensor:
     """Of the satellite about the Earth's centre, in rad/s."""
     return (EARTH_GM_M3_PER_S2 / (EARTH_RADIUS_M + altitude) ** 3).sqrt()
 
 
 def _orbital_speed(altitude: Tensor) -> Tensor:
-    return _angular_speed(altitude) * (EARTH_RADIUS_M + altitude)
+    return angular_speed(altitude) * (EARTH_RADIUS_M + altitude)
 
 
 def _closing_speed(altitude: Tensor, elevation: Tensor) -> Tensor:
     """Along the line of sight for a terminal in the orbital plane, in m/s."""
     level = EARTH_RADIUS_M * torch.cos(torch.deg2rad(elevation))
-    return _moving(altitude, _angular_speed(altitude) * level)
+    return _moving(altitude, angular_speed(altitude) * level)
 
 
-def _central_angle(altitude: Tensor, elevation: Tensor) -> Tensor:
+def central_angle(altitude: Tensor, elevation: Tensor) -> Tensor:
     """Between terminal and satellite at the Earth's centre, in rad."""
     radians = torch.deg2rad(elevation)
     level = EARTH_RADIUS_M * torch.cos(radians)
     return torch.acos(level / (EARTH_RADIUS_M + altitude)) - radians
 
 
-def _distance(orbit: Tensor, cos_angle: Tensor) -> Tensor:
+def distance_at(orbit: Tensor, cos_angle: Tensor) -> Tensor:
     """Between terminal and satellite at a given angle at the Earth's centre, in m."""
     square = EARTH_RADIUS_M**2 + orbit.square() - 2 * EARTH_RADIUS_M * orbit * cos_angle
     return square.sqrt()

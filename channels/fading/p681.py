@@ -14,8 +14,8 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
-from channels.envelope import Array, EnvelopeLaw
 from channels.errors import InputError, check_name, check_number
+from channels.fading.envelope import Array, EnvelopeLaw
 from channels.randomness import generator
 
 ELEVATION_DEG = (15.0, 75.0)

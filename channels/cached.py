@@ -12,13 +12,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def remembered(maxsize: int = 64) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def cached(maxsize: int = 64) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep results, like ``lru_cache``, as tensors that any later call can use.
 
     What is first built inside ``torch.inference_mode`` could not take part in a training step
     later, and under another default dtype it would have that; neither may depend on who asks first.
 
-    >>> @remembered()
+    >>> @cached()
     ... def one(count: int) -> torch.Tensor:
     ...     return torch.ones(count)
     >>> with torch.inference_mode():

@@ -10,10 +10,10 @@ from sionna.phy.channel import ChannelModel
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 from torch import Tensor
 
-from channels.coupling import moved_power, turn
-from channels.ofdm import Grid
-from channels.precision import precision_of
-from channels.propagation import (
+from channels.cached import cached
+from channels.ofdm.grid import Grid
+from channels.ofdm.ici import moved_power, turn
+from channels.ofdm.response import (
     STEPS_PER_SYMBOL,
     Paths,
     Response,
@@ -21,20 +21,28 @@ from channels.propagation import (
     frequency_response,
     respond,
 )
-from channels.remembered import remembered
-from channels.squared import squared_magnitude
+from channels.power import squared_magnitude
 
 EARLY_SHARE = 4
 """The receiver's window begins up to 1/4 of the cyclic prefix early: the band-limited edge of a
 symbol rings before it, too."""
 
 
-@remembered()
+def _precision_of(dtype: torch.dtype) -> str:
+    """Sionna's name for a dtype: its blocks cast silently unless they are built for the right one.
+
+    >>> _precision_of(torch.complex128)
+    'double'
+    """
+    return "double" if dtype in (torch.complex128, torch.float64) else "single"
+
+
+@cached()
 def _modulator(prefix: int, precision: str, device: str) -> OFDMModulator:
     return OFDMModulator(prefix, precision=precision, device=device)
 
 
-@remembered()
+@cached()
 def _demodulator(fft_size: int, prefix: int, precision: str, device: str) -> OFDMDemodulator:
     return OFDMDemodulator(fft_size, 0, prefix, precision=precision, device=device)
 
@@ -114,7 +122,7 @@ def propagate(
     Returns:
         complex ``[batch, T, F]``, free of noise.
     """
-    precision, device = precision_of(frame.dtype), str(frame.device)
+    precision, device = _precision_of(frame.dtype), str(frame.device)
     prefix, early = grid.cyclic_prefix_samples, early_s(paths, grid).double()[:, None]
     sent = _modulator(prefix, precision, device)(widen(frame, grid))
     batch, num_samples = sent.shape

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import InputError, check_count, check_number, shown
-from channels.real import real_tensor
-from channels.signal import COMPLEX
-from channels.squared import squared_magnitude
+from channels.errors import InputError, check_number, shown
+from channels.ofdm.papr import decibels, filled_symbols, frame_energy, oversampled, sample_power
 
 BACKOFF_DB = (0.0, 80.0)
 CLIP_DB = (-10.0, 60.0)
-OVERSAMPLED_SAMPLES = 2.8
-"""Independent samples per subcarrier that a continuous OFDM waveform amounts to (van Nee and de
-Wild, "Reducing the peak-to-average power ratio of OFDM", VTC 1998; van Nee and Prasad, "OFDM for
-wireless multimedia communications", 2000). Not verified against the text."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class SoftLimiter:
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
-        return waveform * self._gain(_power(waveform))
+        return waveform * self._gain(sample_power(waveform))
 
     @property
     def saturation_amplitude(self) -> float:
@@ -102,7 +95,7 @@ class Rapp:
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
-        return waveform * self._gain(_power(waveform))
+        return waveform * self._gain(sample_power(waveform))
 
     @property
     def saturation_amplitude(self) -> float:
@@ -172,7 +165,7 @@ class Saleh:
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
-        power = _power(waveform)
+        power = sample_power(waveform)
         return waveform * torch.polar(self._gain(power), self._turn(power))
 
     @property
@@ -276,149 +269,28 @@ def transmit(
     spectrum = torch.fft.fft(amplified, norm="forward")
     width = frame.shape[-1]
     radiated = _band(spectrum, width, 0)
-    energy = _energy(frame)
-    sent = radiated * (energy / _energy(radiated)).sqrt()[:, None, None]
+    energy = frame_energy(frame)
+    sent = radiated * (energy / frame_energy(radiated)).sqrt()[:, None, None]
 
     gain = (sent * frame.conj()).sum((1, 2)) / energy
-    symbols = _filled(frame).sum((1, 2))
-    distortion = _energy(sent - gain[:, None, None] * frame) / (symbols * width)
+    symbols = filled_symbols(frame).sum((1, 2))
+    distortion = frame_energy(sent - gain[:, None, None] * frame) / (symbols * width)
     with torch.no_grad():
-        power = _power(amplified)
+        power = sample_power(amplified)
         mean = power.mean(-1).sum(1) / symbols
         if spectrum.shape[-1] >= 3 * width:
-            beside = [_energy(_band(spectrum, width, shift)) for shift in (-width, width)]
-            leaked = torch.maximum(*beside) / _energy(radiated)
+            beside = [frame_energy(_band(spectrum, width, shift)) for shift in (-width, width)]
+            leaked = torch.maximum(*beside) / frame_energy(radiated)
         else:
             leaked = torch.full_like(mean, torch.nan)
     return Amplified(
         sent,
         gain,
         distortion,
-        _decibels(power.amax((1, 2)) / mean),
-        _decibels(amplifier.saturation_amplitude**2 / mean),
-        _decibels(leaked),
+        decibels(power.amax((1, 2)) / mean),
+        decibels(amplifier.saturation_amplitude**2 / mean),
+        decibels(leaked),
     )
-
-
-def oversampled(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
-    """Waveform of OFDM frames without cyclic prefix.
-
-    Args:
-        frame: complex ``[batch, T, F]``, one OFDM symbol per row; subcarrier F // 2 is at DC.
-        fft_size: size of the FFT without oversampling, at least F.
-        oversampling: samples per Nyquist interval, 1 to 16.
-
-    Returns:
-        complex ``[batch, T, oversampling * fft_size]``, of unit mean power per image over its
-        symbols, those that are zero throughout excluded.
-
-    Raises:
-        InputError: if the frame has another shape, does not fit the FFT, or a row has no power.
-
-    >>> oversampled(torch.ones(2, 14, 300, dtype=torch.complex64), 512).shape
-    torch.Size([2, 14, 2048])
-    """
-    if not isinstance(frame, Tensor) or frame.ndim != 3 or frame.dtype not in COMPLEX:
-        what = f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, Tensor) else shown(frame)
-        raise InputError(f"frame must be complex [batch, T, F], got {what}")
-    width = frame.shape[-1]
-    check_count("oversampling", oversampling, 1, 16)
-    check_count("fft_size", fft_size, width, 2**20)
-    mean = _energy(frame) / _filled(frame).sum((1, 2)).clamp_min(1)
-    good = torch.isfinite(mean) & (mean > 1e-20)
-    if not bool(good.all()):
-        rows = torch.nonzero(~good).flatten().tolist()
-        raise InputError(f"frames {rows} have no finite, non-zero power: send at least one symbol")
-    middle = width // 2
-    gap = frame.new_zeros(*frame.shape[:2], oversampling * fft_size - width)
-    spectrum = torch.cat([frame[..., middle:], gap, frame[..., :middle]], -1)
-    waveform: Tensor = torch.fft.ifft(spectrum, norm="forward")
-    return waveform / mean.sqrt()[:, None, None]
-
-
-def papr_db(waveform: Tensor) -> Tensor:
-    """Peak over mean power of each OFDM symbol in dB, NaN where a symbol is zero throughout.
-
-    Args:
-        waveform: complex ``[..., samples]``, one OFDM symbol per row.
-
-    Raises:
-        InputError: if the waveform is not complex or has no samples.
-
-    >>> [round(value, 2) for value in papr_db(torch.tensor([[1j, 1], [0, 2]])).tolist()]
-    [0.0, 3.01]
-    """
-    power = _power(waveform)
-    if power.ndim == 0 or power.shape[-1] == 0:
-        raise InputError(f"waveform must have samples, got shape {list(power.shape)}")
-    return _decibels(power.amax(-1) / power.mean(-1))
-
-
-def papr_ccdf(
-    frame: Tensor, fft_size: int, thresholds_db: Tensor | Sequence[float], oversampling: int = 4
-) -> Tensor:
-    """Share of OFDM symbols whose PAPR exceeds each threshold; empty symbols do not count.
-
-    Args:
-        frame: complex ``[batch, T, F]``, one OFDM symbol per row.
-        fft_size: size of the FFT without oversampling, at least F.
-        thresholds_db: PAPR in dB, ``[thresholds]``.
-        oversampling: 1 to 16; peaks between samples need 4.
-
-    Returns:
-        float64 ``[thresholds]``.
-
-    Raises:
-        InputError: as :func:`oversampled`, or on thresholds that are no real numbers.
-
-    >>> papr_ccdf(torch.ones(1, 14, 16, dtype=torch.complex64), 16, [6.0, 12.0, 12.1]).tolist()
-    [1.0, 1.0, 0.0]
-    """
-    with torch.no_grad():
-        found = papr_db(oversampled(frame, fft_size, oversampling)).flatten()
-    found = found[~found.isnan()].double()
-    levels = _thresholds(thresholds_db).to(found.device)
-    return (found[:, None] > levels).double().mean(0)
-
-
-def papr_ccdf_gaussian(
-    thresholds_db: Tensor | Sequence[float], num_subcarriers: int, oversampling: int = 1
-) -> Tensor:
-    """CCDF of the PAPR that Gaussian samples would have: 1 − (1 − e^−γ)^n.
-
-    At Nyquist sampling n is the number N of subcarriers, and the form is exact for N independent
-    Gaussian samples whose peak is taken over the ensemble's mean power; over a symbol's own mean
-    power, as :func:`papr_db` has it, the tail is lower by a share of about (γ²/2 − γ)/N. For an
-    oversampled waveform n = 2.8 N, an empirical fit by van Nee and Prasad, "OFDM for wireless
-    multimedia communications", 2000 (not verified against the text).
-
-    Args:
-        thresholds_db: γ in dB, ``[thresholds]``.
-        num_subcarriers: N, at least 1.
-        oversampling: 1 for Nyquist sampling, more (up to 16) for the fit.
-
-    Returns:
-        float64 ``[thresholds]``.
-
-    Raises:
-        InputError: if a count is not an integer in its range, or on thresholds that are no real
-            numbers.
-
-    >>> [round(share, 4) for share in papr_ccdf_gaussian([8.0, 10.0], 256).tolist()]
-    [0.3725, 0.0116]
-    """
-    check_count("num_subcarriers", num_subcarriers, 1, 2**20)
-    check_count("oversampling", oversampling, 1, 16)
-    levels = _thresholds(thresholds_db)
-    samples = num_subcarriers * (1.0 if oversampling == 1 else OVERSAMPLED_SAMPLES)
-    return -torch.expm1(samples * torch.log1p(-torch.exp(-(10 ** (levels / 10)))))
-
-
-def _power(waveform: Tensor) -> Tensor:
-    if not isinstance(waveform, Tensor) or waveform.dtype not in COMPLEX:
-        kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
-        raise InputError(f"waveform must be a complex tensor [..., samples], got {kind}")
-    return squared_magnitude(waveform)
 
 
 def _amplitude(amplitude: Tensor) -> Tensor:
@@ -430,27 +302,7 @@ def _amplitude(amplitude: Tensor) -> Tensor:
     return amplitude
 
 
-def _thresholds(thresholds_db: Tensor | Sequence[float]) -> Tensor:
-    levels = real_tensor("thresholds_db", thresholds_db)
-    if bool(levels.isnan().any()):
-        raise InputError(f"thresholds_db must not be NaN, got {shown(thresholds_db)}")
-    return levels
-
-
-def _energy(frame: Tensor) -> Tensor:
-    return _power(frame).sum((1, 2))
-
-
-def _filled(frame: Tensor) -> Tensor:
-    """Float ``[batch, T, 1]``: 1 where a symbol is not zero throughout."""
-    return (_power(frame.detach()).sum(-1, keepdim=True) > 0).to(frame.real.dtype)
-
-
 def _band(spectrum: Tensor, width: int, shift: int) -> Tensor:
     """Subcarriers ``[..., width]`` around the one ``shift`` above DC."""
     place = torch.arange(width, device=spectrum.device) - width // 2 + shift
     return spectrum[..., place % spectrum.shape[-1]]
-
-
-def _decibels(ratio: Tensor) -> Tensor:
-    return 10 * torch.log10(ratio)

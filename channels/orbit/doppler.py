@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from channels import satellite
 from channels.describe import Row
 from channels.errors import check_number
+from channels.orbit import geometry
 from channels.randomness import generator
 
 LIMIT_HZ = 1e7
@@ -132,18 +132,18 @@ class Precompensation:
             carrier_hz: carrier frequency in Hz.
 
         Raises:
-            InputError: on a geometry out of range, see :mod:`channels.satellite`.
+            InputError: on a geometry out of range, see :mod:`channels.orbit.geometry`.
         """
         place = {
             "altitude_m": altitude_m,
             "elevation_deg": elevation_deg,
             "carrier_hz": carrier_hz,
         }
-        rate = satellite.doppler_rate_hz_per_s(**place)
+        rate = geometry.doppler_rate_hz_per_s(**place)
         beam_hz = 0.0
         if self.beam_diameter_m:
-            beam_hz = satellite.beam_edge_doppler_hz(**place, beam_diameter_m=self.beam_diameter_m)
-        deviation_hz = satellite.ephemeris_doppler_error_hz(
+            beam_hz = geometry.beam_edge_doppler_hz(**place, beam_diameter_m=self.beam_diameter_m)
+        deviation_hz = geometry.ephemeris_doppler_error_hz(
             **place,
             position_error_m=self.position_error_m,
             velocity_error_mps=self.velocity_error_mps,

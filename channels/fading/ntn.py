@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from sionna.phy.channel.tr38901 import CDL, TDL, Antenna
 from torch import Tensor
 
-from channels.draws import check_draw, uniform
 from channels.errors import InputError, check_name, check_number
+from channels.fading.draws import check_draw, uniform
+from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 
-SPEED_OF_LIGHT_MPS = 299_792_458.0
 CDL_ELEVATION_DEG = 50.0
 RAYS_PER_CLUSTER = 20
 

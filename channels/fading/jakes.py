@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from channels.awgn import complex_normal
-from channels.draws import MOST
+from channels.cached import cached
 from channels.errors import check_count, check_number
-from channels.remembered import remembered
+from channels.fading.awgn import complex_normal
+from channels.fading.draws import MOST
 
 DENSE_ENTRIES = 2**20
 """Up to so many waves times steps the sum is a matrix product, beyond it a non-uniform FFT."""
@@ -91,7 +91,7 @@ def _cycles_per_step(num_waves: int, cycles: float, device: torch.device) -> Ten
     return cycles * torch.cos(math.pi * place / num_waves)
 
 
-@remembered(maxsize=32)
+@cached(maxsize=32)
 def _waves(num_waves: int, num_steps: int, cycles: float, device: torch.device) -> Tensor:
     return wave_matrix(num_waves, num_steps, cycles, device).to(torch.complex64)
 

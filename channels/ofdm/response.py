@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
 from torch import Tensor
 
 from channels.errors import InputError
-from channels.ofdm import Grid
-from channels.remembered import remembered
-from channels.squared import squared_magnitude
+from channels.fading.recipe import doppler_of
+from channels.ofdm.grid import Grid
+from channels.power import squared_magnitude
 
 SLOW = 1e-3
 """Scatter Doppler over subcarrier spacing below which a gain stands still within a symbol: the ICI
@@ -62,53 +60,6 @@ class Response:
     h: Tensor
     change: Tensor | None
     stray: Tensor | None
-
-
-Build = Callable[[torch.device], ChannelModel]
-
-
-def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
-    """A :class:`Recipe` as one would call the class itself, without the device.
-
-    >>> from channels.fading import FlatFading
-    >>> recipe(FlatFading, None, doppler_hz=5.0) == recipe(FlatFading, None, doppler_hz=5.0)
-    True
-    """
-    return Recipe(make, arguments, tuple(options.items()))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A model class with its arguments: makes the model for a device, compares by value.
-
-    Args:
-        make: called as ``make(*arguments, device, **options)``.
-        arguments: all that comes before the device.
-        options: pairs of keyword and value.
-
-    >>> from channels.fading import FlatFading
-    >>> Recipe(FlatFading, (10.0,))(torch.device("cpu")).doppler_hz
-    0.0
-    """
-
-    make: Callable[..., ChannelModel]
-    arguments: tuple[Any, ...] = ()
-    options: tuple[tuple[str, Any], ...] = ()
-
-    def __call__(self, device: torch.device) -> ChannelModel:
-        """Make the model."""
-        return self.make(*self.arguments, device, **dict(self.options))
-
-
-@remembered(maxsize=64)
-def model_for(build: Build, device: torch.device) -> ChannelModel:
-    """The model that ``build`` makes for a device, kept: some read tables when they are made."""
-    return build(device)
-
-
-def doppler_of(model: ChannelModel | None) -> float:
-    """Largest scatter Doppler of a model in Hz; one that does not say stands still in a symbol."""
-    return float(getattr(model, "doppler_hz", 0.0))
 
 
 def draw_paths(model: ChannelModel, batch: int, num_steps: int, step_s: float) -> Paths:
