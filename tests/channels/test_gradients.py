@@ -9,7 +9,7 @@ import channels
 from channels import Grid, Residual
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.power import PeakPower
-from tests.signals import qpsk, send
+from tests.channels.signals import qpsk, send
 
 TINY = Grid(num_subcarriers=3, pilot_symbols=(2, 11))
 KA = Grid(120e3, 3, (2, 11))

@@ -20,7 +20,7 @@ from channels.ofdm.response import Paths
 from channels.ofdm.time_domain import draw_waveform_paths, early_s, narrow, propagate, widen
 from channels.randomness import seeded
 from semcom.medjscc import MedJSCC
-from tests.signals import decibels, qpsk, send
+from tests.channels.signals import decibels, qpsk, send
 
 SPACING_HZ = 15e3
 OFFSETS = (0.0033, 0.02, 0.05, 0.1, 0.15, 0.2)

@@ -407,7 +407,7 @@ def test_whatever_changes_a_link_changes_its_repr(parts: dict[str, object]) -> N
 
 def test_the_documents_snippets_run() -> None:
     """One after the other, as a reader would type them."""
-    text = (Path(__file__).parent.parent / "docs/channels.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs/channels.md").read_text(encoding="utf-8")
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(snippets) == 3
     names: dict[str, object] = {}

@@ -15,7 +15,7 @@ from channels.ofdm.estimation import Prior, estimate
 from channels.ofdm.grid import pilot_values
 from channels.ofdm.ici import turn
 from channels.ofdm.tracking import track
-from tests.signals import decibels, qpsk, send
+from tests.channels.signals import decibels, qpsk, send
 
 SNR_DB = 12.0
 

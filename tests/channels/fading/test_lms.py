@@ -358,7 +358,7 @@ def test_loo_envelope_and_mean_power(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOO_BUILDS)
 def test_loo_crossings_and_fades(name: str) -> None:
-    """As for the laws of test_fading: 1 % is left for crossings between samples."""
+    """As for the laws of test_flat: 1 % is left for crossings between samples."""
     doppler_hz, rate_hz, rows, steps = 10.0, 1000.0, 600, 1000
     model = LOO_BUILDS[name](doppler_hz=doppler_hz)
     envelope = model(rows, steps, rate_hz)[0][:, 0, 0, 0, 0, 0].abs()
