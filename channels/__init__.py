@@ -16,7 +16,8 @@ Links
     parameter. :class:`Link` makes one of any Sionna ``ChannelModel``.
 Signals
     :class:`Transmission` goes in, :class:`Reception` comes out, :class:`Session` is what both ends
-    agreed on before.
+    agreed on before. ``link.propagate(symbols, snr_db)`` takes symbols alone and gives
+    :class:`Received`.
 Parts that :func:`link` takes
     ``grid``: :class:`Grid`, numerology and pilots. ``residual``: :class:`Residual`, the carrier
     offset left, by default that of a :class:`Precompensation` for LEO links. ``power``:
@@ -45,7 +46,7 @@ from channels.orbit.doppler import Precompensation, Residual
 from channels.orbit.link_budget import LinkBudget, link_budget
 from channels.orbit.passes import Pass
 from channels.power import AveragePower, PeakPower
-from channels.signal import Reception, Session, Transmission
+from channels.signal import Received, Reception, Session, Transmission
 
 __all__ = [
     "AveragePower",
@@ -57,6 +58,7 @@ __all__ = [
     "PeakPower",
     "Precompensation",
     "Rapp",
+    "Received",
     "Reception",
     "Residual",
     "Saleh",

@@ -66,7 +66,11 @@ class AveragePower:
 
     def __call__(self, tx: Transmission) -> Tensor:
         """Return complex64 ``[batch, K]`` at unit mean power over each row's used entries."""
-        return normalize_power(tx.symbols, tx.sent)
+        return self.constrain(tx.symbols, tx.sent)
+
+    def constrain(self, symbols: Tensor, sent: Tensor) -> Tensor:
+        """The same of symbols and a bool mask ``[batch, K]``, true where one is sent."""
+        return normalize_power(symbols, sent)
 
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
@@ -105,8 +109,12 @@ class PeakPower:
 
     def __call__(self, tx: Transmission) -> Tensor:
         """Return complex ``[batch, K]`` within the limit at unit mean power over used entries."""
-        symbols = normalize_power(tx.symbols, tx.sent)
-        used = tx.used.to(symbols.device)[:, None]
+        return self.constrain(tx.symbols, tx.sent)
+
+    def constrain(self, symbols: Tensor, sent: Tensor) -> Tensor:
+        """The same of symbols and a bool mask ``[batch, K]``, true where one is sent."""
+        symbols = normalize_power(symbols, sent)
+        used = sent.sum(1, keepdim=True)
         power = squared_magnitude(symbols)
         limit = 10 ** (self.papr_db / 10)
         drive = _drive(power, used, limit)

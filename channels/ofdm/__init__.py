@@ -2,6 +2,7 @@
 
 ``grid``: numerology and pilots. ``response``: what a channel does to each resource element.
 ``ici``: how offset and motion couple subcarriers. ``time_domain``: every sample of the waveform.
-``estimation``, ``tracking``: what the receiver learns from pilots. ``amplifier``, ``papr``: what
-the transmitter's amplifier does, and to which peaks.
+``realisation``: all that is drawn for a batch. ``estimation``, ``tracking``: what the receiver
+learns from pilots. ``amplifier``, ``papr``: what the transmitter's amplifier does, and to which
+peaks.
 """
