@@ -13,7 +13,8 @@
 
 Links
     :func:`link` builds one by name, :func:`links` lists the names, ``link.describe()`` prints every
-    parameter. :class:`Link` makes one of any Sionna ``ChannelModel``.
+    parameter. :class:`Link` makes one of any Sionna ``ChannelModel``, :func:`register` gives it a
+    name.
 Signals
     :class:`Transmission` goes in, :class:`Reception` comes out, :class:`Session` is what both ends
     agreed on before. ``link.propagate(symbols, snr_db)`` takes symbols alone and gives
@@ -37,7 +38,7 @@ Rooms
 All errors of input are :class:`InputError`. More: docs/channels.md.
 """
 
-from channels.catalogue import link, links
+from channels.catalogue import link, links, register
 from channels.errors import InputError
 from channels.link import Link
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
@@ -68,4 +69,5 @@ __all__ = [
     "link",
     "link_budget",
     "links",
+    "register",
 ]
