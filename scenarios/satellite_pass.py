@@ -12,7 +12,7 @@ import torch
 import channels
 from channels import Link, Pass
 from channels.errors import check_count, check_name, check_number
-from channels.satellite import ALTITUDES_M
+from channels.orbit.geometry import ALTITUDES_M
 from scenarios import inputs
 from scenarios.deliveries import Deliveries
 from scenarios.experiment import carry_out, lay_out
