@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from scipy import linalg
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
@@ -120,8 +121,19 @@ def _atoms(prior: Prior, grid: Grid) -> Tensor:
 def _atoms_at_pilots(prior: Prior, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
     """Singular value decomposition of the atoms on the pilot comb, and its reach over the grid."""
     atoms = _atoms(prior, grid)
-    left, scale, right = torch.linalg.svd(atoms[:: grid.pilot_comb], full_matrices=False)
+    left, scale, right = _decomposed(atoms[:: grid.pilot_comb])
     return left, scale, atoms @ right.mH
+
+
+def _decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Singular value decomposition; by QR iteration where LAPACK's divide and conquer fails."""
+    try:
+        left, scale, right = torch.linalg.svd(matrix, full_matrices=False)
+        return left, scale, right
+    except RuntimeError:
+        parts = linalg.svd(matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd")
+        left, scale, right = (torch.from_numpy(part).to(matrix.device) for part in parts)
+        return left, scale, right
 
 
 @dataclass(frozen=True)

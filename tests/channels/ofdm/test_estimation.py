@@ -188,3 +188,15 @@ def test_a_long_narrow_frame_is_interpolated_block_by_block() -> None:
     rx = link(tx, 20.0, seed=1)
     ratio = (rx.symbols - tx.symbols).abs().square() / rx.noise_var
     assert abs(ratio.mean().item() - 1) < 0.15
+
+
+@pytest.mark.parametrize("name", ["leo600-ka-urban", "leo1200-ka-urban"])
+def test_decompositions_that_do_not_converge_by_divide_and_conquer(name: str) -> None:
+    """The error that the receiver expects is the one that it makes, within 15 %."""
+    draws = torch.Generator().manual_seed(1)
+    symbols = torch.randn(8, 4000, dtype=torch.complex64, generator=draws)
+    symbols = symbols / symbols.abs().square().mean(1, keepdim=True).sqrt()
+    got = channels.link(name, estimator="lmmse").propagate(symbols, 20.0, seed=3)
+    weights = 1 / got.noise_var
+    off = ((got.symbols - symbols).abs().square() * weights).mean()
+    assert float(off) == pytest.approx(1, abs=0.15)
