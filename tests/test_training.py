@@ -353,6 +353,10 @@ def test_altered_weights_of_a_stage_are_named_and_can_be_made_again(
         ("[[stages]]\n[codec]\ndepth = 1", "key of .codec.* 'depth'.* model_widths, synthesis"),
         ("[[stages]]\n[coder]", "part of"),
         ("[[stages", "not TOML"),
+        ("a = " + "[" * 5000, "is not TOML"),
+        ("a = " + "9" * 5001, "is not TOML"),
+        ('[[stages]]\nschedule = "constant"', "must be a table such as"),
+        ("[[stages]]\nschedule = { foo = 1 }", "key of schedule"),
     ],
 )
 def test_impossible_configurations_are_answered_with_one_line(

@@ -55,7 +55,7 @@ class AnalogOnly:
     link: Link | None
     wavelet: Wavelet
 
-    def serves_better(self, digital_error: float, parts: Layout) -> bool:
+    def serves_better(self, digital_error: float, parts: Layout, surely: bool = True) -> bool:
         """Compare what a digital part and a finer analog base layer are expected to gain in dB.
 
         Both gain nothing over the analog base layer where the header is lost, and a digital part
@@ -65,8 +65,9 @@ class AnalogOnly:
             digital_error: squared error in steps that is left where the digital part arrives;
                 infinite if none fits.
             parts: how the channel uses are divided, with the digital part's chance.
+            surely: whether a digital part that is sure to arrive is taken unseen.
         """
-        if parts.chance >= SURE or math.isinf(digital_error):
+        if (surely and parts.chance >= SURE) or math.isinf(digital_error):
             return False
         uses = parts.channel_uses
         states = states_db(self.link, uses, self.snr_db)

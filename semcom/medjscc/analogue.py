@@ -10,6 +10,7 @@ steps. No index has to be sent for that.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,18 @@ def wiener(
 def amplitudes(sent: Allocation) -> Tensor:
     """Amplitude per unit of error: power 1/2 a number on average."""
     return (sent.power / 2).sqrt() / sent.deviation
+
+
+def filling(numbers: Tensor, energy: float) -> float:
+    """The amplitude at which numbers have so much energy, within 6 dB of 1/2 a number.
+
+    >>> filling(torch.tensor([2.0, 0.0]), 1.0)
+    0.5
+    """
+    if not len(numbers):
+        return 1.0
+    nominal, held = len(numbers) / 2, float(numbers.square().sum())
+    return math.sqrt(min(max(energy, nominal / 4), 4 * nominal) / max(held, 1e-18))
 
 
 def modulated(missing: Bands, sent: Allocation) -> Tensor:

@@ -17,7 +17,13 @@ from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
 from semcom.medjscc import training_pass
 from semcom.medjscc.header import ANALOG_ONLY, LAST_STEP
-from semcom.medjscc.layout import Layout, digital_gain_db, first_layer_gain_db, layout
+from semcom.medjscc.layout import (
+    HeaderSuccess,
+    Layout,
+    digital_gain_db,
+    first_layer_gain_db,
+    layout,
+)
 from semcom.medjscc.options import MedJSCCOptions, OptionChanges
 from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
@@ -133,7 +139,14 @@ class MedJSCC(LearnedCodec):
             plans = [sender.plan(images[i : i + 1], mask[i : i + 1]) for i in range(len(images))]
         plans = [_digital(plan) for plan in plans]
         symbols, sent = training_pass.send(
-            self.wavelet, self.entropy_model, images, plans, parts, session.snr_db, _cbr(session)
+            self.wavelet,
+            self.entropy_model,
+            self.options,
+            images,
+            plans,
+            parts,
+            session.snr_db,
+            _cbr(session),
         )
         self._sent = session, sent
         return transmission(symbols, session)
@@ -155,19 +168,26 @@ class MedJSCC(LearnedCodec):
         as arrived, and is handed on inside the codec.
 
         Raises:
-            InputError: in training mode, if ``rx`` is not of the last transmission.
+            InputError: if the reception belongs to another codec, or in training mode not to the
+                last transmission.
         """
+        check_reception(rx, self.name, self.channels)
         if self.training:
             uses = self._layout(rx.session).channel_uses
             sent = self._sent
-            if sent is None or rx.session is not sent[0] or rx.symbols.shape[1] != uses:
+            if (
+                sent is None
+                or rx.session is not sent[0]
+                or rx.symbols.shape != (len(sent[1].plans), uses)
+            ):
                 raise InputError(
                     "in training mode a codec reconstructs its last transmission: call encode, "
                     "the link and reconstruct in turn, or codec.eval() first"
                 )
             return training_pass.receive(
-                self.wavelet, self.synthesis, rx, sent[1], self._layout(rx.session)
+                self.wavelet, self.synthesis, self.options, rx, sent[1], self._layout(rx.session)
             )
+        rx = in_single(rx)
         receiver = self._receiver(rx.session)
         return torch.cat([receiver.image(rx, row)[0] for row in range(len(rx.symbols))])
 
@@ -201,6 +221,8 @@ class MedJSCC(LearnedCodec):
         (torch.Size([4, 4]), 512)
         """
         check_reception(rx, self.name, self.channels)
+        if self.training:
+            raise InputError("a rate map is of what was coded: call codec.eval() first")
         rx = in_single(rx)
         receiver = self._receiver(rx.session)
         return [receiver.rate_map(rx, row) for row in range(len(rx.symbols))]
@@ -222,8 +244,9 @@ class MedJSCC(LearnedCodec):
             margin_db = self.options.header_margin_db
             self._layouts[session] = layout(
                 session.channel_uses,
-                gaussian_success(session.snr_db - margin_db),
-                gaussian_success(session.snr_db - margin_db / 2),
+                HeaderSuccess(
+                    *(gaussian_success(session.snr_db - part * margin_db) for part in (1, 0.5, 0))
+                ),
                 chances,
                 lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
                 lambda bits: first_layer_gain_db(bits, pixels),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from channels import InputError
 from semcom.fec import largest_payload
@@ -23,8 +23,10 @@ from semcom.separate.transport import TransportBlock
 TABLE: Literal["all"] = "all"
 SURE = 0.999
 HEADER_SHARE = 1 / 12
-_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.9), (1 / 2, 0.0))
+_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.9))
 """Shares of the channel uses that a header may take, with the least chance of one so short."""
+
+_LONGEST_HEADER = 1 / 2
 
 _BASE_SHARE = 1 / 64
 _BASE_DB = 6.0
@@ -126,10 +128,23 @@ class Layout:
         return high
 
 
+class HeaderSuccess(NamedTuple):
+    """Chances of a block to arrive over Gaussian noise, by the SNR that it is made for.
+
+    Args:
+        sure: at the believed SNR less the header's margin.
+        long: less half of that, for a header of more than a twelfth of all channel uses.
+        nominal: at the believed SNR.
+    """
+
+    sure: Success
+    long: Success
+    nominal: Success
+
+
 def layout(
     channel_uses: int,
-    header: Success,
-    long_header: Success,
+    header: HeaderSuccess,
     digital: Chances,
     worth: Callable[[float], float],
     base_worth: Callable[[float], float],
@@ -139,8 +154,7 @@ def layout(
 
     Args:
         channel_uses: complex channel uses in all.
-        header: chance of a block to arrive at the SNR that the header is made for.
-        long_header: the same at the SNR that one of more than a twelfth of all is made for.
+        header: chances of a header to arrive.
         digital: chance of a block to arrive in each realisation of the link, at the SNR that the
             digital part is made for.
         worth: what an image gains in dB by a digital part of so many bits a channel use.
@@ -151,9 +165,9 @@ def layout(
         InputError: if the header does not fit, or the code means nothing.
 
     >>> from semcom.separate.adaptation import gaussian_chances, gaussian_success
-    >>> headers = gaussian_success(-2.0), gaussian_success(1.0)
+    >>> headers = HeaderSuccess(*(gaussian_success(snr_db) for snr_db in (-2.0, 1.0, 4.0)))
     >>> chances = gaussian_chances(4.0)
-    >>> found = layout(4096, *headers, chances, lambda bits: bits, lambda bits: 0.0, None)
+    >>> found = layout(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
     >>> found.analog_base + found.header.channel_uses + found.rest
     4096
     """
@@ -162,7 +176,7 @@ def layout(
     table = mcs_table(TABLE)
 
     def divided(first: MCS | None, share: int, mcs: MCS) -> Layout:
-        block = _header(free, header, long_header, first or mcs)
+        block = _header(free, header, first or mcs)
         base = _layer(free - block.channel_uses, share, first)
         rest = free - block.channel_uses - (base.channel_uses if base else 0)
         return Layout(block, analog_base, base, rest, mcs, _code(base, share, mcs))
@@ -177,7 +191,7 @@ def layout(
     def success(block: TransportBlock, start: int = 0) -> float:
         return float(digital(block, start).mean())
 
-    fastest = _header(free, header, long_header, table[-1])
+    fastest = _header(free, header, table[-1])
     chosen = choose(free - fastest.channel_uses, success, worth)
     spare = free - fastest.channel_uses
     first, share, chosen = choose_layers(spare, digital, worth, base_worth, chosen)
@@ -280,7 +294,7 @@ def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
 def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
     """The MCS of the greatest expected gain for a digital part of half the channel uses.
 
-    The fastest if none gains anything.
+    If none gains anything, the slowest that could hold an image, or else the fastest.
     """
     gains = {}
     for mcs in mcs_table(TABLE):
@@ -289,9 +303,12 @@ def choose(channel_uses: int, success: Success, worth: Callable[[float], float])
         except InputError:
             continue
         gain = worth(mcs.bits_per_use)
-        gains[mcs] = gain if gain < 0 else success(block) * gain
+        if gain >= 0:
+            gains[mcs] = success(block) * gain
     best = max(gains, key=lambda mcs: gains[mcs], default=None)
-    return mcs_table(TABLE)[-1] if best is None or gains[best] <= 0 else best
+    if best is None:
+        return mcs_table(TABLE)[-1]
+    return best if gains[best] > 0 else min(gains, key=lambda mcs: mcs.bits_per_use)
 
 
 def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixels: int) -> float:
@@ -326,28 +343,36 @@ def first_layer_gain_db(bits: float, pixels: int) -> float:
     return max(expected_gain_db(bits, pixels) + _LOW_RATE_DB - _BASE_DB, 0.0)
 
 
-def _header(
-    channel_uses: int, success: Success, long_success: Success, digital: MCS
-) -> TransportBlock:
+def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> TransportBlock:
     """The header's block.
 
     Of the MCS that are sure to arrive the fastest, but with at most 1/1.8 of the digital part's
     bits a channel use, since that one is chosen for the link. If that takes more than a twelfth of
     the channel uses, a faster MCS is taken, as long as it arrives with 0.99 where a long header
-    must. Else it may take up to an eighth or a sixth, and up to half where not even the fastest is
-    short enough.
+    must. Else it may take up to an eighth or a sixth; or, still slower than the digital part, a
+    sixth and be sure at the SNR itself. Else the fastest is taken that arrives with 0.9, or the
+    slowest, that takes up to half.
     """
     table = mcs_table(TABLE)
     slow = [mcs for mcs in table if mcs.bits_per_use * _SLOWER <= digital.bits_per_use]
     for mcs in reversed(slow or table[:1]):
         found = smallest_block(BYTES, mcs)
-        if success(found) >= SURE:
+        if success.sure(found) >= SURE:
             break
     blocks = [smallest_block(BYTES, faster) for faster in table[mcs.index :]]
     for share, least in _HEADER_SHARES:
         fitting = [block for block in blocks if block.channel_uses <= share * channel_uses]
-        if fitting and long_success(fitting[0]) >= least:
+        if fitting and success.long(fitting[0]) >= least:
             return fitting[0]
+    for block in fitting:
+        if block.mcs in slow and success.nominal(block) >= _HEADER_SHARES[0][1]:
+            return block
+    fitting = [block for block in blocks if block.channel_uses <= _LONGEST_HEADER * channel_uses]
+    for block in reversed(fitting):
+        if success.long(block) >= _HEADER_SHARES[-1][1]:
+            return block
+    if fitting:
+        return fitting[0]
     raise InputError(f"{channel_uses} channel uses hold no header of {BYTES} bytes: raise cbr")
 
 

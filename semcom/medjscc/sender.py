@@ -14,12 +14,13 @@ from semcom.fec.bits import unpacked
 from semcom.learned import pad_to, to_symbols
 from semcom.medjscc import analog_base
 from semcom.medjscc.analog_only import AnalogOnly
-from semcom.medjscc.analogue import allocate, importance, modulated
+from semcom.medjscc.analogue import allocate, filling, flattened, importance, modulated
 from semcom.medjscc.header import (
     ANALOG_ONLY,
     GROUPS,
     LAST_STEP,
     ROI_RATIOS,
+    SILENT,
     Header,
     gain_index,
     step_index,
@@ -33,8 +34,11 @@ from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
-from semcom.medjscc.split import Split
+from semcom.medjscc.split import Split, classed
 from semcom.separate.transport import TransportBlock
+
+_MUCH_COARSER = 4
+"""Steps by which the digital part may become coarser before it is asked what it is worth."""
 
 _AT_ONCE = 2**20
 """Pixels that are coded at once, which bounds the memory."""
@@ -90,6 +94,8 @@ class Sender:
                 length = self._parts.fitting_length(len(digital.data))
                 if length is None:
                     plans[row] = coarser(plans[row])
+                elif self._spoilt(plans[row], digital, length):
+                    plans[row] = replace(plans[row], step=ANALOG_ONLY)
                 else:
                     sent[row] = self._hybrid(plans[row], digital, length)
         return torch.cat([sent[row] for row in range(len(plans))])
@@ -101,17 +107,30 @@ class Sender:
         blocks = mask_blocks(pad_to(roi, BLOCK))
         ratio = self._ratio_index(blocks)
         bands = self._wavelet.analyse(pad_to(around.removed(centred), BLOCK))
-        plan = Plan(centred, around, blocks, ratio, bands, 0)
+        plan = Plan(centred, around, blocks, ratio, bands, 0, 0)
         first_bytes = len(plan.begun().bytes())
         split = Split(bands, blocks, ratio, self._snr_db, self._parts, first_bytes)
         step = split.finest() if self._options.digital_only else split.best()
-        alone = AnalogOnly(
-            centred, log_steps(step_index(0.0), blocks, ratio), self._snr_db, self._link,
-            self._wavelet,
-        )  # fmt: skip
-        if alone.serves_better(split.expected_error(step), self._parts):
+        if self._analog_only_of(plan).serves_better(split.expected_error(step), self._parts):
             step = ANALOG_ONLY
-        return replace(plan, step=step)
+        return replace(plan, step=step, planned=step)
+
+    def _analog_only_of(self, plan: Plan) -> AnalogOnly:
+        log_step = log_steps(step_index(0.0), plan.blocks, plan.ratio)
+        return AnalogOnly(plan.image, log_step, self._snr_db, self._link, self._wavelet)
+
+    def _spoilt(self, plan: Plan, digital: _Digital, length: int) -> bool:
+        """Whether steps that became much coarser than planned leave more than no digital part."""
+        if plan.step < plan.planned + _MUCH_COARSER:
+            return False
+        found = classed(
+            length,
+            torch.from_numpy(importance(digital.errors)),
+            flattened(digital.missing)[0].square(),
+        )
+        left = found.left(2 * self._parts.analogue_uses(length), self._snr_db)
+        error = left * 4 ** Header(plan.step, 0, 0, 0).log_step
+        return self._analog_only_of(plan).serves_better(error, self._parts, surely=False)
 
     def _ratio_index(self, blocks: Tensor) -> int:
         if not bool(blocks.any()) or bool(blocks.all()):
@@ -147,38 +166,59 @@ class Sender:
         analogue = parts.analogue_uses(length)
         importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, self._snr_db)
-        numbers = modulated(digital.missing, sent)
-        header = Header(plan.step, plan.ratio, length, _unit_gain(numbers), digital.base_groups)
-        numbers = (numbers[:0] if header.silent else numbers * header.amplitude).to(device)
-        numbers = torch.cat([numbers, _nothing(2 * analogue - len(numbers)).to(device)])
-        pieces = self._opening(header, plan.image)
+        numbers, gain = _unit(modulated(digital.missing, sent))
+        numbers = torch.cat([numbers, nothing(2 * analogue - len(numbers)).to(numbers)])
         data, first = digital.data, parts.base_bytes
+        blocks = []
         if parts.base is not None:
-            pieces.append(_block(data[:first], parts.base, device))
+            blocks.append(_block(data[:first], parts.base, device))
         block = parts.digital_block(length)
         if block is not None:
-            pieces.append(_block(data[first:], block, device))
-        return torch.cat([*pieces, to_symbols(numbers[None], analogue)], dim=1)
+            blocks.append(_block(data[first:], block, device))
+        header = Header(plan.step, plan.ratio, length, SILENT, digital.base_groups)
+        return self._whole(header, plan.image, blocks, numbers.to(device), gain)
 
     def _analog_only(self, plan: Plan) -> Tensor:
         """A finer analog base layer in the place of digital and analogue part."""
         uses = self._parts.base_uses + self._parts.rest
-        numbers = analog_base.send(plan.image, uses, self._snr_db)
-        header = Header(ANALOG_ONLY, 0, 0, _unit_gain(numbers))
-        numbers = numbers * header.amplitude
-        if header.silent:
-            numbers = _nothing(2 * uses)[None].to(numbers)
-        opening = self._opening(header, plan.image)
-        return torch.cat([*opening, to_symbols(numbers, uses)], dim=1)
+        numbers, gain = _unit(analog_base.send(plan.image, uses, self._snr_db)[0])
+        if not len(numbers):
+            numbers = nothing(2 * uses).to(plan.image)
+        return self._whole(Header(ANALOG_ONLY, 0, 0, SILENT), plan.image, [], numbers, gain)
 
-    def _opening(self, header: Header, image: Tensor) -> list[Tensor]:
-        """Symbols of the header's block and of the analog base layer."""
-        parts = self._parts
-        base = analog_base.send(image, parts.analog_base, self._snr_db)
-        return [
-            _block(header.pack(), parts.header, image.device),
-            to_symbols(base, parts.analog_base),
-        ]
+    def _whole(
+        self,
+        header: Header,
+        image: Tensor,
+        blocks: list[Tensor],
+        numbers: Tensor,
+        gain: float | None,
+    ) -> Tensor:
+        """All symbols of an image, at unit power on average by the amplitude of the numbers alone.
+
+        Blocks of bits and the analog base layer are received by their nominal amplitudes.
+
+        Args:
+            header: without the numbers' gain.
+            image: centred on zero.
+            blocks: symbols of the digital part.
+            numbers: the analogue ones, of power 1/2 on average.
+            gain: by which they have been made so; ``None`` if they say nothing.
+        """
+        base = analog_base.send(image, self._parts.analog_base, self._snr_db)
+        fixed = [to_symbols(base, self._parts.analog_base), *blocks]
+        spent = sum(float(part.abs().square().sum()) for part in fixed)
+        energy = float(self._parts.header.channel_uses)
+        for _ in range(2):
+            # The header's own energy depends a little on the gain that it tells.
+            amplitude = filling(numbers, self._parts.channel_uses - spent - energy)
+            if gain is not None:
+                header = replace(header, gain=gain_index(gain * amplitude))
+            opening = _block(header.pack(), self._parts.header, image.device)
+            energy = float(opening.abs().square().sum())
+        amplitude = filling(numbers, self._parts.channel_uses - spent - energy)
+        sent = to_symbols(amplitude * numbers[None], len(numbers) // 2)
+        return torch.cat([opening, *fixed, sent], dim=1)
 
 
 @dataclass(frozen=True)
@@ -192,6 +232,7 @@ class Plan:
         ratio: index of the step outside over that inside.
         bands: of what is inside the frame.
         step: index of the step outside, or ``ANALOG_ONLY``.
+        planned: the same, as it was before the digital part had to fit.
     """
 
     image: Tensor
@@ -200,6 +241,7 @@ class Plan:
     ratio: int
     bands: Bands
     step: int
+    planned: int
 
     @property
     def log_step(self) -> Tensor:
@@ -237,13 +279,15 @@ def _block(data: bytes, block: TransportBlock, device: torch.device) -> Tensor:
     return block.encode(unpacked(data, block.payload_bits)[None]).to(device)
 
 
-def _nothing(count: int) -> Tensor:
+def nothing(count: int) -> Tensor:
     """Numbers that say nothing, with the power that the receiver expects of all."""
     signs = torch.arange(count) % 3 == 0
     return torch.where(signs, math.sqrt(0.5), -math.sqrt(0.5))
 
 
-def _unit_gain(numbers: Tensor) -> int:
-    """Index of the gain that gives pairs of numbers unit power."""
-    strength = math.sqrt(2 * float(numbers.square().sum()) / max(numbers.numel(), 1))
-    return gain_index(1 / max(strength, 1e-9))
+def _unit(numbers: Tensor) -> tuple[Tensor, float | None]:
+    """Numbers at power 1/2 on average, and by which gain; none at all if they say nothing."""
+    gain = filling(numbers, len(numbers) / 2)
+    if not len(numbers) or gain_index(gain) == SILENT:
+        return numbers[:0], None
+    return gain * numbers, gain

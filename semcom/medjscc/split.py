@@ -99,14 +99,28 @@ def estimate(bands: Bands, log_step: Tensor) -> Estimate:
         octaves = torch.log2(expected.clamp_min(2.0 ** (2 * _LEAST_LOG))) / 2
         classes.append(torch.round(octaves * STEPS).flatten())
         squares.append(errors.flatten())
-    place = torch.cat(classes).to(torch.int64)
+    return classed(num_bits / 8, torch.cat(classes), torch.cat(squares))
+
+
+def classed(num_bytes: float, importances: Tensor, squares: Tensor) -> Estimate:
+    """Errors by classes of equal expected deviation.
+
+    Args:
+        num_bytes: how long the bands are.
+        importances: of each error, see :func:`semcom.medjscc.analogue.importance`.
+        squares: of each error, in squared steps.
+
+    >>> classed(8, torch.tensor([0, -8, 0]), torch.tensor([1.0, 0.25, 2.0])).squares[[0, -1]]
+    array([3.  , 0.25])
+    """
+    place = importances.to(torch.int64)
     highest = int(place.max())
     place = highest - place
     counts = torch.bincount(place)
     return Estimate(
-        num_bits / 8,
+        num_bytes,
         counts.numpy(),
-        torch.bincount(place, torch.cat(squares).double()).numpy(),
+        torch.bincount(place, squares.double()).numpy(),
         np.exp2((highest - np.arange(len(counts))) / STEPS),
     )
 

@@ -32,8 +32,9 @@ from semcom.medjscc.analogue import (
 )
 from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
+from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.receiver import restore
-from semcom.medjscc.sender import Plan, coarser
+from semcom.medjscc.sender import Plan, coarser, nothing
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Priced, Quantiser
@@ -71,6 +72,7 @@ class Sent:
 def send(
     wavelet: Wavelet,
     model: EntropyModel,
+    options: MedJSCCOptions,
     images: Tensor,
     plans: list[Plan],
     parts: Layout,
@@ -82,6 +84,7 @@ def send(
     Args:
         wavelet: the codec's.
         model: the codec's, in training mode.
+        options: what both ends have chosen.
         images: float32 ``[batch, 1, H, W]`` in [0, 1].
         plans: what each is sent as; those without a digital part get the coarsest one.
         parts: how the channel uses are divided.
@@ -114,14 +117,15 @@ def send(
     taken = [LENGTHS - 1 if length is None else length for length in lengths]
     for row, (bits, length) in enumerate(zip(priced.bits, taken, strict=True)):
         analogue = parts.analogue_uses(length)
-        importances = importance(walked.row(row).errors)
+        importances = importance(walked.row(row).errors, options.equal_rates)
         places = allocate(importances, 2 * analogue, snr_db).chosen.to(images.device)
         deviation = torch.exp2(log_deviation[row, places])
         amplitude = (_powers(deviation, 10 ** (snr_db / 10)) / 2).sqrt() / deviation
         numbers = flat[row, places] * amplitude
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
         energy = _energy_left(bits, parts, analogue, _worth(deviation, 10 ** (snr_db / 10)))
-        numbers = F.pad(numbers * energy / strength, (0, 2 * analogue - len(numbers)))
+        filler = nothing(2 * analogue - len(numbers)).to(numbers)
+        numbers = torch.cat([numbers * energy / strength, filler])
         digital = parts.digital_uses(length)
         rows.append(
             torch.cat(
@@ -144,7 +148,12 @@ def send(
 
 
 def receive(
-    wavelet: Wavelet, synthesis: Synthesis, rx: Reception, sent: Sent, parts: Layout
+    wavelet: Wavelet,
+    synthesis: Synthesis,
+    options: MedJSCCOptions,
+    rx: Reception,
+    sent: Sent,
+    parts: Layout,
 ) -> Tensor:
     """Images, not clamped, with gradients: float32 ``[batch, 1, H, W]``."""
     _, height, width = rx.session.image_shape
@@ -161,12 +170,12 @@ def receive(
     blocks = torch.cat([plan.blocks & (plan.ratio > 0) for plan in sent.plans]).to(rough[0])
     image = restore(
         wavelet,
-        synthesis,
+        synthesis if options.learned_synthesis else None,
         unflattened(torch.stack(rough), sent.values),
         unflattened(torch.stack(uncertain), sent.values),
         F.interpolate(blocks, scale_factor=BLOCK, mode="nearest"),
         torch.cat([plan.log_step for plan in sent.plans]).to(rough[0]),
-        rx.snr_db,
+        rx.snr_db if options.channel_adaptive else None,
         sent.cbr,
     )
     image = image[..., :height, :width] + 0.5
@@ -213,6 +222,7 @@ def _energy_left(bits: Tensor, parts: Layout, analogue: int, worth: float) -> Te
 
 
 def _unit(uses: int, like: Tensor) -> Tensor:
-    """So many symbols of unit power that say nothing."""
-    phases = 2 * math.pi * torch.rand(1, uses, device=like.device)
+    """So many symbols of unit power that say nothing, always the same."""
+    phases = 2 * math.pi * torch.rand(1, uses, generator=torch.Generator().manual_seed(uses))
+    phases = phases.to(like.device)
     return torch.polar(torch.ones_like(phases), phases)

@@ -37,11 +37,13 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
     >>> [stage.stage for stage in stages]
     ['source', 'receiver', 'end-to-end']
     """
+    if not isinstance(name, str | Path):
+        raise InputError(f"a configuration is a name or a path, got {shown(name)}")
     text = _text(name)
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} is not TOML: {str(error)[:200]}") from error
     _check_keys(f"part of {name}", found, _PARTS)
     stages, sizes = found.get("stages"), found.get("codec", {})
     if not isinstance(stages, list) or not stages or not isinstance(sizes, dict):
@@ -52,6 +54,13 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
             raise InputError(f"each stage in {name} must be a table [[stages]], got {shown(stage)}")
         known = [field.name for field in fields(MedJSCCPlan)]
         _check_keys(f"key of [[stages]] in {name}", stage, known)
+        schedule = stage.get("schedule", {})
+        if not isinstance(schedule, dict):
+            raise InputError(
+                f'schedule in {name} must be a table such as {{ shape = "constant" }}, '
+                f"got {shown(schedule)}"
+            )
+        _check_keys(f"key of schedule in {name}", schedule, [f.name for f in fields(Schedule)])
     try:
         codec = MedJSCC(**_tuples(sizes))
         plans = [_plan({"seed": seed} | stage) for stage in stages]
@@ -80,7 +89,7 @@ def _text(name: str | Path) -> str:
         known = " or ".join(SHIPPED)
         raise InputError(f"the configuration {shown(str(name))} is no file; or name {known}")
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text") from error
 

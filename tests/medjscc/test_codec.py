@@ -311,3 +311,62 @@ def test_weights_that_compute_otherwise_here_are_refused(narrow: MedJSCC, tmp_pa
     store(tensors, path, metadata)
     with pytest.raises(InputError, match="do not give here what they gave"):
         MedJSCC.load(path)
+
+
+@pytest.mark.parametrize("snr_db", [3.0, 12.0, 24.0])
+def test_bits_are_sent_by_the_amplitudes_that_the_receiver_takes_them_for(
+    snr_db: float, pictures: tuple[Tensor, Tensor]
+) -> None:
+    """Unit power is the analogue part's affair: QAM symbols stand on their grid to the last bit."""
+    codec = semcom.codec("medjscc-small")
+    tx = codec.encode(pictures[0], cbr=1 / 8, snr_db=snr_db)
+    assert tx.symbols.abs().square().mean(1).tolist() == pytest.approx([1, 1], abs=1e-5)
+    parts = codec._layout(tx.session)
+    for row, header in enumerate(headers_of(codec, tx)):
+        block = parts.digital_block(header.length)
+        assert block is not None and not header.analog_only
+        start = parts.header.channel_uses + parts.analog_base + parts.base_uses
+        for qam, place in [(parts.header, 0), (block, start)]:
+            order = qam.mcs.bits_per_symbol
+            spacing = math.sqrt(6 / (2**order - 1)) if order > 1 else 2.0
+            symbols = torch.view_as_real(tx.symbols[row, place : place + qam.channel_uses])
+            levels = symbols / spacing + 0.5
+            assert float((levels - levels.round()).abs().max()) < 1e-4
+
+
+def test_a_digital_part_that_became_too_coarse_gives_way() -> None:
+    """Where hardly any room is left, quality does not fall when the SNR rises by a little."""
+    codec = semcom.codec("medjscc-small")
+    images = semcom.data.phantoms("chest", n=1, size=128, seed=0)[0][..., 32:96, 32:96]
+    found = []
+    for snr_db in (-8.0, -6.0, -5.0, -4.0, -3.0):
+        tx = codec.encode(images, cbr=1 / 4, snr_db=snr_db)
+        shown = [over_awgn(codec, tx, snr_db, seed)[0] for seed in range(4)]
+        found.append(float(torch.stack([psnr(one, images) for one in shown]).mean()))
+    assert all(after > before - 1 for before, after in pairwise(found))
+
+
+def test_a_larger_margin_takes_a_slower_scheme(
+    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    uses = []
+    for margin_db in (-5.0, 0.0, 10.0, 20.0):
+        codec = narrow.with_options(margin_db=margin_db)
+        tx = codec.encode(pictures[0], cbr=1 / 8, snr_db=-3.0)
+        uses.append(codec._layout(tx.session).mcs.bits_per_use)
+    assert uses == sorted(uses, reverse=True)
+
+
+def test_reconstruct_takes_what_decode_takes(
+    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+) -> None:
+    rx = channels.link("awgn")(narrow.encode(pictures[0], cbr=1 / 8, snr_db=8.0), 8.0, seed=1)
+    double = Reception(
+        rx.symbols.to(torch.complex128), rx.noise_var.double(), rx.snr_db, rx.session
+    )
+    assert torch.equal(narrow.reconstruct(double).clamp(0, 1), narrow.decode(double))
+    other = semcom.codec("medjscc-small")
+    other.name = "other"
+    for codec, wrong in [(other, rx), (narrow, "x")]:
+        with pytest.raises(InputError):
+            codec.reconstruct(wrong)  # type: ignore[arg-type]

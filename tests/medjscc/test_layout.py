@@ -8,15 +8,22 @@ from hypothesis import strategies as st
 
 from channels import InputError
 from semcom.medjscc.header import BYTES, LENGTHS
-from semcom.medjscc.layout import HEADER_SHARE, Layout, choose, layout, smallest_block
+from semcom.medjscc.layout import (
+    HEADER_SHARE,
+    HeaderSuccess,
+    Layout,
+    choose,
+    layout,
+    smallest_block,
+)
 from semcom.separate.adaptation import gaussian_chances, gaussian_success
 from semcom.separate.mcs import mcs_table
 
 
 def laid_out(uses: int, snr_db: float, mcs: int | None = None) -> Layout:
-    headers = gaussian_success(snr_db - 6), gaussian_success(snr_db - 3)
+    headers = HeaderSuccess(*(gaussian_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
     chances = gaussian_chances(snr_db)
-    return layout(uses, *headers, chances, lambda bits: bits, lambda bits: 0.0, mcs)
+    return layout(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, mcs)
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semcom.medjscc.analogue import STEPS, allocate, amplitudes, received
-from semcom.medjscc.layout import Layout, layout
+from semcom.medjscc.layout import HeaderSuccess, Layout, layout
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.split import Estimate, Split, estimate
 from semcom.separate.adaptation import gaussian_chances, gaussian_success
@@ -67,9 +67,9 @@ def test_errors_and_bytes_are_those_of_the_coefficients(bands: Bands) -> None:
 
 
 def parts_of(uses: int, snr_db: float) -> Layout:
-    headers = gaussian_success(snr_db - 6), gaussian_success(snr_db - 3)
+    headers = HeaderSuccess(*(gaussian_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
     chances = gaussian_chances(snr_db)
-    return layout(uses, *headers, chances, lambda bits: bits, lambda bits: 0.0, None)
+    return layout(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
 
 
 @pytest.mark.parametrize("cbr", [1 / 64, 1 / 16, 1 / 2])

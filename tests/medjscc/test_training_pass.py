@@ -231,3 +231,38 @@ def test_in_use_again_nothing_is_left_of_it(narrow: MedJSCC, noisy: tuple[Tensor
     codec.reconstruct(channels.link("awgn")(codec.encode(noisy[0], **POINT), 20.0, seed=1))
     again = codec.eval().encode(noisy[0], cbr=1 / 4, snr_db=8.0)
     assert torch.equal(again.symbols, narrow.encode(noisy[0], cbr=1 / 4, snr_db=8.0).symbols)
+
+
+@pytest.mark.parametrize(
+    "options", [{"learned_synthesis": False}, {"channel_adaptive": False}, {"equal_rates": True}]
+)
+def test_options_hold_in_training_too(
+    options: dict[str, bool], codec: MedJSCC, noisy: tuple[Tensor, Tensor]
+) -> None:
+    with torch.no_grad():
+        for head in codec.synthesis.heads:
+            head.weight.normal_(0, 0.01, generator=torch.Generator().manual_seed(1))
+    shown = []
+    for one in (codec, codec.with_options(**options)):  # type: ignore[arg-type]
+        tx = one.encode(noisy[0], cbr=1 / 4, snr_db=8.0)
+        shown.append(one.reconstruct(channels.link("awgn")(tx, 8.0, seed=1)))
+    assert not torch.equal(*shown)
+
+
+def test_only_the_link_draws(codec: MedJSCC, noisy: tuple[Tensor, Tensor]) -> None:
+    sent = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        sent.append(codec.encode(noisy[0], cbr=1 / 4, snr_db=8.0).symbols)
+    assert torch.equal(*sent)
+
+
+def test_what_is_not_of_the_last_transmission_is_refused(
+    codec: MedJSCC, noisy: tuple[Tensor, Tensor]
+) -> None:
+    rx = channels.link("awgn")(codec.encode(noisy[0], cbr=1 / 4, snr_db=8.0), 8.0, seed=1)
+    half = Reception(rx.symbols[:1], rx.noise_var[:1], rx.snr_db[:1], rx.session)
+    with pytest.raises(InputError, match="reconstructs its last transmission"):
+        codec.reconstruct(half)
+    with pytest.raises(InputError, match=r"codec\.eval\(\)"):
+        codec.rate_map(rx)
