@@ -22,11 +22,11 @@ import scenarios
 import semcom
 from channels import InputError
 from scenarios import Table
-from scenarios.ablation import MEANINGS, WHOLE, parts
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS
-from scenarios.differences import Differences
-from scenarios.guided import FoundMask, Guided, NoMask, SpoiltMask
+from scenarios.command.cli import main
+from scenarios.comparisons.ablation import MEANINGS, WHOLE, parts
+from scenarios.comparisons.guided import FoundMask, Guided, NoMask, SpoiltMask
+from scenarios.results.columns import COLUMNS
+from scenarios.results.differences import Differences
 from semcom.medjscc import MedJSCC
 from semcom.segmentation import UNetSegmenter, corrupt
 

@@ -10,7 +10,7 @@ import pytest
 import scenarios
 import semcom
 from channels import Grid, InputError
-from scenarios.cli import main
+from scenarios.command.cli import main
 
 PICTURES, _ = semcom.data.phantoms("chest", n=2, size=64, seed=4)
 QUICK = {"codecs": "jpeg2000-ldpc", "links": "awgn", "cbr": [1 / 4, 1 / 2], "snr_db": 12.0}

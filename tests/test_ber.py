@@ -19,10 +19,10 @@ import channels
 from benchmarks.sionna_chain import sionna_chain
 from channels import InputError
 from scenarios import ber
-from scenarios.block_errors import Counts, Series, count
-from scenarios.cli import main
-from scenarios.error_rates import row_of
-from scenarios.theory import rayleigh_ber, uncoded_ber
+from scenarios.command.cli import main
+from scenarios.comparisons.bits.block_errors import Counts, Series, count
+from scenarios.comparisons.bits.error_rates import row_of
+from scenarios.comparisons.bits.theory import rayleigh_ber, uncoded_ber
 from semcom.separate.mcs import mcs_table
 from semcom.separate.threshold import required_snr_db
 

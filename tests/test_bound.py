@@ -19,11 +19,11 @@ import scenarios
 import semcom
 from channels import InputError
 from scenarios import Table
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS
-from scenarios.inputs import contenders
-from scenarios.looks import looks
-from scenarios.style import COLOURS, MARKERS
+from scenarios.command.cli import main
+from scenarios.engine.inputs import contenders
+from scenarios.results.columns import COLUMNS
+from scenarios.results.line_styles import looks
+from scenarios.results.style import COLOURS, MARKERS
 from semcom.separate import CapacityBound, SeparateCodec, payloads
 from semcom.separate.capacity import carried, outage_rate
 from semcom.separate.information import mutual_information

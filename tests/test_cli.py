@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenarios import command
-from scenarios.cli import main
-from scenarios.cores import cores
-from scenarios.results import Table
+from scenarios.command import comparing as command
+from scenarios.command.cli import main
+from scenarios.engine.cores import cores
+from scenarios.results.table import Table
 
 FILES = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
 QUICK = ["--codecs", "jpeg2000-ldpc,hevc-ldpc", "--channel", "awgn", "--size", "64", "--limit", "2"]
@@ -137,7 +137,7 @@ def test_out_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_out_below_a_file_is_found_before_any_task(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scenarios.sweep.transmit", lambda *_: pytest.fail("sent"))
+    monkeypatch.setattr("scenarios.engine.sweep.transmit", lambda *_: pytest.fail("sent"))
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file" / "out", tmp_path / ("x" * 300)):
         assert semcom("run", "snr", *QUICK, "--out", str(out)) == 2
@@ -167,7 +167,7 @@ def test_run_writes_everything_and_a_second_run_finds_it(
     assert len(Table.load(out / "results.parquet")) == 2 * 2 * 2
     first = {name: (out / name).read_bytes() for name in FILES}
 
-    monkeypatch.setattr("scenarios.sweep.transmit", lambda *_: pytest.fail("sent again"))
+    monkeypatch.setattr("scenarios.engine.sweep.transmit", lambda *_: pytest.fail("sent again"))
     assert semcom("run", "snr", *QUICK, "--out", str(out)) == 0
     assert {name: (out / name).read_bytes() for name in FILES} == first
 
@@ -229,8 +229,8 @@ def test_interrupt_ends_with_one_line(
 @pytest.mark.skipif(sys.platform != "linux" or cores() < 2, reason="looks for two workers in /proc")
 def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to the workers too, here while they still import PyTorch."""
-    command = [sys.executable, "-m", "scenarios.snr", *QUICK, "--out", str(tmp_path / "out")]
-    command += ["--trials", "99"]
+    command = [sys.executable, "-m", "scenarios", "run", "snr", *QUICK]
+    command += ["--out", str(tmp_path / "out"), "--trials", "99"]
     run = subprocess.Popen(
         [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -249,7 +249,7 @@ def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
 
 
 def test_help_is_quick_and_info_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
-    imported = "import sys, scenarios.cli; sys.exit('torch' in sys.modules)"
+    imported = "import sys, scenarios.command.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imported], check=False).returncode == 0
     assert semcom("info") == 0
     listed = capsys.readouterr().out

@@ -11,10 +11,10 @@ import scenarios
 import semcom
 from channels import InputError
 from scenarios import Table
-from scenarios.cli import main
-from scenarios.doppler import varied_links
-from scenarios.experiment import lay_out
-from scenarios.printing import captions
+from scenarios.command.cli import main
+from scenarios.comparisons.doppler import varied_links
+from scenarios.engine.experiment import lay_out
+from scenarios.results.printing import captions
 
 PICTURES, MASKS = semcom.data.phantoms("chest", n=2, size=64, seed=4)
 QUICK = {"codecs": ["jpeg2000-ldpc", "deepjscc"], "cbr": 1 / 4, "values": [0, 1000, 4000]}

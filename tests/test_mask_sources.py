@@ -12,8 +12,8 @@ from torch import Tensor
 
 import semcom
 from channels import InputError
-from scenarios import inputs
-from scenarios.cli import main
+from scenarios.command.cli import main
+from scenarios.engine import inputs
 from semcom.crops import Sample
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.few_labels import few_labels

@@ -15,8 +15,8 @@ from rich.console import Console
 import scenarios
 from channels import InputError
 from scenarios import Table
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS
+from scenarios.command.cli import main
+from scenarios.results.columns import COLUMNS
 
 RATES = (1 / 64, 1 / 32, 1 / 16)
 

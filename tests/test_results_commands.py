@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from channels import InputError
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS, DEFINITIONS
-from scenarios.exports import dataset, latex
-from scenarios.plotting import caption
-from scenarios.results import Table
+from scenarios.command.cli import main
+from scenarios.results.columns import COLUMNS, DEFINITIONS
+from scenarios.results.curves import caption
+from scenarios.results.exports import dataset, latex
+from scenarios.results.table import Table
 
 GAIN = {"medjscc": 1.0, "hevc-ldpc": 0.0, "jpeg2000-ldpc": -0.5}
 

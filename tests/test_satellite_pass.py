@@ -13,11 +13,11 @@ import channels
 import scenarios
 import semcom
 from channels import InputError, Pass
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS
-from scenarios.deliveries import Deliveries
-from scenarios.results import Table
-from scenarios.satellite_pass import moments_of
+from scenarios.command.cli import main
+from scenarios.comparisons.deliveries import Deliveries
+from scenarios.comparisons.satellite_pass import moments_of
+from scenarios.results.columns import COLUMNS
+from scenarios.results.table import Table
 
 PICTURES, MASKS = semcom.data.phantoms("chest", n=2, size=64, seed=4)
 QUICK = {"codecs": "jpeg2000-ldpc", "moments": 3, "cbr": [1 / 4, 1 / 2], "threshold_db": 15.0}

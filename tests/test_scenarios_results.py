@@ -18,12 +18,12 @@ from scipy import stats
 
 from channels import InputError
 from scenarios import Table
-from scenarios.inputs import Picture
-from scenarios.panel import panel
-from scenarios.printing import print_table
-from scenarios.results import believed
-from scenarios.statistics import mean_interval, wilson_interval
-from scenarios.task import Measured
+from scenarios.engine.inputs import Picture
+from scenarios.engine.panel import panel
+from scenarios.engine.task import Measured
+from scenarios.results.printing import print_table
+from scenarios.results.rows import believed
+from scenarios.results.statistics import mean_interval, wilson_interval
 
 METADATA: dict[str, Any] = {
     "parameters": {"cbr": 1 / 16, "seed": 0, "trials": 2, "pictures": 3},

@@ -26,10 +26,10 @@ import scenarios
 import semcom
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
-from scenarios.inputs import Picture, contenders, pictures, points, routes
-from scenarios.journal import Journal
-from scenarios.pool import _next_kind, finished, hands
-from scenarios.task import Outcome, draw_seed
+from scenarios.engine.inputs import Picture, contenders, pictures, points, routes
+from scenarios.engine.journal import Journal
+from scenarios.engine.pool import _next_kind, finished, hands
+from scenarios.engine.task import Outcome, draw_seed
 from semcom.codec import Codec
 
 PILOTS = 8
@@ -340,7 +340,7 @@ def test_pictures_of_several_sizes() -> None:
 
 
 def test_scenario_is_a_function_whatever_is_imported_first() -> None:
-    import scenarios.snr
+    import scenarios.comparisons.snr
 
     assert callable(scenarios.snr)
     assert scenarios.Table.__name__ == "Table"

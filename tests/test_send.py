@@ -12,7 +12,7 @@ from PIL import Image
 import semcom.data
 from channels import InputError
 from scenarios import send
-from scenarios.cli import main
+from scenarios.command.cli import main
 from semcom.data import load_folder, load_picture
 
 

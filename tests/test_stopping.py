@@ -13,9 +13,9 @@ from scipy.stats import binomtest
 import scenarios
 import semcom
 from channels import InputError
-from scenarios.cli import main
-from scenarios.printing import captions
-from scenarios.stopping import half_width_db
+from scenarios.command.cli import main
+from scenarios.results.printing import captions
+from scenarios.results.statistics import half_width_db
 
 PICTURES, _ = semcom.data.phantoms("chest", n=2, size=64, seed=2)
 GRID = {"codecs": ["jpeg2000-ldpc", "deepjscc"], "links": ["awgn", "rayleigh"], "cbr": 1 / 4}
