@@ -289,7 +289,7 @@ def test_journal_line_of_other_columns_or_types_is_not_finished(
 _RUN = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from test_scenarios_sweep import sweep
+from test_engine import sweep
 sweep(out=Path(sys.argv[2]))
 """
 
