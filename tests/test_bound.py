@@ -292,7 +292,7 @@ def semcom_run(*arguments: str) -> int:
 
 def test_command_line_from_end_to_end(tmp_path: Path) -> None:
     arguments = ["--codec", "hevc-ldpc,hevc-capacity", "--mcs", "auto,9,13", "--limit", "1"]
-    arguments += ["--size", "64", "--cbr", "1/4", "--channel", "awgn,rayleigh"]
+    arguments += ["--size", "64", "--cbr", "1/4", "--link", "awgn,rayleigh"]
     assert semcom_run(*arguments, "--snr", "4:12:8", "--out", str(tmp_path)) == 0
     table = Table.load(tmp_path / "results.parquet")
     labels = ["hevc-ldpc", "hevc-ldpc MCS 9", "hevc-ldpc MCS 13", "hevc-capacity"]

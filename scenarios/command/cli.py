@@ -16,6 +16,7 @@ from scenarios.command.pack import pack
 from scenarios.command.results import merge, plot, rate_saving, table
 from scenarios.command.run import runs
 from scenarios.command.send import send
+from scenarios.command.shared import Renamed
 from scenarios.command.train import trains
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
 for _command in (send, pack, table, plot, merge, rate_saving):
-    app.command(_command.__name__.replace("_", "-"))(_command)
+    app.command(_command.__name__.replace("_", "-"), cls=Renamed)(_command)
 
 
 @app.command()

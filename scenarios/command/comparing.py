@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from channels import Link
+from scenarios.command.options import parse_names
 from scenarios.command.selection import Selection, segmenter_of
-from scenarios.comparisons.mismatch import refuse_bounds
+from scenarios.command.shared import Run
 from scenarios.engine import inputs, sweep
 from scenarios.engine.cluster import cluster
-from scenarios.engine.experiment import MAX_TRIALS, carry_out, lay_out
+from scenarios.engine.experiment import carry_out
 from scenarios.engine.panel import panel
 from scenarios.engine.schemes import Scheme, with_schemes
+from scenarios.engine.sweep import Sweep
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import METRICS, Table
@@ -29,29 +31,36 @@ _KEY = "semcom"
 
 @dataclass(frozen=True)
 class Request:
-    """The options of a command that compares codecs across SNR, parsed."""
+    """What commands that compare codecs are asked alike, parsed as far as that needs no PyTorch.
 
-    scenario: str
+    Args:
+        sent: which pictures.
+        codecs: names, separated by commas; ``None`` for those that are compared by default.
+        mcs: curves of each separate codec.
+        cbr: rates.
+        diagnosis: segmenter of the diagnostic Dice, a name or a file.
+        out: folder of the results.
+        run: how often, and by whom.
+        x: what curves run along; ``None`` for what the scenario varies.
+    """
+
     sent: Selection
-    codecs: list[str] | None
+    codecs: str | None
     mcs: list[Scheme]
-    links: Sequence[str | Link]
-    snr_db: list[float]
     cbr: list[float]
     diagnosis: str | None
     out: str
-    trials: int
-    workers: int
-    believed_snr_db: float | None = None
-    scheduler: str | None = None
-    ci_db: float | None = None
-    max_trials: int = MAX_TRIALS
-    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    run: Run
     x: str | None = None
 
 
-def run(request: Request) -> tuple[Table, sweep.Sweep]:
+def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[Table, Sweep]:
     """Compare, print, and write the results into ``request.out``.
+
+    Args:
+        request: what was asked for.
+        plan: lays out the scenario's grid.
+        **own: arguments of ``plan`` that the request does not hold.
 
     Returns:
         The table, and what was run.
@@ -60,39 +69,29 @@ def run(request: Request) -> tuple[Table, sweep.Sweep]:
         InputError: before anything is written, if an option does not fit.
     """
     out = inputs.folder(request.out)
-    named = inputs.contenders(COMPARED if request.codecs is None else request.codecs)
-    contenders = with_schemes(named, request.mcs)
-    if request.believed_snr_db is not None:
-        refuse_bounds(contenders)
-    links = list(inputs.routes(request.links).values())
+    named = COMPARED if request.codecs is None else parse_names(request.codecs)
+    contenders = with_schemes(inputs.contenders(named), request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()
-    grid = lay_out(
-        request.scenario,
+    grid = plan(
         images,
         masks,
         codecs=contenders,
-        links=links,
-        snr_db=request.snr_db,
         cbr=request.cbr,
-        seed=request.sent.seed,
-        trials=request.trials,
-        diagnosis=diagnosis,
-        believed_snr_db=request.believed_snr_db,
-        ci_db=request.ci_db,
-        max_trials=request.max_trials,
-        settings=request.settings,
+        **own,
+        **request.run.drawn(diagnosis),
     )
-    with cluster(request.scheduler) as executor:
-        table = carry_out(grid, out=out, executor=executor, workers=request.workers, progress=True)
+    with cluster(request.run.scheduler) as executor:
+        workers = request.run.processes
+        table = carry_out(grid, out=out, executor=executor, workers=workers, progress=True)
     _write(table, grid, out, request.x)
     table.print(x=request.x)
     Console().print(f"Results are in {out}", highlight=False)
     return table, grid
 
 
-def _write(table: Table, grid: sweep.Sweep, out: Path, x: str | None) -> None:
+def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
     table.save(out / "results.parquet")
     table.save(out / "results.csv")
     for metric in METRICS:
@@ -105,7 +104,7 @@ def _write(table: Table, grid: sweep.Sweep, out: Path, x: str | None) -> None:
     _write_panel(grid, out / "panel.png")
 
 
-def _write_panel(grid: sweep.Sweep, path: Path) -> None:
+def _write_panel(grid: Sweep, path: Path) -> None:
     """The first picture at the middle SNR and rate over the first link; drawn once.
 
     Where links differ in one setting alone, it is the middle one's.

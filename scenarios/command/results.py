@@ -16,7 +16,9 @@ _Results = Annotated[Path, typer.Argument(help="results.parquet or .csv of a run
 _Codecs = Annotated[
     str | None, typer.Option("--codecs", "--codec", help="Only these, separated by commas.")
 ]
-_Channel = Annotated[str | None, typer.Option(help="Only these links, separated by commas.")]
+_Links = Annotated[
+    str | None, typer.Option("--link", help="Only these links, separated by commas.")
+]
 _Snr = Annotated[str | None, typer.Option(help="Only these points in dB: start:stop:step, or one.")]
 _Cbr = Annotated[str | None, typer.Option(help="Only these rates, separated by commas; 1/16.")]
 _Against = Annotated[
@@ -32,7 +34,7 @@ def table(
         str, typer.Option(help=f"What to show, separated by commas: {_METRICS}.")
     ] = "psnr,roi_psnr,dice,outage",
     codecs: _Codecs = None,
-    channel: _Channel = None,
+    link: _Links = None,
     snr: _Snr = None,
     cbr: _Cbr = None,
     against: _Against = None,
@@ -48,7 +50,7 @@ def table(
     metrics = parse_names(y)
     if not metrics:
         raise typer.BadParameter(f"--y {y!r} names no metric")
-    found = _selected(results, codecs, channel, snr, cbr, against)
+    found = _selected(results, codecs, link, snr, cbr, against)
     found.print(metrics)
     if out is not None:
         from scenarios.results.exports import export
@@ -71,7 +73,7 @@ def plot(
         typer.Option(help="screen, or paper: one journal column, definitions for the caption."),
     ] = "screen",
     codecs: _Codecs = None,
-    channel: _Channel = None,
+    link: _Links = None,
     snr: _Snr = None,
     cbr: _Cbr = None,
     against: _Against = None,
@@ -83,7 +85,7 @@ def plot(
     """Draw curves with 95 % bands."""
     from scenarios.results.curves import caption
 
-    found = _selected(results, codecs, channel, snr, cbr, against)
+    found = _selected(results, codecs, link, snr, cbr, against)
     path = out or Path(f"{y}.pdf" if style == "paper" else f"{y}.png")
     found.plot(y, path, x=x, style=style)
     if style == "paper":
@@ -131,7 +133,7 @@ def rate_saving(
 def _selected(
     results: Path,
     codecs: str | None,
-    channel: str | None,
+    link: str | None,
     snr: str | None,
     cbr: str | None,
     against: str | None,
@@ -142,7 +144,7 @@ def _selected(
 
     found = Table.load(results).select(
         codecs=None if codecs is None else parse_names(codecs),
-        links=None if channel is None else parse_names(channel),
+        links=None if link is None else parse_names(link),
         snr_db=points,
         cbr=rates,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,85 +16,25 @@ from scenarios.command.options import (
     parse_snr,
     parse_whole,
 )
+from scenarios.command.shared import (
+    Cbr,
+    Codecs,
+    Diagnosis,
+    Links,
+    Mcs,
+    Out,
+    Renamed,
+    Run,
+    Scheduler,
+    Sent,
+    Snr,
+    Workers,
+    grouped,
+)
 from scenarios.engine.cores import cores
-
-if TYPE_CHECKING:
-    from scenarios.command.selection import Selection
 
 runs = typer.Typer(help="Run a scenario: who is compared with whom, over what.")
 """The commands of ``semcom run``."""
-
-_Images = Annotated[
-    Path | None, typer.Option(help="Folder of PNG, JPEG, TIFF or DICOM; default: phantoms.")
-]
-_Masks = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder of masks, named as images; or the segmenter that finds them, chest, "
-        "angiography, dental or a file of weights; or none. Default: chest; phantoms have "
-        "their own."
-    ),
-]
-_Limit = Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")]
-_Size = Annotated[
-    int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
-]
-_Codecs = Annotated[
-    str | None,
-    typer.Option(
-        "--codecs",
-        "--codec",
-        help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
-        "ideal code), separated by commas; semcom info lists both; default: all codecs "
-        "but medjscc-small and ntscc.",
-    ),
-]
-_Mcs = Annotated[
-    str,
-    typer.Option(
-        help="Curves of each separate codec: auto, the MCS adapted to SNR and link, and "
-        "indices to hold; auto,4,13."
-    ),
-]
-_Channel = Annotated[str, typer.Option(help="Links, separated by commas.")]
-_Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")]
-_Cbr = Annotated[
-    str,
-    typer.Option(
-        help="Complex channel uses per pixel, 1/16 or 0.0625; several rates separated by commas."
-    ),
-]
-_Diagnosis = Annotated[
-    str | None,
-    typer.Option(
-        help="Segmenter of the diagnostic Dice: chest, angiography, dental or a file of weights; "
-        "default: none is measured."
-    ),
-]
-_Seed = Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and noise.")]
-_Trials = Annotated[
-    int, typer.Option(min=1, help="Draws of fading and noise per picture and point.")
-]
-_Ci = Annotated[
-    float | None,
-    typer.Option(
-        help="Repeat each point until mean PSNR over these pictures is known to so many dB (half "
-        "the 95 % interval)."
-    ),
-]
-_MaxTrials = Annotated[int, typer.Option(min=2, help="Trials that are enough for --ci anyhow.")]
-_Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes, of one thread; default, and at most: one per core."),
-]
-
-_Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
-    ),
-]
 
 
 @runs.callback()
@@ -102,27 +42,19 @@ def _scenarios() -> None:
     """Run a scenario: who is compared with whom, over what."""
 
 
-@runs.command("snr")
+@runs.command("snr", cls=Renamed)
+@grouped
 def run_snr(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
-    codecs: _Codecs = None,
-    mcs: _Mcs = "auto",
-    channel: _Channel = "ntn-tdl-c",
-    snr: _Snr = "0:12:2",
-    cbr: _Cbr = "1/16",
-    diagnosis: _Diagnosis = None,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/snr"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    ci: _Ci = None,
-    max_trials: _MaxTrials = 64,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    *,
+    sent: Sent,
+    codecs: Codecs = None,
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
+    snr: Snr = "0:12:2",
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/snr",
+    run: Run,
 ) -> None:
     """Picture quality against SNR, at one rate or several, for every codec over every link.
 
@@ -130,35 +62,21 @@ def run_snr(
     of pictures. A second run finds finished points in the same folder.
     """
     rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
-    sent = _selection(images, masks, limit, size, seed)
-    from scenarios.command.comparing import Request, run
+    selection = sent.selection(run.seed)
+    from scenarios.command.comparing import Request, compare
+    from scenarios.comparisons.snr import plan
+    from scenarios.engine.inputs import routes
 
-    run(
-        Request(
-            scenario="snr",
-            sent=sent,
-            codecs=None if codecs is None else parse_names(codecs),
-            mcs=schemes,
-            links=parse_names(channel),
-            snr_db=points,
-            cbr=rates,
-            diagnosis=diagnosis,
-            out=out,
-            trials=trials,
-            ci_db=ci,
-            max_trials=max_trials,
-            workers=workers or cores(),
-            scheduler=scheduler,
-        )
-    )
+    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    links = list(routes(parse_names(link)).values())
+    compare(request, plan, links=links, snr_db=points)
 
 
-@runs.command("mismatch")
+@runs.command("mismatch", cls=Renamed)
+@grouped
 def run_mismatch(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
+    *,
+    sent: Sent,
     codecs: Annotated[
         str | None,
         typer.Option(
@@ -167,25 +85,18 @@ def run_mismatch(
             help="Names of codecs, separated by commas; default: all trained.",
         ),
     ] = None,
-    mcs: _Mcs = "auto",
-    channel: _Channel = "ntn-tdl-c",
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
     believed_snr: Annotated[
         float, typer.Option(help="E_s/N_0 in dB that the transmitter believes.")
     ] = 10.0,
     snr: Annotated[
         str, typer.Option(help="E_s/N_0 in dB that the channel gives, start:stop:step.")
     ] = "0:10:1",
-    cbr: _Cbr = "1/16",
-    diagnosis: _Diagnosis = None,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/mismatch"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    ci: _Ci = None,
-    max_trials: _MaxTrials = 64,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/mismatch",
+    run: Run,
 ) -> None:
     """Picture quality against an SNR that the transmitter does not know.
 
@@ -193,39 +104,24 @@ def run_mismatch(
     run snr does.
     """
     rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
-    sent = _selection(images, masks, limit, size, seed)
-    from scenarios.command.comparing import Request, run
+    selection = sent.selection(run.seed)
+    from scenarios.command.comparing import Request, compare
+    from scenarios.comparisons.mismatch import plan
+    from scenarios.engine.inputs import routes
 
-    run(
-        Request(
-            scenario="mismatch",
-            sent=sent,
-            codecs=None if codecs is None else parse_names(codecs),
-            mcs=schemes,
-            links=parse_names(channel),
-            snr_db=points,
-            cbr=rates,
-            diagnosis=diagnosis,
-            out=out,
-            trials=trials,
-            ci_db=ci,
-            max_trials=max_trials,
-            workers=workers or cores(),
-            scheduler=scheduler,
-            believed_snr_db=believed_snr,
-        )
-    )
+    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    links = list(routes(parse_names(link)).values())
+    compare(request, plan, links=links, snr_db=points, believed_snr_db=believed_snr)
 
 
-@runs.command("doppler")
+@runs.command("doppler", cls=Renamed)
+@grouped
 def run_doppler(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
-    codecs: _Codecs = None,
-    mcs: _Mcs = "auto",
-    channel: _Channel = "ntn-tdl-c",
+    *,
+    sent: Sent,
+    codecs: Codecs = None,
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
     along: Annotated[
         str,
         typer.Option(
@@ -240,17 +136,10 @@ def run_doppler(
         str, typer.Option(help="How receivers know the channel: lmmse, ls or perfect.")
     ] = "lmmse",
     snr: Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step, or one.")] = "10",
-    cbr: _Cbr = "1/16",
-    diagnosis: _Diagnosis = None,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/doppler"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    ci: _Ci = None,
-    max_trials: _MaxTrials = 64,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/doppler",
+    run: Run,
 ) -> None:
     """Picture quality against residual Doppler, its rate, or the terminal's speed.
 
@@ -258,43 +147,27 @@ def run_doppler(
     """
     rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
     tried = None if values is None else parse_numbers("--values", values)
-    sent = _selection(images, masks, limit, size, seed)
-    from scenarios.command.comparing import Request, run
-    from scenarios.comparisons.doppler import varied_links
+    selection = sent.selection(run.seed)
+    from scenarios.command.comparing import Request, compare
+    from scenarios.comparisons.doppler import plan
 
-    links, settings = varied_links(parse_names(channel), along, tried, estimator)
-    run(
-        Request(
-            scenario="doppler",
-            sent=sent,
-            codecs=None if codecs is None else parse_names(codecs),
-            mcs=schemes,
-            links=links,
-            snr_db=points,
-            cbr=rates,
-            diagnosis=diagnosis,
-            out=out,
-            trials=trials,
-            ci_db=ci,
-            max_trials=max_trials,
-            workers=workers or cores(),
-            scheduler=scheduler,
-            settings=settings,
-        )
+    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    links = parse_names(link)
+    compare(
+        request, plan, links=links, snr_db=points, along=along, values=tried, estimator=estimator
     )
 
 
-@runs.command("bandwidth")
+@runs.command("bandwidth", cls=Renamed)
+@grouped
 def run_bandwidth(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
+    *,
+    sent: Sent,
     codecs: Annotated[
         str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
     ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
-    mcs: _Mcs = "auto",
-    channel: _Channel = "ntn-tdl-c",
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
     bandwidths: Annotated[
         str, typer.Option(help="NR channel bandwidths in MHz, separated by commas.")
     ] = "5,20,100,400",
@@ -302,16 +175,9 @@ def run_bandwidth(
     cbr: Annotated[
         str, typer.Option(help="Complex channel uses per pixel, separated by commas.")
     ] = "1/128,1/64,1/32,1/16,1/8,1/4",
-    diagnosis: _Diagnosis = None,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/bandwidth"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    ci: _Ci = None,
-    max_trials: _MaxTrials = 64,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    diagnosis: Diagnosis = None,
+    out: Out = "results/bandwidth",
+    run: Run,
 ) -> None:
     """Picture quality against bandwidth ratio, and the time on air at channel bandwidths.
 
@@ -319,44 +185,24 @@ def run_bandwidth(
     """
     rates, schemes = parse_rates(cbr), parse_mcs(mcs)
     widths_hz = [1e6 * width for width in parse_numbers("--bandwidths", bandwidths)]
-    sent = _selection(images, masks, limit, size, seed)
-    from scenarios.command.comparing import Request, run
-    from scenarios.comparisons.bandwidth import channels_of
+    selection = sent.selection(run.seed)
+    from scenarios.command.comparing import Request, compare
+    from scenarios.comparisons.bandwidth import plan
     from scenarios.comparisons.on_air import OnAir
 
-    links, settings = channels_of(parse_names(channel), widths_hz)
-    table, grid = run(
-        Request(
-            scenario="bandwidth",
-            sent=sent,
-            codecs=parse_names(codecs),
-            mcs=schemes,
-            links=links,
-            snr_db=[snr],
-            cbr=rates,
-            diagnosis=diagnosis,
-            out=out,
-            trials=trials,
-            ci_db=ci,
-            max_trials=max_trials,
-            workers=workers or cores(),
-            scheduler=scheduler,
-            settings=settings,
-            x="cbr",
-        )
-    )
-    found = OnAir(table, grid)
+    request = Request(selection, codecs, schemes, rates, diagnosis, out, run, x="cbr")
+    links = parse_names(link)
+    found = OnAir(*compare(request, plan, links=links, snr_db=snr, bandwidths_hz=widths_hz))
     found.save(Path(out) / "on_air.csv")
     found.plot("psnr", Path(out) / "on_air.png")
     found.print_times()
 
 
-@runs.command("satellite-pass")
+@runs.command("satellite-pass", cls=Renamed)
+@grouped
 def run_satellite_pass(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
+    *,
+    sent: Sent,
     codecs: Annotated[
         str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
     ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
@@ -378,27 +224,22 @@ def run_satellite_pass(
     threshold: Annotated[
         float, typer.Option(help="Least ROI-PSNR of a picture that counts, in dB.")
     ] = 30.0,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/satellite_pass"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    out: Out = "results/satellite_pass",
+    run: Run,
 ) -> None:
     """How many pictures arrive well enough before a LEO satellite sets.
 
     Prints them and writes pass.csv, pass.png, results.parquet and results.csv.
     """
     rates = parse_rates(cbr)
-    sent = _selection(images, masks, limit, size, seed)
+    selection = sent.selection(run.seed)
     from scenarios.comparisons.satellite_pass import satellite_pass
     from scenarios.engine.cluster import cluster
     from scenarios.engine.inputs import folder
 
     where = folder(out)
-    pictures, regions = sent.load()
-    with cluster(scheduler) as executor:
+    pictures, regions = selection.load()
+    with cluster(run.scheduler) as executor:
         found = satellite_pass(
             pictures,
             regions,
@@ -411,10 +252,9 @@ def run_satellite_pass(
             moments=moments,
             cbr=rates,
             threshold_db=threshold,
-            seed=seed,
-            trials=trials,
+            **run.drawn(),
             executor=executor,
-            workers=workers or cores(),
+            workers=run.processes,
             out=where,
             progress=True,
         )
@@ -426,12 +266,11 @@ def run_satellite_pass(
     typer.echo(f"Results are in {where}")
 
 
-@runs.command("ablation")
+@runs.command("ablation", cls=Renamed)
+@grouped
 def run_ablation(
-    images: _Images = None,
-    masks: _Masks = None,
-    limit: _Limit = None,
-    size: _Size = None,
+    *,
+    sent: Sent,
     weights: Annotated[
         Path | None, typer.Option(help="Weights of medjscc; default: those in the package.")
     ] = None,
@@ -442,19 +281,14 @@ def run_ablation(
             "angiography, dental or a file of weights; default: no such contender."
         ),
     ] = None,
-    channel: _Channel = "ntn-tdl-c",
-    snr: _Snr = "0:12:4",
+    link: Links = "ntn-tdl-c",
+    snr: Snr = "0:12:4",
     cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
         "1/16"
     ),
-    diagnosis: _Diagnosis = None,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/ablation"
-    ),
-    seed: _Seed = 0,
-    trials: _Trials = 1,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    diagnosis: Diagnosis = None,
+    out: Out = "results/ablation",
+    run: Run,
 ) -> None:
     """What each part of Med-JSCC brings: paired differences to the whole, at equal rate.
 
@@ -462,7 +296,7 @@ def run_ablation(
     second run finds finished points in the same folder.
     """
     cbr_offered, points = parse_rate(cbr), parse_snr(snr)
-    sent = _selection(images, masks, limit, size, seed)
+    selection = sent.selection(run.seed)
     from scenarios.command.selection import segmenter_of
     from scenarios.comparisons.ablation import ablation
     from scenarios.engine.cluster import cluster
@@ -473,21 +307,19 @@ def run_ablation(
     whole = codec("medjscc") if weights is None else codec("medjscc", weights=weights)
     finder = segmenter_of("--segmenter", segmenter)
     diagnoses = segmenter_of("--diagnosis", diagnosis)
-    pictures, regions = sent.load()
-    with cluster(scheduler) as executor:
+    pictures, regions = selection.load()
+    with cluster(run.scheduler) as executor:
         found = ablation(
             pictures,
             regions,
             codec=whole,
-            links=parse_names(channel),
+            links=parse_names(link),
             snr_db=points,
             cbr=cbr_offered,
             segmenter=finder,
-            diagnosis=diagnoses,
-            seed=seed,
-            trials=trials,
+            **run.drawn(diagnoses),
             executor=executor,
-            workers=workers or cores(),
+            workers=run.processes,
             out=where,
             progress=True,
         )
@@ -499,7 +331,7 @@ def run_ablation(
     typer.echo(f"Results are in {where}")
 
 
-@runs.command("ber")
+@runs.command("ber", cls=Renamed)
 def run_ber(
     mcs: Annotated[
         str, typer.Option(help="Indices of modulation and coding schemes, separated by commas.")
@@ -510,7 +342,7 @@ def run_ber(
     uncoded: Annotated[
         str, typer.Option(help="Bits per symbol of uncoded QAM, separated by commas; or none.")
     ] = "2,4,6",
-    channel: Annotated[str, typer.Option(help="Links, separated by commas.")] = "awgn",
+    link: Links = "awgn",
     snr: Annotated[
         str | None,
         typer.Option(
@@ -520,12 +352,10 @@ def run_ber(
     channel_uses: Annotated[int, typer.Option(min=1, help="QAM symbols of a block.")] = 2048,
     block_errors: Annotated[int, typer.Option(min=1, help="Wrong blocks that end a point.")] = 100,
     max_blocks: Annotated[int, typer.Option(min=1, help="Blocks that end a point anyhow.")] = 2000,
-    out: Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")] = (
-        "results/ber"
-    ),
+    out: Out = "results/ber",
     seed: Annotated[int, typer.Option(min=0, help="Seeds bits, fading and noise.")] = 0,
-    workers: _Workers = None,
-    scheduler: _Scheduler = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Bit and block error rate against SNR: transport blocks of each MCS, uncoded QAM, theory.
 
@@ -548,7 +378,7 @@ def run_ber(
         found = ber(
             mcs=schemes,
             uncoded=orders,
-            links=parse_names(channel),
+            links=parse_names(link),
             snr_db=points,
             channel_uses=channel_uses,
             table=table,
@@ -564,15 +394,3 @@ def run_ber(
     found.plot(where / "ber.png")
     found.print()
     typer.echo(f"Results are in {where}")
-
-
-def _selection(
-    images: Path | None, masks: str | None, limit: int | None, size: int | None, seed: int
-) -> Selection:
-    """What is sent; the first to need PyTorch, which takes seconds to load."""
-    from rich.console import Console
-
-    with Console(stderr=True).status("loading PyTorch and Sionna"):
-        from scenarios.command.selection import Selection
-
-    return Selection(images, masks, limit, size, seed)

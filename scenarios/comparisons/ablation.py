@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from channels import InputError
 from channels.errors import shown
 from scenarios.comparisons.guided import FoundMask, Guided, NoMask, SpoiltMask
 from scenarios.engine import inputs
 from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
 from scenarios.results.differences import Differences
 from semcom import catalogue
 from semcom.codec import Codec
@@ -57,13 +57,7 @@ def ablation(
     snr_db: inputs.Points = SNR_DB,
     cbr: float = 1 / 16,
     segmenter: str | Segmenter | None = None,
-    diagnosis: str | Segmenter | None = None,
-    seed: int = 0,
-    trials: int = 1,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Differences:
     """Take Med-JSCC apart.
 
@@ -79,13 +73,7 @@ def ablation(
         cbr: complex channel uses per picture element.
         segmenter: gives the masks of the contender "found mask", beside true ``masks``; ``None``
             leaves it out.
-        diagnosis: as of :func:`scenarios.snr`.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each point, with independent draws.
-        executor: any ``concurrent.futures.Executor``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
         Paired differences to the whole, with the table that they are from.
@@ -100,24 +88,40 @@ def ablation(
     >>> len(found.table) == len(MEANINGS) - 1
     True
     """
+    drawn, work = parted(run)
+    grid = plan(
+        images,
+        masks,
+        codec=codec,
+        links=links,
+        snr_db=snr_db,
+        cbr=cbr,
+        segmenter=segmenter,
+        **drawn,
+    )
+    table = carry_out(grid, **work)
+    return Differences(table, WHOLE, {part: MEANINGS[part] for part in grid.codecs})
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codec: str | Codec,
+    links: inputs.Links,
+    snr_db: inputs.Points,
+    cbr: float,
+    segmenter: str | Segmenter | None,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`ablation`, checked."""
     inputs.check_rate(cbr)
     if masks is None:
         raise InputError("an ablation needs regions of interest: pass masks or a segmenter")
     contenders = parts(codec, inputs.finder("segmenter", segmenter))
-    grid = lay_out(
-        "ablation",
-        images,
-        masks,
-        codecs=contenders,
-        links=links,
-        snr_db=snr_db,
-        cbr=cbr,
-        seed=seed,
-        trials=trials,
-        diagnosis=diagnosis,
+    return lay_out(
+        "ablation", images, masks, codecs=contenders, links=links, snr_db=snr_db, cbr=cbr, **drawn
     )
-    table = carry_out(grid, out=out, executor=executor, workers=workers, progress=progress)
-    return Differences(table, WHOLE, {part: MEANINGS[part] for part in contenders})
 
 
 def parts(codec: str | Codec, segmenter: Segmenter | None) -> dict[str, Codec]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import channels
 from channels import Grid, Link
 from channels.errors import check_number
 from scenarios.comparisons.on_air import OnAir
 from scenarios.engine import inputs
-from scenarios.engine.experiment import MAX_TRIALS, carry_out, lay_out
-from semcom.segmentation import Segmenter
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
 
 CBR = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
 BANDWIDTHS_HZ = (5e6, 20e6, 100e6, 400e6)
@@ -29,15 +29,7 @@ def bandwidth(
     bandwidths_hz: Sequence[float] = BANDWIDTHS_HZ,
     snr_db: float = 6.0,
     cbr: inputs.Points = CBR,
-    diagnosis: str | Segmenter | None = None,
-    seed: int = 0,
-    trials: int = 1,
-    ci_db: float | None = None,
-    max_trials: int = MAX_TRIALS,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> OnAir:
     """Compare codecs across the channel uses that a picture gets, and say how long they take.
 
@@ -54,15 +46,7 @@ def bandwidth(
             at 30 kHz up to 100 MHz, at 120 kHz (FR2) beyond and above 7 GHz.
         snr_db: average E_s/N_0 in dB.
         cbr: rates, or one, complex channel uses per picture element.
-        diagnosis: as of :func:`scenarios.snr`.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each point, with independent draws.
-        ci_db: as of :func:`scenarios.snr`.
-        max_trials: as of :func:`scenarios.snr`.
-        executor: any ``concurrent.futures.Executor``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
         The table, and the time on air of each bandwidth and rate.
@@ -79,8 +63,34 @@ def bandwidth(
     >>> found.frame[["cbr", "on_air_s"]].round(6).to_numpy().tolist()
     [[0.25, 0.000284], [0.5, 0.000568]]
     """
+    drawn, work = parted(run)
+    grid = plan(
+        images,
+        masks,
+        codecs=codecs,
+        links=links,
+        bandwidths_hz=bandwidths_hz,
+        snr_db=snr_db,
+        cbr=cbr,
+        **drawn,
+    )
+    return OnAir(carry_out(grid, **work), grid)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: str | Sequence[str],
+    bandwidths_hz: Sequence[float],
+    snr_db: float,
+    cbr: inputs.Points,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`bandwidth`, checked."""
     varied, settings = channels_of(links, bandwidths_hz)
-    grid = lay_out(
+    return lay_out(
         "bandwidth",
         images,
         masks,
@@ -88,15 +98,9 @@ def bandwidth(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        seed=seed,
-        trials=trials,
-        diagnosis=diagnosis,
-        ci_db=ci_db,
-        max_trials=max_trials,
         settings=settings,
+        **drawn,
     )
-    table = carry_out(grid, out=out, executor=executor, workers=workers, progress=progress)
-    return OnAir(table, grid)
 
 
 def channels_of(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import channels
 from channels import InputError, Link, Residual
 from channels.errors import check_name, check_number
 from scenarios.engine import inputs
-from scenarios.engine.experiment import MAX_TRIALS, carry_out, lay_out
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
 from scenarios.results.columns import SETTINGS
 from scenarios.results.table import Table
-from semcom.segmentation import Segmenter
 
 VALUES = {
     "offset_hz": (0.0, 150.0, 300.0, 600.0, 1000.0, 1500.0),
@@ -39,15 +39,7 @@ def doppler(
     snr_db: inputs.Points = 10.0,
     cbr: inputs.Points = 1 / 16,
     estimator: str = "lmmse",
-    diagnosis: str | Segmenter | None = None,
-    seed: int = 0,
-    trials: int = 1,
-    ci_db: float | None = None,
-    max_trials: int = MAX_TRIALS,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Table:
     """Compare codecs across what Doppler pre-compensation leaves, or across terminal speeds.
 
@@ -67,15 +59,7 @@ def doppler(
         snr_db: points, or one, average E_s/N_0 in dB.
         cbr: rates, or one, complex channel uses per picture element.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
-        diagnosis: as of :func:`scenarios.snr`.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each point, with independent draws.
-        ci_db: as of :func:`scenarios.snr`.
-        max_trials: as of :func:`scenarios.snr`.
-        executor: any ``concurrent.futures.Executor``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
         One row per codec × link × value × rate × point × picture × trial; curves run along the
@@ -92,8 +76,38 @@ def doppler(
     >>> table.located(table.summary("psnr"))[["link", "offset_hz"]].to_numpy().tolist()
     [['awgn', 0.0], ['awgn', 900.0]]
     """
+    drawn, work = parted(run)
+    grid = plan(
+        images,
+        masks,
+        codecs=codecs,
+        links=links,
+        along=along,
+        values=values,
+        snr_db=snr_db,
+        cbr=cbr,
+        estimator=estimator,
+        **drawn,
+    )
+    return carry_out(grid, **work)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: str | Sequence[str],
+    along: str,
+    values: Sequence[float] | None,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    estimator: str,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`doppler`, checked."""
     varied, settings = varied_links(links, along, values, estimator)
-    grid = lay_out(
+    return lay_out(
         "doppler",
         images,
         masks,
@@ -101,14 +115,9 @@ def doppler(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        seed=seed,
-        trials=trials,
-        diagnosis=diagnosis,
-        ci_db=ci_db,
-        max_trials=max_trials,
         settings=settings,
+        **drawn,
     )
-    return carry_out(grid, out=out, executor=executor, workers=workers, progress=progress)
 
 
 def varied_links(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from typing import Unpack
 
 from channels import InputError
 from scenarios.engine import inputs
-from scenarios.engine.experiment import MAX_TRIALS, carry_out, lay_out
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
 from scenarios.results.table import Table
-from semcom.segmentation import Segmenter
 from semcom.separate import CapacityBound
 
 BELIEVED_SNR_DB = 10.0
@@ -26,15 +26,7 @@ def mismatch(
     believed_snr_db: float = BELIEVED_SNR_DB,
     snr_db: inputs.Points = SNR_DB,
     cbr: inputs.Points = 1 / 16,
-    diagnosis: str | Segmenter | None = None,
-    seed: int = 0,
-    trials: int = 1,
-    ci_db: float | None = None,
-    max_trials: int = MAX_TRIALS,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Table:
     """Compare codecs across SNRs that the transmitter does not know.
 
@@ -50,17 +42,7 @@ def mismatch(
         believed_snr_db: average E_s/N_0 in dB that the transmitter believes.
         snr_db: points, or one: the channel's average E_s/N_0 in dB.
         cbr: rates, or one, complex channel uses per picture element.
-        diagnosis: as of :func:`scenarios.snr`.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each point, with independent draws.
-        ci_db: repeat each point until half the 95 % interval of every codec's mean PSNR over these
-            pictures is so narrow, in dB, see :class:`scenarios.engine.stopping.Stop`; ``None``: no
-            more than ``trials``.
-        max_trials: trials that are enough in any case.
-        executor: any ``concurrent.futures.Executor``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
         One row per codec × link × rate × point × picture × trial, with its definitions.
@@ -76,9 +58,35 @@ def mismatch(
     >>> table.frame[["snr_db", "believed_snr_db", "outage"]].values.tolist()
     [[6.0, 12.0, True], [12.0, 12.0, False]]
     """
+    drawn, work = parted(run)
+    grid = plan(
+        images,
+        masks,
+        codecs=codecs,
+        links=links,
+        believed_snr_db=believed_snr_db,
+        snr_db=snr_db,
+        cbr=cbr,
+        **drawn,
+    )
+    return carry_out(grid, **work)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    believed_snr_db: float,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`mismatch`, checked."""
     contenders = inputs.contenders(codecs)
     refuse_bounds(contenders)
-    grid = lay_out(
+    return lay_out(
         "mismatch",
         images,
         masks,
@@ -86,14 +94,9 @@ def mismatch(
         links=links,
         snr_db=snr_db,
         cbr=cbr,
-        seed=seed,
-        trials=trials,
-        ci_db=ci_db,
-        max_trials=max_trials,
-        diagnosis=diagnosis,
         believed_snr_db=believed_snr_db,
+        **drawn,
     )
-    return carry_out(grid, out=out, executor=executor, workers=workers, progress=progress)
 
 
 def refuse_bounds(contenders: Mapping[str, inputs.Contender]) -> None:

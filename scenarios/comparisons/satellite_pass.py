@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import torch
 
@@ -16,6 +15,7 @@ from scenarios.comparisons.deliveries import Deliveries, Moment
 from scenarios.engine import inputs
 from scenarios.engine.experiment import carry_out, lay_out
 from scenarios.engine.pool import hands
+from scenarios.engine.run_options import RunOptions, WorkOptions, parted
 from scenarios.engine.sweep import Sweep
 from scenarios.results.table import Table
 
@@ -37,12 +37,7 @@ def satellite_pass(
     cbr: inputs.Points = CBR,
     threshold_db: float = 30.0,
     estimator: str = "lmmse",
-    seed: int = 0,
-    trials: int = 1,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Deliveries:
     """Count the pictures that arrive well enough while a satellite passes.
 
@@ -65,12 +60,7 @@ def satellite_pass(
         cbr: rates that codecs choose from, complex channel uses per picture element.
         threshold_db: least ROI-PSNR of a picture that counts, in dB.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each moment, with independent draws.
-        executor: any ``concurrent.futures.Executor``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Raises:
         InputError: if an argument does not fit, or a codec cannot serve a rate.
@@ -84,6 +74,7 @@ def satellite_pass(
     """
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)
     check_number("threshold_db", threshold_db, 0, 100)
+    drawn, work = parted(run)
     first = lay_out(
         "satellite_pass",
         images,
@@ -92,13 +83,11 @@ def satellite_pass(
         links=steps[0].link,
         snr_db=steps[0].snr_db,
         cbr=cbr,
-        seed=seed,
-        trials=trials,
+        **drawn,
     )
-    with hands(executor, workers) as pool:
-        tables = [
-            carry_out(_at(first, step), out=out, executor=pool, progress=progress) for step in steps
-        ]
+    with hands(work.get("executor"), work.get("workers", 1)) as pool:
+        shared: WorkOptions = {**work, "executor": pool, "workers": 1}
+        tables = [carry_out(_at(first, step), **shared) for step in steps]
     pixels = [picture.image.numel() for picture in first.pictures]
     return Deliveries(Table.merge(tables), steps, pixels, threshold_db)
 

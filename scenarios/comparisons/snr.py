@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from pathlib import Path
+from typing import Unpack
 
 from scenarios.engine import inputs
-from scenarios.engine.experiment import MAX_TRIALS, carry_out, lay_out
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
 from scenarios.results.table import Table
-from semcom.segmentation import Segmenter
 
 
 def snr(
@@ -19,15 +19,7 @@ def snr(
     links: inputs.Links,
     snr_db: inputs.Points,
     cbr: inputs.Points = 1 / 16,
-    diagnosis: str | Segmenter | None = None,
-    seed: int = 0,
-    trials: int = 1,
-    ci_db: float | None = None,
-    max_trials: int = MAX_TRIALS,
-    executor: Executor | None = None,
-    workers: int = 1,
-    out: str | Path | None = None,
-    progress: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Table:
     """Compare codecs over links across SNR.
 
@@ -44,19 +36,7 @@ def snr(
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: rates, or one, complex channel uses per picture element, uses / (H * W * C).
-        diagnosis: ``"chest"``, ``"angiography"``, ``"dental"`` or any segmenter, to measure the
-            diagnostic Dice (:func:`~semcom.segmentation.diagnostic_dice`); ``None`` leaves it
-            empty.
-        seed: seeds every fading and noise draw.
-        trials: transmissions of each picture at each point, with independent draws.
-        ci_db: repeat each point until half the 95 % interval of every codec's mean PSNR over these
-            pictures is so narrow, in dB, see :class:`scenarios.engine.stopping.Stop`; ``None``: no
-            more than ``trials``.
-        max_trials: trials that are enough in any case.
-        executor: any ``concurrent.futures.Executor``, e.g. dask's ``client.get_executor()``.
-        workers: number of processes where there is no executor.
-        out: folder that finished tasks are kept in; a second run finds them there.
-        progress: draw a progress bar.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
         One row per codec × link × rate × point × picture × trial, with its definitions.
@@ -69,18 +49,22 @@ def snr(
     >>> snr(pictures, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
     Table(4 rows: jpeg2000-ldpc over awgn)
     """
-    grid = lay_out(
-        "snr",
-        images,
-        masks,
-        codecs=codecs,
-        links=links,
-        snr_db=snr_db,
-        cbr=cbr,
-        seed=seed,
-        trials=trials,
-        ci_db=ci_db,
-        max_trials=max_trials,
-        diagnosis=diagnosis,
+    drawn, work = parted(run)
+    grid = plan(images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn)
+    return carry_out(grid, **work)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`snr`, checked."""
+    return lay_out(
+        "snr", images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn
     )
-    return carry_out(grid, out=out, executor=executor, workers=workers, progress=progress)

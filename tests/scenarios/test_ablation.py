@@ -241,7 +241,7 @@ def test_command_line(small: MedJSCC, tmp_path: Path, capsys: pytest.CaptureFixt
     small.save(tmp_path / "small.safetensors")
     out = tmp_path / "out"
     arguments = ["run", "ablation", "--weights", str(tmp_path / "small.safetensors")]
-    arguments += ["--limit", "2", "--size", "64", "--channel", "awgn", "--snr", "12"]
+    arguments += ["--limit", "2", "--size", "64", "--link", "awgn", "--snr", "12"]
     arguments += ["--cbr", "1/4", "--workers", "1", "--out", str(out), "--segmenter", "chest"]
     with pytest.raises(SystemExit) as ended:
         main(arguments)

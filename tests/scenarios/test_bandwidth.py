@@ -66,7 +66,7 @@ def test_semcom_run_bandwidth_prints_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--codecs", "jpeg2000-ldpc", "--size", "64", "--limit", "1", "--cbr", "1/4,1/2"]
-    options += ["--channel", "awgn", "--bandwidths", "5,20", "--snr", "12", "--workers", "1"]
+    options += ["--link", "awgn", "--bandwidths", "5,20", "--snr", "12", "--workers", "1"]
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as ended:
         main(["run", "bandwidth", *options, "--out", str(out)])

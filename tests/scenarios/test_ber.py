@@ -138,7 +138,7 @@ def test_impossible_requests_are_refused(options: dict[str, object], message: st
 def test_semcom_run_ber_prints_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--mcs", "4", "--uncoded", "2", "--channel", "awgn,rayleigh", "--workers", "1"]
+    options = ["--mcs", "4", "--uncoded", "2", "--link", "awgn,rayleigh", "--workers", "1"]
     options += ["--channel-uses", "200", "--max-blocks", "50", "--snr", "-4:8:6"]
     with pytest.raises(SystemExit) as ended:
         main(["run", "ber", *options, "--out", str(tmp_path / "out")])

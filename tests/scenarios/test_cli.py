@@ -19,7 +19,7 @@ from scenarios.engine.cores import cores
 from scenarios.results.table import Table
 
 FILES = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
-QUICK = ["--codecs", "jpeg2000-ldpc,hevc-ldpc", "--channel", "awgn", "--size", "64", "--limit", "2"]
+QUICK = ["--codecs", "jpeg2000-ldpc,hevc-ldpc", "--link", "awgn", "--size", "64", "--limit", "2"]
 QUICK += ["--snr", "12:15:3", "--cbr", "1/4", "--workers", "1"]
 
 
@@ -49,11 +49,13 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     ("arguments", "message"),
     [
         (["--codecs", "medjsc"], "did you mean 'medjscc'"),
+        (["--codecs", "hevc-ldpc", "--link", "ntn-tdl-e"], "did you mean 'ntn-tdl-"),
         (["--codecs", "hevc-ldpc", "--channel", "ntn-tdl-e"], "did you mean 'ntn-tdl-"),
-        (["--codecs", "hevc-ldpc", "--channel", ","], "no link to compare"),
+        (["--codecs", "hevc-ldpc", "--channel=ntn-tdl-e"], "did you mean 'ntn-tdl-"),
+        (["--codecs", "hevc-ldpc", "--link", ","], "no link to compare"),
         (["--codecs", ","], "no codec to compare"),
         (["--codecs", "hevc-ldpc,hevc-ldpc"], "name each once"),
-        (["--codecs", "hevc-ldpc", "--channel", "awgn,awgn"], "name each once"),
+        (["--codecs", "hevc-ldpc", "--link", "awgn,awgn"], "name each once"),
         (["--snr", "101"], "must lie in [-100, 100] dB"),
         (["--snr", "1e99999999"], "write start:stop:step"),
         (["--snr", "0:1:1e-99999999"], "write start:stop:step"),

@@ -101,7 +101,7 @@ def test_semcom_run_doppler_prints_and_draws(
     options = ["--codecs", "jpeg2000-ldpc", "--size", "64", "--limit", "1", "--cbr", "1/4"]
     options += ["--along", "speed_mps", "--values", "0,100", "--workers", "1", "--snr", "20"]
     with pytest.raises(SystemExit) as ended:
-        main(["run", "doppler", *options, "--channel", "rayleigh", "--out", str(tmp_path / "a")])
+        main(["run", "doppler", *options, "--link", "rayleigh", "--out", str(tmp_path / "a")])
     assert ended.value.code == 0
     assert "terminal speed [m/s]" in capsys.readouterr().out
     assert {"psnr.png", "panel.png", "results.csv"} <= {f.name for f in (tmp_path / "a").iterdir()}

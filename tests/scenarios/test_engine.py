@@ -339,6 +339,11 @@ def test_pictures_of_several_sizes() -> None:
     assert table.frame["roi_psnr"].isna().all()
 
 
+def test_an_option_that_no_scenario_has_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="'trails'"):
+        sweep(trails=2)
+
+
 def test_scenario_is_a_function_whatever_is_imported_first() -> None:
     import scenarios.comparisons.snr
 

@@ -162,7 +162,7 @@ def test_semcom_table_prints_and_writes(
     saved: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = saved.parent / f"some.{ending}"
-    assert semcom("table", saved, "--y", "psnr", "--channel", "awgn", "--out", out) == 0
+    assert semcom("table", saved, "--y", "psnr", "--link", "awgn", "--out", out) == 0
     printed = capsys.readouterr().out
     assert "PSNR [dB] over awgn at CBR 1/64" in printed
     assert "ntn-tdl-c" not in printed

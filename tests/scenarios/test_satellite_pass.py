@@ -75,6 +75,11 @@ def test_a_pass_is_the_same_in_one_go_and_in_two(tmp_path: Path) -> None:
     assert next(iter(whole.table.axes)) == "elevation_deg"
 
 
+def test_a_pass_is_repeated_until_it_is_known() -> None:
+    found = scenarios.satellite_pass(PICTURES, MASKS, **QUICK, ci_db=1e-3, max_trials=3)  # type: ignore[arg-type]
+    assert found.table.stops()["trials"].tolist() == [3] * 6
+
+
 def test_a_lower_threshold_delivers_more() -> None:
     totals = [
         scenarios.satellite_pass(PICTURES, MASKS, **QUICK | {"threshold_db": db}).totals

@@ -84,7 +84,7 @@ def test_impossible_rules_are_refused(options: dict[str, float], message: str) -
 def test_semcom_run_says_which_points_hit_the_cap(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--codecs", "jpeg2000-ldpc", "--channel", "rayleigh", "--size", "64", "--limit", "1"]
+    options = ["--codecs", "jpeg2000-ldpc", "--link", "rayleigh", "--size", "64", "--limit", "1"]
     options += ["--snr", "12", "--cbr", "1/4", "--workers", "1", "--out", str(tmp_path / "out")]
     with pytest.raises(SystemExit) as ended:
         main(["run", "snr", *options, "--ci", "0.001", "--max-trials", "32"])
