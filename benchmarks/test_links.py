@@ -30,7 +30,6 @@ from sionna.phy.ofdm import (
 )
 
 import channels
-from channels import Session, Transmission
 
 IMAGES, SYMBOLS, SNR_DB = 16, 4096, 10.0
 SINGLE = {"precision": "single", "device": "cpu"}
@@ -173,11 +172,8 @@ def test_link(benchmark: Callable[..., object], name: str, offset: bool, side: s
     link = channels.link(name, grid=grid, residual=residual)
     sent = symbols()
     if side == "ours":
-        tx = Transmission(
-            sent, torch.full((IMAGES,), SYMBOLS), Session("bench", (1, 64, 64), SYMBOLS, SNR_DB)
-        )
-        link(tx, SNR_DB)
-        benchmark(link, tx, SNR_DB)
+        link.propagate(sent, SNR_DB)
+        benchmark(link.propagate, sent, SNR_DB)
     else:
         build = CASES[name]
         bare = Bare(link.grid, None if build is None else build(), offset)

@@ -13,10 +13,12 @@
 
 Links
     :func:`link` builds one by name, :func:`links` lists the names, ``link.describe()`` prints every
-    parameter. :class:`Link` makes one of any Sionna ``ChannelModel``.
+    parameter. :class:`Link` makes one of any Sionna ``ChannelModel``, :func:`register` gives it a
+    name.
 Signals
     :class:`Transmission` goes in, :class:`Reception` comes out, :class:`Session` is what both ends
-    agreed on before.
+    agreed on before. ``link.propagate(symbols, snr_db)`` takes symbols alone and gives
+    :class:`Received`.
 Parts that :func:`link` takes
     ``grid``: :class:`Grid`, numerology and pilots. ``residual``: :class:`Residual`, the carrier
     offset left, by default that of a :class:`Precompensation` for LEO links. ``power``:
@@ -25,25 +27,27 @@ Parts that :func:`link` takes
 Geometry and budget
     :class:`Pass`, a satellite's pass over time; :func:`link_budget`, a :class:`LinkBudget` for the
     SNR at an elevation.
-Modules
-    ``channels.amplifier``: ``transmit``, ``oversampled``, ``papr_ccdf``: waveforms without a link.
-    ``channels.satellite``: range, delay, Doppler and visibility in closed form.
-    ``channels.tle``: passes from two-line elements by SGP4 (import it, it needs ``sgp4``).
-    ``channels.delay_spread``: tables of TR 38.811.
+Rooms
+    :mod:`channels.fading`, laws and profiles of fading; :mod:`channels.ofdm`, waveform, ICI and
+    estimation; :mod:`channels.orbit`, the satellite. Of use without a link:
+    ``channels.ofdm.amplifier.transmit`` and ``channels.ofdm.papr`` for waveforms,
+    ``channels.orbit.geometry`` for range, delay, Doppler and visibility, ``channels.orbit.tle`` for
+    passes from two-line elements (needs ``sgp4``), ``channels.fading.delay_spread`` for tables of
+    TR 38.811.
 
 All errors of input are :class:`InputError`. More: docs/channels.md.
 """
 
-from channels.amplifier import Rapp, Saleh, SoftLimiter
-from channels.catalogue import link, links
-from channels.doppler import Precompensation, Residual
+from channels.catalogue import link, links, register
 from channels.errors import InputError
 from channels.link import Link
-from channels.link_budget import LinkBudget, link_budget
-from channels.ofdm import Grid
+from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
+from channels.ofdm.grid import Grid
+from channels.orbit.doppler import Precompensation, Residual
+from channels.orbit.link_budget import LinkBudget, link_budget
+from channels.orbit.passes import Pass
 from channels.power import AveragePower, PeakPower
-from channels.satellite import Pass
-from channels.signal import Reception, Session, Transmission
+from channels.signal import Received, Reception, Session, Transmission
 
 __all__ = [
     "AveragePower",
@@ -55,6 +59,7 @@ __all__ = [
     "PeakPower",
     "Precompensation",
     "Rapp",
+    "Received",
     "Reception",
     "Residual",
     "Saleh",
@@ -64,4 +69,5 @@ __all__ = [
     "link",
     "link_budget",
     "links",
+    "register",
 ]

@@ -12,20 +12,18 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.amplifier import Rapp, Saleh, SoftLimiter, transmit
-from channels.awgn import complex_normal, noise_variance
-from channels.coupling import Carrier, carrier, couple, leaked_power, moved_power
 from channels.describe import Row, one_line, table
-from channels.doppler import Residual
 from channels.errors import InputError, check_name, check_number, shown
-from channels.estimation import estimate, prior_of
-from channels.ofdm import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
-from channels.power import AveragePower, PeakPower
-from channels.propagation import SLOW, Build, Paths, Response, doppler_of, draw_response, model_for
+from channels.fading.awgn import complex_normal, noise_variance
+from channels.fading.recipe import Build, doppler_of, model_for
+from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter, transmit
+from channels.ofdm.estimation import estimate, prior_of
+from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
+from channels.ofdm.realisation import Realisation, draw
+from channels.orbit.doppler import Residual
+from channels.power import AveragePower, PeakPower, squared_magnitude
 from channels.randomness import seeded
-from channels.signal import SNR_DB, Reception, Transmission
-from channels.squared import squared_magnitude
-from channels.waveform import draw_waveform_paths, propagate, respond_waveform
+from channels.signal import SNR_DB, Received, Reception, Transmission, check_symbols, sent_mask
 
 ESTIMATORS = ("perfect", "ls", "lmmse")
 DOMAINS = ("frequency", "time")
@@ -145,7 +143,7 @@ class Link:
     def __call__(
         self, tx: Transmission, snr_db: float | Tensor, seed: int | None = None
     ) -> Reception:
-        """Send a transmission.
+        """Send a transmission: :meth:`propagate` for symbols that belong to a session.
 
         Args:
             tx: symbols ``[batch, K]``.
@@ -161,84 +159,104 @@ class Link:
         """
         if not isinstance(tx, Transmission):
             raise InputError(f"a link takes a Transmission, got {type(tx).__name__}: encode first")
-        with torch.autocast(tx.symbols.device.type, enabled=False):
-            return self._send(tx, snr_db, seed)
+        return Reception(*self._send(tx.symbols, tx.sent, snr_db, seed), tx.session)
 
-    def _send(self, tx: Transmission, snr_db: float | Tensor, seed: int | None) -> Reception:
-        sent = self.power(tx)
-        batch, num_symbols = sent.shape
-        noise_var = noise_variance(_checked_snr(snr_db, batch).to(sent.device))
-        noise_var = noise_var.to(sent.real.dtype)[:, None]
-        with seeded(seed, sent.device, stream=0):
-            channel = self._draw(batch, num_symbols, sent.device)
-        with seeded(seed, sent.device, stream=1):
-            noise = noise_var.sqrt() * complex_normal((batch, num_symbols), sent.device)
-            if self._acts_elementwise(channel):
-                h = at_symbols(channel.response.h.to(sent.dtype), num_symbols, self.grid)
-                got = _Received(h * sent + noise, h, noise_var, torch.zeros_like(noise_var))
+    def propagate(
+        self,
+        symbols: Tensor,
+        snr_db: float | Tensor,
+        seed: int | None = None,
+        *,
+        used: Tensor | None = None,
+    ) -> Received:
+        """Send complex symbols, whatever they mean.
+
+        With x the symbols under the power constraint (mean |x|² = 1 in each row), h the effective
+        gain and ĥ the receiver's estimate of it::
+
+            y = h·x + interference + n,    n ~ CN(0, σ²),    σ² = 10^(−snr_db / 10)
+            symbols = y / ĥ = x + e,       noise_var = E|e|²
+
+        Rows are images: each meets fading and noise of its own, and its symbols fill OFDM slots one
+        after the other.
+
+        Args:
+            symbols: complex64 ``[batch, K]``, of any scale (complex128 for gradient checks).
+            snr_db: average E_s/N_0 per complex channel use in dB, a number or float ``[batch]``.
+            seed: seeds fading and noise; ``None`` draws on from Sionna's generator.
+            used: int64 ``[batch]``, how many of its K symbols each row sends; ``None``: all.
+
+        Returns:
+            Symbols ``[batch, K]``, the variance of each one's error ``[batch, K]``, and the
+            receiver's own estimate of the SNR in dB ``[batch]``; differentiable in ``symbols``.
+
+        Raises:
+            InputError: if symbols are not complex ``[batch, K]``, a row has no finite power,
+                ``used`` lies outside 1…K, or ``snr_db`` outside -100…100 dB.
+
+        >>> import channels
+        >>> bits = torch.randint(0, 2, (4, 1000, 2)) * 2.0 - 1
+        >>> qpsk = torch.view_as_complex(bits) / 2**0.5
+        >>> got = channels.link("ntn-tdl-c").propagate(qpsk, snr_db=20.0, seed=1)
+        >>> got.symbols.shape, got.noise_var.shape, got.snr_db.shape
+        (torch.Size([4, 1000]), torch.Size([4, 1000]), torch.Size([4]))
+        """
+        check_symbols(symbols)
+        return Received(*self._send(symbols, sent_mask(symbols, used), snr_db, seed))
+
+    def _send(
+        self, symbols: Tensor, sent: Tensor, snr_db: float | Tensor, seed: int | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Symbols, variances of their errors, and SNR in dB that the receiver finds."""
+        with torch.autocast(symbols.device.type, enabled=False):
+            return self._carry(self.power.constrain(symbols, sent), sent, snr_db, seed)
+
+    def _carry(
+        self, x: Tensor, sent: Tensor, snr_db: float | Tensor, seed: int | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        batch, num_symbols = x.shape
+        noise_var = noise_variance(_checked_snr(snr_db, batch).to(x.device))
+        noise_var = noise_var.to(x.real.dtype)[:, None]
+        with seeded(seed, x.device, stream=0):
+            channel = self._draw(batch, num_symbols, x.device)
+        with seeded(seed, x.device, stream=1):
+            noise = noise_var.sqrt() * complex_normal((batch, num_symbols), x.device)
+            if self.estimator == "perfect" and self.amplifier is None and channel.scales_only:
+                h = at_symbols(channel.response.h.to(x.dtype), num_symbols, self.grid)
+                got = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
-                got = self._through_frame(tx, sent, channel, noise, noise_var)
+                got = self._through_frame(x, sent, channel, noise, noise_var)
         symbols, error_var, gain = _equalised(got.symbols, got.h, got.disturbance)
         error_var = error_var.expand(batch, num_symbols)
         mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
-        found_db = 10 * torch.log10(mean_snr.clamp_min(1e-10))
-        return Reception(symbols, error_var, found_db, tx.session)
+        return symbols, error_var, 10 * torch.log10(mean_snr.clamp_min(1e-10))
 
-    def _draw(self, batch: int, num_symbols: int, device: torch.device) -> _Channel:
-        """Draw fading, then the residual offset."""
-        grid, model = self.grid, self._model(device)
-        num_times = SYMBOLS_PER_SLOT * grid.num_slots(num_symbols)
-        self._check_offset(duration_s=num_times * grid.symbol_period_s)
-        paths: Paths | None = None
-        if self.domain == "time":
-            paths = draw_waveform_paths(model, batch, num_times, grid, device)
-            response = respond_waveform(paths, num_times, grid)
-        else:
-            offset = not self.residual.is_zero
-            response = draw_response(model, batch, num_times, grid, device, offset=offset)
-        offset_hz = self.residual.draw(batch, device)
-        by = None
-        if not self.residual.is_zero:
-            by = carrier(offset_hz, self.residual.rate_hz_per_s, num_times, grid)
-        moves = doppler_of(model) > SLOW * grid.subcarrier_spacing_hz
-        return _Channel(response, paths, offset_hz, by, moves)
-
-    def _acts_elementwise(self, channel: _Channel) -> bool:
-        """Whether each symbol is but multiplied by a gain that the receiver knows."""
-        response = channel.response
-        return (
-            self.estimator == "perfect"
-            and self.amplifier is None
-            and all(
-                part is None
-                for part in (channel.paths, channel.carrier, response.change, response.stray)
-            )
-        )
+    def _draw(self, batch: int, num_symbols: int, device: torch.device) -> Realisation:
+        num_times = SYMBOLS_PER_SLOT * self.grid.num_slots(num_symbols)
+        self._check_offset(duration_s=num_times * self.grid.symbol_period_s)
+        model, time = self._model(device), self.domain == "time"
+        return draw(model, self.residual, batch, num_times, self.grid, device, every_sample=time)
 
     def _through_frame(
-        self, tx: Transmission, sent: Tensor, channel: _Channel, noise: Tensor, noise_var: Tensor
-    ) -> _Received:
+        self, x: Tensor, sent: Tensor, channel: Realisation, noise: Tensor, noise_var: Tensor
+    ) -> _Observed:
         """Send symbols with their pilots through amplifier, channel and channel estimation.
 
         Resource elements that an image does not use carry another user's symbols, so that ICI and
         the amplifier's drive do not depend on how full a slot happens to be.
         """
-        grid, num_symbols = self.grid, sent.shape[1]
-        others = at_symbols(filler(grid, num_symbols, sent.device), num_symbols, grid)
-        others = torch.where(tx.sent, 0, others.to(sent.dtype))
-        frame = to_grid(sent + others, grid)
+        grid, num_symbols = self.grid, x.shape[1]
+        others = at_symbols(filler(grid, num_symbols, x.device), num_symbols, grid)
+        others = torch.where(sent, 0, others.to(x.dtype))
+        frame = to_grid(x + others, grid)
         bussgang: Tensor | float = 1.0
         distortion: Tensor | float = 0.0
         if self.amplifier is not None:
             amplified = transmit(frame, grid.fft_size, self.amplifier)
             frame, bussgang = amplified.frame, amplified.gain[:, None, None]
             distortion = amplified.distortion[:, None, None]
-        if channel.paths is None:
-            received = _apply(channel, frame, grid)
-        else:
-            rate = self.residual.rate_hz_per_s
-            received = propagate(frame, channel.paths, channel.offset_hz, rate, grid)
-        h, interference = _known(channel, grid)
+        received = channel.act(frame)
+        h, interference = channel.known()
         h = h.to(frame.dtype)
         disturbance = noise_var[..., None] + interference.to(frame.real.dtype)
         if self.amplifier is not None:
@@ -248,7 +266,7 @@ class Link:
         if self.estimator == "perfect":
             heard = from_grid(received, num_symbols, grid) + noise - gain * others
             total = at_symbols(disturbance, num_symbols, grid)
-            return _Received(heard, gain, total, torch.zeros_like(noise_var))
+            return _Observed(heard, gain, total, torch.zeros_like(noise_var))
 
         elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
         elsewhere = noise_var.sqrt()[..., None] * elsewhere
@@ -257,7 +275,7 @@ class Link:
         prior = prior_of(self._model(frame.device), self.residual, grid)
         found = estimate(received, mean, grid, prior, self.estimator)
         uncertain = found.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
-        return _Received(
+        return _Observed(
             from_grid(received, num_symbols, grid) - gain * others,
             at_symbols(found.h, num_symbols, grid),
             at_symbols(disturbance + found.error_var, num_symbols, grid),
@@ -317,18 +335,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class _Channel:
-    """What was drawn for a batch; ``moves``: gains change noticeably within a symbol."""
-
-    response: Response
-    paths: Paths | None
-    offset_hz: Tensor
-    carrier: Carrier | None
-    moves: bool
-
-
-@dataclass(frozen=True)
-class _Received:
+class _Observed:
     """What the receiver holds of each symbol, ``[batch, K or 1]``.
 
     Received values; the gains that it believes; the power of noise, interference and the gains'
@@ -364,34 +371,3 @@ def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:
             f"{list(snr_db.shape)} {shown(snr_db.tolist())}"
         )
     return snr_db.double().expand(batch)
-
-
-def _apply(channel: _Channel, frame: Tensor, grid: Grid) -> Tensor:
-    """Frequency-domain path, free of thermal noise."""
-    response = channel.response
-    received = response.h.to(frame.dtype) * frame
-    change = response.change
-    if change is not None or channel.carrier is not None:
-        moved = None if change is None else change.to(frame.dtype) * frame
-        received = couple(received, moved, channel.carrier, grid)
-    if response.stray is not None:
-        stray = complex_normal(tuple(frame.shape), frame.device)
-        received = received + (response.stray.sqrt() * stray).to(frame.dtype)
-    return received
-
-
-def _known(channel: _Channel, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Effective gain of each resource element and the power of its interference."""
-    response = channel.response
-    h = response.h
-    interference = torch.zeros(1, 1, 1, device=h.device)
-    if response.stray is not None:
-        interference = interference + response.stray
-    if response.change is not None and channel.moves:
-        variance = squared_magnitude(response.change) / 12
-        interference = interference + moved_power(variance, grid)
-    if channel.carrier is not None:
-        leaked = leaked_power(squared_magnitude(h), channel.carrier, grid)
-        interference = interference + leaked
-        h = h * channel.carrier.gain.to(h.dtype)
-    return h, interference

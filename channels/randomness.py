@@ -9,8 +9,8 @@ from threading import RLock
 import torch
 from sionna.phy import config
 
+from channels.cached import single_precision
 from channels.errors import InputError, shown
-from channels.remembered import single_precision
 
 ONE_AT_A_TIME = RLock()
 """Threads share Sionna's generators: a seeded draw must not meet another's."""

@@ -91,28 +91,62 @@ class Transmission:
     def __post_init__(self) -> None:
         if not isinstance(self.symbols, Tensor) or not isinstance(self.used, Tensor):
             raise InputError("symbols and used must be tensors")
-        if self.symbols.ndim != 2 or self.symbols.dtype not in COMPLEX:
-            raise InputError(
-                f"symbols must be complex64 [batch, K], got {self.symbols.dtype} "
-                f"{list(self.symbols.shape)}"
-            )
+        check_symbols(self.symbols)
         if not isinstance(self.session, Session):
             raise InputError(f"session must be a channels.Session, got {shown(self.session)}")
-        batch, uses = self.symbols.shape
-        if not batch or not uses:
-            raise InputError(f"symbols must hold at least one symbol, got [{batch}, {uses}]")
-        if self.used.shape != (batch,) or self.used.dtype != torch.int64:
-            raise InputError(
-                f"used must be int64 [{batch}], got {self.used.dtype} {list(self.used.shape)}"
-            )
-        if not 1 <= int(self.used.min()) <= int(self.used.max()) <= uses:
-            raise InputError(f"used must lie in 1..{uses}, got {self.used.tolist()}")
+        _check_used(self.symbols, self.used)
 
     @property
     def sent(self) -> Tensor:
         """Bool ``[batch, K]``: true where a symbol is really sent."""
-        place = torch.arange(self.symbols.shape[1], device=self.symbols.device)
-        return place < self.used.to(self.symbols.device)[:, None]
+        return _leading(self.symbols, self.used)
+
+
+def check_symbols(symbols: object) -> None:
+    """Refuse what are no symbols to send.
+
+    Raises:
+        InputError: unless it is a complex tensor ``[batch, K]`` that holds at least one symbol.
+
+    >>> check_symbols(torch.ones(2, 8, dtype=torch.complex64))
+    """
+    if not isinstance(symbols, Tensor) or symbols.ndim != 2 or symbols.dtype not in COMPLEX:
+        what = shown(symbols)
+        if isinstance(symbols, Tensor):
+            what = f"{symbols.dtype} {list(symbols.shape)}"
+        raise InputError(f"symbols must be complex64 [batch, K], got {what}")
+    if not symbols.numel():
+        raise InputError(f"symbols must hold at least one symbol, got {list(symbols.shape)}")
+
+
+def sent_mask(symbols: Tensor, used: Tensor | None) -> Tensor:
+    """Bool ``[batch, K]``: true for the first ``used`` symbols of each row; for ``None`` for all.
+
+    Raises:
+        InputError: if ``used`` is not int64 ``[batch]`` within 1…K.
+
+    >>> sent_mask(torch.ones(2, 2, dtype=torch.complex64), torch.tensor([1, 2])).tolist()
+    [[True, False], [True, True]]
+    """
+    if used is None:
+        return torch.ones(symbols.shape, dtype=torch.bool, device=symbols.device)
+    _check_used(symbols, used)
+    return _leading(symbols, used)
+
+
+def _check_used(symbols: Tensor, used: object) -> None:
+    batch, uses = symbols.shape
+    if not isinstance(used, Tensor):
+        raise InputError(f"used must be int64 [{batch}], got {shown(used)}")
+    if used.shape != (batch,) or used.dtype != torch.int64:
+        raise InputError(f"used must be int64 [{batch}], got {used.dtype} {list(used.shape)}")
+    if not 1 <= int(used.min()) <= int(used.max()) <= uses:
+        raise InputError(f"used must lie in 1..{uses}, got {used.tolist()}")
+
+
+def _leading(symbols: Tensor, used: Tensor) -> Tensor:
+    place = torch.arange(symbols.shape[1], device=symbols.device)
+    return place < used.to(symbols.device)[:, None]
 
 
 def _all_finite(values: Tensor) -> bool:
@@ -121,10 +155,8 @@ def _all_finite(values: Tensor) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Reception:
-    """What the receiver holds after equalisation: all that a decoder may look at.
-
-    The number of used symbols is not part of it; a decoder that needs it must have it sent.
+class Received:
+    """What the receiver holds of symbols after equalisation; :meth:`~channels.Link.propagate`'s.
 
     Args:
         symbols: complex64 ``[batch, K]`` (all in double precision for gradient checks), received
@@ -134,21 +166,19 @@ class Reception:
             demapper or a channel adaptive unit should believe.
         snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0: mean
             ratio of signal to noise, interference and estimation error over its symbols.
-        session: the transmission's session, handed through untouched.
 
     Raises:
         InputError: if shapes, dtypes or values do not fit.
 
-    >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
-    ...                torch.tensor([10.0]), Session("deepjscc", (1, 32, 32), 4, 6.0))
-    >>> rx.noise_var.shape
+    >>> got = Received(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
+    ...                torch.tensor([10.0]))
+    >>> got.noise_var.shape
     torch.Size([1, 4])
     """
 
     symbols: Tensor
     noise_var: Tensor
     snr_db: Tensor
-    session: Session
 
     def __post_init__(self) -> None:
         tensors = (self.symbols, self.noise_var, self.snr_db)
@@ -169,13 +199,40 @@ class Reception:
                 f"noise_var and snr_db must be float32, got {self.noise_var.dtype} and "
                 f"{self.snr_db.dtype}: convert them"
             )
-        if not isinstance(self.session, Session):
-            raise InputError(f"session must be a channels.Session, got {shown(self.session)}")
         object.__setattr__(self, "symbols", self.symbols.resolve_conj())
         if not _all_finite(torch.view_as_real(self.symbols)) or not _all_finite(self.snr_db):
             raise InputError("symbols and snr_db must be finite: the link or the file is at fault")
         if not _all_finite(self.noise_var) or not bool(self.noise_var.min() > 0):
             raise InputError("noise_var must be finite and positive")
+
+
+@dataclass(frozen=True, eq=False)
+class Reception(Received):
+    """What was :class:`Received` in a session: all that a decoder may look at.
+
+    The number of used symbols is not part of it; a decoder that needs it must have it sent.
+
+    Args:
+        symbols: complex64 ``[batch, K]``.
+        noise_var: float32 ``[batch, K]``.
+        snr_db: float32 ``[batch]``.
+        session: the transmission's session, handed through untouched.
+
+    Raises:
+        InputError: if shapes, dtypes or values do not fit.
+
+    >>> rx = Reception(torch.ones(1, 4, dtype=torch.complex64), torch.full((1, 4), 0.1),
+    ...                torch.tensor([10.0]), Session("deepjscc", (1, 32, 32), 4, 6.0))
+    >>> rx.noise_var.shape
+    torch.Size([1, 4])
+    """
+
+    session: Session
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.session, Session):
+            raise InputError(f"session must be a channels.Session, got {shown(self.session)}")
 
     def save(self, path: str | Path) -> None:
         """Write to a safetensors file.

@@ -10,7 +10,7 @@ import torch
 import channels
 from channels import Pass
 from channels.errors import check_count, check_name, check_number
-from channels.satellite import ALTITUDES_M
+from channels.orbit.geometry import ALTITUDES_M
 from scenarios.comparisons.deliveries import Deliveries, Moment
 from scenarios.engine import inputs
 from scenarios.engine.experiment import carry_out, lay_out

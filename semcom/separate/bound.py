@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from channels import Link, Session, Transmission
+from channels import Link, Session
 from channels.errors import check_name
 from semcom.codec import check_images, check_link, check_roi, open_session
 from semcom.separate.capacity import carried, outage_rate
@@ -231,7 +231,6 @@ def _bytes(session: Session, rate: float) -> int:
 def _probed(link: Link, images: Tensor, session: Session, seed: int) -> Array:
     """Noise variances that the codecs' symbols meet, float64 ``[batch, channel_uses]``."""
     uses = session.channel_uses
-    symbols = qpsk_probe(uses).symbols[:1].expand(len(images), uses).to(images.device)
-    used = torch.full((len(images),), uses, dtype=torch.int64, device=images.device)
-    noise_var = link(Transmission(symbols, used, session), session.snr_db, seed=seed).noise_var
+    symbols = qpsk_probe(uses)[:1].expand(len(images), uses).to(images.device)
+    noise_var = link.propagate(symbols, session.snr_db, seed).noise_var
     return noise_var.double().cpu().numpy()

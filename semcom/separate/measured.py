@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from channels import Link, Session, Transmission
+from channels import Link
 from semcom.cache import user_cache
 from semcom.separate.adaptation import Success
 from semcom.separate.transport import DECODER, TransportBlock
@@ -104,10 +104,8 @@ def _arriving(block: TransportBlock, link: Link, snr_db: float) -> int:
     arrived = 0
     for part in range(BLOCKS // _BATCH):
         bits = torch.randint(0, 2, (_BATCH, block.payload_bits), generator=draws).float()
-        used = torch.full((_BATCH,), block.channel_uses, dtype=torch.int64)
-        session = Session("probe", (1, 1, block.channel_uses), block.channel_uses, snr_db)
-        rx = link(Transmission(block.encode(bits), used, session), snr_db, seed=_SEED + part)
-        decoded, ok = block.decode(rx.symbols, rx.noise_var)
+        got = link.propagate(block.encode(bits), snr_db, seed=_SEED + part)
+        decoded, ok = block.decode(got.symbols, got.noise_var)
         arrived += int((ok & (decoded == bits).all(1)).sum())
     return arrived
 

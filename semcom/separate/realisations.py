@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from channels import Link, Session, Transmission
+from channels import Link
 from semcom.separate.information import Array
 
 REALISATIONS = 200
@@ -41,7 +41,7 @@ def noise_variances(link: Link, channel_uses: int, snr_db: float) -> Array:
         count = max(_BATCH, REALISATIONS // apart)
         probe = qpsk_probe(channel_uses, rows)
         parts = [
-            link(probe, snr_db, seed=_SEED + part).noise_var[:, ::apart]
+            link.propagate(probe, snr_db, seed=_SEED + part).noise_var[:, ::apart]
             for part in range(-(-count // rows))
         ]
         _drawn[key] = torch.cat(parts).double().clamp(1e-12, 1e12).numpy()
@@ -57,14 +57,12 @@ def stride(channel_uses: int) -> int:
     return -(-channel_uses // LONG)
 
 
-def qpsk_probe(channel_uses: int, rows: int = _BATCH) -> Transmission:
-    """The same random QPSK symbols each time.
+def qpsk_probe(channel_uses: int, rows: int = _BATCH) -> Tensor:
+    """The same random QPSK symbols each time, complex64 ``[rows, channel_uses]``.
 
-    >>> qpsk_probe(100).symbols.shape
+    >>> qpsk_probe(100).shape
     torch.Size([50, 100])
     """
     generator = torch.Generator().manual_seed(0)
     signs: Tensor = torch.randint(0, 2, (rows, channel_uses, 2), generator=generator) * 2.0 - 1
-    symbols = torch.view_as_complex(signs / 2**0.5)
-    used = torch.full((rows,), channel_uses, dtype=torch.int64)
-    return Transmission(symbols, used, Session("probe", (1, 1, channel_uses), channel_uses, 0.0))
+    return torch.view_as_complex(signs / 2**0.5)

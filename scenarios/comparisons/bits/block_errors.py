@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from channels import Link, Session, Transmission
+from channels import Link
 from scenarios.engine.task import TURN, one_thread
 from semcom.separate.mcs import MCS
 from semcom.separate.qam import soft_bits, symbols_of
 from semcom.separate.transport import TransportBlock
 
 BATCH = 50
-_SHAPE = (1, 32, 32)
 
 
 @dataclass(frozen=True)
@@ -124,11 +123,8 @@ def _wrong_bits(series: Series, link: Link, snr_db: float, seed: int, size: int)
     """Wrong bits of each block, int64 ``[size]``."""
     draws = torch.Generator().manual_seed(seed)
     bits = torch.randint(0, 2, (size, series.info_bits), generator=draws).float()
-    uses = series.channel_uses
-    session = Session("ber", _SHAPE, uses, snr_db)
-    tx = Transmission(series.encode(bits), torch.full((size,), uses), session)
-    rx = link(tx, snr_db=snr_db, seed=seed)
-    return (series.decode(rx.symbols, rx.noise_var) != bits).sum(1)
+    got = link.propagate(series.encode(bits), snr_db, seed)
+    return (series.decode(got.symbols, got.noise_var) != bits).sum(1)
 
 
 def _seed(seed: int, link: Link, snr_db: float, blocks: int) -> int:

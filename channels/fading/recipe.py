@@ -1,0 +1,58 @@
+"""How a link's fading model is made: for a device, once, from a recipe that compares by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sionna.phy.channel import ChannelModel
+
+from channels.cached import cached
+
+Build = Callable[[torch.device], ChannelModel]
+
+
+def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
+    """A :class:`Recipe` as one would call the class itself, without the device.
+
+    >>> from channels.fading.flat import FlatFading
+    >>> recipe(FlatFading, None, doppler_hz=5.0) == recipe(FlatFading, None, doppler_hz=5.0)
+    True
+    """
+    return Recipe(make, arguments, tuple(options.items()))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model class with its arguments: makes the model for a device, compares by value.
+
+    Args:
+        make: called as ``make(*arguments, device, **options)``.
+        arguments: all that comes before the device.
+        options: pairs of keyword and value.
+
+    >>> from channels.fading.flat import FlatFading
+    >>> Recipe(FlatFading, (10.0,))(torch.device("cpu")).doppler_hz
+    0.0
+    """
+
+    make: Callable[..., ChannelModel]
+    arguments: tuple[Any, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, device: torch.device) -> ChannelModel:
+        """Make the model."""
+        return self.make(*self.arguments, device, **dict(self.options))
+
+
+@cached(maxsize=64)
+def model_for(build: Build, device: torch.device) -> ChannelModel:
+    """The model that ``build`` makes for a device, kept: some read tables when they are made."""
+    return build(device)
+
+
+def doppler_of(model: ChannelModel | None) -> float:
+    """Largest scatter Doppler of a model in Hz; one that does not say stands still in a symbol."""
+    return float(getattr(model, "doppler_hz", 0.0))
