@@ -24,9 +24,9 @@ from sionna.phy.utils import sim_ber
 from sionna_chain import sionna_chain
 
 import scenarios
-from scenarios.block_errors import Series
-from scenarios.statistics import wilson_interval
-from scenarios.style import COLOURS, dress
+from scenarios.comparisons.bits.block_errors import Series
+from scenarios.results.statistics import wilson_interval
+from scenarios.results.style import COLOURS, dress
 from semcom.separate.mcs import mcs_table
 
 MCS = (3, 7, 11, 16, 22)

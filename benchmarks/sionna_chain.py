@@ -10,7 +10,7 @@ from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 from torch import Tensor
 
-from scenarios.block_errors import Series
+from scenarios.comparisons.bits.block_errors import Series
 
 
 def sionna_chain(

@@ -21,8 +21,8 @@ from collections import Counter
 from pathlib import Path
 
 COMMAND = [
-    sys.executable, "-m", "scenarios.snr", "--codecs", "hevc-ldpc,jpeg2000-ldpc", "--limit", "6",
-    "--size", "256", "--snr=-3:15:3", "--cbr", "1/32,1/16", "--workers", "2",
+    sys.executable, "-m", "scenarios", "run", "snr", "--codecs", "hevc-ldpc,jpeg2000-ldpc",
+    "--limit", "6", "--size", "256", "--snr=-3:15:3", "--cbr", "1/32,1/16", "--workers", "2",
 ]  # fmt: skip
 FILES = ("results.csv", "results.parquet")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import scenarios
 import semcom
-from scenarios import sweep, task
+from scenarios.engine import sweep, task
 
 SNR_DB = tuple(float(point) for point in range(-3, 16, 3))
 RATES = (1 / 64, 1 / 32, 1 / 16)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.rate_saving import rate_saving
-from scenarios.results import Table
-from scenarios.style import rate
+from scenarios.results.rate_saving import rate_saving
+from scenarios.results.style import rate
+from scenarios.results.table import Table
 
 FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "results.md"

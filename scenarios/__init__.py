@@ -1,5 +1,8 @@
 """Who is compared with whom, over what.
 
+Four floors, each built on those below: :mod:`scenarios.command` on :mod:`scenarios.comparisons` on
+:mod:`scenarios.engine` on :mod:`scenarios.results`.
+
 >>> import scenarios
 >>> callable(scenarios.snr)
 True
@@ -7,22 +10,20 @@ True
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scenarios.ablation import ablation
-    from scenarios.bandwidth import bandwidth
-    from scenarios.ber import ber
-    from scenarios.doppler import doppler
-    from scenarios.mismatch import mismatch
-    from scenarios.rate_saving import rate_saving
-    from scenarios.results import Table
-    from scenarios.satellite_pass import satellite_pass
-    from scenarios.send import send
-    from scenarios.snr import snr
+    from scenarios.comparisons.ablation import ablation
+    from scenarios.comparisons.bandwidth import bandwidth
+    from scenarios.comparisons.bits.ber import ber
+    from scenarios.comparisons.doppler import doppler
+    from scenarios.comparisons.mismatch import mismatch
+    from scenarios.comparisons.satellite_pass import satellite_pass
+    from scenarios.comparisons.send import send
+    from scenarios.comparisons.snr import snr
+    from scenarios.results.rate_saving import rate_saving
+    from scenarios.results.table import Table
 
 __all__ = [
     "Table",
@@ -38,33 +39,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Table": "scenarios.results",
-    "ablation": "scenarios.ablation",
-    "bandwidth": "scenarios.bandwidth",
-    "ber": "scenarios.ber",
-    "doppler": "scenarios.doppler",
-    "mismatch": "scenarios.mismatch",
-    "rate_saving": "scenarios.rate_saving",
-    "satellite_pass": "scenarios.satellite_pass",
-    "send": "scenarios.send",
-    "snr": "scenarios.snr",
+    "Table": "scenarios.results.table",
+    "ablation": "scenarios.comparisons.ablation",
+    "bandwidth": "scenarios.comparisons.bandwidth",
+    "ber": "scenarios.comparisons.bits.ber",
+    "doppler": "scenarios.comparisons.doppler",
+    "mismatch": "scenarios.comparisons.mismatch",
+    "rate_saving": "scenarios.results.rate_saving",
+    "satellite_pass": "scenarios.comparisons.satellite_pass",
+    "send": "scenarios.comparisons.send",
+    "snr": "scenarios.comparisons.snr",
 }
-
-
-class _Package(ModuleType):
-    """Binds the scenario where the import system would bind the module of the same name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, ModuleType) and value.__name__ == _HOMES.get(name):
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:
     """Import on first use, so that ``semcom --help`` does not wait for PyTorch."""
     if name not in _HOMES:
         raise AttributeError(f"module 'scenarios' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found

@@ -19,11 +19,11 @@ import scenarios
 import semcom
 from channels import InputError
 from scenarios import Table
-from scenarios.cli import main
-from scenarios.definitions import COLUMNS
-from scenarios.inputs import contenders
-from scenarios.looks import looks
-from scenarios.style import COLOURS, MARKERS
+from scenarios.command.cli import main
+from scenarios.engine.inputs import contenders
+from scenarios.results.columns import COLUMNS
+from scenarios.results.line_styles import looks
+from scenarios.results.style import COLOURS, MARKERS
 from semcom.separate import CapacityBound, SeparateCodec, payloads
 from semcom.separate.capacity import carried, outage_rate
 from semcom.separate.information import mutual_information
@@ -292,7 +292,7 @@ def semcom_run(*arguments: str) -> int:
 
 def test_command_line_from_end_to_end(tmp_path: Path) -> None:
     arguments = ["--codec", "hevc-ldpc,hevc-capacity", "--mcs", "auto,9,13", "--limit", "1"]
-    arguments += ["--size", "64", "--cbr", "1/4", "--channel", "awgn,rayleigh"]
+    arguments += ["--size", "64", "--cbr", "1/4", "--link", "awgn,rayleigh"]
     assert semcom_run(*arguments, "--snr", "4:12:8", "--out", str(tmp_path)) == 0
     table = Table.load(tmp_path / "results.parquet")
     labels = ["hevc-ldpc", "hevc-ldpc MCS 9", "hevc-ldpc MCS 13", "hevc-capacity"]

@@ -46,7 +46,7 @@ def test_the_tutorials_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_every_command_and_option_named_exists(page: str) -> None:
     from typer.main import get_command
 
-    from scenarios.cli import app
+    from scenarios.command.cli import app
 
     for line in COMMANDS.findall((ROOT / page).read_text("utf-8")):
         command, words = get_command(app), line.split("#")[0].split()

@@ -17,8 +17,8 @@ from PIL import Image
 
 import semcom
 from channels import InputError
-from scenarios import pool
-from scenarios.cli import main
+from scenarios.command.cli import main
+from scenarios.engine import pool
 from semcom.data import load_packed, pack
 from semcom.samples import load_samples
 from semcom.segmentation import UNetSegmenter

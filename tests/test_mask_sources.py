@@ -12,8 +12,8 @@ from torch import Tensor
 
 import semcom
 from channels import InputError
-from scenarios import inputs
-from scenarios.cli import main
+from scenarios.command.cli import main
+from scenarios.engine import inputs
 from semcom.crops import Sample
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.few_labels import few_labels
@@ -182,7 +182,7 @@ def test_semcom_run_says_where_regions_come_from(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--images", str(folder / "images"), "--limit", "1", "--codec", "jpeg2000-ldpc"]
-    options += ["--channel", "awgn", "--snr", "6:6:1", "--cbr", "1/2", "--workers", "1"]
+    options += ["--link", "awgn", "--snr", "6:6:1", "--cbr", "1/2", "--workers", "1"]
     assert run("run", "snr", *options, "--out", str(tmp_path / "a")) == 0
     printed = capsys.readouterr()
     assert "lungs in frontal chest X-rays" in " ".join(printed.err.split())

@@ -14,7 +14,7 @@ from torch import Tensor
 import channels
 import semcom
 from channels import InputError, Reception
-from scenarios.task import Picture, Task, transmit
+from scenarios.engine.task import Picture, Task, transmit
 from semcom.metrics import psnr, roi_psnr
 from semcom.separate import SeparateCodec, TransportBlock
 from semcom.separate.mcs import mcs_table

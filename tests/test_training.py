@@ -12,7 +12,7 @@ from PIL import Image
 import semcom
 from channels import InputError
 from channels.tensorfile import store
-from scenarios.cli import main
+from scenarios.command.cli import main
 from semcom.catalogue import learned
 from semcom.crops import random_batch
 from semcom.learned import LearnedCodec

@@ -1,0 +1,1 @@
+"""The ``semcom`` command: options as text, what they mean, and what is written in the end."""

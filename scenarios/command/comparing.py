@@ -1,0 +1,141 @@
+"""What ``semcom run`` does with the options of scenarios whose result is a table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from scenarios.command.options import parse_names
+from scenarios.command.selection import Selection, segmenter_of
+from scenarios.command.shared import Run
+from scenarios.engine import inputs, sweep
+from scenarios.engine.cluster import cluster
+from scenarios.engine.experiment import carry_out
+from scenarios.engine.panel import panel
+from scenarios.engine.schemes import Scheme, with_schemes
+from scenarios.engine.sweep import Sweep
+from scenarios.results.files import replacing
+from scenarios.results.style import rate
+from scenarios.results.table import METRICS, Table
+from semcom.catalogue import COMPARED
+
+_KEY = "semcom"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What commands that compare codecs are asked alike, parsed as far as that needs no PyTorch.
+
+    Args:
+        sent: which pictures.
+        codecs: names, separated by commas; ``None`` for those that are compared by default.
+        mcs: curves of each separate codec.
+        cbr: rates.
+        diagnosis: segmenter of the diagnostic Dice, a name or a file.
+        out: folder of the results.
+        run: how often, and by whom.
+        x: what curves run along; ``None`` for what the scenario varies.
+    """
+
+    sent: Selection
+    codecs: str | None
+    mcs: list[Scheme]
+    cbr: list[float]
+    diagnosis: str | None
+    out: str
+    run: Run
+    x: str | None = None
+
+
+def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[Table, Sweep]:
+    """Compare, print, and write the results into ``request.out``.
+
+    Args:
+        request: what was asked for.
+        plan: lays out the scenario's grid.
+        **own: arguments of ``plan`` that the request does not hold.
+
+    Returns:
+        The table, and what was run.
+
+    Raises:
+        InputError: before anything is written, if an option does not fit.
+    """
+    out = inputs.folder(request.out)
+    named = COMPARED if request.codecs is None else parse_names(request.codecs)
+    contenders = with_schemes(inputs.contenders(named), request.mcs)
+    inputs.rates(request.cbr)
+    diagnosis = segmenter_of("--diagnosis", request.diagnosis)
+    images, masks = request.sent.load()
+    grid = plan(
+        images,
+        masks,
+        codecs=contenders,
+        cbr=request.cbr,
+        **own,
+        **request.run.drawn(diagnosis),
+    )
+    with cluster(request.run.scheduler) as executor:
+        workers = request.run.processes
+        table = carry_out(grid, out=out, executor=executor, workers=workers, progress=True)
+    _write(table, grid, out, request.x)
+    table.print(x=request.x)
+    Console().print(f"Results are in {out}", highlight=False)
+    return table, grid
+
+
+def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
+    table.save(out / "results.parquet")
+    table.save(out / "results.csv")
+    for metric in METRICS:
+        path = out / f"{metric}.png"
+        means = table.summary(metric)["mean"]
+        if np.isfinite(means).any() and (metric != "outage" or means.any()):
+            table.plot(metric, path, x=x)
+        else:
+            path.unlink(missing_ok=True)
+    _write_panel(grid, out / "panel.png")
+
+
+def _write_panel(grid: Sweep, path: Path) -> None:
+    """The first picture at the middle SNR and rate over the first link; drawn once.
+
+    Where links differ in one setting alone, it is the middle one's.
+    """
+    middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
+    link = list(grid.links)[len(grid.settings) // 2]
+    tasks = [
+        task
+        for task in grid.tasks()
+        if (task.link, task.cbr, task.snr_db, task.image, task.trial) == (link, cbr, middle, 0, 0)
+    ]
+    key = hashlib.sha256("".join(grid.keys(tasks)).encode()).hexdigest()[:24]
+    if _key_of(path) == key:
+        return
+    received = {task.codec: sweep.receive(grid, task) for task in tasks}
+    told = grid.believed_snr_db
+    figure = panel(
+        grid.pictures[0],
+        received,
+        f"Picture 0 over {link} at {middle:g} dB, CBR {rate(cbr)}"
+        + ("" if told is None else f", {told:g} dB believed"),
+    )
+    with replacing(path) as new:
+        figure.savefig(new, dpi=200, metadata={_KEY: key})
+
+
+def _key_of(path: Path) -> str | None:
+    """What a finished panel shows; ``None`` where there is none, or a damaged one."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return str(image.info.get(_KEY))
+    except (OSError, SyntaxError, ValueError):
+        return None

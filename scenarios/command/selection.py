@@ -1,0 +1,140 @@
+"""Which pictures, masks and segmenters the options of a command mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from torch import Tensor
+
+from channels import InputError
+from scenarios.engine.inputs import Masks, Pictures
+from semcom.catalogue import segmenter, segmenters
+from semcom.data import load_folder, load_picture, phantoms
+from semcom.segmentation import UNetSegmenter
+
+DEFAULT_SEGMENTER = "chest"
+_CHEST, _DENTAL = 8, 4
+_PHANTOM_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The options of a command that say what is sent.
+
+    Args:
+        images: folder of pictures; ``None`` for phantoms.
+        masks: a folder, a segmenter's name, a file of weights, ``"none"``; ``None``: the chest
+            segmenter, or the phantoms' own.
+        limit: take the first pictures only.
+        size: shrink to this longest side; of phantoms, their side.
+        seed: of phantoms.
+    """
+
+    images: Path | None
+    masks: str | None
+    limit: int | None
+    size: int | None
+    seed: int
+
+    def load(self) -> tuple[Pictures, Masks]:
+        """Pictures, and masks or the segmenter that finds them.
+
+        Raises:
+            InputError: if an option does not fit, or a file cannot be read.
+        """
+        if self.images is None:
+            if self.masks is not None:
+                raise InputError("--masks belong to pictures: name their folder with --images")
+            return self._phantoms()
+        masks = DEFAULT_SEGMENTER if self.masks is None else self.masks
+        if not masks.strip():
+            raise InputError("--masks is empty: name a folder or a segmenter, or leave it out")
+        finder = _finder(masks, self.masks is not None)
+        folder = masks if finder is None and masks != "none" else None
+        images, regions = load_folder(self.images, masks=folder, size=self.size, limit=self.limit)
+        if finder is None:
+            return images, regions
+        what = segmenters().get(finder.task, finder.task)
+        Console(stderr=True).print(
+            f"regions of interest: {what}, found in the sent pictures (--masks names a folder, "
+            "another segmenter, a file of weights, or none)",
+            highlight=False,
+        )
+        return images, finder
+
+    def _phantoms(self) -> tuple[list[Tensor], list[Tensor]]:
+        images: list[Tensor] = []
+        masks: list[Tensor] = []
+        for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
+            wanted = count if self.limit is None else min(count, self.limit - len(images))
+            if wanted > 0:
+                size = self.size or _PHANTOM_SIZE
+                drawn, regions = phantoms(kind, n=wanted, size=size, seed=self.seed)
+                images += list(drawn)
+                masks += list(regions)
+        return images, masks
+
+
+def one_picture(
+    picture: Path | None, mask: str | None, size: int | None, seed: int
+) -> tuple[Tensor, Masks]:
+    """A picture, or a chest phantom, and its mask or the segmenter that finds it.
+
+    Raises:
+        InputError: if an option does not fit, or a file cannot be read.
+
+    >>> one_picture(None, None, 64, 0)[0].shape
+    torch.Size([1, 1, 64, 64])
+    """
+    if picture is None:
+        if mask is not None:
+            raise InputError("--mask belongs to a picture: name its file")
+        return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
+    finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
+    if finder is not None or mask == "none":
+        return load_picture(picture, size=size)[0], finder
+    return load_picture(picture, mask, size)
+
+
+def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
+    """The segmenter that an option names: a shipped one, or a file of weights.
+
+    Raises:
+        InputError: if it is neither.
+
+    >>> segmenter_of("--diagnosis", "lungs")
+    Traceback (most recent call last):
+    channels.errors.InputError: --diagnosis lungs is no segmenter: name one (chest, ...) or a file
+    """
+    if name is None:
+        return None
+    found = _segmenter(name)
+    if found is None:
+        known = ", ".join(segmenters())
+        raise InputError(
+            f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
+        )
+    return found
+
+
+def _segmenter(name: str) -> UNetSegmenter | None:
+    """A shipped segmenter by name or one by its file of weights, if either is meant."""
+    if name.endswith(".safetensors"):
+        return segmenter(weights=name)
+    return segmenter(name) if name in segmenters() else None
+
+
+def _finder(masks: str, named: bool) -> UNetSegmenter | None:
+    """The segmenter that ``--masks`` means, if it means one."""
+    if masks in segmenters() and named and Path(masks).is_dir():
+        raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
+    found = _segmenter(masks)
+    if found is None and masks != "none" and not Path(masks).exists():
+        known = ", ".join(segmenters())
+        raise InputError(
+            f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
+            "none"
+        )
+    return found

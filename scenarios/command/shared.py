@@ -1,0 +1,180 @@
+"""Options that several scenarios have on the command line, each declared once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from scenarios.engine.cores import cores
+
+if TYPE_CHECKING:
+    from scenarios.command.selection import Selection
+    from scenarios.engine.run_options import GridOptions
+    from semcom.segmentation import Segmenter
+
+Codecs = Annotated[
+    str | None,
+    typer.Option(
+        "--codecs",
+        "--codec",
+        help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
+        "ideal code), separated by commas; semcom info lists both; default: all codecs "
+        "but medjscc-small and ntscc.",
+    ),
+]
+Mcs = Annotated[
+    str,
+    typer.Option(
+        help="Curves of each separate codec: auto, the MCS adapted to SNR and link, and "
+        "indices to hold; auto,4,13."
+    ),
+]
+Links = Annotated[str, typer.Option("--link", help="Links, separated by commas.")]
+Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")]
+Cbr = Annotated[
+    str,
+    typer.Option(
+        help="Complex channel uses per pixel, 1/16 or 0.0625; several rates separated by commas."
+    ),
+]
+Diagnosis = Annotated[
+    str | None,
+    typer.Option(
+        help="Segmenter of the diagnostic Dice: chest, angiography, dental or a file of weights; "
+        "default: none is measured."
+    ),
+]
+Out = Annotated[str, typer.Option(metavar="PATH", help="Folder of the results.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, of one thread; default, and at most: one per core."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
+    ),
+]
+_FORMER = {"--channel": "--link"}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is sent."""
+
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of PNG, JPEG, TIFF or DICOM; default: phantoms.")
+    ] = None
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of masks, named as images; or the segmenter that finds them, chest, "
+            "angiography, dental or a file of weights; or none. Default: chest; phantoms have "
+            "their own."
+        ),
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")] = None
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
+    ] = None
+
+    def selection(self, seed: int) -> Selection:
+        """What these options mean; the first to need PyTorch, which takes seconds to load."""
+        from rich.console import Console
+
+        with Console(stderr=True).status("loading PyTorch and Sionna"):
+            from scenarios.command.selection import Selection
+
+        return Selection(self.images, self.masks, self.limit, self.size, seed)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How often it is sent, and who does the work."""
+
+    seed: Annotated[int, typer.Option(min=0, help="Seeds phantoms, fading and noise.")] = 0
+    trials: Annotated[
+        int, typer.Option(min=1, help="Draws of fading and noise per picture and point.")
+    ] = 1
+    ci: Annotated[
+        float | None,
+        typer.Option(
+            help="Repeat each point until mean PSNR over these pictures is known to so many dB "
+            "(half the 95 % interval)."
+        ),
+    ] = None
+    max_trials: Annotated[
+        int, typer.Option(min=2, help="Trials that are enough for --ci anyhow.")
+    ] = 64
+    workers: Workers = None
+    scheduler: Scheduler = None
+
+    @property
+    def processes(self) -> int:
+        """Processes where there is no cluster."""
+        return self.workers or cores()
+
+    def drawn(self, diagnosis: Segmenter | None = None) -> GridOptions:
+        """What a scenario's grid is laid out with."""
+        return {
+            "diagnosis": diagnosis,
+            "seed": self.seed,
+            "trials": self.trials,
+            "ci_db": self.ci,
+            "max_trials": self.max_trials,
+        }
+
+
+def grouped(function: Callable[..., None]) -> Callable[..., None]:
+    """Show the command line the fields of parameters that are dataclasses as options of their own.
+
+    >>> @grouped
+    ... def command(*, sent: Sent, out: str = "results") -> None:
+    ...     print(sent.limit, out)
+    >>> list(inspect.signature(command).parameters)
+    ['images', 'masks', 'limit', 'size', 'out']
+    >>> command(images=None, masks=None, limit=2, size=None, out="a")
+    2 a
+    """
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    shown: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        name = parameter.name
+        if name in groups:
+            inner = get_type_hints(groups[name], include_extras=True)
+            shown += [
+                parameter.replace(name=of.name, default=of.default, annotation=inner[of.name])
+                for of in fields(groups[name])
+            ]
+        else:
+            shown.append(parameter.replace(annotation=hints[name]))
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        function(**given)
+
+    command.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return command
+
+
+class Renamed(TyperCommand):
+    """A command that takes options by the names that they once had."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read arguments, former names as today's."""
+        split = (argument.partition("=") for argument in args)
+        return super().parse_args(
+            ctx, ["".join((_FORMER.get(name, name), *value)) for name, *value in split]
+        )

@@ -1,0 +1,111 @@
+"""Scenario: what a wrong belief costs, quality against the true SNR where ends believe another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Unpack
+
+from channels import InputError
+from scenarios.engine import inputs
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
+from scenarios.results.table import Table
+from semcom.separate import CapacityBound
+
+BELIEVED_SNR_DB = 10.0
+SNR_DB = tuple(float(point) for point in range(11))
+
+
+def mismatch(
+    images: inputs.Pictures,
+    masks: inputs.Masks = None,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    believed_snr_db: float = BELIEVED_SNR_DB,
+    snr_db: inputs.Points = SNR_DB,
+    cbr: inputs.Points = 1 / 16,
+    **run: Unpack[RunOptions],
+) -> Table:
+    """Compare codecs across SNRs that the transmitter does not know.
+
+    Every codec chooses its modulation, code and rates for ``believed_snr_db``, which both ends hold
+    for true; the channel gives ``snr_db``. The receiver learns the noise from what it receives.
+
+    Args:
+        images: as of :func:`scenarios.snr`.
+        masks: as of :func:`scenarios.snr`.
+        codecs: names or codecs, or one; a mapping gives labels of its own. No bounds: they are
+            told what the channel gives.
+        links: names or links, or one; codecs are adapted to their statistics.
+        believed_snr_db: average E_s/N_0 in dB that the transmitter believes.
+        snr_db: points, or one: the channel's average E_s/N_0 in dB.
+        cbr: rates, or one, complex channel uses per picture element.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
+
+    Returns:
+        One row per codec × link × rate × point × picture × trial, with its definitions.
+
+    Raises:
+        InputError: if an argument does not fit, a codec cannot serve a rate, or one is a bound.
+
+    >>> import torch
+    >>> codec, picture = "jpeg2000-ldpc", torch.rand(1, 1, 64, 64)
+    >>> table = mismatch(
+    ...     picture, codecs=codec, links="awgn", believed_snr_db=12, snr_db=[6, 12], cbr=1/4
+    ... )
+    >>> table.frame[["snr_db", "believed_snr_db", "outage"]].values.tolist()
+    [[6.0, 12.0, True], [12.0, 12.0, False]]
+    """
+    drawn, work = parted(run)
+    grid = plan(
+        images,
+        masks,
+        codecs=codecs,
+        links=links,
+        believed_snr_db=believed_snr_db,
+        snr_db=snr_db,
+        cbr=cbr,
+        **drawn,
+    )
+    return carry_out(grid, **work)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    believed_snr_db: float,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`mismatch`, checked."""
+    contenders = inputs.contenders(codecs)
+    refuse_bounds(contenders)
+    return lay_out(
+        "mismatch",
+        images,
+        masks,
+        codecs=contenders,
+        links=links,
+        snr_db=snr_db,
+        cbr=cbr,
+        believed_snr_db=believed_snr_db,
+        **drawn,
+    )
+
+
+def refuse_bounds(contenders: Mapping[str, inputs.Contender]) -> None:
+    """Refuse what cannot believe anything.
+
+    >>> refuse_bounds(inputs.contenders("hevc-capacity"))
+    Traceback (most recent call last):
+    channels.errors.InputError: 'hevc-capacity' is a bound and believes nothing: leave it out
+    """
+    for label, contender in contenders.items():
+        if isinstance(contender, CapacityBound):
+            raise InputError(f"{label!r} is a bound and believes nothing: leave it out")

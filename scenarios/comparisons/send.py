@@ -1,0 +1,119 @@
+"""Scenario: one picture through one link, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from channels import InputError
+from scenarios.engine import inputs, sweep
+from scenarios.engine.experiment import lay_out
+from scenarios.engine.panel import panel
+from scenarios.engine.task import Measured
+from scenarios.results.files import save_figure
+from scenarios.results.style import rate
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A picture as each codec delivered it.
+
+    Args:
+        picture: what was sent, with its region of interest.
+        received: by codec: float32 ``[1, H, W]``, and what was measured of it.
+        link: name of the link.
+        snr_db: average E_s/N_0 in dB.
+        cbr: complex channel uses per pixel.
+        on_air_s: time that the budget takes on the link, pilots and cyclic prefix included, in
+            seconds.
+    """
+
+    picture: inputs.Picture
+    received: dict[str, tuple[Tensor, Measured]]
+    link: str
+    snr_db: float
+    cbr: float
+    on_air_s: float
+
+    def lines(self) -> list[str]:
+        """A line of numbers for each codec."""
+        return [self._line(codec, measured) for codec, (_, measured) in self.received.items()]
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw original, received pictures and errors.
+
+        Args:
+            path: where to save the figure; ``None`` only returns it.
+
+        Raises:
+            InputError: if the path cannot be written to.
+        """
+        title = f"{self.link} at {self.snr_db:g} dB, CBR {rate(self.cbr)}"
+        figure = panel(self.picture, self.received, title)
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    def _line(self, codec: str, measured: Measured) -> str:
+        used = round(float(measured["cbr_used"] or 0) * self.picture.image.numel())
+        scores = {"PSNR": measured["psnr"], "ROI-PSNR": measured["roi_psnr"]}
+        told = [f"{name} {value:.2f} dB" for name, value in scores.items() if value is not None]
+        return ", ".join(
+            [
+                f"{codec} over {self.link} at {self.snr_db:g} dB: {' / '.join(told)}",
+                f"{used} channel uses (CBR {rate(self.cbr)})",
+                f"{self.on_air_s * 1e3:.3g} ms on air",
+                *(["lost"] if measured["outage"] else []),
+            ]
+        )
+
+
+def send(
+    image: Tensor,
+    mask: inputs.Masks = None,
+    *,
+    codecs: inputs.Codecs = "medjscc",
+    link: inputs.Links = "ntn-tdl-c",
+    snr_db: float = 6.0,
+    cbr: float = 1 / 16,
+    seed: int = 0,
+) -> Sent:
+    """Send one picture once.
+
+    Args:
+        image: float32 ``[1, 1, H, W]`` in [0, 1].
+        mask: bool of the same shape, a segmenter or its name, or ``None``.
+        codecs: names, codecs or bounds, or one.
+        link: a name or a link.
+        snr_db: average E_s/N_0 per complex channel use in dB.
+        cbr: complex channel uses per pixel.
+        seed: seeds fading and noise.
+
+    Raises:
+        InputError: if an argument does not fit or a codec cannot serve the rate.
+
+    >>> import torch
+    >>> sent = send(torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", link="awgn", snr_db=12, cbr=1)
+    >>> sent.lines()
+    ['jpeg2000-ldpc over awgn at 12 dB: PSNR ... dB, 4096 channel uses (CBR 1), 2 ms on air']
+    """
+    if not isinstance(image, Tensor) or image.ndim != 4 or len(image) != 1:
+        raise InputError("image must be one picture, float32 [1, 1, H, W]")
+    grid = lay_out(
+        "send", image, mask, codecs=codecs, links=link, snr_db=snr_db, cbr=cbr, seed=seed
+    )
+    if len(grid.links) != 1 or len(grid.snr_db) != 1 or len(grid.rates) != 1:
+        raise InputError("a picture is sent over one link, at one SNR and rate: pass one of each")
+    received = {}
+    for task in grid.tasks():
+        try:
+            received[task.codec] = sweep.receive(grid, task)
+        except InputError as error:
+            raise InputError(f"{task.codec}: {error}") from None
+    (name, route), picture = next(iter(grid.links.items())), grid.pictures[0]
+    uses = round(grid.rates[0] * picture.image.numel())
+    on_air_s = route.grid.duration_s(uses)
+    return Sent(picture, received, name, grid.snr_db[0], grid.rates[0], on_air_s)

@@ -1,0 +1,70 @@
+"""Scenario: picture quality against SNR, for every codec over every link, at every rate."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from scenarios.engine import inputs
+from scenarios.engine.experiment import carry_out, lay_out
+from scenarios.engine.run_options import GridOptions, RunOptions, parted
+from scenarios.engine.sweep import Sweep
+from scenarios.results.table import Table
+
+
+def snr(
+    images: inputs.Pictures,
+    masks: inputs.Masks = None,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    snr_db: inputs.Points,
+    cbr: inputs.Points = 1 / 16,
+    **run: Unpack[RunOptions],
+) -> Table:
+    """Compare codecs over links across SNR.
+
+    Every codec is adapted to each link's long-term statistics, knows the average SNR, and meets
+    the same fading and noise as its rivals.
+
+    Args:
+        images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
+        masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
+            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent pictures;
+            ``None`` without.
+        codecs: names, codecs or bounds (``semcom.bound``), or one; a mapping gives labels of its
+            own.
+        links: names or links, or one.
+        snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
+        cbr: rates, or one, complex channel uses per picture element, uses / (H * W * C).
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
+
+    Returns:
+        One row per codec × link × rate × point × picture × trial, with its definitions.
+
+    Raises:
+        InputError: if an argument does not fit or a codec cannot serve a rate.
+
+    >>> import torch
+    >>> pictures = torch.rand(2, 1, 64, 64)
+    >>> snr(pictures, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
+    Table(4 rows: jpeg2000-ldpc over awgn)
+    """
+    drawn, work = parted(run)
+    grid = plan(images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn)
+    return carry_out(grid, **work)
+
+
+def plan(
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    **drawn: Unpack[GridOptions],
+) -> Sweep:
+    """The grid of :func:`snr`, checked."""
+    return lay_out(
+        "snr", images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn
+    )

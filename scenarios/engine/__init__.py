@@ -1,0 +1,1 @@
+"""How a grid of codecs, links and pictures becomes rows: checks, tasks, workers, journal."""

@@ -1,0 +1,145 @@
+"""What all scenarios share: arguments → grid → rows → table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from channels.errors import check_number
+from scenarios.engine import inputs, sweep
+from scenarios.engine.progress import bar, silent
+from scenarios.engine.stopping import Stop
+from scenarios.results.checks import check_whole
+from scenarios.results.columns import DEFINITIONS, MAX_SNR_DB
+from scenarios.results.table import Table
+from semcom.segmentation import Segmenter
+
+MAX_TRIALS = 64
+
+
+def lay_out(
+    scenario: str,
+    images: inputs.Pictures,
+    masks: inputs.Masks,
+    *,
+    codecs: inputs.Codecs,
+    links: inputs.Links,
+    snr_db: inputs.Points,
+    cbr: inputs.Points,
+    seed: int = 0,
+    trials: int = 1,
+    diagnosis: str | Segmenter | None = None,
+    believed_snr_db: float | None = None,
+    ci_db: float | None = None,
+    max_trials: int = MAX_TRIALS,
+    settings: Mapping[str, Mapping[str, float | str]] | None = None,
+) -> sweep.Sweep:
+    """Check every argument of a scenario and lay out its grid.
+
+    ``scenario`` is its name and part of every seed; ``believed_snr_db`` is what every transmitter
+    believes, ``None`` for what is true; ``settings`` are those of
+    :class:`~scenarios.engine.sweep.Sweep`. All else is as of :func:`scenarios.snr`.
+
+    Raises:
+        InputError: if an argument does not fit.
+
+    >>> import torch
+    >>> codecs = ["jpeg2000-ldpc", "hevc-ldpc"]
+    >>> pictures = torch.rand(3, 1, 64, 64)
+    >>> grid = lay_out("snr", pictures, None, codecs=codecs, links="awgn", snr_db=6, cbr=1 / 4)
+    >>> len(grid.tasks())
+    6
+    """
+    pictures = inputs.pictures(images, masks)
+    check_whole("trials", trials, 1)
+    check_whole("seed", seed, 0)
+    stop = None if ci_db is None else Stop(ci_db, max_trials)
+    if stop is not None:
+        trials = stop.first(trials, len(pictures))
+    if believed_snr_db is not None:
+        check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
+    return sweep.Sweep(
+        scenario,
+        inputs.contenders(codecs),
+        inputs.routes(links),
+        pictures,
+        inputs.points(snr_db),
+        inputs.rates(cbr),
+        seed,
+        trials,
+        inputs.origin(masks),
+        inputs.finder("diagnosis", diagnosis),
+        None if believed_snr_db is None else float(believed_snr_db),
+        stop,
+        settings or {},
+    )
+
+
+def carry_out(
+    grid: sweep.Sweep,
+    *,
+    out: str | Path | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    progress: bool = False,
+) -> Table:
+    """Run what is missing of a grid and make its table; options as of :func:`scenarios.snr`.
+
+    Raises:
+        InputError: if a codec cannot serve the rate, or ``out`` cannot be written to.
+
+    >>> import torch
+    >>> pictures = torch.rand(2, 1, 64, 64)
+    >>> carry_out(
+    ...     lay_out("snr", pictures, None, codecs="jpeg2000-ldpc", links="awgn", snr_db=6, cbr=1/4)
+    ... )
+    Table(2 rows: jpeg2000-ldpc over awgn)
+    """
+    folder = None if out is None else inputs.folder(out)
+    with bar(f"semcom run {grid.scenario}") if progress else nullcontext(silent) as report:
+        rows = sweep.run(grid, out=folder, executor=executor, workers=workers, report=report)
+        return table_of(grid, rows)
+
+
+def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
+    """The table of a grid, with all that is needed to read or repeat it."""
+    contents = hashlib.sha256("".join(p.digest for p in grid.pictures).encode()).hexdigest()[:16]
+    stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
+    known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
+    metadata = {
+        "definitions": DEFINITIONS,
+        "parameters": {
+            "scenario": grid.scenario,
+            "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),
+            "seed": grid.seed,
+            "trials": grid.trials,
+            "pictures": len(grid.pictures),
+            "pictures_sha256": contents,
+            "regions": grid.regions,
+            "diagnosis": _named(grid.diagnosis),
+            **known,
+            **stop,
+        },
+        "codecs": {
+            label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()
+            for label, codec in grid.codecs.items()
+        },
+        "links": {name: repr(link) for name, link in grid.links.items()},
+        "versions": sweep.versions(),
+    }
+    if grid.settings:
+        metadata["settings"] = {name: dict(told) for name, told in grid.settings.items()}
+    return Table(pd.DataFrame(rows), metadata)
+
+
+def _named(diagnosis: Segmenter | None) -> str:
+    if diagnosis is None:
+        return "none"
+    own = getattr(diagnosis, "fingerprint", "")
+    return f"{type(diagnosis).__name__} {own}".strip()

@@ -1,0 +1,283 @@
+"""What a caller may hand to a scenario, checked before anything is computed or written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+import channels
+from channels import InputError, Link
+from channels.errors import check_number, shown, unknown_name
+from scenarios.results.columns import MAX_SNR_DB
+from semcom import catalogue
+from semcom.codec import Codec, check_images, check_roi
+from semcom.segmentation import Segmenter, UNetSegmenter
+from semcom.segmentation.segmenter import probabilities
+from semcom.separate import CapacityBound
+
+Pictures: TypeAlias = Tensor | Sequence[Tensor]
+Masks: TypeAlias = Pictures | str | Segmenter | None
+T = TypeVar("T")
+MAX_CBR = 8
+Contender: TypeAlias = Codec | CapacityBound
+Codecs: TypeAlias = str | Contender | Sequence[str | Contender] | Mapping[str, Contender]
+Links: TypeAlias = str | Link | Sequence[str | Link]
+Points: TypeAlias = float | Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture and its region of interest.
+
+    Args:
+        image: float32 ``[1, H, W]`` in [0, 1].
+        mask: bool ``[1, H, W]``, true in the region of interest, or ``None``.
+    """
+
+    image: Tensor
+    mask: Tensor | None
+
+    @property
+    def digest(self) -> str:
+        """Hash of the contents; no file name or patient field is kept anywhere."""
+        digest = hashlib.sha256()
+        for part in (self.image, self.mask):
+            if part is None:
+                digest.update(b"none")
+            else:
+                digest.update(str((part.dtype, tuple(part.shape))).encode())
+                digest.update(part.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def pictures(images: Pictures, masks: Masks) -> list[Picture]:
+    """Check pictures and masks one by one.
+
+    Args:
+        images: float32 ``[n, 1, H, W]``, or n tensors ``[1, H, W]`` of any sizes.
+        masks: bool, shaped like the images; the name of a shipped segmenter (``"chest"``) or any
+            other segmenter, to find them in the sent pictures; ``None`` without regions of
+            interest.
+
+    Raises:
+        InputError: naming the index of the picture that does not fit.
+
+    >>> import torch
+    >>> len(pictures(torch.zeros(2, 1, 64, 64), None))
+    2
+    """
+    images = _tensors("images", images)
+    if not images:
+        raise InputError("images hold no picture: pass at least one")
+    segmenter = catalogue.segmenter(masks) if isinstance(masks, str) else masks
+    given: list[Tensor] | None = None
+    if segmenter is not None and not isinstance(segmenter, Segmenter):
+        given = _tensors("masks", segmenter)
+        if len(given) != len(images):
+            raise InputError(
+                f"{len(given)} masks do not fit {len(images)} images: pass one mask each"
+            )
+    found = []
+    for index, image in enumerate(images):
+        try:
+            check_images(image[None])
+            mask = None if given is None else given[index]
+            if isinstance(segmenter, Segmenter):
+                mask = probabilities(segmenter, image[None])[0] > 0.5
+            if mask is not None:
+                check_roi(mask[None], image[None])
+        except InputError as error:
+            raise InputError(f"picture {index}: {error}") from None
+        found.append(Picture(image, mask))
+    return found
+
+
+def origin(masks: Masks) -> str:
+    """Where regions of interest come from, in words.
+
+    >>> origin("chest")
+    "found in the sent pictures by semcom.segmenter('chest')"
+    """
+    if masks is None:
+        return "none"
+    if isinstance(masks, str):
+        return f"found in the sent pictures by semcom.segmenter({masks!r})"
+    if isinstance(masks, Segmenter):
+        named = f" of {masks.task}" if isinstance(masks, UNetSegmenter) else ""
+        return f"found in the sent pictures by {type(masks).__name__}{named}"
+    return "given with the pictures"
+
+
+def finder(name: str, segmenter: str | Segmenter | None) -> Segmenter | None:
+    """A segmenter.
+
+    Args:
+        name: of the argument, for the error.
+        segmenter: name of a shipped segmenter, or any other; ``None`` for none.
+
+    Raises:
+        InputError: on an unknown name, or something else.
+
+    >>> finder("diagnosis", "chest").task
+    'chest'
+    """
+    if isinstance(segmenter, str):
+        return catalogue.segmenter(segmenter)
+    if segmenter is not None and (isinstance(segmenter, type) or not callable(segmenter)):
+        known = ", ".join(catalogue.segmenters())
+        raise InputError(
+            f"{name} must be a segmenter or the name of one ({known}), got {shown(segmenter)}"
+        )
+    return segmenter
+
+
+def contenders(codecs: Codecs) -> dict[str, Contender]:
+    """Codecs and bounds by the label they carry in tables.
+
+    Args:
+        codecs: names, codecs or bounds, or one; a mapping gives labels of its own, e.g. to two
+            weights.
+
+    Raises:
+        InputError: on an unknown name, a label twice, no codec at all, or something else.
+
+    >>> list(contenders(["hevc-ldpc", "hevc-capacity"]))
+    ['hevc-ldpc', 'hevc-capacity']
+    """
+    if isinstance(codecs, Mapping):
+        for label, codec in codecs.items():
+            _check_type("a label of codecs", label, str)
+            _check_type(f"codecs[{label!r}]", codec, (Codec, CapacityBound))
+        labelled = list(codecs.items())
+    else:
+        listed = _listed("codecs", codecs, (str, Codec, CapacityBound))
+        built = [_built(codec) if isinstance(codec, str) else codec for codec in listed]
+        labelled = [(codec.name, codec) for codec in built]
+    return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
+
+
+def routes(links: Links) -> dict[str, Link]:
+    """Links by name.
+
+    Raises:
+        InputError: on an unknown name, a name twice, no link at all, or something else.
+
+    >>> list(routes(["awgn", channels.link("ntn-tdl-c", speed_mps=0.0)]))
+    ['awgn', 'ntn-tdl-c']
+    """
+    listed = _listed("links", links, (str, Link))
+    built = [channels.link(link) if isinstance(link, str) else link for link in listed]
+    labelled = [(link.name, link) for link in built]
+    return _unique("link", labelled, "in Python, dataclasses.replace(link, name=...) renames one")
+
+
+def points(snr_db: Points) -> tuple[float, ...]:
+    """SNR points in dB, sorted, each once.
+
+    >>> points([4, 0, 4])
+    (0.0, 4.0)
+    """
+    listed = _listed("snr_db", snr_db, (Real,))
+    if not listed:
+        raise InputError("snr_db holds no point: pass at least one, in dB")
+    numbers = (check_number("snr_db", value, -MAX_SNR_DB, MAX_SNR_DB) for value in listed)
+    return tuple(sorted({number + 0.0 for number in numbers}))
+
+
+def folder(out: str | Path) -> Path:
+    """A folder's path.
+
+    >>> folder("results").name
+    'results'
+    """
+    _check_type("out", out, (str, Path))
+    if not str(out).strip():
+        raise InputError("out is empty: name a folder for the results")
+    if "\0" in str(out):
+        raise InputError(f"{shown(str(out))} is no name: name a folder for the results")
+    return Path(out)
+
+
+def rates(cbr: Points) -> tuple[float, ...]:
+    """Rates in complex channel uses per picture element, sorted, each once.
+
+    Raises:
+        InputError: if there is none, or no picture can be sent at one.
+
+    >>> rates([1 / 16, 1 / 64]), rates(1 / 4)
+    ((0.015625, 0.0625), (0.25,))
+    """
+    listed = _listed("cbr", cbr, (Real,))
+    if not listed:
+        raise InputError("cbr holds no rate: pass at least one, complex channel uses per pixel")
+    for value in listed:
+        check_rate(value)
+    return tuple(sorted({float(value) for value in listed}))
+
+
+def check_rate(cbr: object) -> None:
+    """Refuse a rate that no picture can be sent at.
+
+    >>> check_rate(-1 / 16)
+    Traceback (most recent call last):
+    channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
+    """
+    real = isinstance(cbr, Real) and not isinstance(cbr, bool)
+    if not (real and 0 < cbr <= MAX_CBR):  # type: ignore[operator]
+        raise InputError(
+            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {shown(cbr)}"
+        )
+
+
+def _built(name: str) -> Contender:
+    known = catalogue.codecs() | catalogue.bounds()
+    if name not in known:
+        raise unknown_name("codec", name, known)
+    return catalogue.bound(name) if name in catalogue.bounds() else catalogue.codec(name)
+
+
+def _tensors(name: str, values: Pictures) -> list[Tensor]:
+    if isinstance(values, Tensor) and values.ndim != 4:
+        raise InputError(f"{name} must have shape [n, 1, H, W], got {list(values.shape)}")
+    return _listed(name, values, (Tensor,), alone=False)
+
+
+def _listed(name: str, values: object, kinds: tuple[type, ...], *, alone: bool = True) -> list[Any]:
+    """A list of such things; one ``alone`` is put into a list."""
+    if isinstance(values, np.ndarray) or (isinstance(values, Tensor) and Real in kinds):
+        values = values.tolist()
+    if alone and isinstance(values, kinds):
+        return [values]
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list of {_named(kinds)}, got {type(values).__name__}")
+    listed = list(values)
+    for index, value in enumerate(listed):
+        _check_type(f"{name}[{index}]", value, kinds)
+    return listed
+
+
+def _check_type(name: str, value: object, kinds: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kinds):
+        words = _named(kinds if isinstance(kinds, tuple) else (kinds,))
+        raise InputError(f"{name} must be {words}, got {type(value).__name__}")
+
+
+def _named(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
+
+
+def _unique(kind: str, labelled: list[tuple[str, T]], remedy: str) -> dict[str, T]:
+    if not labelled:
+        raise InputError(f"no {kind} to compare: name at least one")
+    names = [name for name, _ in labelled]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{kind} {name!r} appears twice: name each once ({remedy})")
+    return dict(labelled)

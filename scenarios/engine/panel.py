@@ -1,0 +1,92 @@
+"""A picture as each codec delivers it, and where each one errs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scenarios.engine.inputs import Picture
+from scenarios.engine.task import Measured
+from scenarios.results.style import INK, SMALL, frame
+
+ROI = "#E69F00"
+
+
+def panel(picture: Picture, received: Mapping[str, tuple[Tensor, Measured]], title: str) -> Figure:
+    """Draw the original, each received picture, and the error maps on one scale.
+
+    Args:
+        picture: the original and its region of interest, which is outlined.
+        received: by codec: the picture, float32 ``[1, H, W]``, and what was measured of it.
+        title: says link, SNR and rate.
+
+    Returns:
+        A figure of two rows and one column for each codec beside the original.
+    """
+    original = picture.image[0].numpy()
+    mask = None if picture.mask is None else picture.mask[0].numpy() > 0
+    errors = {label: np.abs(out[0].numpy() - original) for label, (out, _) in received.items()}
+    top = max(float(np.quantile(np.stack(list(errors.values())), 0.995)), 1 / 255)
+
+    height, width = original.shape
+    side = 2.1
+    tall = side * min(height / width, 1.6)
+    figure = Figure(figsize=(side * (1 + len(received)) + 0.3, 2 * tall + 1.6))
+    frame(figure, title, _definitions(mask is not None))
+    axes = figure.subplots(2, 1 + len(received), squeeze=False)
+
+    outlined = "" if mask is None else "region of interest outlined"
+    _picture(axes[0, 0], original, "original", outlined)
+    _outline(axes[0, 0], mask)
+    axes[1, 0].set_axis_off()
+    for column, (label, (out, measured)) in enumerate(received.items(), start=1):
+        _picture(axes[0, column], out[0].numpy(), label, _scores(measured))
+        shown = axes[1, column].imshow(errors[label], cmap="magma", vmin=0, vmax=top)
+        _outline(axes[1, column], mask)
+        _bare(axes[1, column])
+    scale = axes[1, 0].inset_axes((0.62, 0.08, 0.07, 0.84))
+    bar = figure.colorbar(shown, cax=scale, extend="max")
+    bar.ax.yaxis.set_ticks_position("left")
+    bar.ax.yaxis.set_label_position("left")
+    bar.set_label("absolute error\n(white = 1)", fontsize=8)
+    bar.ax.tick_params(labelsize=SMALL)
+    return figure
+
+
+def _picture(axis: Axes, picture: NDArray[np.float32], name: str, below: str) -> None:
+    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axis.set_title(name, fontsize=9)
+    axis.set_xlabel(below, fontsize=8, color=INK)
+    _bare(axis)
+
+
+def _bare(axis: Axes) -> None:
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)
+
+
+def _outline(axis: Axes, mask: NDArray[np.bool_] | None) -> None:
+    if mask is not None and mask.any() and not mask.all():
+        axis.contour(mask, levels=[0.5], colors=ROI, linewidths=0.9)
+
+
+def _scores(measured: Measured) -> str:
+    scores = {"PSNR": measured["psnr"], "ROI": measured["roi_psnr"]}
+    lines = [f"{name} {value:.2f} dB" for name, value in scores.items() if value is not None]
+    if measured["outage"]:
+        lines.append("lost")
+    return "\n".join(lines)
+
+
+def _definitions(has_roi: bool) -> str:
+    roi = "ROI: PSNR over the outlined region alone. " if has_roi else ""
+    return (
+        f"PSNR: peak 1, over the whole picture. {roi}Error maps share one scale, cut at the 99.5 % "
+        "quantile of all errors. All codecs met the same fading and noise."
+    )

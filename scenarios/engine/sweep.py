@@ -1,0 +1,386 @@
+"""The engine: a grid of codecs, links, points and pictures → tasks → rows.
+
+Every codec sees the same fading and the same noise at the same (link, point, picture, trial).
+Rows do not depend on the number of workers, on the executor, or on interruptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import pickle
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+import channels
+import semcom
+from channels import InputError, Link
+from scenarios.engine.inputs import Contender, Picture
+from scenarios.engine.journal import Journal
+from scenarios.engine.pool import finished, hands
+from scenarios.engine.progress import Report, silent
+from scenarios.engine.stopping import Stop
+from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
+from scenarios.results.checks import check_whole
+from scenarios.results.files import folder_for
+from scenarios.results.statistics import half_width_db
+from semcom.segmentation import Segmenter
+
+Row: TypeAlias = dict[str, str | float | int | bool | None]
+Point: TypeAlias = tuple[str, float, float]
+"""Name of a link, rate, SNR in dB."""
+
+Bench: TypeAlias = tuple[Contender, Link, Segmenter | None]
+"""A codec, the link that it is fitted to, and who diagnoses what arrives."""
+
+_CODE = (".py", ".json", ".csv")
+_ONE_TASK = Path(__file__).with_name("task.py")
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A grid of tasks.
+
+    Args:
+        scenario: name in tables; part of every seed.
+        codecs: codecs and bounds by label.
+        links: links by name.
+        pictures: what is sent.
+        snr_db: points, average E_s/N_0 in dB.
+        rates: complex channel uses per picture element.
+        seed: seeds every fading and noise draw.
+        trials: repetitions with independent draws.
+        regions: where the regions of interest come from, in words.
+        diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
+        believed_snr_db: what every transmitter believes; ``None``: what is true.
+        stop: when a point has been repeated enough; ``None``: after ``trials``.
+        settings: of links that differ in one setting, by name: its value under its own name, and
+            under ``"link"`` the name that they share; with it they share fading and noise.
+    """
+
+    scenario: str
+    codecs: Mapping[str, Contender]
+    links: Mapping[str, Link]
+    pictures: Sequence[Picture]
+    snr_db: tuple[float, ...]
+    rates: tuple[float, ...]
+    seed: int
+    trials: int = 1
+    regions: str = "none"
+    diagnosis: Segmenter | None = None
+    believed_snr_db: float | None = None
+    stop: Stop | None = None
+    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+
+    def points(self) -> list[Point]:
+        """Where codecs are compared."""
+        return list(itertools.product(self.links, self.rates, self.snr_db))
+
+    def tasks(self, trials: Mapping[Point, int] | None = None) -> list[Task]:
+        """Every task, in the order of the table's rows; of some points more than at first."""
+        return [
+            Task(
+                codec,
+                link,
+                snr_db,
+                cbr,
+                image,
+                trial,
+                draw_seed(self.scenario, self.seed, self._drawn_as(link), snr_db, image, trial),
+                self.believed_snr_db,
+            )
+            for link in self.links
+            for cbr in self.rates
+            for codec in self.codecs
+            for snr_db in self.snr_db
+            for image in range(len(self.pictures))
+            for trial in range((trials or {}).get((link, cbr, snr_db), self.trials))
+        ]
+
+    def _drawn_as(self, link: str) -> str:
+        return str(self.settings.get(link, {}).get("link", link))
+
+    def keys(self, tasks: Sequence[Task]) -> list[str]:
+        """A hash for each task of everything that its outcome depends on."""
+        codecs = {label: identity(codec) for label, codec in self.codecs.items()}
+        links = {name: link.identity for name, link in self.links.items()}
+        contents = [picture.digest for picture in self.pictures]
+        diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
+        common = [self.scenario, code_digest(), versions(), diagnosis]
+        return [
+            _hash(
+                [
+                    *common,
+                    task.codec,
+                    codecs[task.codec],
+                    links[task.link],
+                    contents[task.image],
+                    task.snr_db,
+                    task.believed_snr_db,
+                    task.cbr,
+                    task.draw,
+                ]
+            )
+            for task in tasks
+        ]
+
+
+def run(
+    sweep: Sweep,
+    *,
+    out: Path | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    report: Report = silent,
+) -> list[Row]:
+    """Carry out what is missing of a sweep.
+
+    Args:
+        sweep: the grid.
+        out: folder of the journal that finished tasks are kept in and found in; created only
+            when every codec has shown that it can serve the rate.
+        executor: any executor; ``None`` for processes of our own.
+        workers: number of processes where there is no executor; 1 means this one.
+        report: told of progress.
+
+    Returns:
+        One row per task, in the order of the tasks.
+
+    Raises:
+        InputError: if ``out`` cannot be written to, a codec cannot serve the rate, or a worker
+            process died.
+    """
+    check_whole("workers", workers, 1)
+    if not isinstance(executor, Executor | None):
+        raise InputError(
+            f"executor must be a concurrent.futures.Executor or None, got {executor!r}"
+        )
+    with folder_for(out):
+        return _run(sweep, out, executor, workers, report)
+
+
+def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
+    """The picture behind a row, float32 ``[1, H, W]``, and what was measured of it."""
+    link = sweep.links[task.link]
+    codec = sweep.codecs[task.codec].adapted(link)
+    picture, outcome = transmit(codec, link, sweep.pictures[task.image], task, sweep.diagnosis)
+    return picture, outcome.measured
+
+
+def describe(task: Task) -> str:
+    """A task in words.
+
+    >>> describe(Task("hevc-ldpc", "awgn", 6.0, 1 / 16, image=0, trial=0, draw=1))
+    'hevc-ldpc over awgn at 6 dB'
+    """
+    return f"{task.codec} over {task.link} at {task.snr_db:g} dB"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of this library and of what its results depend on.
+
+    >>> "torch" in versions()
+    True
+    """
+    found = {}
+    for name in ("semcom", "torch", "sionna", "numpy", "av", "imagecodecs", "pillow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def code_digest(part: Path = _ONE_TASK) -> str:
+    """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
+
+    Args:
+        part: the file that carries out one part of the work.
+
+    >>> len(code_digest())
+    12
+    """
+    digest = hashlib.sha256()
+    roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
+    files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
+    for path in (*sorted(files), part):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def identity(thing: object) -> str:
+    """A codec's or segmenter's own fingerprint, or else a hash of all it holds.
+
+    Where that cannot be had, no two are alike.
+
+    >>> from semcom.separate import SeparateCodec
+    >>> identity(SeparateCodec("hevc")) == identity(SeparateCodec("hevc"))
+    True
+    """
+    own = getattr(thing, "fingerprint", None)
+    if own:
+        return str(own)
+    try:
+        return hashlib.sha256(_pickled(thing)).hexdigest()
+    except InputError:
+        return uuid.uuid4().hex
+
+
+def _hash(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _run(
+    sweep: Sweep, out: Path | None, executor: Executor | None, workers: int, report: Report
+) -> list[Row]:
+    found = Journal(out).read()
+    trials = dict.fromkeys(sweep.points(), sweep.trials)
+    with ExitStack() as open_ones:
+        crew: _Crew | None = None
+        while True:
+            tasks = sweep.tasks(trials)
+            keys = sweep.keys(tasks)
+            missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in found}
+            if missing and crew is None:
+                pool = open_ones.enter_context(hands(executor, min(workers, len(missing))))
+                crew = _Crew(sweep, pool, open_ones.enter_context(Journal(out)), report)
+            if missing and crew is not None:
+                found |= crew.carry_out(missing)
+            rows = [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+            longer = {} if sweep.stop is None else _longer(rows, trials, sweep.stop)
+            if not longer:
+                return rows
+            trials |= longer
+
+
+class _Crew:
+    """Who carries out tasks: fitted codecs, a pool, a journal."""
+
+    def __init__(
+        self, sweep: Sweep, pool: Executor | None, journal: Journal, report: Report
+    ) -> None:
+        self._sweep, self._pool, self._journal, self._report = sweep, pool, journal, report
+        self._benches: dict[tuple[str, str], bytes | Bench] = {}
+        self._pictures = [_pickled(p) if pool else p for p in sweep.pictures]
+
+    def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
+        """Do what is missing, and keep each outcome as it comes."""
+        self._report(0, len(missing), "starting, fitting codecs to links")
+        keys, todo = list(missing), list(missing.values())
+        self._fit(todo)
+        jobs = [(self._benches[t.codec, t.link], self._pictures[t.image], t) for t in todo]
+        found = {}
+        outcomes = finished(self._pool, _transmit, jobs, [task.image for task in todo])
+        for done, (index, outcome) in enumerate(outcomes, start=1):
+            self._journal.write(keys[index], outcome)
+            found[keys[index]] = outcome.measured
+            self._report(done, len(missing), describe(todo[index]))
+        return found
+
+    def _fit(self, tasks: Sequence[Task]) -> None:
+        names = {(task.codec, task.link) for task in tasks} - self._benches.keys()
+        new = _benches(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
+        _refuse_early(self._sweep, new, self._pictures, self._pool)
+        self._benches |= new
+
+
+def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dict[Point, int]:
+    """Points that are not known well enough yet, with the trials that they get next."""
+    psnr_db: dict[tuple[Point, object], dict[object, list[float]]] = {}
+    for row in rows:
+        point = row["link"], row["cbr"], row["snr_db"]
+        pictures = psnr_db.setdefault((point, row["codec"]), {})  # type: ignore[arg-type]
+        value = row["psnr"]
+        pictures.setdefault(row["image"], []).append(math.inf if value is None else float(value))
+    found = {}
+    for (point, _), pictures in psnr_db.items():
+        tight = half_width_db(list(pictures.values())) <= stop.ci_db
+        if not tight and trials[point] < stop.max_trials:
+            found[point] = stop.after(trials[point])
+    return found
+
+
+def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
+    return {
+        **measured,
+        "scenario": sweep.scenario,
+        "codec": task.codec,
+        "link": task.link,
+        "snr_db": task.snr_db,
+        "believed_snr_db": task.told_snr_db,
+        "cbr": task.cbr,
+        "image": task.image,
+        "trial": task.trial,
+    }
+
+
+def _benches(
+    sweep: Sweep, tasks: Sequence[Task], pool: Executor | None
+) -> dict[tuple[str, str], bytes | Bench]:
+    """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
+    found: dict[tuple[str, str], bytes | Bench] = {}
+    for name in dict.fromkeys((task.codec, task.link) for task in tasks):
+        bench = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
+        found[name] = _pickled(bench) if pool else _adapted(*bench)
+    return found
+
+
+def _refuse_early(
+    sweep: Sweep,
+    benches: Mapping[tuple[str, str], bytes | Bench],
+    pictures: Sequence[bytes | Picture],
+    pool: Executor | None,
+) -> None:
+    """Let every codec encode the smallest picture with the least SNR and rate, before all else."""
+    sizes = [picture.image.numel() for picture in sweep.pictures]
+    smallest, snr_db, cbr = sizes.index(min(sizes)), sweep.snr_db[0], sweep.rates[0]
+    jobs = [
+        (bench, pictures[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
+        for name, bench in benches.items()
+    ]
+    for _ in finished(pool, _offer, jobs):
+        pass
+
+
+def _adapted(codec: Contender, link: Link, diagnosis: Segmenter | None) -> Bench:
+    return codec.adapted(link), link, diagnosis
+
+
+@lru_cache(maxsize=16)
+def _adapted_from(blob: bytes) -> Bench:
+    """A bench as it came by pickle; each process fits it once."""
+    return _adapted(*pickle.loads(blob))
+
+
+def _offer(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> None:
+    """Encode and no more: an InputError tells that it cannot serve."""
+    with TURN:
+        codec, _, _ = _adapted_from(bench) if isinstance(bench, bytes) else bench
+        offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
+
+
+def _transmit(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> Outcome:
+    with TURN:
+        codec, link, diagnosis = _adapted_from(bench) if isinstance(bench, bytes) else bench
+        sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
+        return transmit(codec, link, sent, task, diagnosis)[1]
+
+
+def _pickled(thing: Any) -> bytes:
+    try:
+        return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(f"cannot be sent to a worker: {error}; use workers=1") from error

@@ -1,0 +1,239 @@
+"""One task of a sweep: a picture sent once with a codec over a link at an SNR, and measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from channels import InputError, Link, Transmission
+from scenarios.engine.inputs import Contender, Picture
+from semcom import metrics
+from semcom.codec import Codec
+from semcom.segmentation import Segmenter, diagnostic_dice
+from semcom.separate import CapacityBound, Delivered
+
+Value: TypeAlias = float | int | bool | None
+Measured: TypeAlias = dict[str, Value]
+TURN = threading.Lock()
+"""Sionna has one random generator per process: threads take turns."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is sent over what.
+
+    Args:
+        codec: label of the codec or bound.
+        link: name of the link.
+        snr_db: average E_s/N_0 of the channel in dB.
+        cbr: complex channel uses per picture element.
+        image: index of the picture.
+        trial: index of the repetition.
+        draw: seeds fading and noise.
+        believed_snr_db: the E_s/N_0 in dB that the transmitter goes by; ``None``: the channel's.
+    """
+
+    codec: str
+    link: str
+    snr_db: float
+    cbr: float
+    image: int
+    trial: int
+    draw: int
+    believed_snr_db: float | None = None
+
+    @property
+    def told_snr_db(self) -> float:
+        """What the transmitter is told."""
+        return self.snr_db if self.believed_snr_db is None else self.believed_snr_db
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: the table's values, and wall times that only the journal keeps.
+
+    Args:
+        measured: values by column.
+        encode_s: time to encode, in seconds; all the time of a bound.
+        decode_s: time to decode, in seconds.
+    """
+
+    measured: Measured
+    encode_s: float
+    decode_s: float
+
+
+def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, trial: int) -> int:
+    """Seed of the fading and noise of one transmission, the same for every codec.
+
+    The point is part of it: points are independent draws, so that a curve's raggedness shows its
+    uncertainty instead of shifting as a whole.
+
+    Returns:
+        An integer in 0..2^63 - 1 that does not depend on platform or process.
+
+    >>> draw_seed("snr", 0, "awgn", 6.0, image=0, trial=0)
+    3351000559197320270
+    """
+    text = json.dumps([scenario, seed, link, float(snr_db), image, trial])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def offer(contender: Contender, picture: Picture, task: Task) -> None:
+    """Let a codec encode a picture, or a bound tell its budget, and send nothing.
+
+    Raises:
+        InputError: naming it, if it cannot serve this rate.
+
+    >>> from semcom.separate import SeparateCodec
+    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4096, image=0, trial=0, draw=1)
+    >>> offer(SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None), task)
+    Traceback (most recent call last):
+    channels.errors.InputError: jpeg2000-ldpc: 1 channel uses hold less than the 164 bytes ...
+    """
+    with one_thread(), torch.no_grad():
+        try:
+            if isinstance(contender, CapacityBound):
+                contender.budget(picture.image[None], cbr=task.cbr, snr_db=task.told_snr_db)
+            else:
+                _encode(contender, picture, task)
+        except InputError as error:
+            raise InputError(f"{task.codec}: {error}") from None
+
+
+def transmit(
+    contender: Contender,
+    link: Link,
+    picture: Picture,
+    task: Task,
+    diagnosis: Segmenter | None = None,
+) -> tuple[Tensor, Outcome]:
+    """Send one picture, or see what a bound delivers of it.
+
+    Args:
+        contender: a codec or bound, adapted to the link.
+        link: the link.
+        picture: the picture and its mask.
+        task: point, rate and seed.
+        diagnosis: the segmenter of the diagnostic Dice; ``None`` leaves it empty.
+
+    Returns:
+        The received picture, float32 ``[1, H, W]``, and what was measured.
+
+    Raises:
+        InputError: if the codec cannot serve this rate.
+
+    >>> import channels
+    >>> from semcom.separate import SeparateCodec
+    >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
+    >>> codec, picture = SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None)
+    >>> transmit(codec, channels.link("awgn"), picture, task)[1].measured["outage"]
+    False
+    """
+    images = picture.image[None]
+    with one_thread(), torch.no_grad():
+        if isinstance(contender, CapacityBound):
+            got, encode_s, decode_s = _deliver(contender, link, picture, task)
+            rx_snr_db = None
+        else:
+            got, encode_s, decode_s, rx_snr_db = _send(contender, link, picture, task)
+        used = int(got.used[0])
+        measured: Measured = {
+            "cbr_used": used / images.numel(),
+            "cpp": used / (images.shape[-2] * images.shape[-1]),
+            **_quality(got.pictures, images, _masks(picture)),
+            "dice": _dice(got.pictures, images, diagnosis),
+            "outage": bool(got.outage[0]),
+            "rx_snr_db": rx_snr_db,
+            "mcs": got.session.mcs,
+        }
+    return got.pictures[0], Outcome(measured, encode_s, decode_s)
+
+
+def _encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
+    images, masks = picture.image[None], _masks(picture)
+    return codec.encode(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
+
+
+def _send(
+    codec: Codec, link: Link, picture: Picture, task: Task
+) -> tuple[Delivered, float, float, float | None]:
+    """What arrives, the times to encode and decode, and the receiver's estimate of the SNR."""
+    start = time.perf_counter()
+    tx = _encode(codec, picture, task)
+    encoded = time.perf_counter()
+    rx = link(tx, snr_db=task.snr_db, seed=task.draw)
+    received = time.perf_counter()
+    out, outage = codec.decode_with_outage(rx)
+    decoded = time.perf_counter()
+    got = Delivered(out, outage, tx.used, tx.session)
+    return got, encoded - start, decoded - received, _rounded(rx.snr_db, 4)
+
+
+def _deliver(
+    bound: CapacityBound, link: Link, picture: Picture, task: Task
+) -> tuple[Delivered, float, float]:
+    start = time.perf_counter()
+    got = bound.deliver(
+        picture.image[None],
+        cbr=task.cbr,
+        snr_db=task.snr_db,
+        link=link,
+        seed=task.draw,
+        roi=_masks(picture),
+    )
+    return got, time.perf_counter() - start, 0.0
+
+
+def _masks(picture: Picture) -> Tensor | None:
+    return None if picture.mask is None else picture.mask[None]
+
+
+def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
+    roi_psnr = ms_ssim = None
+    if masks is not None and bool(masks.any()):
+        roi_psnr = _rounded(metrics.roi_psnr(out, images, masks), 4)
+    with suppress(InputError):  # too small a picture for five scales
+        ms_ssim = _rounded(metrics.ms_ssim(out, images), 6)
+    return {
+        "psnr": _rounded(metrics.psnr(out, images), 4),
+        "roi_psnr": roi_psnr,
+        "ssim": _rounded(metrics.ssim(out, images), 6),
+        "ms_ssim": ms_ssim,
+    }
+
+
+def _dice(out: Tensor, images: Tensor, diagnosis: Segmenter | None) -> float | None:
+    return None if diagnosis is None else _rounded(diagnostic_dice(out, images, diagnosis), 6)
+
+
+def _rounded(value: Tensor, digits: int) -> float | None:
+    """Rounding absorbs differences in the last bit between processes."""
+    number = float(value[0])
+    return None if math.isnan(number) else round(number, digits)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute in one thread, the same sums in the same order everywhere.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

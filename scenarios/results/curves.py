@@ -1,0 +1,288 @@
+"""Curves with 95 % bands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from channels import InputError
+from scenarios.results.columns import LABELS
+from scenarios.results.line_styles import Look, looks
+from scenarios.results.rows import Rows, believed
+from scenarios.results.style import (
+    INK,
+    SCREEN,
+    Page,
+    dress,
+    frame,
+    hang_legend,
+    page_of,
+    rate,
+    told,
+)
+
+_MOST_TICKS = 13
+
+
+def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen") -> Figure:
+    """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
+
+    Bounds and codecs held at one MCS are thin and dashed
+    (:func:`~scenarios.results.line_styles.looks`).
+
+    Where pictures were lost, a lower panel shows their share. Infinite means are left out. A dotted
+    line marks the SNR that transmitters believed, where that was another than the channel's.
+
+    Args:
+        table: the results.
+        metric: as in :meth:`~scenarios.Table.summary`.
+        x: one of :attr:`scenarios.Table.axes`, by default the first; ``"cbr"`` runs in octaves.
+        style: ``"screen"``, with title and small print; ``"paper"``, one column of a journal, whose
+            caption is :func:`caption`.
+
+    Raises:
+        InputError: on an unknown metric, axis or style, or a metric that the table has no finite
+            mean of.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> len(curves(Rows(pd.DataFrame([row]), {}), "psnr").axes)
+    1
+    """
+    x = table.axis(x)
+    page = page_of(style)
+    summary = table.located(table.summary(metric))
+    if summary["mean"].isna().all():
+        remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
+        raise InputError(f"the table holds no {metric}: pass {remedy}")
+    summary = summary.replace([np.inf, -np.inf], np.nan)
+    if summary["mean"].isna().all():
+        raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
+    codecs = list(dict.fromkeys(summary["codec"]))
+    drawn = looks(codecs, _names(table))
+    lost = table.located(table.summary("outage"))
+    with_lost = metric != "outage" and bool(lost["mean"].any())
+    panels = _panels(summary, x, list(table.axes), page)
+    rows, links = len(panels), len(panels[0])
+
+    width = max(page.beside + page.panel_width * links, page.least_width)
+    columns = _columns([look.legend for look in drawn.values()], width, page)
+    legend_rows = -(-len(codecs) // columns)
+    tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
+    figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
+    small_print = _definitions(table, metric, x, with_lost, drawn)
+    legend_top = frame(figure, _title(table, metric, x), small_print, legend_rows, page)
+    axes = figure.subplots(
+        (1 + with_lost) * rows,
+        links,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=([3.2, 1] if with_lost else [1]) * rows,
+    )
+    for number, row in enumerate(panels):
+        below = axes[(1 + with_lost) * number :][: 1 + with_lost]
+        for column, panel in enumerate(row):
+            top: Axes = below[0, column]
+            top.set_title(panel.title, fontsize=page.text)
+            _draw(top, panel.part(summary), drawn, x, page)
+            if with_lost:
+                _draw(below[1, column], panel.part(lost), drawn, x, page, bands=False)
+        below[0, 0].set_ylim(*_limits(summary))
+        below[0, 0].set_ylabel(table.label(metric), fontsize=page.text)
+        if metric == "outage":
+            below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+        if with_lost:
+            below[1, 0].set_ylim(-0.06, 1.06)
+            below[1, 0].set_ylabel("lost", fontsize=page.text)
+            below[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axis in axes[-1]:
+        axis.set_xlabel(table.axes[x], fontsize=page.text)
+    belief = believed(table)
+    if belief is not None and x == "snr_db":
+        for axis in axes.flat:
+            axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
+    if table.label(metric) != LABELS[metric]:
+        for axis in axes[:: 1 + with_lost].flat:
+            axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
+    hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
+    return figure
+
+
+def caption(table: Rows, metric: str, x: str | None = None) -> str:
+    """What a reader of the figure must know, in the words of its title and small print.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> caption(Rows(pd.DataFrame([row]), {}), "psnr")[:47]
+    'PSNR at CBR 0, 1 picture. Lines: means of dB va'
+    """
+    x = table.axis(x)
+    summary, lost = table.summary(metric), table.summary("outage")
+    drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
+    with_lost = metric != "outage" and bool(lost["mean"].any())
+    small_print = _definitions(table, metric, x, with_lost, drawn)
+    return f"{_title(table, metric, x)}. {small_print}"
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One link, at one value of each axis that is not the x axis."""
+
+    title: str
+    link: str
+    held: tuple[tuple[str, float], ...]
+
+    def part(self, summary: pd.DataFrame) -> pd.DataFrame:
+        rows = summary[summary["link"] == self.link]
+        for axis, value in self.held:
+            rows = rows[rows[axis] == value]
+        return rows
+
+
+def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[list[_Panel]]:
+    """Rows of panels: one below the other on paper; on a screen a column per link.
+
+    A lone link's panels stand in one row.
+    """
+    others = {axis: sorted(set(summary[axis])) for axis in axes if axis != x}
+    links = list(dict.fromkeys(summary["link"]))
+    places = list(itertools.product(*others.values()))
+
+    def panel(link: str, place: tuple[float, ...]) -> _Panel:
+        held = tuple(zip(others, place, strict=True))
+        where = [told(axis, value) for axis, value in held if len(others[axis]) > 1]
+        return _Panel(f"{link}{' at ' * bool(where)}{', '.join(where)}", link, held)
+
+    if page.stacked:
+        return [[panel(link, place)] for link in links for place in places]
+    if len(links) == 1:
+        return [[panel(links[0], place) for place in places]]
+    return [[panel(link, place) for link in links] for place in places]
+
+
+def _draw(
+    axis: Axes,
+    summary: pd.DataFrame,
+    drawn: Mapping[str, Look],
+    x: str,
+    page: Page,
+    bands: bool = True,
+) -> None:
+    values = sorted(set(summary[x]))
+    places = _places(values, x)
+    apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
+    for index, (codec, look) in enumerate(drawn.items()):
+        rows = summary[summary["codec"] == codec].sort_values(x)
+        points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
+        low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
+        banded = bands and look.is_solid
+        if banded and len(places) == 1:
+            axis.vlines(points, low, high, color=look.colour, linewidth=1.2)
+        elif banded:
+            axis.fill_between(points, low, high, color=look.colour, alpha=0.15, linewidth=0)
+        axis.plot(
+            points, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line,
+            linewidth=look.width * page.stroke, marker=look.marker, markersize=page.marker,
+            label=look.legend, markerfacecolor=look.colour if look.is_solid else "none",
+            zorder=3 if look.is_solid else 2.5,
+        )  # fmt: skip
+    every = slice(None, None, -(-len(places) // _MOST_TICKS))
+    axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
+    if len(places) == 1:
+        axis.set_xlim(places[0] - 1, places[0] + 1)
+    dress(axis, page.legend)
+
+
+def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:
+    """Where values stand on the axis: rates in octaves."""
+    found = np.asarray(list(values), dtype=np.float64)
+    if x == "cbr":
+        found = np.log2(np.maximum(found, 2.0**-20))
+    return found
+
+
+def _tick(x: str, value: float) -> str:
+    return rate(value) if x == "cbr" else f"{value:g}"
+
+
+def _limits(summary: pd.DataFrame) -> tuple[float, float]:
+    """All means, and bands as far as they do not dwarf the means' range."""
+    mean, low, high = (summary[name].dropna() for name in ("mean", "low", "high"))
+    bottom, top = float(mean.min()), float(mean.max())
+    reach = 0.4 * max(top - bottom, 0.02 * abs(top), 1e-3)
+    bottom, top = (
+        max(bottom - reach, min([bottom, *low])),
+        min(top + reach, max([top, *high])),
+    )
+    margin = 0.04 * max(top - bottom, 1e-3)
+    return bottom - margin, top + margin
+
+
+def _title(table: Rows, metric: str, x: str) -> str:
+    name = table.label(metric).split(" [")[0]
+    held = [f"{_snr(table)} dB"] * (x != "snr_db") + [f"CBR {_rate(table)}"] * (x != "cbr")
+    return f"{name[0].upper()}{name[1:]} at {', '.join(held)}, {_set(table)}"
+
+
+def _set(table: Rows) -> str:
+    pictures, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
+    each = f" × {trials} trials" if trials > 1 else ""
+    return f"{pictures} picture{'s' * (pictures > 1)}{each}"
+
+
+def _rate(table: Rows) -> str:
+    return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
+
+
+def _snr(table: Rows) -> str:
+    return ", ".join(f"{snr_db:g}" for snr_db in sorted(set(table.frame["snr_db"])))
+
+
+def _columns(legends: list[str], width: float, page: Page) -> int:
+    """Columns of a legend that fit, and no more than its rows need; width in inches."""
+    entry = (0.55 + 0.078 * max(map(len, legends))) * page.legend / SCREEN.legend
+    most = max(1, min(len(legends), int(width / entry)))
+    rows = -(-len(legends) // most)
+    return -(-len(legends) // rows)
+
+
+def _names(table: Rows) -> dict[str, str]:
+    """Names of codecs and bounds by label: the first word of what the metadata say of them."""
+    known = table.metadata.get("codecs", {})
+    return {label: str(said).partition(" ")[0] for label, said in known.items()}
+
+
+def _definitions(
+    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, Look]
+) -> str:
+    bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
+    of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
+    lost = (
+        " Lost pictures count in every mean unless dropped; their share is below."
+        if with_lost
+        else ""
+    )
+    thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
+    bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
+    belief = believed(table)
+    mark = ""
+    if belief is not None:
+        mark = f" Transmitters believed {belief:g} dB" + (" (dotted)." if x == "snr_db" else ".")
+    ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
+    what = "means" if table.label(metric) == LABELS[metric] else "mean differences"
+    return (
+        f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
+        f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "
+        f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
+        "without the links' pilots and cyclic prefix. "
+        "All codecs meet the same fading and noise."
+    )

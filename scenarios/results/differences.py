@@ -1,0 +1,196 @@
+"""Paired differences of contenders to one of them, with 95 % intervals over pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from channels import InputError
+from channels.errors import unknown_name
+from scenarios.results.files import save_figure, save_rows
+from scenarios.results.printing import captions
+from scenarios.results.statistics import mean_interval
+from scenarios.results.style import COLOURS, INK, dress, frame, rate
+from scenarios.results.table import METRICS, Table
+
+_HEADS = {"psnr": "PSNR [dB]", "roi_psnr": "ROI-PSNR [dB]", "dice": "Dice", "outage": "lost [%]"}
+
+
+class Differences:
+    """By how much each contender differs from one, picture by picture.
+
+    Trials of a picture are averaged first, then its difference is taken: all contenders met the
+    same fading and noise. Intervals are Student's over pictures.
+
+    Args:
+        table: results at one rate.
+        whole: label of the contender that the others are compared with.
+        meanings: what each label means, for the small print.
+
+    Attributes:
+        table: the results.
+        frame: columns part, link, metric, snr_db (NaN: each picture's mean over all points), n
+            (pictures), mean, low, high; outage as a share.
+
+    Raises:
+        InputError: if there is no such contender, or there are several rates.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> rows = [
+    ...     dict.fromkeys(COLUMNS, 0) | {"codec": codec, "link": "awgn", "image": image}
+    ...     | {"psnr": 30 + 5 * image - loss}
+    ...     for codec, loss in {"whole": 0, "no mask": 1}.items() for image in range(2)
+    ... ]
+    >>> found = Differences(Table(pd.DataFrame(rows), {}), "whole").frame
+    >>> found[found["snr_db"].isna() & (found["metric"] == "psnr")][["part", "n", "mean", "low"]]
+          part  n  mean  low
+    1  no mask  2  -1.0 -1.0
+    """
+
+    def __init__(self, table: Table, whole: str, meanings: Mapping[str, str] | None = None) -> None:
+        labels = list(dict.fromkeys(table.frame["codec"]))
+        if whole not in labels:
+            raise unknown_name("contender", whole, labels)
+        if table.frame["cbr"].nunique() != 1:
+            raise InputError("the table holds several rates: compare contenders at one")
+        self.table, self._whole, self._meanings = table, whole, dict(meanings or {})
+        self.frame = pd.DataFrame(
+            [
+                (part, link, metric, *found)
+                for link in dict.fromkeys(table.frame["link"])
+                for metric in METRICS
+                for part in labels
+                if part != whole
+                for found in _found(table.frame, whole, part, link, metric)
+            ],
+            columns=["part", "link", "metric", "snr_db", "n", "mean", "low", "high"],
+        )
+
+    def __repr__(self) -> str:
+        parts = ", ".join(dict.fromkeys(self.frame["part"]))
+        return f"Differences(to {self._whole}: {parts})"
+
+    def print(self, console: Console | None = None) -> None:
+        """Print a grid for each link, over all SNR points, and what the rows mean."""
+        console = console or Console()
+        over_all = self._over_all()
+        metrics = list(dict.fromkeys(over_all["metric"]))
+        for link, rows in over_all.groupby("link", sort=False):
+            console.print(Text(f"difference to {self._whole} over {link}", style="bold"))
+            grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+            grid.add_column("part", no_wrap=True)
+            for metric in metrics:
+                grid.add_column(_HEADS[metric], justify="right", no_wrap=True)
+            for part, its in rows.groupby("part", sort=False):
+                values = zip(its["metric"], its["mean"], its["low"], its["high"], strict=True)
+                at = {metric: _cell(metric, mean, low, high) for metric, mean, low, high in values}
+                grid.add_row(str(part), *(at.get(metric, "-") for metric in metrics))
+            console.print(grid)
+        for part, meaning in self._meanings.items():
+            console.print(Text(f"{part}: {meaning}.", style="dim"))
+        note = "Of each picture, trials and points averaged, part minus whole; ± is half the 95 % "
+        console.print(Text(f"{note}interval over pictures. {self._points()}", style="dim"))
+        console.print(Text(captions(self.table)[0], style="dim"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the frame to a ``.csv`` file.
+
+        Raises:
+            InputError: on another ending, or a folder that is not there.
+        """
+        save_rows(self.frame, path)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw a row of panels for each link: a dot and an interval for each part.
+
+        Args:
+            path: where to save the figure; ``None`` only returns it.
+
+        Raises:
+            InputError: if the path cannot be written to.
+        """
+        over_all = self._over_all()
+        links, metrics, parts = (
+            list(dict.fromkeys(over_all[name])) for name in ("link", "metric", "part")
+        )
+        size = (1.9 + 2.5 * len(metrics), 1.3 + (0.7 + 0.27 * len(parts)) * len(links))
+        figure = Figure(figsize=size)
+        cbr = rate(float(self.table.frame["cbr"].iloc[0]))
+        pictures = self.table.frame["image"].nunique()
+        frame(
+            figure,
+            f"Difference to {self._whole} at CBR {cbr}",
+            f"Dots: mean over {pictures} pictures of part minus {self._whole}, trials and points "
+            f"of a picture averaged first; lines: 95 % intervals, Student's t. {self._points()} "
+            "All met the same fading and noise.",
+        )
+        axes = figure.subplots(len(links), len(metrics), sharex="col", sharey=True, squeeze=False)
+        for row, link in enumerate(links):
+            for column, metric in enumerate(metrics):
+                axis: Axes = axes[row, column]
+                here = over_all[(over_all["link"] == link) & (over_all["metric"] == metric)]
+                _draw(axis, here.set_index("part").reindex(parts), 100 if metric == "outage" else 1)
+                axis.set_title(str(link), fontsize=10)
+                if row == len(links) - 1:
+                    axis.set_xlabel(_HEADS[metric])
+        axes[0, 0].set_yticks(range(len(parts)), parts)
+        axes[0, 0].invert_yaxis()
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    def _over_all(self) -> pd.DataFrame:
+        """Rows over all points, of metrics that have any value."""
+        rows = self.frame[self.frame["snr_db"].isna()]
+        return rows[rows["mean"].notna().groupby(rows["metric"]).transform("any")]
+
+    def _points(self) -> str:
+        points = ", ".join(f"{snr_db:g}" for snr_db in sorted(set(self.table.frame["snr_db"])))
+        return f"SNR: {points} dB."
+
+
+def _found(
+    rows: pd.DataFrame, whole: str, part: str, link: str, metric: str
+) -> list[tuple[float, int, float, float, float]]:
+    """SNR, number of pictures, mean and interval: at each point and over all of them."""
+    here = rows[(rows["link"] == link) & rows["codec"].isin([whole, part])]
+    values = here.assign(value=here[metric].astype("float64"))
+    means = values.groupby(["image", "snr_db", "codec"])["value"].mean().unstack("codec")
+    difference = (means[part] - means[whole]).dropna().unstack("snr_db")
+    found = []
+    for snr_db in [*sorted(set(rows["snr_db"])), math.nan]:
+        if math.isnan(snr_db):
+            units = difference.dropna().mean(axis=1)
+        else:
+            units = difference.get(snr_db, pd.Series(dtype="float64")).dropna()
+        found.append((snr_db, len(units), *mean_interval([float(value) for value in units])))
+    return found
+
+
+def _cell(metric: str, mean: float, low: float, high: float) -> str:
+    if math.isnan(mean):
+        return "-"
+    scale, digits = {"outage": (100, 1), "dice": (1, 3)}.get(metric, (1, 2))
+    half = "" if math.isnan(low) else f" ±{scale * (high - low) / 2:.{digits}f}"
+    return f"{scale * mean:+.{digits}f}{half}"
+
+
+def _draw(axis: Axes, rows: pd.DataFrame, scale: int) -> None:
+    mean, low, high = (scale * rows[name].to_numpy() for name in ("mean", "low", "high"))
+    places = np.arange(len(rows))
+    axis.axvline(0, color=INK, linewidth=0.8)
+    axis.hlines(places, low, high, color=COLOURS[0], linewidth=1.4)
+    axis.plot(mean, places, "o", color=COLOURS[0], markersize=4.5)
+    if not np.nan_to_num(mean).any():
+        axis.set_xlim(-1, 1)
+    dress(axis, lines="x")

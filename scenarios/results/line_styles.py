@@ -1,0 +1,96 @@
+"""How each contender's curve is drawn: codecs, bounds, and codecs held at one MCS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scenarios.results.style import COLOURS, MARKERS
+from semcom.catalogue import bounds, codecs
+
+_FIXED = re.compile(r"(.+) MCS \d+")
+_THICK, _THIN = 1.8, 0.9
+_STROKES = ("_", "|", "x", "+")
+_LONG, _SHORT = (0, (7, 3)), (0, (2.5, 1.5))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a curve looks like.
+
+    Args:
+        colour: of line, band and marker.
+        marker: as matplotlib knows it.
+        line: ``"-"``, or matplotlib's ``(offset, (on, off))`` in points over line width.
+        width: of the line in points.
+        legend: what the legend calls it.
+    """
+
+    colour: str
+    marker: str
+    line: str | tuple[int, tuple[float, float]]
+    width: float
+    legend: str
+
+    @property
+    def is_solid(self) -> bool:
+        """Whether it is a codec as it adapts itself, neither a bound nor one MCS."""
+        return self.line == "-"
+
+
+def looks(labels: Sequence[str], names: Mapping[str, str] | None = None) -> dict[str, Look]:
+    """Looks by label: what this library ships looks the same in every figure.
+
+    A codec has a solid line with a colour and a marker of its own. A bound has the colour of its
+    image coder's codec, thin long dashes and a stroke for a marker; ``"… MCS 13"`` has its codec's
+    colour, thin short dashes and a hollow marker.
+
+    Args:
+        labels: what the table calls its codecs and bounds.
+        names: by label, the name of the codec or bound, where that is not the label.
+
+    >>> found = looks(["hevc-ldpc", "hevc-capacity", "hevc-ldpc MCS 13"])
+    >>> len({look.colour for look in found.values()})
+    1
+    >>> found["hevc-capacity"].legend
+    'hevc-capacity (bound)'
+    """
+    named = dict(names or {})
+    ideal = {label for label in labels if named.get(label, label) in bounds()}
+    families = {label: _family(label, named, label in ideal) for label in labels}
+    places = _places(list(dict.fromkeys(families.values())))
+    found: dict[str, Look] = {}
+    for label, family in families.items():
+        colour = COLOURS[places[family] % len(COLOURS)]
+        marker = MARKERS[places[family] % len(MARKERS)]
+        before = [other for other in found if families[other] == family]
+        if label in ideal:
+            stroke = _STROKES[sum(other in ideal for other in before) % len(_STROKES)]
+            found[label] = Look(colour, stroke, _LONG, _THIN, f"{label} (bound)")
+        elif label != family:
+            others = [other for other in MARKERS if other != marker]
+            held = sum(other != family and other not in ideal for other in before)
+            hollow = others[held % len(others)]
+            found[label] = Look(colour, hollow, _SHORT, _THIN, label)
+        else:
+            found[label] = Look(colour, marker, "-", _THICK, label)
+    return found
+
+
+def _family(label: str, names: Mapping[str, str], ideal: bool) -> str:
+    """The label whose colour it shares."""
+    if ideal:
+        return names.get(label, label).removesuffix("-capacity") + "-ldpc"
+    held = _FIXED.fullmatch(label)
+    return held[1] if held else label
+
+
+def _places(families: list[str]) -> dict[str, int]:
+    """Places in the palette: those of the catalogue, then what this figure leaves free."""
+    known = list(codecs())
+    places = {family: known.index(family) for family in families if family in known}
+    others = [family for family in families if family not in places]
+    size = len(COLOURS)
+    free = [place for place in range(size) if place not in places.values()] or list(range(size))
+    return places | {family: free[turn % len(free)] for turn, family in enumerate(others)}

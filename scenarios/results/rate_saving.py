@@ -1,0 +1,222 @@
+"""How much bandwidth each codec saves at equal quality, from a table of several rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from channels import InputError
+from channels.errors import check_number, unknown_name
+from scenarios.results.checks import check_whole
+from scenarios.results.columns import LABELS
+from scenarios.results.files import save_rows
+from scenarios.results.printing import grids
+from scenarios.results.style import rate
+from scenarios.results.table import Table
+from semcom.metrics import bd_rate
+from semcom.metrics.rate import overlap
+
+QUALITIES = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
+_LEVELS = (2.5, 97.5)
+_MOST_FAILED = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class RateSaving:
+    """Savings and what they mean.
+
+    Args:
+        frame: columns codec, link, snr_db, n (pictures), overlap (share of all qualities that both
+            curves reach), bd_cbr (percent of the anchor's cbr at equal quality, negative where the
+            codec saves), low, high (95 %), reason (why there is none).
+        anchor: label of the codec that all are compared with.
+        metric: what is equal.
+        rates: cbr offered.
+    """
+
+    frame: pd.DataFrame
+    anchor: str
+    metric: str
+    rates: tuple[float, ...]
+
+    def print(self, console: Console | None = None) -> None:
+        """Print a grid for each link, a row for each codec, and why cells are empty."""
+        console = console or Console()
+        for link, rows in self.frame.groupby("link", sort=False):
+            title = f"CBR against {self.anchor} at equal {LABELS[self.metric]} over {link} [%]"
+            console.print(Text(title, style="bold"))
+            points = sorted(set(rows["snr_db"]))
+            for grid in grids(points, partial(_grid, rows), console):
+                console.print(grid)
+        offered = ", ".join(map(rate, self.rates))
+        console.print(
+            Text(
+                f"BD-rate of mean curves through CBR {offered}, negative: saves; in brackets 95 % "
+                "by bootstrap over pictures.",
+                style="dim",
+            )
+        )
+        empty = self.frame[self.frame["bd_cbr"].isna()]
+        for reason, rows in empty.groupby("reason", sort=False):
+            where = ", ".join(
+                f"{row.codec} over {row.link} at {row.snr_db:g} dB" for row in rows.itertuples()
+            )
+            console.print(Text(f"-: {reason}: {where}", style="dim"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the frame to a ``.csv`` file.
+
+        Raises:
+            InputError: on another ending, or a folder that is not there.
+        """
+        save_rows(self.frame, path)
+
+
+def rate_saving(
+    table: Table,
+    anchor: str,
+    metric: str = "roi_psnr",
+    *,
+    min_overlap: float = 0.5,
+    resamples: int = 500,
+    seed: int = 0,
+) -> RateSaving:
+    """Bjøntegaard delta of the bandwidth ratio against an anchor, for every codec, link and SNR.
+
+    A curve is the mean of a metric over the pictures (trials of a picture averaged first) against
+    the mean of the cbr really spent, through all rates of the table; lost pictures count. Its
+    interval is the bootstrap's, percentiles over resampled pictures, the same for both curves.
+
+    Args:
+        table: results at two rates or more.
+        anchor: label of the codec to compare with.
+        metric: what is equal: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``.
+        min_overlap: of :func:`semcom.metrics.bd_rate`. Three rates a factor of four apart, and a
+            gain of 1 dB, overlap by about 0.7.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        NaN with a reason where curves overlap less, or do not rise; no interval where that happens
+        to more than 5 % of the resamples, or where there is but one picture.
+
+    Raises:
+        InputError: on an unknown anchor or metric, or a table of one rate.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> rows = [
+    ...     dict.fromkeys(COLUMNS, 0) | {"codec": codec, "link": "awgn", "cbr": k, "cbr_used": k}
+    ...     | {"psnr": 30 + 3 * math.log2(k) + gain}
+    ...     for codec, gain in {"a": 0, "b": 3}.items() for k in (1 / 16, 1 / 8, 1 / 4)
+    ... ]
+    >>> found = rate_saving(Table(pd.DataFrame(rows), {}), "a", "psnr", min_overlap=0.3)
+    >>> found.frame[["codec", "overlap", "bd_cbr"]].round(3)
+      codec  overlap  bd_cbr
+    0     b    0.333   -50.0
+    """
+    frame = table.frame
+    if metric not in QUALITIES:
+        raise unknown_name("metric", metric, QUALITIES)
+    if anchor not in set(frame["codec"]):
+        raise unknown_name("codec", anchor, frame["codec"].unique())
+    check_number("min_overlap", min_overlap, 0, 1)
+    check_whole("resamples", resamples, 1)
+    check_whole("seed", seed, 0)
+    rates = tuple(sorted(set(frame["cbr"])))
+    if len(rates) < 2:
+        raise InputError("the table holds one rate: run the scenario with several, --cbr 1/32,1/16")
+    rows = []
+    for (link, snr_db), group in frame.groupby(["link", "snr_db"], sort=False):
+        curves = {str(codec): _Curve.of(part, metric) for codec, part in _by_codec(group)}
+        for codec, curve in curves.items():
+            if codec != anchor and anchor in curves:
+                draws = np.random.default_rng(seed)
+                found = _compared(curves[anchor], curve, min_overlap, resamples, draws)
+                rows.append((codec, link, snr_db, *found))
+    columns = ["codec", "link", "snr_db", "n", "overlap", "bd_cbr", "low", "high", "reason"]
+    return RateSaving(pd.DataFrame(rows, columns=columns), anchor, metric, rates)
+
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """Pictures' values: spent cbr and quality, ``[pictures, rates]``, and which pictures."""
+
+    pictures: pd.Index
+    spent: Array
+    quality: Array
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, metric: str) -> _Curve:
+        mean = rows.groupby(["image", "cbr"])[["cbr_used", metric]].mean().unstack("cbr").dropna()
+        return cls(mean.index, mean["cbr_used"].to_numpy(), mean[metric].to_numpy())
+
+    def only(self, pictures: pd.Index) -> _Curve:
+        places = self.pictures.get_indexer(pictures)
+        return _Curve(pictures, self.spent[places], self.quality[places])
+
+    def mean(self, draw: NDArray[np.integer] | slice) -> tuple[Array, Array]:
+        return self.spent[draw].mean(0), self.quality[draw].mean(0)
+
+
+def _by_codec(group: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(codec), rows) for codec, rows in group.groupby("codec", sort=False)]
+
+
+def _compared(
+    anchor: _Curve, curve: _Curve, min_overlap: float, resamples: int, draws: np.random.Generator
+) -> tuple[int, float, float, float, float, str]:
+    """Pictures, overlap, percent, its interval, and why there is none."""
+    common = anchor.pictures.intersection(curve.pictures)
+    n = len(common)
+    if n == 0:
+        return 0, math.nan, math.nan, math.nan, math.nan, "no picture has the metric at every rate"
+    anchor, curve = anchor.only(common), curve.only(common)
+    whole = slice(None)
+    shared = overlap(anchor.mean(whole)[1], curve.mean(whole)[1])
+    try:
+        percent = bd_rate(*anchor.mean(whole), *curve.mean(whole), min_overlap=min_overlap)
+    except InputError as error:
+        return n, shared, math.nan, math.nan, math.nan, str(error).partition(":")[0]
+    found = []
+    for draw in draws.integers(n, size=(resamples, n)) if n > 1 else ():
+        try:
+            found.append(bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap))
+        except InputError:
+            continue
+    if len(found) < (1 - _MOST_FAILED) * resamples:
+        return n, shared, percent, math.nan, math.nan, ""
+    low, high = np.percentile(found, _LEVELS)
+    return n, shared, percent, float(low), float(high), ""
+
+
+def _grid(rows: pd.DataFrame, points: Sequence[float]) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD)
+    grid.add_column("codec", no_wrap=True)
+    for snr_db in points:
+        grid.add_column(f"{snr_db:g} dB", justify="right", no_wrap=True)
+    for codec, part in rows.groupby("codec", sort=False):
+        values = zip(part["snr_db"], part["bd_cbr"], part["low"], part["high"], strict=True)
+        at = {snr_db: _cell(percent, low, high) for snr_db, percent, low, high in values}
+        grid.add_row(str(codec), *(at.get(snr_db, "") for snr_db in points))
+    return grid
+
+
+def _cell(percent: float, low: float, high: float) -> str:
+    if math.isnan(percent):
+        return "-"
+    interval = "" if math.isnan(low) else f" [{low:+.0f}, {high:+.0f}]"
+    return f"{percent:+.0f}{interval}"

@@ -1,0 +1,366 @@
+"""Rows of a scenario: one per codec × link × point × picture × trial, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from channels import InputError
+from channels.errors import check_name, check_number, check_path, shown, unknown_name
+from scenarios.results.columns import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
+from scenarios.results.files import NAMED, replacing
+from scenarios.results.metadata import merged
+from scenarios.results.statistics import half_width_db, mean_interval, wilson_interval
+
+_DIFFERING = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
+_KEY = b"semcom"
+_SAME = 1e-9
+"""Points and rates that differ by less are the same."""
+
+
+class Rows:
+    """Rows and what they mean; :class:`~scenarios.results.table.Table` prints and draws them.
+
+    Args:
+        frame: the rows, with the columns of ``metadata["definitions"]``.
+        metadata: definitions, parameters, codecs, links and versions; JSON values only.
+
+    Attributes:
+        frame: the rows as a pandas DataFrame.
+        metadata: see above.
+
+    Raises:
+        InputError: if a column is missing.
+
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> Rows(pd.DataFrame([row]), {}).summary("psnr")[["codec", "snr_db", "n", "mean"]]
+      codec  snr_db  n  mean
+    0     a     0.0  1   0.0
+    """
+
+    def __init__(self, frame: pd.DataFrame, metadata: dict[str, Any]) -> None:
+        lacking = [column for column in COLUMNS if column not in frame]
+        if lacking:
+            raise InputError(f"this is not a table of results: column {lacking[0]!r} is missing")
+        self.frame = frame[list(COLUMNS)].astype(COLUMNS)
+        self.metadata = metadata
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        codecs, links = (", ".join(self.frame[name].unique()) for name in ("codec", "link"))
+        return f"{type(self).__name__}({len(self)} rows: {codecs} over {links})"
+
+    def save(self, path: str | Path) -> None:
+        """Write to a ``.parquet`` or ``.csv`` file, definitions included.
+
+        The same table gives the same bytes.
+
+        Raises:
+            InputError: on another ending, or a folder that is not there.
+        """
+        path = check_path(NAMED, path)
+        if path.suffix not in (".parquet", ".csv"):
+            raise InputError(f"cannot save to {path.name!r}: name it .parquet or .csv")
+        with replacing(path) as new:
+            if path.suffix == ".csv":
+                head = [
+                    f"# {name}: {json.dumps(value, sort_keys=True)}"
+                    for name, value in sorted(self.metadata.items())
+                ]
+                body = self.frame.to_csv(index=False, lineterminator="\n")
+                new.write_text("\n".join([*head, body]), encoding="utf-8", newline="\n")
+            else:
+                rows = pa.Table.from_pandas(self.frame, preserve_index=False)
+                meaning = json.dumps(self.metadata, sort_keys=True).encode()
+                pq.write_table(
+                    rows.replace_schema_metadata({**rows.schema.metadata, _KEY: meaning}), new
+                )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: if there is no such file or it holds something else.
+        """
+        path = check_path(NAMED, path)
+        wrong = f"{path.name!r} is not a saved table"
+        if not path.is_file():
+            reason = "it is a folder" if path.is_dir() else "there is no such file"
+            raise InputError(f"{wrong}: {reason}, name a .parquet or .csv file")
+        try:
+            frame, metadata = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+            _check_held(frame, metadata)
+            return cls(_completed(frame), metadata)
+        except InputError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise InputError(
+                f"{wrong}: it cannot be read or holds something else, load what Table.save wrote"
+            ) from error
+
+    @classmethod
+    def merge(cls, tables: Sequence[Rows]) -> Self:
+        """Put tables of the same definitions together.
+
+        Codecs, links, points and rates may differ from table to table; all else must agree.
+
+        Raises:
+            InputError: if metadata disagree, or two tables hold the same row.
+        """
+        if isinstance(tables, Rows) or not all(isinstance(table, Rows) for table in tables):
+            raise InputError(f"merge takes a list of tables, got {shown(tables)}")
+        if not tables:
+            raise InputError("no table to merge: pass at least one")
+        metadata = dict(tables[0].metadata)
+        for table in tables[1:]:
+            metadata = merged(metadata, table.metadata)
+        frame = pd.concat([table.frame for table in tables], ignore_index=True)
+        if bool(frame.duplicated(list(IDENTITY)).any()):
+            raise InputError("the tables hold the same rows: leave one of them out")
+        return cls(frame, metadata)
+
+    def select(
+        self,
+        *,
+        codecs: str | Sequence[str] | None = None,
+        links: str | Sequence[str] | None = None,
+        snr_db: float | Sequence[float] | None = None,
+        cbr: float | Sequence[float] | None = None,
+    ) -> Self:
+        """The rows of some codecs, links, points and rates, or of one; ``None`` leaves all.
+
+        Codecs and links come in the order that they are named in.
+
+        Raises:
+            InputError: on one that the table does not hold.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+        >>> both = pd.DataFrame([row, row | {"codec": "b"}])
+        >>> Rows(both, {}).select(codecs=["b"])
+        Rows(1 rows: b over awgn)
+        """
+        frame, metadata = self.frame, dict(self.metadata)
+        chosen = {"snr_db": snr_db, "cbr": cbr, "link": links, "codec": codecs}
+        for column, wanted in chosen.items():
+            if wanted is not None:
+                frame = _chosen(frame, column, wanted)
+        for name, column in (("codecs", "codec"), ("links", "link"), ("settings", "link")):
+            if isinstance(metadata.get(name), dict):
+                held = set(frame[column])
+                metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
+        return type(self)(frame, metadata)
+
+    def against(self, codec: str) -> Self:
+        """By how much every other codec differs from one, draw by draw.
+
+        Pictures differ far more from one another than codecs do: the intervals of differences tell
+        what intervals of means hide. Outages stay as they are.
+
+        Args:
+            codec: label of the one that is taken off.
+
+        Raises:
+            InputError: if the table does not hold it, nothing else, or not everywhere.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+        >>> rows = [row | {"codec": "a", "psnr": 30}, row | {"codec": "b", "psnr": 31}]
+        >>> Rows(pd.DataFrame(rows), {}).against("a").summary("psnr")[["codec", "mean"]]
+          codec  mean
+        0     b   1.0
+        """
+        places = [column for column in IDENTITY if column != "codec"]
+        is_anchor = self.frame["codec"] == codec
+        others = self.frame[~is_anchor].reset_index(drop=True)
+        if not bool(is_anchor.any()):
+            raise unknown_name("codec", codec, list(self.frame["codec"].unique()))
+        if others.empty:
+            raise InputError(f"the table holds no codec but {codec!r}: there is no difference")
+        anchor = self.frame.loc[is_anchor, [*places, *_DIFFERING]]
+        beside = others[places].merge(anchor, how="left", on=places, indicator=True)
+        if bool((beside["_merge"] != "both").any()):
+            raise InputError(f"{codec!r} was not measured everywhere where others were")
+        found = others.assign(**{name: others[name] - beside[name] for name in _DIFFERING})
+        parameters = {**self.metadata.get("parameters", {}), "against": codec}
+        return type(self)(found, {**self.metadata, "parameters": parameters})
+
+    @property
+    def axes(self) -> dict[str, str]:
+        """What curves can run along, with axis labels: what differs among links comes first.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+        >>> list(Rows(pd.DataFrame([row]), {}).axes)
+        ['snr_db', 'cbr']
+        """
+        told = self.metadata.get("settings", {}).values()
+        differing = {name for settings in told for name in settings if name != "link"}
+        return {name: SETTINGS[name] for name in SETTINGS if name in differing} | AXES
+
+    def located(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """A summary whose links have the name that they share, and their settings as columns."""
+        settings = self.metadata.get("settings", {})
+        if not settings:
+            return summary
+        names = [name for name in self.axes if name not in AXES]
+        columns = {
+            name: [settings.get(link, {}).get(name, math.nan) for link in summary["link"]]
+            for name in names
+        }
+        shared = [settings.get(link, {}).get("link", link) for link in summary["link"]]
+        return summary.assign(link=shared, **columns)
+
+    def label(self, metric: str) -> str:
+        """What stands on a metric's axis.
+
+        Raises:
+            InputError: on an unknown metric.
+        """
+        check_name("metric", metric, LABELS)
+        anchor = self.metadata.get("parameters", {}).get("against")
+        if anchor is None or metric not in _DIFFERING:
+            return LABELS[metric]
+        name, _, unit = LABELS[metric].partition(" [")
+        return f"{name} over {anchor}'s" + f" [{unit}" * bool(unit)
+
+    def summary(self, metric: str) -> pd.DataFrame:
+        """Mean and 95 % interval of a metric.
+
+        Pictures are the independent units: the trials of a picture are averaged first. Where there
+        is but one picture its trials are the units. The share of outages has Wilson's interval.
+
+        Args:
+            metric: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``,
+                ``"outage"``, …
+
+        Returns:
+            Columns codec, link, cbr, snr_db, n (pictures or trials), mean, low, high; one row per
+            codec × link × cbr × snr_db, in the table's order.
+
+        Raises:
+            InputError: on an unknown metric.
+        """
+        check_name("metric", metric, LABELS)
+        rows = []
+        point = ["codec", "link", "cbr", "snr_db"]
+        for place, group in self.frame.groupby(point, sort=False):
+            if metric == "outage":
+                n = len(group)
+                mean, low, high = wilson_interval(int(group["outage"].sum()), n)
+            else:
+                values = group.dropna(subset=[metric])
+                one = values["image"].nunique() == 1
+                units = values[metric] if one else values.groupby("image")[metric].mean()
+                n = len(units)
+                mean, low, high = mean_interval([float(value) for value in units])
+            rows.append((*place, n, mean, low, high))
+        return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high"])
+
+    def stops(self) -> pd.DataFrame:
+        """How often each point was sent, how well PSNR is known by that, and why it was enough.
+
+        Returns:
+            Columns link, cbr, snr_db, trials, half_db (half the 95 % interval of mean PSNR over
+            these pictures, of the codec that has the widest, see
+            :func:`scenarios.results.statistics.half_width_db`), stopped (``"ci"``: narrow enough,
+            ``"cap"``, or ``"trials"`` where no interval was asked for).
+        """
+        asked = self.metadata.get("parameters", {}).get("stop")
+        rows = []
+        for place, group in self.frame.groupby(["link", "cbr", "snr_db"], sort=False):
+            halves = [
+                half_width_db([list(its["psnr"]) for _, its in one.groupby("image")])
+                for _, one in group.groupby("codec")
+            ]
+            half = math.nan if any(map(math.isnan, halves)) else max(halves)
+            narrow = asked is not None and half <= asked["ci_db"]
+            why = "trials" if asked is None else "ci" if narrow else "cap"
+            rows.append((*place, group["trial"].nunique(), half, why))
+        columns = ["link", "cbr", "snr_db", "trials", "half_db", "stopped"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def axis(self, x: str | None) -> str:
+        """Check the name of an axis; ``None`` stands for the first.
+
+        Raises:
+            InputError: if the table has no such axis.
+        """
+        return next(iter(self.axes)) if x is None else check_name("x", x, self.axes)
+
+
+def believed(rows: Rows) -> float | None:
+    """The SNR in dB that every transmitter believed, ``None`` where it knew the channel's.
+
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "mismatch"}
+    >>> believed(Rows(pd.DataFrame([row | {"believed_snr_db": 10.0}]), {}))
+    10.0
+    """
+    told = rows.frame["believed_snr_db"]
+    if told.nunique() != 1 or bool((told == rows.frame["snr_db"]).all()):
+        return None
+    return float(told.iloc[0])
+
+
+def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
+    parts = []
+    for value in [wanted] if isinstance(wanted, str | Real) else wanted:
+        if column in AXES:
+            number = check_number(column, value, -math.inf, math.inf)
+            rows = (frame[column] - number).abs() < _SAME
+        else:
+            rows = frame[column] == value
+        if not bool(rows.any()):
+            held = ", ".join(
+                f"{v:g}" if isinstance(v, float) else v for v in frame[column].unique()
+            )
+            raise InputError(f"the table holds no {column} {shown(value)}: it holds {held}")
+        parts.append(frame[rows])
+    if not parts:
+        raise InputError(f"no {column} is chosen: name at least one")
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return found
+
+
+def _check_held(frame: pd.DataFrame, metadata: object) -> None:
+    """Refuse rows without a name and metadata that are no mappings.
+
+    Raises:
+        ValueError: told by whoever reads the file.
+    """
+    if not isinstance(metadata, dict) or not all(isinstance(v, dict) for v in metadata.values()):
+        raise ValueError("metadata are mappings")
+    if frame.empty or not all(isinstance(v, str) for v in [*frame["codec"], *frame["link"]]):
+        raise ValueError("every row has a codec and a link")
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    rows = pq.read_table(path)
+    return rows.to_pandas(), json.loads((rows.schema.metadata or {})[_KEY])
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    metadata: dict[str, Any] = {}
+    with path.open(encoding="utf-8") as file:
+        count = 0
+        for line in file:
+            if not line.startswith("# "):
+                break
+            name, value = line[2:].split(": ", 1)
+            metadata[name] = json.loads(value)
+            count += 1
+    return pd.read_csv(path, skiprows=count), metadata
+
+
+def _completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Files of earlier versions lack columns: nothing was diagnosed, and the SNR was known."""
+    later = {"dice": math.nan, "believed_snr_db": frame.get("snr_db")}
+    return frame.assign(**{name: value for name, value in later.items() if name not in frame})

@@ -1,0 +1,189 @@
+"""How figures look: colours that colour-blind readers tell apart, markers, small print."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from channels.errors import check_name
+from scenarios.results.columns import SETTINGS
+
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
+    "#999933", "#882255", "#888888", "#332288", "#DDCC77",
+)  # fmt: skip
+"""Seven after Okabe and Ito, two of Tol's muted scheme, grey, two of Tol's again."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
+SMALL = 7.0
+INK = "#333333"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Sizes of a figure: lengths in inches, text in points.
+
+    Args:
+        panel_width: of one panel.
+        panel_height: of one panel.
+        lost_height: of the panel of lost pictures below it.
+        beside: what the width holds beside panels.
+        around: what the height holds beside panels.
+        least_width: of the figure.
+        legend_row: height of a row of the legend.
+        text: size of labels.
+        legend: size of legend and ticks.
+        marker: size of markers.
+        stroke: lines' width, relative.
+        stacked: whether panels stand one below the other.
+        told: whether the figure holds its title and definitions, or leaves them to a caption.
+    """
+
+    panel_width: float
+    panel_height: float
+    lost_height: float
+    beside: float
+    around: float
+    least_width: float
+    legend_row: float
+    text: float
+    legend: float
+    marker: float
+    stroke: float
+    stacked: bool
+    told: bool
+
+
+SCREEN = Page(3.5, 2.9, 1.1, 1.4, 1.2, 5.2, 0.22, 10, 9, 4.5, 1.0, stacked=False, told=True)
+PAPER = Page(0.0, 2.0, 0.7, 3.5, 0.35, 3.5, 0.16, 8, 7, 3.0, 0.7, stacked=True, told=False)
+"""One column of an IEEE journal, 3.5 inches wide."""
+
+
+def page_of(style: str) -> Page:
+    """A page by its name.
+
+    >>> page_of("paper").least_width
+    3.5
+    """
+    pages = {"screen": SCREEN, "paper": PAPER}
+    check_name("style", style, pages)
+    return pages[style]
+
+
+def rate(cbr: float) -> str:
+    """A bandwidth ratio as people say it.
+
+    >>> rate(1 / 16), rate(0.3)
+    ('1/16', '0.3')
+    """
+    near = Fraction(cbr).limit_denominator(1024)
+    return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
+
+
+def dress(
+    axis: Axes,
+    size: float = 9,
+    lines: Literal["both", "x", "y"] = "both",
+    which: Literal["major", "both"] = "major",
+) -> None:
+    """Pale lines behind the curves, no frame above and to the right.
+
+    Args:
+        axis: a panel.
+        size: of the ticks' labels in points.
+        lines: along which axes.
+        which: ticks that have one.
+
+    >>> panel = Figure().subplots()
+    >>> dress(panel)
+    >>> panel.spines["top"].get_visible()
+    False
+    """
+    axis.grid(axis=lines, which=which, color="#DDDDDD", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=size, color=INK)
+
+
+def told(axis: str, value: float) -> str:
+    """A value along an axis with its unit.
+
+    >>> told("cbr", 1 / 16), told("snr_db", 3.0), told("offset_hz", 200.0)
+    ('CBR 1/16', '3 dB', '200 Hz')
+    """
+    if axis == "cbr":
+        return f"CBR {rate(value)}"
+    unit = "dB" if axis == "snr_db" else SETTINGS[axis].partition("[")[2].rstrip("]")
+    return f"{value:g} {unit}"
+
+
+def frame(
+    figure: Figure, title: str, small_print: str, legend_rows: int = 0, page: Page = SCREEN
+) -> float:
+    """Write the title along the upper edge and definitions along the lower one.
+
+    Args:
+        figure: with constrained layout; what it holds is kept off both texts.
+        title: one line.
+        small_print: any length; wrapped to the figure's width.
+        legend_rows: lines to leave free between title and panels.
+        page: neither text is written on one that leaves them to a caption.
+
+    Returns:
+        The lower end of the title, where a legend may hang from, as a share of the height.
+
+    >>> frame(Figure(figsize=(4, 3)), "title", "what the lines mean")
+    0.9
+    """
+    width, height = map(float, figure.get_size_inches())
+    if not page.told:
+        top = 1 - (0.06 + page.legend_row * legend_rows) / height
+        figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top))
+        return 1 - 0.03 / height
+    lines = textwrap.wrap(small_print, int(width * 72 / (0.56 * SMALL)))
+    below = (len(lines) * SMALL * 1.3 + 12) / 72 / height
+    title_end = 1 - 0.3 / height
+    top = title_end - page.legend_row * legend_rows / height
+    figure.text(
+        0.015, 0.06 / height, "\n".join(lines),
+        fontsize=SMALL, color=INK, va="bottom", linespacing=1.3,
+    )  # fmt: skip
+    figure.text(0.5, 1 - 0.08 / height, title, fontsize=11, ha="center", va="top")
+    figure.set_layout_engine("constrained", rect=(0.0, below, 1.0, top - below))
+    return title_end
+
+
+def hang_legend(
+    figure: Figure,
+    entries: tuple[Sequence[Artist], Sequence[str]],
+    top: float,
+    columns: int,
+    page: Page = SCREEN,
+) -> None:
+    """Hang a legend from the title's lower end, in the rows that :func:`frame` left free.
+
+    Args:
+        figure: with its frame.
+        entries: handles and labels, as ``Axes.get_legend_handles_labels`` gives them.
+        top: what :func:`frame` returned.
+        columns: of the legend.
+        page: whose size of text it has.
+
+    >>> figure = Figure(figsize=(4, 3))
+    >>> panel = figure.subplots()
+    >>> _ = panel.plot([0, 1], label="one")
+    >>> hang_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['one']
+    """
+    figure.legend(
+        *entries, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns, frameon=False,
+        fontsize=page.legend, columnspacing=1.2, handlelength=2.4, borderaxespad=0.1,
+    ).set_in_layout(False)  # fmt: skip
