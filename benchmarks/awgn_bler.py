@@ -1,6 +1,6 @@
 """Block error rates of this library's LDPC decoder over Gaussian noise, for link adaptation.
 
-    python benchmarks/awgn_bler.py semcom/separate/data/awgn_bler.csv
+    python benchmarks/awgn_bler.py semcom/modem/data/awgn_bler.csv
 
 About 40 minutes on one core. Codes that the file already holds are left out, so that a run may be
 broken off. Each is simulated with QAM, exact soft bits and 50 layered A-min* iterations in int16,
@@ -19,9 +19,9 @@ import torch
 from semcom.fec import LDPCDecoder, LDPCEncoder
 from semcom.fec.base_graph import MAX_INFO_BITS
 from semcom.fec.code import choose_base_graph
-from semcom.separate.normal import normal_snr_db
-from semcom.separate.qam import soft_bits, symbols_of
-from semcom.separate.transport import NUM_ITER
+from semcom.modem.normal_approximation import normal_snr_db
+from semcom.modem.qam import soft_bits, symbols_of
+from semcom.modem.transport import NUM_ITER
 
 SIZES = (32, 64, 128, 256, 512, 1024, 2048, 3824, 8448)
 RATES = {

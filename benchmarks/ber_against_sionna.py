@@ -27,7 +27,7 @@ import scenarios
 from scenarios.comparisons.bits.block_errors import Series
 from scenarios.results.statistics import wilson_interval
 from scenarios.results.style import COLOURS, dress
-from semcom.separate.mcs import mcs_table
+from semcom.modem.mcs import mcs_table
 
 MCS = (3, 7, 11, 16, 22)
 CHANNEL_USES, ERRORS, BLOCKS, BATCH = 240, 100, 1000, 100

@@ -35,12 +35,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
+from semcom.image_coders import avif, hevc
+from semcom.image_coders.avif_format import Avif
+from semcom.image_coders.hevc_format import Hevc
+from semcom.image_coders.image_format import ImageFormat
+from semcom.image_coders.scale import Picture, resize
 from semcom.metrics import bd_rate
-from semcom.separate import avif, hevc
-from semcom.separate.avif_format import Avif
-from semcom.separate.hevc_format import Hevc
-from semcom.separate.image_format import ImageFormat
-from semcom.separate.scale import Picture, resize
 
 COLUMNS = ("kind", "stem", "coder", "quality", "bytes", "psnr_db", "width", "height")
 ANCHORS = Path(__file__).with_suffix(".csv")

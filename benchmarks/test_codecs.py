@@ -19,7 +19,7 @@ import torch
 
 import channels
 import semcom
-from semcom.separate import hevc, payloads
+from semcom.image_coders import hevc, payloads
 
 PRESETS = {"hevc-ldpc (x265 medium)": "medium"}
 CODECS = (

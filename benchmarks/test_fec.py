@@ -20,7 +20,7 @@ from sionna.phy.mapping import Demapper
 from torch import Tensor
 
 from semcom.fec import LDPCDecoder, LDPCEncoder
-from semcom.separate.qam import soft_bits
+from semcom.modem.qam import soft_bits
 
 SINGLE = {"precision": "single", "device": "cpu"}
 CODES = {(512, 1024): 2.0, (4000, 8000): 1.2, (8448, 12672): 1.9}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semcom.separate.scale import Picture
+from semcom.image_coders.scale import Picture
 
 
 def textured(height: int, width: int, seed: int = 0) -> Picture:

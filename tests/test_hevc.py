@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from channels import InputError
-from semcom.separate import hevc
-from semcom.separate.planes import from_frame, to_frame
-from semcom.separate.regions import Region, any_in_cells, mark, regions
-from semcom.separate.source import source_coder
+from semcom.image_coders import hevc
+from semcom.image_coders.planes import from_frame, to_frame
+from semcom.image_coders.regions import Region, any_in_cells, mark, regions
+from semcom.image_coders.source import source_coder
 from tests.pictures import coloured, psnr, textured
 
 

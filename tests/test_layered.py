@@ -14,16 +14,16 @@ import channels
 import semcom
 from channels import InputError, Reception, Session, Transmission
 from semcom.codec import Codec
+from semcom.image_coders.layered_source import layered_source
+from semcom.image_coders.payloads import payload
+from semcom.image_coders.source import source_coder
+from semcom.modem.adaptation import choose_mcs, gaussian_chances, link_chances
+from semcom.modem.mcs import mcs_table
+from semcom.modem.quality import expected_gain_db
+from semcom.modem.realisations import noise_variances
 from semcom.separate import LayeredCodec, SeparateCodec, TransportBlock
-from semcom.separate.adaptation import choose_mcs, gaussian_chances, link_chances
 from semcom.separate.layer_choice import choose_layers, layers_gain_db
-from semcom.separate.layered_source import layered_source
 from semcom.separate.layers import Layers, layers_code, layers_numbers, layers_of
-from semcom.separate.mcs import mcs_table
-from semcom.separate.payloads import payload
-from semcom.separate.quality import expected_gain_db
-from semcom.separate.realisations import noise_variances
-from semcom.separate.source import source_coder
 from tests.pictures import coloured, psnr, textured
 
 XRAY = semcom.data.phantoms("chest", n=1, size=192, seed=3)[0][0, 0, 16:].numpy()
@@ -199,7 +199,7 @@ def test_both_layers_meet_one_fade() -> None:
 
 def test_a_block_meets_the_noise_of_its_own_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     noise_var = np.repeat([[0.01, 100.0]], 512, axis=1)
-    monkeypatch.setattr("semcom.separate.adaptation.noise_variances", lambda *_: noise_var)
+    monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var)
     chances = link_chances(channels.link("awgn"), 1024, 0.0)
     block = TransportBlock(512, mcs_table(1)[9])
     assert [float(chances(block, start)[0]) for start in (0, 512)] == [1.0, 0.0]
@@ -262,8 +262,8 @@ def test_every_so_manieth_symbol_tells_what_all_of_them_do(monkeypatch: pytest.M
     blocks = [(TransportBlock(80, mcs_table(1)[9]), 8000)]
     blocks += [(TransportBlock(6000, mcs_table(1)[index]), 100) for index in (8, 11, 14)]
     expected = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
-    monkeypatch.setattr("semcom.separate.adaptation.stride", lambda _: 8)
-    monkeypatch.setattr("semcom.separate.adaptation.noise_variances", lambda *_: noise_var[:, ::8])
+    monkeypatch.setattr("semcom.modem.adaptation.stride", lambda _: 8)
+    monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var[:, ::8])
     found = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
     for ours, all_symbols in zip(found, expected, strict=True):
         assert ours.mean() == pytest.approx(all_symbols.mean(), abs=0.02)
@@ -272,8 +272,8 @@ def test_every_so_manieth_symbol_tells_what_all_of_them_do(monkeypatch: pytest.M
 
 def test_a_block_between_two_symbols_that_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     noise_var = np.repeat([[0.01, 100.0]], 64, axis=1)
-    monkeypatch.setattr("semcom.separate.adaptation.stride", lambda _: 512)
-    monkeypatch.setattr("semcom.separate.adaptation.noise_variances", lambda *_: noise_var)
+    monkeypatch.setattr("semcom.modem.adaptation.stride", lambda _: 512)
+    monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var)
     chances = link_chances(channels.link("awgn"), 2**16, 0.0)
     block = TransportBlock(100, mcs_table(1)[4])
     assert [float(chances(block, start)[0]) for start in (1, 2**16 - 100)] == [1.0, 0.0]

@@ -10,8 +10,8 @@ import pytest
 
 import channels
 import semcom
+from semcom.modem.mcs import mcs_table
 from semcom.separate import SeparateCodec
-from semcom.separate.mcs import mcs_table
 
 STORED = Path(__file__).parent / "data" / "hevc_chest_phantom.json"
 

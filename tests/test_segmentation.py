@@ -12,7 +12,7 @@ from sionna.phy.nr.utils import calculate_tb_size
 from channels import InputError
 from semcom.fec.code import LDPCCode
 from semcom.fec.segmentation import Segmentation, largest_payload
-from semcom.separate.mcs import MCS, mcs_table
+from semcom.modem.mcs import MCS, mcs_table
 
 EVERY_MCS = [
     pytest.param(mcs, id=f"{table}-{mcs.index}") for table in (1, 2, 3) for mcs in mcs_table(table)

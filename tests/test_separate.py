@@ -15,10 +15,10 @@ import channels
 import semcom
 from channels import InputError, Reception
 from scenarios.engine.task import Picture, Task, transmit
+from semcom.image_coders.source import source_coder
 from semcom.metrics import psnr, roi_psnr
+from semcom.modem.mcs import mcs_table
 from semcom.separate import SeparateCodec, TransportBlock
-from semcom.separate.mcs import mcs_table
-from semcom.separate.source import source_coder
 
 SOURCES = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 

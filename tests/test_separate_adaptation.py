@@ -13,13 +13,13 @@ from scipy.stats import binom, expon
 
 import channels
 from channels import InputError
+from semcom.modem.adaptation import choose_mcs, gaussian_success, link_success
+from semcom.modem.awgn_bler import block_error_rate, required_snr_db
+from semcom.modem.information import bicm, effective_snr_db, mutual_information
+from semcom.modem.mcs import mcs_table
+from semcom.modem.measured import measured_success
+from semcom.modem.qam import soft_bits
 from semcom.separate import TransportBlock
-from semcom.separate.adaptation import choose_mcs, gaussian_success, link_success
-from semcom.separate.information import bicm, effective_snr_db, mutual_information
-from semcom.separate.mcs import mcs_table
-from semcom.separate.measured import measured_success
-from semcom.separate.qam import soft_bits
-from semcom.separate.threshold import block_error_rate, required_snr_db
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
@@ -169,7 +169,7 @@ def test_counts_are_kept_and_made_anew_where_broken(
     share = success(block)
     (kept,) = tmp_path.iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr("semcom.separate.measured._arriving", lambda *_: pytest.fail("ran again"))
+        patch.setattr("semcom.modem.measured._arriving", lambda *_: pytest.fail("ran again"))
         assert success(block) == share
         assert measured_success(channels.link("awgn"), 3.0, tmp_path)(block) == share
     whole = json.loads(kept.read_text())
@@ -194,7 +194,7 @@ def test_without_a_home_counts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("SEMCOM_CACHE", raising=False)
-    monkeypatch.setattr("semcom.separate.measured.user_cache", homeless)
+    monkeypatch.setattr("semcom.modem.measured.user_cache", homeless)
     block = TransportBlock(256, mcs_table(1)[2])
     assert measured_success(channels.link("awgn"), 9.0)(block) == 1.0
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import semcom
 from channels import InputError
-from semcom.separate import avif, jpeg2000, jpegxl
-from semcom.separate.rate import Ladder, fit
-from semcom.separate.scale import Picture
-from semcom.separate.source import source_coder
+from semcom.image_coders import avif, jpeg2000, jpegxl
+from semcom.image_coders.rate import Ladder, fit
+from semcom.image_coders.scale import Picture
+from semcom.image_coders.source import source_coder
 from tests.pictures import coloured, psnr, textured
 
 CODERS = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]

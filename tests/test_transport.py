@@ -14,10 +14,10 @@ from scipy.stats import binom
 from sionna.phy.mapping import Demapper
 
 from channels import InputError
+from semcom.modem.awgn_bler import required_snr_db
+from semcom.modem.mcs import mcs_table
+from semcom.modem.qam import soft_bits
 from semcom.separate import MCS, TransportBlock
-from semcom.separate.mcs import mcs_table
-from semcom.separate.qam import soft_bits
-from semcom.separate.threshold import required_snr_db
 
 EVERY_MCS = [(table, mcs) for table in (1, 2, 3) for mcs in mcs_table(table)]
 

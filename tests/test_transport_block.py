@@ -12,7 +12,7 @@ from semcom.fec.crc import attach
 from semcom.fec.encoder import LDPCEncoder
 from semcom.fec.segmentation import Segmentation, largest_payload
 from semcom.fec.transport_block import TransportBlock
-from semcom.separate.mcs import MCS
+from semcom.modem.mcs import MCS
 from tests.test_segmentation import EVERY_MCS, PAYLOADS, segment
 
 

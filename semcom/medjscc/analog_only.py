@@ -15,7 +15,7 @@ from semcom.medjscc import analog_base
 from semcom.medjscc.layout import SURE, Layout
 from semcom.medjscc.source.steps import in_steps
 from semcom.medjscc.source.wavelet import BLOCK, Wavelet
-from semcom.separate.realisations import noise_variances
+from semcom.modem.realisations import noise_variances
 
 _LEAST_ERROR = 1e-9
 _QUANTILES = (5 / 6, 1 / 2, 1 / 6)

@@ -31,7 +31,7 @@ from semcom.medjscc.sender import Plan, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
-from semcom.separate.adaptation import gaussian_chances, gaussian_success, link_chances
+from semcom.modem.adaptation import gaussian_chances, gaussian_success, link_chances
 
 _MOST_LAYOUTS = 256
 

@@ -15,10 +15,10 @@ from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.source.wavelet import BLOCK
-from semcom.separate.adaptation import Chances, Success, layered_gain_db
-from semcom.separate.mcs import MCS, mcs_table
-from semcom.separate.quality import expected_gain_db
-from semcom.separate.transport import TransportBlock
+from semcom.modem.adaptation import Chances, Success, layered_gain_db
+from semcom.modem.mcs import MCS, mcs_table
+from semcom.modem.quality import expected_gain_db
+from semcom.modem.transport import TransportBlock, smallest_block
 
 TABLE: Literal["all"] = "all"
 SURE = 0.999
@@ -164,7 +164,7 @@ def layout(
     Raises:
         InputError: if the header does not fit, or the code means nothing.
 
-    >>> from semcom.separate.adaptation import gaussian_chances, gaussian_success
+    >>> from semcom.modem.adaptation import gaussian_chances, gaussian_success
     >>> headers = HeaderSuccess(*(gaussian_success(snr_db) for snr_db in (-2.0, 1.0, 4.0)))
     >>> chances = gaussian_chances(4.0)
     >>> found = layout(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
@@ -335,7 +335,7 @@ def first_layer_gain_db(bits: float, pixels: int) -> float:
     """What a first layer gains over the analog base layer alone, in dB.
 
     At the low rates of a first layer the codec's wavelet is 4 dB above the line of
-    :func:`semcom.separate.quality.expected_gain_db`.
+    :func:`semcom.modem.quality.expected_gain_db`.
 
     >>> first_layer_gain_db(8192, 262144) > first_layer_gain_db(4096, 262144) > 0
     True
@@ -374,20 +374,3 @@ def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> Transpor
     if fitting:
         return fitting[0]
     raise InputError(f"{channel_uses} channel uses hold no header of {BYTES} bytes: raise cbr")
-
-
-def smallest_block(num_bytes: int, mcs: MCS) -> TransportBlock:
-    """The block of fewest channel uses that holds so many bytes.
-
-    >>> smallest_block(4, mcs_table(3)[14]).payload_bits >= 32
-    True
-    """
-    order = mcs.bits_per_symbol
-    uses = max(1, int(8 * num_bytes / mcs.bits_per_use))
-    while True:
-        try:
-            if largest_payload(uses * order, mcs.code_rate, order) >= 8 * num_bytes:
-                return TransportBlock(uses, mcs)
-        except InputError:
-            pass
-        uses += max(1, uses // 64)

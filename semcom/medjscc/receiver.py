@@ -28,7 +28,7 @@ from semcom.medjscc.source.steps import in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
-from semcom.separate.transport import TransportBlock
+from semcom.modem.transport import TransportBlock
 
 _MISSING = 1e9
 """Noise variance that stands for symbols that were not received."""

@@ -35,7 +35,7 @@ from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.split import Split, classed
-from semcom.separate.transport import TransportBlock
+from semcom.modem.transport import TransportBlock
 
 _MUCH_COARSER = 4
 """Steps by which the digital part may become coarser before it is asked what it is worth."""

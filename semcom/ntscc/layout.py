@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from channels import InputError
-from semcom.medjscc.layout import smallest_block
+from semcom.modem.adaptation import gaussian_success
+from semcom.modem.mcs import mcs_table
+from semcom.modem.transport import TransportBlock, smallest_block
 from semcom.ntscc.rate_map import LEAST_BYTES
-from semcom.separate.adaptation import gaussian_success
-from semcom.separate.mcs import mcs_table
-from semcom.separate.transport import TransportBlock
 
 TABLE = 3
 SHARE = 1 / 10

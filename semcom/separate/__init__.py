@@ -5,10 +5,10 @@
 'hevc-ldpc'
 """
 
+from semcom.modem.mcs import MCS
+from semcom.modem.transport import TransportBlock
 from semcom.separate.bound import CapacityBound, Delivered
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.layered import LayeredCodec
-from semcom.separate.mcs import MCS
-from semcom.separate.transport import TransportBlock
 
 __all__ = ["MCS", "CapacityBound", "Delivered", "LayeredCodec", "SeparateCodec", "TransportBlock"]

@@ -14,13 +14,13 @@ from torch import Tensor
 from channels import Link, Session
 from channels.errors import check_name
 from semcom.codec import check_images, check_link, check_roi, open_session
-from semcom.separate.capacity import carried, outage_rate
+from semcom.image_coders.payloads import payload
+from semcom.image_coders.rate import BudgetTooSmall
+from semcom.image_coders.source import source_coder
+from semcom.modem.capacity import carried, outage_rate
+from semcom.modem.information import Array
+from semcom.modem.realisations import noise_variances, qpsk_probe
 from semcom.separate.codec import GREY
-from semcom.separate.information import Array
-from semcom.separate.payloads import payload
-from semcom.separate.rate import BudgetTooSmall
-from semcom.separate.realisations import noise_variances, qpsk_probe
-from semcom.separate.source import source_coder
 
 KINDS = ("outage", "ergodic")
 INPUTS = {"gaussian": (None,), "qam": (2, 4, 6, 8)}
@@ -61,14 +61,14 @@ class CapacityBound:
         kind: ``"outage"``: R maximises the expected quality over the realisations, and a picture
             is lost where its own realisation carries less (outage capacity: Ozarow, Shamai, Wyner,
             IEEE Trans. Veh. Technol. 43(2), 1994). It bounds codes at that rate: where the quality
-            law of :func:`~semcom.separate.adaptation.choose_mcs` misjudges a small picture, another
+            law of :func:`~semcom.modem.adaptation.choose_mcs` misjudges a small picture, another
             rate may show a better one. ``"ergodic"``: R is the mean over the realisations and no
             picture is lost: optimistic, as if one code saw infinitely many fades.
         inputs: ``"gaussian"``: ``log2(1 + SNR)``; ``"qam"``: bit-interleaved Gray QAM of the order
             (4 to 256) that serves R best.
         blocklength: ``"infinite"``, or ``"finite"``: less by what a code of the picture's channel
             uses loses at 1 % errors, by the normal approximation
-            (:func:`~semcom.separate.capacity.carried`). Those 1 % of pictures are not lost here:
+            (:func:`~semcom.modem.capacity.carried`). Those 1 % of pictures are not lost here:
             on the optimistic side, as a bound may be.
         header: ``"billed"`` or ``"external"``, as of :class:`~semcom.separate.SeparateCodec`.
         bit_depth: of ``"hevc"`` and ``"hevc-roi"``: 8, 10 or 12.

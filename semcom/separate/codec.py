@@ -16,13 +16,13 @@ from channels.errors import check_count, check_name, check_number
 from channels.power import normalize_power
 from semcom.codec import Codec, check_link
 from semcom.fec.bits import packed, unpacked
-from semcom.separate.adaptation import Success, choose_mcs, gaussian_success, link_success
-from semcom.separate.mcs import mcs_table
-from semcom.separate.measured import measured_success
-from semcom.separate.payloads import payload
-from semcom.separate.scale import Picture
-from semcom.separate.source import SourceCoder, source_coder
-from semcom.separate.transport import DECODER, TransportBlock
+from semcom.image_coders.payloads import payload
+from semcom.image_coders.scale import Picture
+from semcom.image_coders.source import SourceCoder, source_coder
+from semcom.modem.adaptation import Success, choose_mcs, gaussian_success, link_success
+from semcom.modem.mcs import mcs_table
+from semcom.modem.measured import measured_success
+from semcom.modem.transport import DECODER, TransportBlock
 
 GREY = 0.5
 ON_LOSS = ("grey", "conceal", "drop")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from channels import InputError
-from semcom.separate.adaptation import Chances, choose_mcs, layered_gain_db
-from semcom.separate.information import Array
+from semcom.modem.adaptation import Chances, choose_mcs, layered_gain_db
+from semcom.modem.information import Array
+from semcom.modem.mcs import mcs_table
+from semcom.modem.quality import expected_gain_db
+from semcom.modem.transport import TransportBlock
 from semcom.separate.layers import PARTS, Layers, layers_code
-from semcom.separate.mcs import mcs_table
-from semcom.separate.quality import expected_gain_db
-from semcom.separate.transport import TransportBlock
 
 LAYER_BYTES = 16
 """What the second layer's packet headers take, about."""
@@ -29,7 +29,7 @@ def choose_layers(
     """The number of the layers of the highest expected quality, which may be one layer.
 
     The highest :func:`layers_gain_db` of all pairs of MCS and eighths of the channel uses stands
-    against what one layer by :func:`~semcom.separate.adaptation.choose_mcs` is expected to bring:
+    against what one layer by :func:`~semcom.modem.adaptation.choose_mcs` is expected to bring:
     two layers are taken only if they bring more.
 
     Args:
@@ -47,7 +47,7 @@ def choose_layers(
     Raises:
         InputError: if not even the highest rate holds a picture.
 
-    >>> from semcom.separate.adaptation import gaussian_chances
+    >>> from semcom.modem.adaptation import gaussian_chances
     >>> choose_layers(4096, 65536, 66, 1, gaussian_chances(6.0))
     13
     """
@@ -86,8 +86,8 @@ def layers_gain_db(
 ) -> float:
     """Expected PSNR above that of a grey picture, in dB.
 
-    :func:`~semcom.separate.adaptation.layered_gain_db` of what all bytes and what those of the base
-    are worth by :func:`~semcom.separate.quality.expected_gain_db`.
+    :func:`~semcom.modem.adaptation.layered_gain_db` of what all bytes and what those of the base
+    are worth by :func:`~semcom.modem.quality.expected_gain_db`.
 
     Args:
         layers: the blocks.

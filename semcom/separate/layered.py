@@ -10,12 +10,12 @@ from torch import Tensor
 
 from channels import Reception, Session, Transmission
 from semcom.fec.bits import packed, unpacked
-from semcom.separate.adaptation import gaussian_chances, link_chances
+from semcom.image_coders.layered_source import layered_source
+from semcom.modem.adaptation import gaussian_chances, link_chances
+from semcom.modem.mcs import mcs_table as schemes
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.layer_choice import choose_layers
-from semcom.separate.layered_source import layered_source
 from semcom.separate.layers import Layers, layers_numbers, layers_of
-from semcom.separate.mcs import mcs_table as schemes
 
 
 class LayeredCodec(SeparateCodec):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from channels import InputError
-from semcom.separate.mcs import mcs_table
-from semcom.separate.transport import TransportBlock
+from semcom.modem.mcs import mcs_table
+from semcom.modem.transport import TransportBlock
 
 PARTS = 8
 """A refinement takes so many parts of the channel uses: 1 to 7 eighths."""

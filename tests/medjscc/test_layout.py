@@ -16,8 +16,8 @@ from semcom.medjscc.layout import (
     layout,
     smallest_block,
 )
-from semcom.separate.adaptation import gaussian_chances, gaussian_success
-from semcom.separate.mcs import mcs_table
+from semcom.modem.adaptation import gaussian_chances, gaussian_success
+from semcom.modem.mcs import mcs_table
 
 
 def laid_out(uses: int, snr_db: float, mcs: int | None = None) -> Layout:

@@ -13,7 +13,7 @@ from semcom.medjscc.analogue import STEPS, allocate, amplitudes, received
 from semcom.medjscc.layout import HeaderSuccess, Layout, layout
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.split import Estimate, Split, estimate
-from semcom.separate.adaptation import gaussian_chances, gaussian_success
+from semcom.modem.adaptation import gaussian_chances, gaussian_success
 
 
 def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:

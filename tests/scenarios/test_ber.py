@@ -23,8 +23,8 @@ from scenarios.command.cli import main
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.error_rates import row_of
 from scenarios.comparisons.bits.theory import rayleigh_ber, uncoded_ber
-from semcom.separate.mcs import mcs_table
-from semcom.separate.threshold import required_snr_db
+from semcom.modem.awgn_bler import required_snr_db
+from semcom.modem.mcs import mcs_table
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])

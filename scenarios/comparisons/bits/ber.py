@@ -24,8 +24,8 @@ from scenarios.engine.progress import Report, silent
 from scenarios.engine.task import Outcome
 from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
-from semcom.separate.adaptation import gaussian_success, link_success
-from semcom.separate.mcs import mcs_table
+from semcom.modem.adaptation import gaussian_success, link_success
+from semcom.modem.mcs import mcs_table
 
 MCS = (2, 7, 11, 16, 22)
 UNCODED = (2, 4, 6)

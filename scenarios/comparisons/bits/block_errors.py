@@ -11,9 +11,9 @@ from torch import Tensor
 
 from channels import Link
 from scenarios.engine.task import TURN, one_thread
-from semcom.separate.mcs import MCS
-from semcom.separate.qam import soft_bits, symbols_of
-from semcom.separate.transport import TransportBlock
+from semcom.modem.mcs import MCS
+from semcom.modem.qam import soft_bits, symbols_of
+from semcom.modem.transport import TransportBlock
 
 BATCH = 50
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from semcom.separate.normal import normal_snr_db
-from semcom.separate.qam import amplitudes
+from semcom.modem.normal_approximation import normal_snr_db
+from semcom.modem.qam import amplitudes
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def rayleigh_ber(bits_per_symbol: int, snr_db: float | Sequence[float] | Array) 
 def best_snr_db(info_bits: int, channel_uses: int, bits_per_symbol: int, bler: Array) -> Array:
     """E_s/N_0 in dB that the best code of this length needs over Gaussian noise.
 
-    The normal approximation, see :func:`semcom.separate.normal.normal_snr_db`.
+    The normal approximation, see :func:`semcom.modem.normal_approximation.normal_snr_db`.
 
     >>> best_snr_db(512, 512, 2, np.array([0.01])).round(2).tolist()
     [0.89]

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, check_name, shown
-from semcom.separate.avif_format import Avif
-from semcom.separate.hevc_format import Hevc
-from semcom.separate.image_format import ImageFormat, Mask
-from semcom.separate.jpeg2000_format import Jpeg2000
-from semcom.separate.jpegxl_format import JpegXl
-from semcom.separate.planes import BIT_DEPTHS
-from semcom.separate.rate import FILLED, BudgetTooSmall, Ladder, fit
-from semcom.separate.regions import any_in_cells
-from semcom.separate.scale import BLURS, SOFTENINGS, Picture, blur, resize, soften
+from semcom.image_coders.avif_format import Avif
+from semcom.image_coders.hevc_format import Hevc
+from semcom.image_coders.image_format import ImageFormat, Mask
+from semcom.image_coders.jpeg2000_format import Jpeg2000
+from semcom.image_coders.jpegxl_format import JpegXl
+from semcom.image_coders.planes import BIT_DEPTHS
+from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
+from semcom.image_coders.regions import any_in_cells
+from semcom.image_coders.scale import BLURS, SOFTENINGS, Picture, blur, resize, soften
 
 HEADERS = ("billed", "external")
 _ROUGHLY = 0.98

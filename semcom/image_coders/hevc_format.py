@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.separate import hevc
-from semcom.separate.image_format import Mask
-from semcom.separate.scale import Picture
+from semcom.image_coders import hevc
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.scale import Picture
 
 _STEPS_PER_QP = 64
 
@@ -40,7 +40,7 @@ class Hevc:
         return float(2 ** (-self.roi_qp_offset / 3))
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        r"""Code a picture; see :func:`semcom.separate.hevc.encode`.
+        r"""Code a picture; see :func:`semcom.image_coders.hevc.encode`.
 
         >>> import numpy as np
         >>> Hevc(10).encode(np.zeros((32, 32), np.float32), 0, 0, None)[:4]
@@ -50,7 +50,7 @@ class Hevc:
         return hevc.encode(picture, qp, self.bit_depth, roi, self.roi_qp_offset)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
-        """Decode a stream; see :func:`semcom.separate.hevc.decode`."""
+        """Decode a stream; see :func:`semcom.image_coders.hevc.decode`."""
         return hevc.decode(stream)
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semcom.separate import jpegxl
-from semcom.separate.image_format import Mask
-from semcom.separate.scale import Picture
+from semcom.image_coders import jpegxl
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.scale import Picture
 
 _STEPS_PER_OCTAVE = 256
 
@@ -32,7 +32,7 @@ class JpegXl:
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.separate.jpegxl.encode`.
+        """Code a picture; see :func:`semcom.image_coders.jpegxl.encode`.
 
         >>> import numpy as np
         >>> JpegXl().encode(np.zeros((32, 32), np.float32), 0, 0, None)[:2].hex()
@@ -42,7 +42,7 @@ class JpegXl:
         return jpegxl.encode(picture, distance)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
-        """Decode a stream; see :func:`semcom.separate.jpegxl.decode`."""
+        """Decode a stream; see :func:`semcom.image_coders.jpegxl.decode`."""
         return jpegxl.decode(stream)
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:

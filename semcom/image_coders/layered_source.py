@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.separate import jpeg2000
-from semcom.separate.jpeg2000_format import Jpeg2000
-from semcom.separate.jpeg2000_layers import LayeredJpeg2000
-from semcom.separate.rate import FILLED, BudgetTooSmall, Ladder, fit
-from semcom.separate.scale import BLURS, Picture
-from semcom.separate.source import SourceCoder
+from semcom.image_coders import jpeg2000
+from semcom.image_coders.jpeg2000_format import Jpeg2000
+from semcom.image_coders.jpeg2000_layers import LayeredJpeg2000
+from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
+from semcom.image_coders.scale import BLURS, Picture
+from semcom.image_coders.source import SourceCoder
 
 _BASE_FILLED = 0.97
 _END = b"\xff\xd9"

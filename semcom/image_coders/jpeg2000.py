@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from channels import InputError
-from semcom.separate.planes import from_bytes, undecodable
-from semcom.separate.scale import Picture
+from semcom.image_coders.planes import from_bytes, undecodable
+from semcom.image_coders.scale import Picture
 
 _COMMENT = b"\xff\x64"
 _CODING_STYLE = b"\xff\x52"

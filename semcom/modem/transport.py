@@ -11,8 +11,8 @@ from torch import Tensor
 
 from channels import InputError
 from semcom import fec
-from semcom.separate.mcs import MCS
-from semcom.separate.qam import soft_bits, symbols_of
+from semcom.modem.mcs import MCS
+from semcom.modem.qam import soft_bits, symbols_of
 
 NUM_ITER = 50
 DECODER = f"layered A-min*, int16, {NUM_ITER} iterations at most"
@@ -120,6 +120,24 @@ def _sizes(channel_uses: int, mcs: MCS) -> fec.Segmentation:
             "raise cbr or the MCS"
         ) from error
     return fec.Segmentation(payload_bits, coded_bits, mcs.code_rate, order)
+
+
+def smallest_block(num_bytes: int, mcs: MCS) -> TransportBlock:
+    """The block of fewest channel uses that holds so many bytes.
+
+    >>> from semcom.modem.mcs import mcs_table
+    >>> smallest_block(4, mcs_table(3)[14]).payload_bits >= 32
+    True
+    """
+    order = mcs.bits_per_symbol
+    uses = max(1, int(8 * num_bytes / mcs.bits_per_use))
+    while True:
+        try:
+            if fec.largest_payload(uses * order, mcs.code_rate, order) >= 8 * num_bytes:
+                return TransportBlock(uses, mcs)
+        except InputError:
+            pass
+        uses += max(1, uses // 64)
 
 
 @lru_cache(maxsize=64)

@@ -8,12 +8,12 @@ from functools import cache
 import numpy as np
 
 from channels import InputError, Link
-from semcom.separate.information import Array, effective_snr_db, mutual_information
-from semcom.separate.mcs import mcs_table
-from semcom.separate.quality import expected_gain_db
-from semcom.separate.realisations import noise_variances, stride
-from semcom.separate.threshold import block_error_rate, code_block_error_rate
-from semcom.separate.transport import TransportBlock
+from semcom.modem.awgn_bler import block_error_rate, code_block_error_rate
+from semcom.modem.information import Array, effective_snr_db, mutual_information
+from semcom.modem.mcs import mcs_table
+from semcom.modem.quality import expected_gain_db
+from semcom.modem.realisations import noise_variances, stride
+from semcom.modem.transport import TransportBlock
 
 _NEVER = 1e-3
 
@@ -120,7 +120,7 @@ def choose_mcs(
     """The MCS of the highest expected picture quality, or of the highest goodput.
 
     Quality is counted in dB above a grey picture, by
-    :func:`semcom.separate.quality.expected_gain_db`; a lost picture counts 0. With a target the
+    :func:`semcom.modem.quality.expected_gain_db`; a lost picture counts 0. With a target the
     payload times the chance to arrive counts, among the MCS whose error rate is within the target.
     Blocks too small for a picture are left out. If none arrives at all, or none meets the target,
     the lowest rate that holds a picture is taken.

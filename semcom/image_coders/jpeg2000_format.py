@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.separate import jpeg2000
-from semcom.separate.image_format import Mask
-from semcom.separate.scale import Picture
+from semcom.image_coders import jpeg2000
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.scale import Picture
 
 _STEPS_PER_OCTAVE = 64
 _OCTAVES_BELOW_ONE_BIT, _OCTAVES_ABOVE = 12, 4
@@ -33,7 +33,7 @@ class Jpeg2000:
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.separate.jpeg2000.encode`.
+        """Code a picture; see :func:`semcom.image_coders.jpeg2000.encode`.
 
         >>> import numpy as np
         >>> Jpeg2000().encode(np.zeros((32, 32), np.float32), 0, 0, None)[-2:].hex()
@@ -42,7 +42,7 @@ class Jpeg2000:
         return jpeg2000.encode(picture, bits_per_pixel(step), layout)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
-        """Decode a stream; see :func:`semcom.separate.jpeg2000.decode`."""
+        """Decode a stream; see :func:`semcom.image_coders.jpeg2000.decode`."""
         return jpeg2000.decode(stream, largest)
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:

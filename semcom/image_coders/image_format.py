@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.separate.scale import Picture
+from semcom.image_coders.scale import Picture
 
 Mask = NDArray[np.bool_]
 """bool ``[H, W]``, true in the region of interest."""

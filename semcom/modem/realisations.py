@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from channels import Link
-from semcom.separate.information import Array
+from semcom.modem.information import Array
 
 REALISATIONS = 200
 LONG = 2**15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.separate.information import SNR_GRID_DB, Array, bicm
+from semcom.modem.information import SNR_GRID_DB, Array, bicm
 
 
 def normal_snr_db(

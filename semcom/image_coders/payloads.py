@@ -9,8 +9,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.separate.scale import Picture
-from semcom.separate.source import SourceCoder
+from semcom.image_coders.scale import Picture
+from semcom.image_coders.source import SourceCoder
 
 _MOST = 2048
 _kept: OrderedDict[tuple[SourceCoder, int, bytes], bytes] = OrderedDict()
@@ -22,7 +22,7 @@ def payload(
 ) -> bytes:
     """What :meth:`SourceCoder.fit` gives for these arguments; the last 2048 are kept.
 
-    >>> from semcom.separate.source import source_coder
+    >>> from semcom.image_coders.source import source_coder
     >>> flat, coder = np.full((64, 64), 0.25, np.float32), source_coder("jpeg2000")
     >>> payload(coder, flat, 190, None) is payload(coder, flat, 190, None)
     True

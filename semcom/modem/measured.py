@@ -12,8 +12,8 @@ import torch
 
 from channels import Link
 from semcom.cache import user_cache
-from semcom.separate.adaptation import Success
-from semcom.separate.transport import DECODER, TransportBlock
+from semcom.modem.adaptation import Success
+from semcom.modem.transport import DECODER, TransportBlock
 
 BLOCKS = 200
 _BATCH = 25
@@ -34,7 +34,7 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
             is none they are not kept.
 
     >>> import channels, tempfile
-    >>> from semcom.separate.mcs import mcs_table
+    >>> from semcom.modem.mcs import mcs_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     success = measured_success(channels.link("awgn"), 10.0, Path(folder))
     ...     success(TransportBlock(512, mcs_table(1)[4]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.separate.information import SNR_GRID_DB, Array, bicm, mutual_information
-from semcom.separate.quality import expected_gain_db
+from semcom.modem.information import SNR_GRID_DB, Array, bicm, mutual_information
+from semcom.modem.quality import expected_gain_db
 
 EPSILON = 1e-2
 """Block error rate of the normal approximation."""
@@ -60,7 +60,7 @@ def outage_rate(
 ) -> tuple[float, float]:
     """The rate of the highest expected quality where a realisation carries it or nothing.
 
-    Quality is counted as in :func:`semcom.separate.adaptation.choose_mcs`: in dB above a grey
+    Quality is counted as in :func:`semcom.modem.adaptation.choose_mcs`: in dB above a grey
     picture, a lost one counting 0. If no realisation carries the coarsest picture, that picture's
     rate is taken.
 

@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from channels import InputError
-from semcom.separate.planes import fill, first_frame, luma, undecodable
-from semcom.separate.scale import Picture
+from semcom.image_coders.planes import fill, first_frame, luma, undecodable
+from semcom.image_coders.scale import Picture
 
 LARGEST = (8704, 16384)
 QINDEX = (4, 252)

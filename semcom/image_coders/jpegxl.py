@@ -8,8 +8,8 @@ import imagecodecs
 import numpy as np
 
 from channels import InputError
-from semcom.separate.planes import from_bytes, undecodable
-from semcom.separate.scale import Picture
+from semcom.image_coders.planes import from_bytes, undecodable
+from semcom.image_coders.scale import Picture
 
 DISTANCES = (0.05, 25.0)
 _EFFORT = 5

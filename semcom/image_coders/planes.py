@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from semcom.separate.scale import Picture
+from semcom.image_coders.scale import Picture
 
 BIT_DEPTHS = (8, 10, 12)
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.separate import avif
-from semcom.separate.image_format import Mask
-from semcom.separate.scale import Picture
+from semcom.image_coders import avif
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.scale import Picture
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Avif:
     roi_weight = 1.0
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.separate.avif.encode`.
+        """Code a picture; see :func:`semcom.image_coders.avif.encode`.
 
         >>> import numpy as np
         >>> Avif().encode(np.zeros((32, 32), np.float32), 0, 0, None)[:1].hex()
@@ -36,7 +36,7 @@ class Avif:
         return avif.encode(picture, avif.QINDEX[1] - step)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
-        """Decode a stream; see :func:`semcom.separate.avif.decode`."""
+        """Decode a stream; see :func:`semcom.image_coders.avif.decode`."""
         return avif.decode(stream)
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:

@@ -11,9 +11,9 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import norm
 
 from semcom.fec.code import LDPCCode, choose_base_graph
-from semcom.separate.information import Array
-from semcom.separate.normal import normal_snr_db
-from semcom.separate.transport import TransportBlock
+from semcom.modem.information import Array
+from semcom.modem.normal_approximation import normal_snr_db
+from semcom.modem.transport import TransportBlock
 
 TARGET_BLER = 0.01
 _ANCHORS: Array = norm.isf([0.5, 0.1, 0.01])
@@ -34,7 +34,7 @@ def code_block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array
     Returns:
         float64 of the shape of ``snr_db``.
 
-    >>> from semcom.separate.mcs import mcs_table
+    >>> from semcom.modem.mcs import mcs_table
     >>> block = TransportBlock(4096, mcs_table(1)[9])
     >>> code_block_error_rate(block, np.array([2.0, 5.0])).round(3).tolist()
     [1.0, 0.0]
@@ -50,7 +50,7 @@ def block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array:
 
     Arguments and result are those of :func:`code_block_error_rate`; code blocks fail independently.
 
-    >>> from semcom.separate.mcs import mcs_table
+    >>> from semcom.modem.mcs import mcs_table
     >>> float(block_error_rate(TransportBlock(4096, mcs_table(1)[9]), 20.0))
     0.0
     """
@@ -65,7 +65,7 @@ def required_snr_db(block: TransportBlock, bler: float = TARGET_BLER) -> float:
         block: the transport block.
         bler: that share, in (0, 1).
 
-    >>> from semcom.separate.mcs import mcs_table
+    >>> from semcom.modem.mcs import mcs_table
     >>> 2.5 < required_snr_db(TransportBlock(4096, mcs_table(1)[9])) < 3.6
     True
     """

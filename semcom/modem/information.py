@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.separate.qam import amplitudes
+from semcom.modem.qam import amplitudes
 
 Array = NDArray[np.float64]
 

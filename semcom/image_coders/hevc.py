@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from semcom.separate.planes import first_frame, from_frame, to_frame, undecodable
-from semcom.separate.regions import any_in_cells, mark, regions
-from semcom.separate.scale import Picture
+from semcom.image_coders.planes import first_frame, from_frame, to_frame, undecodable
+from semcom.image_coders.regions import any_in_cells, mark, regions
+from semcom.image_coders.scale import Picture
 
 QP_MAX = 51
 PRESET = "veryslow"
@@ -44,7 +44,7 @@ def encode(
     any pixel of the region of interest get ``roi_qp_offset`` on top of that. All QPs are in the
     stream: a decoder needs nothing else.
 
-    RGB is coded as YCbCr 4:4:4, see :func:`semcom.separate.planes.to_frame`; coded as GBR it has
+    RGB is coded as YCbCr 4:4:4, see :func:`semcom.image_coders.planes.to_frame`; as GBR it has
     0.9 to 2.7 dB less PSNR at equal bytes.
 
     Args:

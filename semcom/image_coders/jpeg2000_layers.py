@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.separate import jpeg2000
-from semcom.separate.image_format import Mask
-from semcom.separate.jpeg2000_format import Jpeg2000, bits_per_pixel
-from semcom.separate.scale import Picture
+from semcom.image_coders import jpeg2000
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.jpeg2000_format import Jpeg2000, bits_per_pixel
+from semcom.image_coders.scale import Picture
 
 _EMPTY_PACKETS = 64
 """Zero bytes: more than a layer has packets. A packet of one zero bit is empty (clause B.10.3)."""
@@ -44,7 +44,7 @@ class LayeredJpeg2000(Jpeg2000):
         return jpeg2000.encode(picture, max(bits_per_pixel(step), base), layout, base)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
-        """Decode both layers, or the first; see :func:`semcom.separate.jpeg2000.decode`."""
+        """Decode both layers, or the first; see :func:`semcom.image_coders.jpeg2000.decode`."""
         if self.base_only:
             stream = jpeg2000.with_layers(stream, 1)
         return jpeg2000.decode(stream + bytes(_EMPTY_PACKETS), largest)
