@@ -24,10 +24,11 @@ from scenarios.engine.inputs import contenders
 from scenarios.results.columns import COLUMNS
 from scenarios.results.line_styles import looks
 from scenarios.results.style import COLOURS, MARKERS
+from semcom.image_coders import payloads
 from semcom.modem.capacity import carried, outage_rate
 from semcom.modem.information import mutual_information
 from semcom.modem.realisations import REALISATIONS
-from semcom.separate import CapacityBound, SeparateCodec, payloads
+from semcom.separate import CapacityBound, SeparateCodec
 
 CBR = 1 / 8
 SNRS_DB = (-3.0, 1.5, 6.05, 12.0, 20.0)

@@ -109,7 +109,7 @@ def _loss(bits_per_symbol: int) -> RegularGridInterpolator:
 def _measured() -> dict[int, dict[tuple[float, int], Array]]:
     """Loss in dB at ``_ANCHORS`` of each measured code, by bits per symbol, rate and k."""
     points: dict[tuple[int, float, int, int], list[tuple[float, float, float]]] = {}
-    with files("semcom.separate").joinpath("data", "awgn_bler.csv").open() as file:
+    with files("semcom.modem").joinpath("data", "awgn_bler.csv").open() as file:
         for row in csv.DictReader(file):
             code = (int(row["bits_per_symbol"]), float(row["rate_1024"]), int(row["k"]))
             counts = (float(row["snr_db"]), float(row["errors"]), float(row["blocks"]))
