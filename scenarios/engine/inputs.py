@@ -237,10 +237,11 @@ def check_rate(cbr: object) -> None:
 
 
 def _built(name: str) -> Contender:
-    known = catalogue.codecs() | catalogue.bounds()
-    if name not in known:
-        raise unknown_name("codec", name, known)
-    return catalogue.bound(name) if name in catalogue.bounds() else catalogue.codec(name)
+    if name in catalogue.bounds():
+        return catalogue.bound(name)
+    if ":" not in name and name not in catalogue.codecs():
+        raise unknown_name("codec", name, catalogue.codecs() | catalogue.bounds())
+    return catalogue.codec(name)
 
 
 def _tensors(name: str, values: Pictures) -> list[Tensor]:
