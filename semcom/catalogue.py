@@ -18,6 +18,7 @@ from semcom.entries import ENTRIES
 from semcom.learned import LearnedCodec
 from semcom.segmentation import UNetSegmenter
 from semcom.separate import CapacityBound
+from semcom.weightfile import stored
 
 GROUP = "semcom.codecs"
 """Entry points by which a package offers codecs."""
@@ -113,6 +114,30 @@ def codec(name: str, **options: Any) -> Codec:
     if ":" not in name and getattr(made, "name", None) != name:
         made.name = name
     return made
+
+
+def held(path: str | Path) -> LearnedCodec:
+    """The codec whose weights a file holds; the file says which one it is.
+
+    Raises:
+        InputError: if the file is missing or damaged, or holds weights of no codec known here.
+
+    >>> with as_file(files("semcom").joinpath("weights/deepjscc.safetensors")) as path:
+    ...     held(path).name
+    'deepjscc'
+    """
+    _, metadata = stored(path)
+    name = metadata.get("codec")
+    if name is None:
+        raise InputError(f"{path} does not say which codec's weights it holds")
+    kinds: dict[str, object] = {kind.name: kind for kind in _kinds().values()}
+    kind = kinds.get(name) or (_others.find(name) if name in _others.lines() else None)
+    if not isinstance(kind, type) or not issubclass(kind, LearnedCodec):
+        raise InputError(
+            f"{path} holds weights of {shown(name)}, which is no learned codec known here: "
+            "semcom.register its class under that name"
+        )
+    return kind.load(path)
 
 
 def _made(name: str, build: Callable[..., Any], options: dict[str, Any]) -> Codec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,31 @@ import semcom
 from channels import InputError, Reception, Session, Transmission
 from channels import registry as registries
 from channels.power import normalize_power
+from channels.tensorfile import store
+from scenarios.command.cli import main
 from scenarios.engine.inputs import contenders
 from scenarios.results.line_styles import looks
+from scenarios.results.table import Table
 from semcom import catalogue
+from semcom.deepjscc import DeepJSCC
+
+SHIPPED = Path(catalogue.__file__).with_name("weights") / "deepjscc.safetensors"
+OWN_MODULE = """
+import torch
+from channels import Transmission
+from semcom import Codec
+
+class Flat(Codec):
+    name = "flat"
+
+    def _encode(self, images, roi, session):
+        symbols = torch.ones(len(images), 1, dtype=torch.complex64)
+        return Transmission(symbols, torch.ones(len(images), dtype=torch.int64), session)
+
+    def _decode(self, rx):
+        shape = len(rx.symbols), *rx.session.image_shape
+        return torch.full(shape, 0.5), torch.zeros(len(rx.symbols), dtype=torch.bool)
+"""
 
 
 class Rows(semcom.Codec):
@@ -177,3 +200,46 @@ def test_codecs_without_weights_are_not_trained() -> None:
     semcom.register("mine", Rows)
     refused(lambda: catalogue.learned("mine"), "'mine' has no weights to train; choose from medj")
     refused(lambda: catalogue.begun("mine", "package"), "'mine' has no weights to train")
+
+
+class Own(DeepJSCC):
+    """A network of one's own."""
+
+    name = "own"
+
+
+def test_a_file_of_weights_says_which_codec_it_is(tmp_path: Path) -> None:
+    found = contenders([f"mine={SHIPPED}", "deepjscc", f" small = {SHIPPED}"])
+    assert [codec.name for codec in found.values()] == ["deepjscc"] * 3
+    assert list(found) == ["mine", "deepjscc", "small"]
+    assert found["mine"].fingerprint == found["deepjscc"].fingerprint  # type: ignore[union-attr]
+    own = tmp_path / "own.safetensors"
+    Own(width=8).save(own)
+    refused(lambda: contenders(f"mine={own}"), "'own', which is no learned codec known here")
+    semcom.register("own", Own)
+    assert isinstance(contenders(f"mine={own}")["mine"], Own)
+
+
+def test_files_without_weights_of_a_codec_are_refused(tmp_path: Path) -> None:
+    chest = SHIPPED.with_name("segmenter-chest.safetensors")
+    refused(lambda: contenders(f"mine={chest}"), "does not say which codec's weights")
+    refused(lambda: contenders("mine=nowhere.safetensors"), "nowhere.safetensors is not there")
+    refused(lambda: contenders([f"={SHIPPED}"]), "label=weights.safetensors, got")
+    refused(lambda: contenders("mine="), "weights need a label")
+    foreign = tmp_path / "foreign.safetensors"
+    store({"a": torch.zeros(1)}, foreign, {"codec": f"{__name__}:Own"})
+    refused(lambda: contenders(f"mine={foreign}"), "which is no learned codec known here")
+
+
+def test_worker_processes_know_codecs_of_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_rows.py").write_text(OWN_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    options = ["--codecs", f"mine={SHIPPED},own_rows:Flat", "--link", "awgn", "--size", "64"]
+    options += ["--limit", "2", "--snr", "12:12:1", "--cbr", "1/4", "--workers", "2"]
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "snr", *options, "--out", str(tmp_path / "out")])
+    assert ended.value.code == 0
+    table = Table.load(tmp_path / "out" / "results.parquet")
+    assert list(dict.fromkeys(table.frame["codec"])) == ["mine", "flat"]
