@@ -20,9 +20,7 @@ GROUP = "semcom.links"
 """Entry points by which a package offers links."""
 
 COMMON = ("estimator", "domain", "carrier_hz", "grid", "residual", "power", "amplifier")
-
-
-_others = Registry("link", "channels.Link", "function", GROUP, ENTRIES)
+_others = Registry("link", "channels.Link", "function", "package.module:function", GROUP, ENTRIES)
 
 
 def register(

@@ -33,10 +33,12 @@ class Registry:
         kind: what they are, for errors: ``"link"``.
         made: the class that each is made as: ``"channels.Link"``.
         maker: what makes one: ``"function"``.
+        place: how to name one that no catalogue knows: ``"package.module:function"``.
         group: entry points by which a package offers some: ``"semcom.links"``.
         taken: names that nobody else can have.
 
-    >>> known = Registry("link", "channels.Link", "function", "semcom.links", ["awgn"])
+    >>> place = "package.module:function"
+    >>> known = Registry("link", "channels.Link", "function", place, "semcom.links", ["awgn"])
     >>> known.register("office", print, "An office.", replace=False)
     >>> known.find("office") is print, known.find("offce")
     (True, None)
@@ -45,6 +47,7 @@ class Registry:
     kind: str
     made: str
     maker: str
+    place: str
     group: str
     taken: Collection[str]
     registered: dict[str, Registered] = field(default_factory=dict)
@@ -101,8 +104,7 @@ class Registry:
         if points:
             return self._loaded(name, points[0])
         if ":" in name:
-            place = f"package.module:{self.maker.split()[0]}"
-            raise InputError(f"{self.kind} must be a name or {place!r}, got {shown(name)}")
+            raise InputError(f"{self.kind} must be a name or {self.place!r}, got {shown(name)}")
         return None
 
     def _offered(self) -> list[EntryPoint]:

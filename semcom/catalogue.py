@@ -46,7 +46,14 @@ _SEGMENTERS = {
 }
 
 
-_others = Registry("codec", "semcom.Codec", "class or function", GROUP, [*ENTRIES, *_BOUNDS])
+_others = Registry(
+    "codec",
+    "semcom.Codec",
+    "class or function",
+    "package.module:Class",
+    GROUP,
+    [*ENTRIES, *_BOUNDS],
+)
 
 
 def register(
@@ -142,7 +149,7 @@ def held(path: str | Path) -> LearnedCodec:
 
 def _made(name: str, build: Callable[..., Any], options: dict[str, Any]) -> Codec:
     if inspect.isabstract(build):
-        missing = ", ".join(sorted(getattr(build, "__abstractmethods__")))  # noqa: B009
+        missing = ", ".join(sorted(build.__abstractmethods__))  # type: ignore[attr-defined]
         raise InputError(f"codec {name!r} cannot be made: its class lacks {missing}")
     try:
         signature = inspect.signature(build)

@@ -182,7 +182,7 @@ def test_what_cannot_be_registered(arguments: tuple[Any, Any], message: str) -> 
         (f"{__name__}:Row", {}, "cannot be loaded .AttributeError: .*no attribute 'Row'"),
         (f"{__name__}:__name__", {}, "must name a class or function, found"),
         (f"{__name__}:Nameless", {}, "has no name: give its class one"),
-        (f"{__name__}:", {}, "codec must be a name or 'package.module:class'"),
+        (f"{__name__}:", {}, "codec must be a name or 'package.module:Class'"),
         ("twice", {}, "codec 'twice' is offered more than once: write 'a:B' or 'c:D'"),
     ],
 )
