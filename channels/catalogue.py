@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from dataclasses import replace as with_changes
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from channels.entries import ENTRIES
@@ -18,24 +14,13 @@ from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.ofdm.grid import Grid
 from channels.orbit.doppler import Residual
 from channels.power import AveragePower, PeakPower
+from channels.registry import Registry
 
 GROUP = "semcom.links"
 """Entry points by which a package offers links."""
 
 COMMON = ("estimator", "domain", "carrier_hz", "grid", "residual", "power", "amplifier")
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A link that a script added: the function that makes it, and one line on what it is."""
-
-    build: Callable[..., Link]
-    line: str
-
-
-_registered: dict[str, Registered] = {}
+_others = Registry("link", "channels.Link", "function", "package.module:function", GROUP, ENTRIES)
 
 
 def register(
@@ -71,20 +56,7 @@ def register(
     Raises:
         InputError: on a name that is taken or cannot be one, or a ``build`` that is no function.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"a link's name must be letters, digits, '.', '_', '-', got {shown(name)}")
-    if not callable(build):
-        raise InputError(f"build must be a function that makes a channels.Link, got {shown(build)}")
-    if name in _registered:
-        if not replace:
-            raise InputError(f"link {name!r} is registered already: replace=True takes its place")
-    elif name in links():
-        raise InputError(f"link {name!r} is there already: take another name")
-    if line is None:
-        line = (inspect.getdoc(build) or "").partition("\n")[0]
-    if not isinstance(line, str) or not line.isprintable():
-        raise InputError(f"line must be one line of text, got {shown(line)}")
-    _registered[name] = Registered(build, line)
+    _others.register(name, build, line, replace=replace)
 
 
 def links() -> dict[str, str]:
@@ -93,9 +65,7 @@ def links() -> dict[str, str]:
     >>> links()["ntn-tdl-c"]
     '3GPP TR 38.811 NTN-TDL-C, line of sight.'
     """
-    offered = {point.name: f"{point.value}, of {_package(point)}." for point in _offered()}
-    registered = {name: entry.line for name, entry in _registered.items()}
-    return offered | {name: entry.line for name, entry in ENTRIES.items()} | registered
+    return {name: entry.line for name, entry in ENTRIES.items()} | _others.lines()
 
 
 def link(
@@ -151,7 +121,9 @@ def link(
     given = {key: value for key, value in zip(COMMON, common, strict=True) if value is not None}
     if isinstance(name, str) and name in ENTRIES:
         return _packaged(name, given, parameters)
-    build = _build_of(name)
+    build = _others.find(name)
+    if build is None:
+        raise unknown_name("link", name, links())
     made = _built(name, build, given, parameters)
     return made if ":" in name else with_changes(made, name=name)
 
@@ -166,48 +138,6 @@ def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> L
     rows = made.rows if "residual" in given else (*made.rows, *made.residual_rows)
     parts = {"grid": made.grid, "residual": made.residual, "carrier_hz": chosen_hz} | given
     return Link(name, made.propagation, rows, snr_reference=made.snr_reference, **parts)
-
-
-def _build_of(name: object) -> Callable[..., Link]:
-    """The function that makes a link of a script's or another package's."""
-    if isinstance(name, str):
-        if name in _registered:
-            return _registered[name].build
-        if _PLACE.fullmatch(name):
-            return _loaded(name, EntryPoint(name, name, GROUP))
-        points = [point for point in _offered() if point.name == name]
-        if len(values := {point.value for point in points}) > 1:
-            places = " or ".join(map(repr, sorted(values)))
-            raise InputError(f"link {name!r} is offered more than once: write {places}")
-        if points:
-            return _loaded(name, points[0])
-        if ":" in name:
-            raise InputError(f"link must be a name or 'package.module:function', got {shown(name)}")
-    raise unknown_name("link", name, links())
-
-
-@cache
-def _offered() -> tuple[EntryPoint, ...]:
-    """Links of installed packages; none takes the name of one that comes with this package."""
-    return tuple(point for point in entry_points(group=GROUP) if point.name not in ENTRIES)
-
-
-def _package(point: EntryPoint) -> str:
-    return "an unnamed package" if point.dist is None else point.dist.name
-
-
-def _loaded(name: str, point: EntryPoint) -> Callable[..., Link]:
-    try:
-        build = point.load()
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(
-            f"link {shown(name)} cannot be loaded ({reason}): check its spelling, and that its "
-            "package is installed or on PYTHONPATH"
-        ) from error
-    if not callable(build):
-        raise InputError(f"link {shown(name)} must name a function, found {shown(build)}")
-    return build  # type: ignore[no-any-return]
 
 
 def _built(

@@ -6,7 +6,7 @@
 """
 
 from semcom import data, metrics
-from semcom.catalogue import bound, bounds, codec, codecs, segmenter, segmenters
+from semcom.catalogue import bound, bounds, codec, codecs, register, segmenter, segmenters
 from semcom.codec import Codec
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "codecs",
     "data",
     "metrics",
+    "register",
     "segmenter",
     "segmenters",
 ]

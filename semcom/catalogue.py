@@ -1,4 +1,4 @@
-"""Codecs, bounds and segmenters by name."""
+"""Codecs, bounds and segmenters by name; codecs of scripts and of other packages, too."""
 
 from __future__ import annotations
 
@@ -11,50 +11,22 @@ from textwrap import shorten
 from typing import Any
 
 from channels import InputError
-from channels.errors import check_name, unknown_name
-from semcom.adjscc import ADJSCC
+from channels.errors import check_name, shown, unknown_name
+from channels.registry import Registry
 from semcom.codec import Codec
-from semcom.deepjscc import DeepJSCC
+from semcom.entries import ENTRIES
 from semcom.learned import LearnedCodec
-from semcom.medjscc import MedJSCC
-from semcom.ntscc import NTSCC
 from semcom.segmentation import UNetSegmenter
-from semcom.separate import CapacityBound, LayeredCodec, SeparateCodec
+from semcom.separate import CapacityBound
+from semcom.weightfile import stored
 
-_LEARNED: dict[str, type[LearnedCodec]] = {
-    "medjscc": MedJSCC,
-    "deepjscc": DeepJSCC,
-    "adjscc": ADJSCC,
-    "ntscc": NTSCC,
-}
-_VARIANTS = {"medjscc-small": "medjscc", "medjscc-uniform": "medjscc"}
-"""Other forms of a learned codec: weights of their own, or the same ones used otherwise."""
-
-_UNIFORM = "medjscc-uniform"
-
-_SUMMARIES = {
-    "medjscc": "learned, guided by the region of interest, adapts to SNR and rate",
-    "deepjscc": "learned, convolutional, a network for each of a few rates, knows no channel",
-    "adjscc": "the same, with features weighted by the SNR",
-    "ntscc": "learned, rates assigned by an entropy model, no masks",
-    "hevc-ldpc": "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
-    "hevc-roi-ldpc": "the same with finer steps in the region of interest",
-    "avif-ldpc": "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
-    "jpegxl-ldpc": "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
-    "jpeg2000-ldpc": "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
-    "medjscc-small": "medjscc with fewer parameters",
-    _UNIFORM: "medjscc with one quantisation step everywhere, for whole images",
-    "jpeg2000-layered-ldpc": "JPEG 2000 in two layers, each with an MCS of its own",
-}
-_BEHIND = ("ntscc",)
-"""Codecs whose shipped weights are far from what their paper shows: no fair opponents."""
+GROUP = "semcom.codecs"
+"""Entry points by which a package offers codecs."""
 
 PACKAGE = "package"
 """What stands for the shipped weights where a file of weights could."""
 
-_LAYERED = "jpeg2000-layered-ldpc"
-
-COMPARED = tuple(name for name in _SUMMARIES if name not in (*_VARIANTS, *_BEHIND, _LAYERED))
+COMPARED = tuple(name for name, entry in ENTRIES.items() if entry.compared)
 """Codecs that are compared where none is named."""
 
 _BOUNDS = {
@@ -74,54 +46,127 @@ _SEGMENTERS = {
 }
 
 
+_others = Registry(
+    "codec",
+    "semcom.Codec",
+    "class or function",
+    "package.module:Class",
+    GROUP,
+    [*ENTRIES, *_BOUNDS],
+)
+
+
+def register(
+    name: str, build: Callable[..., Codec], *, line: str | None = None, replace: bool = False
+) -> None:
+    """Add a codec to :func:`codecs`, so that :func:`codec` and all scenarios know it by name.
+
+    >>> def strong(mcs=2):
+    ...     "HEVC at one strong MCS."
+    ...     return codec("hevc-ldpc", mcs=mcs)
+    >>> register("hevc-strong", strong)
+    >>> codec("hevc-strong", mcs=4).name, codecs()["hevc-strong"]
+    ('hevc-strong', 'HEVC at one strong MCS.')
+
+    An installed package needs no call; it names the class among its entry points::
+
+        [project.entry-points."semcom.codecs"]
+        mine = "mypackage.codecs:Mine"
+
+    Args:
+        name: letters, digits, ``.``, ``_`` and ``-``; the codec is called so in tables, too.
+        build: a class, or a function that makes a new :class:`~semcom.Codec` each time; its
+            parameters are the codec's options.
+        line: what it is; by default the first line of ``build``'s docstring.
+        replace: take the place of a codec that was registered before.
+
+    Raises:
+        InputError: on a name that is taken or cannot be one, or a ``build`` that is no function.
+    """
+    _others.register(name, build, line, replace=replace)
+
+
 def codecs() -> dict[str, str]:
     """Every codec by name, with one line on what it is.
 
-    >>> [name for name in codecs() if not name.endswith("-ldpc")]
-    ['medjscc', 'deepjscc', 'adjscc', 'ntscc', 'medjscc-small', 'medjscc-uniform']
+    >>> [name for name in codecs() if name.startswith("medjscc")]
+    ['medjscc', 'medjscc-small', 'medjscc-uniform']
     """
-    return dict(_SUMMARIES)
+    return {name: entry.line for name, entry in ENTRIES.items()} | _others.lines()
 
 
 def codec(name: str, **options: Any) -> Codec:
     """Build a codec by name, with its shipped weights if it is a learned one.
 
     Args:
-        name: one of :func:`codecs`.
+        name: one of :func:`codecs`, or ``"package.module:Class"``, a class or function such as
+            :func:`register` takes; the codec is then called as it calls itself.
         **options: ``weights`` (path of a safetensors file, ``None`` for the shipped ones) for
             learned codecs; the arguments of :class:`semcom.separate.LayeredCodec` for
-            ``"jpeg2000-layered-ldpc"``, of
-            :class:`semcom.separate.SeparateCodec` but ``source`` for the others.
+            ``"jpeg2000-layered-ldpc"``, of :class:`semcom.separate.SeparateCodec` but ``source``
+            for the others that come with the package, of its class or function for any other.
 
     Raises:
-        InputError: on an unknown name or option, or weights that do not fit.
+        InputError: on an unknown name or option, weights that do not fit, or a class or function
+            that cannot be loaded or makes no codec.
 
     >>> codec("hevc-ldpc").name
     'hevc-ldpc'
     """
-    check_name("codec", name, _SUMMARIES)
-    kind = _LEARNED.get(_VARIANTS.get(name, name))
-    if kind is not None:
-        _check_options(name, options, ["weights"])
-        if options.get("weights") is not None:
-            found = kind.load(options["weights"])
-        else:
-            held = _VARIANTS[name] if name == _UNIFORM else name
-            with as_file(files("semcom").joinpath(f"weights/{held}.safetensors")) as path:
-                found = kind.load(path)
-        if name == _UNIFORM:
-            assert isinstance(found, MedJSCC)
-            found = found.with_options(roi_ratio=1.0)
-        if name != kind.name:
-            found.name = name
-        return found
-    if name == _LAYERED:
-        _check_options(name, options, list(inspect.signature(LayeredCodec).parameters))
-        return LayeredCodec(**options)
-    source = name.removesuffix("-ldpc")
-    _check_options(name, options, list(inspect.signature(SeparateCodec).parameters)[1:])
-    build: Callable[..., Codec] = SeparateCodec
-    return build(source, **options)
+    entry = ENTRIES.get(name) if isinstance(name, str) else None
+    build = _others.find(name) if entry is None else entry.build
+    if build is None:
+        raise unknown_name("codec", name, codecs())
+    made = _made(name, build, options)
+    if ":" not in name and getattr(made, "name", None) != name:
+        made.name = name
+    return made
+
+
+def held(path: str | Path) -> LearnedCodec:
+    """The codec whose weights a file holds; the file says which one it is.
+
+    Raises:
+        InputError: if the file is missing or damaged, or holds weights of no codec known here.
+
+    >>> with as_file(files("semcom").joinpath("weights/deepjscc.safetensors")) as path:
+    ...     held(path).name
+    'deepjscc'
+    """
+    _, metadata = stored(path)
+    name = metadata.get("codec")
+    if name is None:
+        raise InputError(f"{path} does not say which codec's weights it holds")
+    kinds: dict[str, object] = {kind.name: kind for kind in _kinds().values()}
+    kind = kinds.get(name) or (_others.find(name) if name in _others.lines() else None)
+    if not isinstance(kind, type) or not issubclass(kind, LearnedCodec):
+        raise InputError(
+            f"{path} holds weights of {shown(name)}, which is no learned codec known here: "
+            "semcom.register its class under that name"
+        )
+    return kind.load(path)
+
+
+def _made(name: str, build: Callable[..., Any], options: dict[str, Any]) -> Codec:
+    if inspect.isabstract(build):
+        missing = ", ".join(sorted(build.__abstractmethods__))  # type: ignore[attr-defined]
+        raise InputError(f"codec {name!r} cannot be made: its class lacks {missing}")
+    try:
+        signature = inspect.signature(build)
+        parameters = signature.parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            _check_options(name, options, list(parameters))
+        signature.bind(**options)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"codec {name!r} cannot be made so: {error}") from error
+    made = build(**options)
+    if not isinstance(made, Codec):
+        raise InputError(f"codec {name!r} must be made as a semcom.Codec, got {shown(made)}")
+    if ":" in name and not isinstance(getattr(made, "name", None), str):
+        raise InputError(f"codec {name!r} has no name: give its class one, name = 'mine'")
+    return made
 
 
 def bounds() -> dict[str, str]:
@@ -210,14 +255,20 @@ def learned(name: str) -> LearnedCodec:
     >>> learned("deepjscc").name
     'deepjscc'
     """
-    if name not in _LEARNED:
-        known = ", ".join(_LEARNED)
-        if name in _VARIANTS:
-            raise InputError(f"{name!r} is {_VARIANTS[name]!r} smaller; train one of {known}")
-        if name in _SUMMARIES:
+    kinds = {name: kind for name, kind in _kinds().items() if name == kind.name}
+    if name not in kinds:
+        known = ", ".join(kinds)
+        if name in _kinds():
+            raise InputError(f"{name!r} is {_kinds()[name].name!r} smaller; train one of {known}")
+        if name in codecs():
             raise InputError(f"{name!r} has no weights to train; choose from {known}")
-        raise unknown_name("learned codec", name, _LEARNED)
-    return _LEARNED[name]()
+        raise unknown_name("learned codec", name, kinds)
+    return kinds[name]()
+
+
+def _kinds() -> dict[str, type[LearnedCodec]]:
+    """Classes of learned codecs by name, those of which weights alone differ among them."""
+    return {name: entry.learned for name, entry in ENTRIES.items() if entry.learned is not None}
 
 
 def begun(name: str, weights: str | Path) -> LearnedCodec:
@@ -233,12 +284,11 @@ def begun(name: str, weights: str | Path) -> LearnedCodec:
     >>> begun("deepjscc", "package").name
     'deepjscc'
     """
-    kind = _VARIANTS.get(name, name)
-    if kind not in _LEARNED:
+    if name not in _kinds():
         learned(name)
     found = codec(name, weights=None if str(weights) == PACKAGE else weights)
     assert isinstance(found, LearnedCodec)
-    found.name = kind
+    found.name = _kinds()[name].name
     return found.requires_grad_(True)
 
 

@@ -25,8 +25,9 @@ Codecs = Annotated[
         "--codecs",
         "--codec",
         help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
-        "ideal code), separated by commas; semcom info lists both; default: all codecs "
-        "but medjscc-small and ntscc.",
+        "ideal code), separated by commas; semcom info lists both; label=weights.safetensors is a "
+        "learned codec with weights of your own, package.module:Class a codec of your own; "
+        "default: all codecs but medjscc-small and ntscc.",
     ),
 ]
 Mcs = Annotated[

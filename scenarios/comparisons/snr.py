@@ -31,8 +31,8 @@ def snr(
         masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
             ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent pictures;
             ``None`` without.
-        codecs: names, codecs or bounds (``semcom.bound``), or one; a mapping gives labels of its
-            own.
+        codecs: names, codecs or bounds (``semcom.bound``), or one; ``"label=weights.safetensors"``
+            is a learned codec with weights of your own; a mapping gives labels of its own.
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: rates, or one, complex channel uses per picture element, uses / (H * W * C).

@@ -142,8 +142,8 @@ def contenders(codecs: Codecs) -> dict[str, Contender]:
     """Codecs and bounds by the label they carry in tables.
 
     Args:
-        codecs: names, codecs or bounds, or one; a mapping gives labels of its own, e.g. to two
-            weights.
+        codecs: names, codecs or bounds, or one; ``"label=weights.safetensors"`` is the learned
+            codec whose weights the file holds; a mapping gives labels of its own.
 
     Raises:
         InputError: on an unknown name, a label twice, no codec at all, or something else.
@@ -158,8 +158,7 @@ def contenders(codecs: Codecs) -> dict[str, Contender]:
         labelled = list(codecs.items())
     else:
         listed = _listed("codecs", codecs, (str, Codec, CapacityBound))
-        built = [_built(codec) if isinstance(codec, str) else codec for codec in listed]
-        labelled = [(codec.name, codec) for codec in built]
+        labelled = [_labelled(codec) for codec in listed]
     return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
 
 
@@ -236,11 +235,22 @@ def check_rate(cbr: object) -> None:
         )
 
 
+def _labelled(codec: str | Contender) -> tuple[str, Contender]:
+    if isinstance(codec, str) and "=" in codec:
+        label, path = (part.strip() for part in codec.split("=", 1))
+        if not label or not path:
+            raise InputError(f"weights need a label: label=weights.safetensors, got {shown(codec)}")
+        return label, catalogue.held(path)
+    built = _built(codec) if isinstance(codec, str) else codec
+    return built.name, built
+
+
 def _built(name: str) -> Contender:
-    known = catalogue.codecs() | catalogue.bounds()
-    if name not in known:
-        raise unknown_name("codec", name, known)
-    return catalogue.bound(name) if name in catalogue.bounds() else catalogue.codec(name)
+    if name in catalogue.bounds():
+        return catalogue.bound(name)
+    if ":" not in name and name not in catalogue.codecs():
+        raise unknown_name("codec", name, catalogue.codecs() | catalogue.bounds())
+    return catalogue.codec(name)
 
 
 def _tensors(name: str, values: Pictures) -> list[Tensor]:

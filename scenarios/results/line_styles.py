@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scenarios.results.style import COLOURS, MARKERS
-from semcom.catalogue import bounds, codecs
+from semcom.catalogue import bounds
+from semcom.entries import ENTRIES
 
 _FIXED = re.compile(r"(.+) MCS \d+")
 _THICK, _THIN = 1.8, 0.9
@@ -87,8 +88,8 @@ def _family(label: str, names: Mapping[str, str], ideal: bool) -> str:
 
 
 def _places(families: list[str]) -> dict[str, int]:
-    """Places in the palette: those of the catalogue, then what this figure leaves free."""
-    known = list(codecs())
+    """Places in the palette: those of the package, then what this figure leaves free."""
+    known = list(ENTRIES)
     places = {family: known.index(family) for family in families if family in known}
     others = [family for family in families if family not in places]
     size = len(COLOURS)

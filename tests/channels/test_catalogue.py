@@ -10,7 +10,8 @@ import torch
 from sionna.phy.channel import ChannelModel, RayleighBlockFading
 
 import channels
-from channels import Grid, InputError, Link, catalogue
+from channels import Grid, InputError, Link
+from channels.registry import offered
 from tests.channels.signals import qpsk
 
 MODULE = """
@@ -42,11 +43,10 @@ def block(*, gain: float = 1.0, carrier_hz: float = 2e9) -> Link:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(catalogue, "_registered", {})
-    catalogue._offered.cache_clear()
+def nothing_stays() -> Iterator[None]:
+    offered.cache_clear()
     yield
-    catalogue._offered.cache_clear()
+    offered.cache_clear()
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+"""Names that others give to things of their own: scripts, installed packages, any module."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeAlias
+
+from channels.errors import InputError, shown
+
+Build: TypeAlias = Callable[..., Any]
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a script added: the function that makes it, and one line on what it is."""
+
+    build: Build
+    line: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Things of one kind that do not come with the package.
+
+    Args:
+        kind: what they are, for errors: ``"link"``.
+        made: the class that each is made as: ``"channels.Link"``.
+        maker: what makes one: ``"function"``.
+        place: how to name one that no catalogue knows: ``"package.module:function"``.
+        group: entry points by which a package offers some: ``"semcom.links"``.
+        taken: names that nobody else can have.
+
+    >>> place = "package.module:function"
+    >>> known = Registry("link", "channels.Link", "function", place, "semcom.links", ["awgn"])
+    >>> known.register("office", print, "An office.", replace=False)
+    >>> known.find("office") is print, known.find("offce")
+    (True, None)
+    """
+
+    kind: str
+    made: str
+    maker: str
+    place: str
+    group: str
+    taken: Collection[str]
+    registered: dict[str, Registered] = field(default_factory=dict)
+
+    def register(self, name: str, build: Build, line: str | None, *, replace: bool) -> None:
+        """Add one, by default with the first line of ``build``'s docstring.
+
+        Raises:
+            InputError: on a name that is taken or cannot be one, or a ``build`` that is no
+                function.
+        """
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(
+                f"a {self.kind}'s name must be letters, digits, '.', '_', '-', got {shown(name)}"
+            )
+        if not callable(build):
+            raise InputError(
+                f"build must be a {self.maker} that makes a {self.made}, got {shown(build)}"
+            )
+        if name in self.registered:
+            if not replace:
+                raise InputError(
+                    f"{self.kind} {name!r} is registered already: replace=True takes its place"
+                )
+        elif name in self.taken or name in self.lines():
+            raise InputError(f"{self.kind} {name!r} is there already: take another name")
+        if line is None:
+            line = (inspect.getdoc(build) or "").partition("\n")[0]
+        if not isinstance(line, str) or not line.isprintable():
+            raise InputError(f"line must be one line of text, got {shown(line)}")
+        self.registered[name] = Registered(build, line)
+
+    def lines(self) -> dict[str, str]:
+        """All by name, with one line on what each is."""
+        offered = {point.name: f"{point.value}, of {_package(point)}." for point in self._offered()}
+        return offered | {name: one.line for name, one in self.registered.items()}
+
+    def find(self, name: object) -> Build | None:
+        """What makes the one of that name, or at that place; ``None`` if the name is unknown.
+
+        Raises:
+            InputError: if it cannot be loaded, or the name is no name.
+        """
+        if not isinstance(name, str):
+            return None
+        if name in self.registered:
+            return self.registered[name].build
+        if _PLACE.fullmatch(name):
+            return self._loaded(name, EntryPoint(name, name, self.group))
+        points = [point for point in self._offered() if point.name == name]
+        if len(values := {point.value for point in points}) > 1:
+            places = " or ".join(map(repr, sorted(values)))
+            raise InputError(f"{self.kind} {name!r} is offered more than once: write {places}")
+        if points:
+            return self._loaded(name, points[0])
+        if ":" in name:
+            raise InputError(f"{self.kind} must be a name or {self.place!r}, got {shown(name)}")
+        return None
+
+    def _offered(self) -> list[EntryPoint]:
+        """What installed packages offer; none takes the name of one that comes with this one."""
+        return [point for point in offered(self.group) if point.name not in self.taken]
+
+    def _loaded(self, name: str, point: EntryPoint) -> Build:
+        try:
+            build = point.load()
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(
+                f"{self.kind} {shown(name)} cannot be loaded ({reason}): check its spelling, and "
+                "that its package is installed or on PYTHONPATH"
+            ) from error
+        if not callable(build):
+            raise InputError(
+                f"{self.kind} {shown(name)} must name a {self.maker}, found {shown(build)}"
+            )
+        return build  # type: ignore[no-any-return]
+
+
+@cache
+def offered(group: str) -> tuple[EntryPoint, ...]:
+    """Entry points of installed packages, looked up once.
+
+    >>> offered("semcom.nothing")
+    ()
+    """
+    return tuple(entry_points(group=group))
+
+
+def _package(point: EntryPoint) -> str:
+    return "an unnamed package" if point.dist is None else point.dist.name

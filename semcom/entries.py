@@ -1,0 +1,112 @@
+"""The codecs that come with the package: how each is built, and what is asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from semcom.adjscc import ADJSCC
+from semcom.codec import Codec
+from semcom.deepjscc import DeepJSCC
+from semcom.learned import LearnedCodec
+from semcom.medjscc import MedJSCC
+from semcom.ntscc import NTSCC
+from semcom.separate import LayeredCodec, SeparateCodec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to make a codec, and what it is.
+
+    Args:
+        build: makes it; its parameters are the codec's options.
+        line: one line on what it is.
+        learned: the class whose weights it takes, if it takes any.
+        compared: whether it is compared where no codec is named.
+    """
+
+    build: Callable[..., Codec]
+    line: str
+    learned: type[LearnedCodec] | None = None
+    compared: bool = True
+
+
+def _learned(
+    kind: type[LearnedCodec], shipped: str, weights: str | Path | None = None
+) -> LearnedCodec:
+    if weights is not None:
+        return kind.load(weights)
+    with as_file(files("semcom").joinpath(f"weights/{shipped}.safetensors")) as path:
+        return kind.load(path)
+
+
+def _uniform(weights: str | Path | None = None) -> LearnedCodec:
+    found = _learned(MedJSCC, "medjscc", weights)
+    assert isinstance(found, MedJSCC)
+    return found.with_options(roi_ratio=1.0)
+
+
+ENTRIES: dict[str, Entry] = {
+    "medjscc": Entry(
+        partial(_learned, MedJSCC, "medjscc"),
+        "learned, guided by the region of interest, adapts to SNR and rate",
+        learned=MedJSCC,
+    ),
+    "deepjscc": Entry(
+        partial(_learned, DeepJSCC, "deepjscc"),
+        "learned, convolutional, a network for each of a few rates, knows no channel",
+        learned=DeepJSCC,
+    ),
+    "adjscc": Entry(
+        partial(_learned, ADJSCC, "adjscc"),
+        "the same, with features weighted by the SNR",
+        learned=ADJSCC,
+    ),
+    "ntscc": Entry(
+        partial(_learned, NTSCC, "ntscc"),
+        "learned, rates assigned by an entropy model, no masks",
+        learned=NTSCC,
+        compared=False,  # its shipped weights are far from what its paper shows: no fair opponent
+    ),
+    "hevc-ldpc": Entry(
+        partial(SeparateCodec, "hevc"),
+        "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
+    ),
+    "hevc-roi-ldpc": Entry(
+        partial(SeparateCodec, "hevc-roi"),
+        "the same with finer steps in the region of interest",
+    ),
+    "avif-ldpc": Entry(
+        partial(SeparateCodec, "avif"),
+        "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
+    ),
+    "jpegxl-ldpc": Entry(
+        partial(SeparateCodec, "jpegxl"),
+        "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
+    ),
+    "jpeg2000-ldpc": Entry(
+        partial(SeparateCodec, "jpeg2000"),
+        "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
+    ),
+    "medjscc-small": Entry(
+        partial(_learned, MedJSCC, "medjscc-small"),
+        "medjscc with fewer parameters",
+        learned=MedJSCC,
+        compared=False,
+    ),
+    "medjscc-uniform": Entry(
+        _uniform,
+        "medjscc with one quantisation step everywhere, for whole images",
+        learned=MedJSCC,
+        compared=False,
+    ),
+    "jpeg2000-layered-ldpc": Entry(
+        LayeredCodec,
+        "JPEG 2000 in two layers, each with an MCS of its own",
+        compared=False,
+    ),
+}
+"""By name, in the order of lists and colours."""
