@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+from tests.imports import imported
 
 ROOT = Path(__file__).parent.parent / "semcom"
 RIVALS = {"medjscc", "ntscc", "separate", "deepjscc", "adjscc"}
@@ -21,17 +22,7 @@ def arrows() -> dict[str, set[str]]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
         here = room_of(".".join(parts))
-        modules = [
-            name
-            for node in ast.walk(ast.parse(path.read_text()))
-            for name in (
-                [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-        ]
+        modules = imported(path)
         assert not any(module.split(".")[0] == "scenarios" for module in modules), path
         rooms = {room_of(module) for module in modules if module.startswith("semcom.")}
         found.setdefault(here, set()).update(rooms - {here})

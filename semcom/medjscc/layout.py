@@ -23,10 +23,10 @@ from semcom.modem.transport import TransportBlock, smallest_block
 TABLE: Literal["all"] = "all"
 SURE = 0.999
 HEADER_SHARE = 1 / 12
-_HEADER_SHARES = ((HEADER_SHARE, 0.99), (1 / 8, 0.99), (1 / 6, 0.9))
+_SAFE, _LIKELY = 0.99, 0.9
+_LONG_HEADER, _LONGEST_HEADER = 1 / 6, 1 / 2
+_HEADER_SHARES = ((HEADER_SHARE, _SAFE), (1 / 8, _SAFE), (_LONG_HEADER, _LIKELY))
 """Shares of the channel uses that a header may take, with the least chance of one so short."""
-
-_LONGEST_HEADER = 1 / 2
 
 _BASE_SHARE = 1 / 64
 _BASE_DB = 6.0
@@ -360,16 +360,20 @@ def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> Transpor
         if success.sure(found) >= SURE:
             break
     blocks = [smallest_block(BYTES, faster) for faster in table[mcs.index :]]
+
+    def within(share: float) -> list[TransportBlock]:
+        return [block for block in blocks if block.channel_uses <= share * channel_uses]
+
     for share, least in _HEADER_SHARES:
-        fitting = [block for block in blocks if block.channel_uses <= share * channel_uses]
+        fitting = within(share)
         if fitting and success.long(fitting[0]) >= least:
             return fitting[0]
-    for block in fitting:
-        if block.mcs in slow and success.nominal(block) >= _HEADER_SHARES[0][1]:
+    for block in within(_LONG_HEADER):
+        if block.mcs in slow and success.nominal(block) >= _SAFE:
             return block
-    fitting = [block for block in blocks if block.channel_uses <= _LONGEST_HEADER * channel_uses]
+    fitting = within(_LONGEST_HEADER)
     for block in reversed(fitting):
-        if success.long(block) >= _HEADER_SHARES[-1][1]:
+        if success.long(block) >= _LIKELY:
             return block
     if fitting:
         return fitting[0]

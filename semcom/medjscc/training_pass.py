@@ -204,14 +204,14 @@ def _worth(deviation: Tensor, snr: float) -> float:
     if not len(fewer):
         return 1.0
 
-    def left(some: NDArray[np.float64]) -> tuple[float, float]:
-        gains = 1 + snr * water_filling(some, snr)
-        squares = np.square(some) / gains
-        return float(squares.sum()), float((squares * (1 - 1 / gains)).sum())
+    def gains(some: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1 + snr * water_filling(some, snr)
 
-    (all_left, by_energy), (fewer_left, _) = left(deviations), left(fewer)
-    lost = fewer_left + float(np.square(deviations[-2:]).sum()) - all_left
-    return lost / (by_energy * 2 / len(deviations))
+    ours = gains(deviations)
+    left = np.square(deviations) / ours
+    lost = (np.square(fewer) / gains(fewer)).sum() + np.square(deviations[-2:]).sum() - left.sum()
+    by_energy = (left * (1 - 1 / ours)).sum() * 2 / len(deviations)
+    return float(lost / by_energy)
 
 
 def _energy_left(bits: Tensor, parts: Layout, analogue: int, worth: float) -> Tensor:

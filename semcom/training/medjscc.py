@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import channels
-from channels import InputError, Session, Transmission
+from channels import InputError
 from channels.errors import check_count, check_name, check_number, shown
 from semcom.crops import Sample, random_batch
 from semcom.learned import to_symbols
@@ -432,9 +432,7 @@ def _over(
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
         rows.append((one, sent, numbers / strength, strength))
     symbols = to_symbols(torch.stack([numbers for _, _, numbers, _ in rows]), uses)
-    used = torch.full((len(symbols),), symbols.shape[1], dtype=torch.int64)
-    session = Session("medjscc", (1, 64, 64), symbols.shape[1], channel.snr_db)
-    rx = link(Transmission(symbols, used, session), channel.snr_db, seed=channel.seed)
+    rx = link.propagate(symbols, channel.snr_db, seed=channel.seed)
     heard = torch.view_as_real(rx.symbols).flatten(1)
     noise_var = (rx.noise_var / 2).repeat_interleave(2, dim=1)
     found = [

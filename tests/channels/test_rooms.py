@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import channels
+from tests.imports import imported
 
 ROOT = Path(channels.__file__).parent
 FILES = {
@@ -14,18 +15,6 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 MOST_FILES = 16
-
-
-def imported(path: Path) -> set[str]:
-    """Modules that a file imports, inside functions too; names taken from them count as modules."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
-    return names
 
 
 def room(module: str) -> str:
