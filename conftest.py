@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from channels.catalogue import _others as links
-from semcom.catalogue import _others as codecs
+from semcom.catalogue import BOUNDS, CODECS, SEGMENTERS
+
+REGISTRIES = (links, CODECS, BOUNDS, SEGMENTERS)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_registered_stays() -> Iterator[None]:
-    before = links.registered.copy(), codecs.registered.copy()
+    before = [registry.registered.copy() for registry in REGISTRIES]
     yield
-    for registry, registered in zip((links, codecs), before, strict=True):
+    for registry, registered in zip(REGISTRIES, before, strict=True):
         registry.registered.clear()
         registry.registered.update(registered)

@@ -13,8 +13,8 @@
 
 Links
     :func:`link` builds one by name, :func:`links` lists the names, ``link.describe()`` prints every
-    parameter. :class:`Link` makes one of any Sionna ``ChannelModel``, :func:`register` gives it a
-    name.
+    parameter. :class:`Link` makes one of any Sionna ``ChannelModel`` (:func:`sionna_block`),
+    :func:`register` gives it a name.
 Signals
     :class:`Transmission` goes in, :class:`Reception` comes out, :class:`Session` is what both ends
     agreed on before. ``link.propagate(symbols, snr_db)`` takes symbols alone and gives
@@ -40,6 +40,7 @@ All errors of input are :class:`InputError`. More: docs/channels.md.
 
 from channels.catalogue import link, links, register
 from channels.errors import InputError
+from channels.fading.recipe import sionna_block
 from channels.link import Link
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.ofdm.grid import Grid
@@ -70,4 +71,5 @@ __all__ = [
     "link_budget",
     "links",
     "register",
+    "sionna_block",
 ]

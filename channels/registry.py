@@ -95,7 +95,7 @@ class Registry:
             return None
         if name in self.registered:
             return self.registered[name].build
-        if _PLACE.fullmatch(name):
+        if is_place(name):
             return self._loaded(name, EntryPoint(name, name, self.group))
         points = [point for point in self._offered() if point.name == name]
         if len(values := {point.value for point in points}) > 1:
@@ -125,6 +125,15 @@ class Registry:
                 f"{self.kind} {shown(name)} must name a {self.maker}, found {shown(build)}"
             )
         return build  # type: ignore[no-any-return]
+
+
+def is_place(name: str) -> bool:
+    """Whether a name says where a thing stands, as in ``"package.module:Class"``.
+
+    >>> is_place("package.module:Class"), is_place("chest")
+    (True, False)
+    """
+    return _PLACE.fullmatch(name) is not None
 
 
 @cache

@@ -1,65 +1,52 @@
-"""Codecs, bounds and segmenters by name; codecs of scripts and of other packages, too."""
+"""Codecs, bounds and segmenters by name: those of the package, of scripts, of other packages."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, TypeVar
 
 from channels import InputError
 from channels.errors import check_name, shown, unknown_name
 from channels.registry import Registry
+from semcom import entries
 from semcom.codec import Codec
-from semcom.entries import ENTRIES
 from semcom.learned import LearnedCodec
-from semcom.segmentation import UNetSegmenter
-from semcom.separate import CapacityBound
+from semcom.scheme import Scheme
+from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.weightfile import stored
-
-GROUP = "semcom.codecs"
-"""Entry points by which a package offers codecs."""
 
 PACKAGE = "package"
 """What stands for the shipped weights where a file of weights could."""
 
-COMPARED = tuple(name for name, entry in ENTRIES.items() if entry.compared)
+COMPARED = tuple(name for name, entry in entries.CODECS.items() if entry.compared)
 """Codecs that are compared where none is named."""
 
-_BOUNDS = {
-    f"{source}-capacity": f"bound: {coder} + an ideal code at the link's capacity"
-    for source, coder in {
-        "hevc": "HEVC intra",
-        "hevc-roi": "HEVC intra with finer steps in the region of interest",
-        "avif": "AV1 still picture",
-        "jpegxl": "JPEG XL",
-        "jpeg2000": "JPEG 2000",
-    }.items()
-}
-_SEGMENTERS = {
-    "chest": "lungs in frontal chest X-rays",
-    "angiography": "coronary arteries in X-ray angiograms",
-    "dental": "teeth in panoramic X-rays",
-}
-
-
-_others = Registry(
-    "codec",
-    "semcom.Codec",
-    "class or function",
-    "package.module:Class",
-    GROUP,
-    [*ENTRIES, *_BOUNDS],
+_SCHEMES = entries.CODECS | entries.BOUNDS
+_SHIPPED = _SCHEMES | entries.SEGMENTERS
+_MADE = "class or function", "package.module:Class"
+CODECS = Registry("codec", "semcom.Codec", *_MADE, "semcom.codecs", _SCHEMES)
+BOUNDS = Registry("bound", "semcom.Scheme", *_MADE, "semcom.bounds", _SCHEMES)
+SEGMENTERS = Registry(
+    "segmenter", "semcom.segmentation.Segmenter", *_MADE, "semcom.segmenters", entries.SEGMENTERS
 )
+_REGISTRIES = {registry.kind: registry for registry in (CODECS, BOUNDS, SEGMENTERS)}
+T = TypeVar("T")
 
 
 def register(
-    name: str, build: Callable[..., Codec], *, line: str | None = None, replace: bool = False
+    name: str,
+    build: Callable[..., Any],
+    *,
+    kind: str = "codec",
+    line: str | None = None,
+    replace: bool = False,
 ) -> None:
-    """Add a codec to :func:`codecs`, so that :func:`codec` and all scenarios know it by name.
+    """Add a codec, bound or segmenter, so that its function here and all scenarios know its name.
 
     >>> def strong(mcs=2):
     ...     "HEVC at one strong MCS."
@@ -68,22 +55,30 @@ def register(
     >>> codec("hevc-strong", mcs=4).name, codecs()["hevc-strong"]
     ('hevc-strong', 'HEVC at one strong MCS.')
 
-    An installed package needs no call; it names the class among its entry points::
+    An installed package needs no call; it names the class among its entry points, in the group
+    ``semcom.codecs``, ``semcom.bounds`` or ``semcom.segmenters``::
 
         [project.entry-points."semcom.codecs"]
         mine = "mypackage.codecs:Mine"
 
     Args:
-        name: letters, digits, ``.``, ``_`` and ``-``; the codec is called so in tables, too.
-        build: a class, or a function that makes a new :class:`~semcom.Codec` each time; its
-            parameters are the codec's options.
+        name: letters, digits, ``.``, ``_`` and ``-``; tables call it so, too.
+        build: a class, or a function that makes a new :class:`~semcom.Codec` each time (of a
+            bound, a :class:`~semcom.Scheme`; of a segmenter, what keeps the contract of
+            :class:`~semcom.segmentation.Segmenter`); its parameters are the options.
+        kind: ``"codec"``, ``"bound"`` or ``"segmenter"``.
         line: what it is; by default the first line of ``build``'s docstring.
-        replace: take the place of a codec that was registered before.
+        replace: take the place of one that was registered before.
 
     Raises:
         InputError: on a name that is taken or cannot be one, or a ``build`` that is no function.
     """
-    _others.register(name, build, line, replace=replace)
+    check_name("kind", kind, _REGISTRIES)
+    if kind != "segmenter":
+        other = BOUNDS if kind == "codec" else CODECS
+        if name in other.lines():
+            raise InputError(f"{other.kind} {name!r} is there already: take another name")
+    _REGISTRIES[kind].register(name, build, line, replace=replace)
 
 
 def codecs() -> dict[str, str]:
@@ -92,7 +87,25 @@ def codecs() -> dict[str, str]:
     >>> [name for name in codecs() if name.startswith("medjscc")]
     ['medjscc', 'medjscc-small', 'medjscc-uniform']
     """
-    return {name: entry.line for name, entry in ENTRIES.items()} | _others.lines()
+    return {name: entry.line for name, entry in entries.CODECS.items()} | CODECS.lines()
+
+
+def bounds() -> dict[str, str]:
+    """Every bound by name, with one line on what it is.
+
+    >>> "hevc-capacity" in bounds()
+    True
+    """
+    return {name: entry.line for name, entry in entries.BOUNDS.items()} | BOUNDS.lines()
+
+
+def segmenters() -> dict[str, str]:
+    """Every segmenter by name, with what it finds; a shipped one is called by its task.
+
+    >>> list(segmenters())
+    ['chest', 'angiography', 'dental']
+    """
+    return {name: entry.line for name, entry in entries.SEGMENTERS.items()} | SEGMENTERS.lines()
 
 
 def codec(name: str, **options: Any) -> Codec:
@@ -113,77 +126,16 @@ def codec(name: str, **options: Any) -> Codec:
     >>> codec("hevc-ldpc").name
     'hevc-ldpc'
     """
-    entry = ENTRIES.get(name) if isinstance(name, str) else None
-    build = _others.find(name) if entry is None else entry.build
-    if build is None:
-        raise unknown_name("codec", name, codecs())
-    made = _made(name, build, options)
-    if ":" not in name and getattr(made, "name", None) != name:
-        made.name = name
-    return made
+    return _named(_made(CODECS, codecs(), Codec, name, options), name)  # type: ignore[type-abstract]
 
 
-def held(path: str | Path) -> LearnedCodec:
-    """The codec whose weights a file holds; the file says which one it is.
-
-    Raises:
-        InputError: if the file is missing or damaged, or holds weights of no codec known here.
-
-    >>> with as_file(files("semcom").joinpath("weights/deepjscc.safetensors")) as path:
-    ...     held(path).name
-    'deepjscc'
-    """
-    _, metadata = stored(path)
-    name = metadata.get("codec")
-    if name is None:
-        raise InputError(f"{path} does not say which codec's weights it holds")
-    kinds: dict[str, object] = {kind.name: kind for kind in _kinds().values()}
-    kind = kinds.get(name) or (_others.find(name) if name in _others.lines() else None)
-    if not isinstance(kind, type) or not issubclass(kind, LearnedCodec):
-        raise InputError(
-            f"{path} holds weights of {shown(name)}, which is no learned codec known here: "
-            "semcom.register its class under that name"
-        )
-    return kind.load(path)
-
-
-def _made(name: str, build: Callable[..., Any], options: dict[str, Any]) -> Codec:
-    if inspect.isabstract(build):
-        missing = ", ".join(sorted(build.__abstractmethods__))  # type: ignore[attr-defined]
-        raise InputError(f"codec {name!r} cannot be made: its class lacks {missing}")
-    try:
-        signature = inspect.signature(build)
-        parameters = signature.parameters
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-            _check_options(name, options, list(parameters))
-        signature.bind(**options)
-    except InputError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise InputError(f"codec {name!r} cannot be made so: {error}") from error
-    made = build(**options)
-    if not isinstance(made, Codec):
-        raise InputError(f"codec {name!r} must be made as a semcom.Codec, got {shown(made)}")
-    if ":" in name and not isinstance(getattr(made, "name", None), str):
-        raise InputError(f"codec {name!r} has no name: give its class one, name = 'mine'")
-    return made
-
-
-def bounds() -> dict[str, str]:
-    """Every bound by name, with one line on what it is.
-
-    >>> "hevc-capacity" in bounds()
-    True
-    """
-    return dict(_BOUNDS)
-
-
-def bound(name: str, **options: Any) -> CapacityBound:
+def bound(name: str, **options: Any) -> Scheme:
     """Build a bound by name.
 
     Args:
-        name: one of :func:`bounds`.
-        **options: the arguments of :class:`semcom.separate.CapacityBound` but ``source``.
+        name: one of :func:`bounds`, or ``"package.module:Class"``.
+        **options: the arguments of :class:`semcom.separate.CapacityBound` but ``source`` for those
+            that come with the package, of its class or function for any other.
 
     Raises:
         InputError: on an unknown name or option.
@@ -191,28 +143,31 @@ def bound(name: str, **options: Any) -> CapacityBound:
     >>> bound("hevc-capacity", kind="ergodic").name
     'hevc-capacity'
     """
-    check_name("bound", name, _BOUNDS)
-    _check_options(name, options, list(inspect.signature(CapacityBound).parameters)[1:])
-    return CapacityBound(name.removesuffix("-capacity"), **options)
+    return _named(_made(BOUNDS, bounds(), Scheme, name, options), name)  # type: ignore[type-abstract]
 
 
-def segmenters() -> dict[str, str]:
-    """Every shipped segmenter by task, with what it finds.
+def scheme(name: str, **options: Any) -> Scheme:
+    """Build a codec or a bound by name, as :func:`codec` and :func:`bound` do.
 
-    >>> list(segmenters())
-    ['chest', 'angiography', 'dental']
+    >>> scheme("hevc-capacity").name
+    'hevc-capacity'
     """
-    return dict(_SEGMENTERS)
+    known = codecs() | bounds()
+    registry = BOUNDS if name in bounds() else CODECS
+    return _named(_made(registry, known, Scheme, name, options), name)  # type: ignore[type-abstract]
 
 
-def segmenter(task: str | None = None, weights: str | Path | None = None) -> UNetSegmenter:
-    """A small network that finds the region of interest, see :mod:`semcom.segmentation`.
+def segmenter(
+    task: str | None = None, weights: str | Path | None = None, **options: Any
+) -> Segmenter:
+    """A mask source by name, see :mod:`semcom.segmentation`; by default a small shipped network.
 
     Args:
-        task: one of :func:`segmenters`, by default ``"chest"``; with ``weights`` the task that
-            they must be of, by default any.
+        task: one of :func:`segmenters`, by default ``"chest"``, or ``"package.module:Class"``; with
+            ``weights`` the task that they must be of, by default any.
         weights: path of a safetensors file that ``semcom train segmenter`` wrote; ``None`` for the
-            shipped ones.
+            shipped ones. Handed on to a class or function that did not come with the package.
+        **options: of a class or function that did not come with the package.
 
     Raises:
         InputError: on an unknown task, or weights that do not fit or are of another task.
@@ -222,14 +177,96 @@ def segmenter(task: str | None = None, weights: str | Path | None = None) -> UNe
     >>> segmenter("chest")(images).shape
     torch.Size([1, 1, 64, 48])
     """
+    name = "chest" if task is None else task
     if weights is not None:
-        found = UNetSegmenter.load(weights)
-        if task not in (None, found.task):
-            raise InputError(f"{Path(weights).name} holds a segmenter of {found.task}, not {task}")
-        return found
-    task = check_name("segmenter", "chest" if task is None else task, _SEGMENTERS)
-    with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
-        return UNetSegmenter.load(path)
+        if task is None or SEGMENTERS.find(task) is None:
+            return _segmenter_of(weights, task)
+        options["weights"] = weights
+    return _made(SEGMENTERS, segmenters(), Segmenter, name, options)  # type: ignore[type-abstract]
+
+
+def _segmenter_of(weights: str | Path, task: str | None) -> UNetSegmenter:
+    network = UNetSegmenter.load(weights)
+    if task not in (None, network.task):
+        raise InputError(f"{Path(weights).name} holds a segmenter of {network.task}, not {task}")
+    return network
+
+
+def _made(
+    registry: Registry, known: dict[str, str], cls: type[T], name: str, options: dict[str, Any]
+) -> T:
+    """One of a kind by name, or by its place ``package.module:Class``."""
+    entry = _SHIPPED.get(name) if isinstance(name, str) and name in known else None
+    build = registry.find(name) if entry is None else entry.build
+    if build is None:
+        raise unknown_name(registry.kind, name, known)
+    kind = registry.kind
+    if inspect.isabstract(build):
+        missing = ", ".join(sorted(build.__abstractmethods__))  # type: ignore[attr-defined]
+        raise InputError(f"{kind} {name!r} cannot be made: its class lacks {missing}")
+    try:
+        signature = inspect.signature(build)
+        parameters = signature.parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            for option in options:
+                if option not in parameters:
+                    raise unknown_name(f"option of {name!r}", option, list(parameters))
+        signature.bind(**options)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{kind} {name!r} cannot be made so: {error}") from error
+    made = build(**options)
+    if not isinstance(made, cls):
+        raise InputError(f"{kind} {name!r} must be made as a {registry.made}, got {shown(made)}")
+    return made
+
+
+S = TypeVar("S", bound=Scheme)
+
+
+def _named(made: S, name: str) -> S:
+    """Called as the catalogue calls it; at a place, as it calls itself."""
+    if ":" not in name:
+        if getattr(made, "name", None) != name:
+            made.name = name
+    elif not isinstance(getattr(made, "name", None), str):
+        raise InputError(f"codec {name!r} has no name: give its class one, name = 'mine'")
+    return made
+
+
+def held(path: str | Path, place: str | None = None) -> LearnedCodec:
+    """The codec whose weights a file holds; the file says which one it is.
+
+    Args:
+        path: of a safetensors file that :meth:`semcom.learned.LearnedCodec.save` wrote.
+        place: ``"package.module:Class"`` of its class, where no catalogue knows its name.
+
+    Raises:
+        InputError: if the file is missing or damaged, or holds weights of no codec known here.
+
+    >>> held(files("semcom").joinpath("weights/deepjscc.safetensors")).name
+    'deepjscc'
+    """
+    if place is not None:
+        return _learned_class(place, CODECS.find(place)).load(path)
+    _, metadata = stored(path)
+    name = metadata.get("codec")
+    if name is None:
+        raise InputError(f"{path} does not say which codec's weights it holds")
+    shipped = {cls.name: cls for cls in _shipped_classes().values()}
+    if name not in shipped and name not in CODECS.lines():
+        raise InputError(
+            f"{path} holds weights of {shown(name)}, which is no learned codec known here: "
+            "semcom.register its class under that name, or name it package.module:Class"
+        )
+    return _learned_class(name, shipped.get(name) or CODECS.find(name)).load(path)
+
+
+def _learned_class(name: str, build: object) -> type[LearnedCodec]:
+    if not isinstance(build, type) or not issubclass(build, LearnedCodec):
+        raise InputError(f"codec {name!r} has no weights: it is no class of semcom.LearnedCodec")
+    return build
 
 
 def weights() -> dict[str, str]:
@@ -252,23 +289,26 @@ def weights() -> dict[str, str]:
 def learned(name: str) -> LearnedCodec:
     """An untrained learned codec, ready for ``semcom.training.train``.
 
+    Args:
+        name: of a learned codec, or of a class of one that was registered, or its place.
+
     >>> learned("deepjscc").name
     'deepjscc'
     """
-    kinds = {name: kind for name, kind in _kinds().items() if name == kind.name}
-    if name not in kinds:
-        known = ", ".join(kinds)
-        if name in _kinds():
-            raise InputError(f"{name!r} is {_kinds()[name].name!r} smaller; train one of {known}")
-        if name in codecs():
-            raise InputError(f"{name!r} has no weights to train; choose from {known}")
-        raise unknown_name("learned codec", name, kinds)
-    return kinds[name]()
-
-
-def _kinds() -> dict[str, type[LearnedCodec]]:
-    """Classes of learned codecs by name, those of which weights alone differ among them."""
-    return {name: entry.learned for name, entry in ENTRIES.items() if entry.learned is not None}
+    shipped = _shipped_classes()
+    registered = None if name in shipped else CODECS.find(name)
+    if isinstance(registered, type) and issubclass(registered, LearnedCodec):
+        return registered()
+    known = {name: cls for name, cls in shipped.items() if name == cls.name}
+    if name in known:
+        return known[name]()
+    if name in shipped:
+        raise InputError(
+            f"{name!r} is {shipped[name].name!r} smaller; train one of {', '.join(known)}"
+        )
+    if name in codecs():
+        raise InputError(f"{name!r} has no weights to train; choose from {', '.join(known)}")
+    raise unknown_name("learned codec", name, known)
 
 
 def begun(name: str, weights: str | Path) -> LearnedCodec:
@@ -284,15 +324,16 @@ def begun(name: str, weights: str | Path) -> LearnedCodec:
     >>> begun("deepjscc", "package").name
     'deepjscc'
     """
-    if name not in _kinds():
-        learned(name)
-    found = codec(name, weights=None if str(weights) == PACKAGE else weights)
-    assert isinstance(found, LearnedCodec)
-    found.name = _kinds()[name].name
-    return found.requires_grad_(True)
+    if name not in _shipped_classes():
+        return type(learned(name)).load(weights).requires_grad_(True)
+    further = codec(name, weights=None if str(weights) == PACKAGE else weights)
+    assert isinstance(further, LearnedCodec)
+    further.name = _shipped_classes()[name].name
+    return further.requires_grad_(True)
 
 
-def _check_options(name: str, options: dict[str, Any], known: list[str]) -> None:
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {name!r}", option, known)
+def _shipped_classes() -> dict[str, type[LearnedCodec]]:
+    """Classes of learned codecs by name, those of which weights alone differ among them."""
+    return {
+        name: entry.learned for name, entry in entries.CODECS.items() if entry.learned is not None
+    }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import time
+from abc import abstractmethod
 from dataclasses import replace
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,12 +12,13 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
 from channels.signal import SNR_DB
+from semcom.scheme import Delivered, Scheme
 
 MIN_SIDE = 32
 _KINDS = {1: "grey", 3: "RGB"}
 
 
-class Codec(ABC):
+class Codec(Scheme):
     """Turns images into complex baseband symbols and back.
 
     ``decode`` sees a :class:`~channels.Reception` and what both ends agreed on before (the codec's
@@ -25,11 +26,8 @@ class Codec(ABC):
 
     Attributes:
         name: the name under which ``semcom.codec`` builds it.
-        channels: the numbers of channels of the pictures it takes; 1 is grey, 3 RGB.
+        channels: the numbers of channels of the images it takes; 1 is grey, 3 RGB.
     """
-
-    name: str
-    channels: tuple[int, ...] = (1,)
 
     def encode(
         self,
@@ -78,12 +76,44 @@ class Codec(ABC):
         _check_made(made, rx)
         return made
 
-    def adapted(self, link: Link) -> Self:
-        """Fit the codec to a link's long-term statistics, which the transmitter may know.
+    def deliver(
+        self,
+        images: Tensor,
+        link: Link,
+        *,
+        cbr: float,
+        snr_db: float,
+        seed: int,
+        believed_snr_db: float | None = None,
+        roi: Tensor | None = None,
+    ) -> Delivered:
+        """Encode, send and decode.
 
-        Codecs without link adaptation return themselves.
+        Arguments and errors are those of :meth:`semcom.scheme.Scheme.deliver`.
+
+        >>> import channels, semcom
+        >>> codec, images = semcom.codec("jpeg2000-ldpc"), torch.rand(1, 1, 64, 64)
+        >>> got = codec.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=12.0, seed=1)
+        >>> got.images.shape, got.outage.tolist(), got.used.tolist()
+        (torch.Size([1, 1, 64, 64]), [False], [1024])
         """
-        return self
+        check_link(link)
+        told_snr_db = snr_db if believed_snr_db is None else believed_snr_db
+        start = time.perf_counter()
+        tx = self.encode(images, cbr=cbr, snr_db=told_snr_db, roi=roi)
+        encoded = time.perf_counter()
+        rx = link(tx, snr_db=snr_db, seed=seed)
+        received = time.perf_counter()
+        out, outage = self.decode_with_outage(rx)
+        decode_s = time.perf_counter() - received
+        times = {"encode_s": encoded - start, "decode_s": decode_s}
+        return Delivered(out, outage, tx.used, tx.session, rx.snr_db, **times)
+
+    def dry_run(
+        self, images: Tensor, *, cbr: float, snr_db: float, roi: Tensor | None = None
+    ) -> None:
+        """Encode, and send nothing."""
+        self.encode(images, cbr=cbr, snr_db=snr_db, roi=roi)
 
     @abstractmethod
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission: ...

@@ -1,4 +1,4 @@
-"""The codecs that come with the package: how each is built, and what is asked about it."""
+"""What comes with the package: codecs, bounds and segmenters, and how each is built."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from semcom.adjscc import ADJSCC
-from semcom.codec import Codec
 from semcom.deepjscc import DeepJSCC
 from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
 from semcom.ntscc import NTSCC
-from semcom.separate import LayeredCodec, SeparateCodec
+from semcom.segmentation.unet import UNetSegmenter
+from semcom.separate import CapacityBound, LayeredCodec, SeparateCodec
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How to make a codec, and what it is.
+    """How to make a codec, bound or segmenter, and what it is.
 
     Args:
-        build: makes it; its parameters are the codec's options.
+        build: makes it; its parameters are the options.
         line: one line on what it is.
-        learned: the class whose weights it takes, if it takes any.
-        compared: whether it is compared where no codec is named.
+        learned: the class whose weights a codec takes, if it takes any.
+        compared: whether a codec is compared where none is named.
+        bounds: the codec that a bound is above, whose colour it shares in figures.
     """
 
-    build: Callable[..., Codec]
+    build: Callable[..., Any]
     line: str
     learned: type[LearnedCodec] | None = None
     compared: bool = True
+    bounds: str | None = None
 
 
 def _learned(
@@ -43,13 +46,18 @@ def _learned(
         return kind.load(path)
 
 
+def _segmenter(task: str) -> UNetSegmenter:
+    with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
+        return UNetSegmenter.load(path)
+
+
 def _uniform(weights: str | Path | None = None) -> LearnedCodec:
     found = _learned(MedJSCC, "medjscc", weights)
     assert isinstance(found, MedJSCC)
     return found.with_options(roi_ratio=1.0)
 
 
-ENTRIES: dict[str, Entry] = {
+CODECS: dict[str, Entry] = {
     "medjscc": Entry(
         partial(_learned, MedJSCC, "medjscc"),
         "learned, guided by the region of interest, adapts to SNR and rate",
@@ -110,3 +118,28 @@ ENTRIES: dict[str, Entry] = {
     ),
 }
 """By name, in the order of lists and colours."""
+
+BOUNDS: dict[str, Entry] = {
+    f"{source}-capacity": Entry(
+        partial(CapacityBound, source),
+        f"bound: {coder} + an ideal code at the link's capacity",
+        bounds=f"{source}-ldpc",
+    )
+    for source, coder in {
+        "hevc": "HEVC intra",
+        "hevc-roi": "HEVC intra with finer steps in the region of interest",
+        "avif": "AV1 still picture",
+        "jpegxl": "JPEG XL",
+        "jpeg2000": "JPEG 2000",
+    }.items()
+}
+
+SEGMENTERS: dict[str, Entry] = {
+    task: Entry(partial(_segmenter, task), line)
+    for task, line in {
+        "chest": "lungs in frontal chest X-rays",
+        "angiography": "coronary arteries in X-ray angiograms",
+        "dental": "teeth in panoramic X-rays",
+    }.items()
+}
+"""By task."""

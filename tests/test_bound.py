@@ -177,7 +177,7 @@ def test_too_little_for_any_picture_is_lost_not_refused(chest: Tensor) -> None:
         bound = CapacityBound(kind=kind)
         got = bound.deliver(chest, cbr=1 / 64, snr_db=-10.0, link=channels.link("awgn"), seed=0)
         assert got.outage.tolist() == [True]
-        assert (got.pictures == 0.5).all()
+        assert (got.images == 0.5).all()
     with pytest.raises(InputError, match="raise cbr"):
         bound.budget(chest, cbr=1e-6, snr_db=0.0)
 
@@ -190,10 +190,10 @@ def test_same_seed_same_pictures_in_a_batch_and_region(chest: Tensor) -> None:
         bound.deliver(images, cbr=CBR, snr_db=9.0, link=link, seed=seed, roi=masks)
         for seed in (1, 1, 2)
     ]
-    assert torch.equal(runs[0].pictures, runs[1].pictures)
+    assert torch.equal(runs[0].images, runs[1].images)
     assert torch.equal(runs[0].outage, runs[1].outage)
-    arrived = runs[0].pictures[~runs[0].outage]
-    plain = bound.deliver(images, cbr=CBR, snr_db=9.0, link=link, seed=1).pictures
+    arrived = runs[0].images[~runs[0].outage]
+    plain = bound.deliver(images, cbr=CBR, snr_db=9.0, link=link, seed=1).images
     assert len(arrived) and not torch.equal(arrived, plain[~runs[0].outage])
 
 

@@ -1,4 +1,4 @@
-"""An open catalogue: codecs of scripts, of other packages, and of any class by its place."""
+"""Open catalogues: codecs, bounds and segmenters of scripts, packages, and classes by place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+import channels
 import scenarios
 import semcom
 from channels import InputError, Reception, Session, Transmission
@@ -18,11 +20,14 @@ from channels import registry as registries
 from channels.power import normalize_power
 from channels.tensorfile import store
 from scenarios.command.cli import main
+from scenarios.command.selection import segmenter_of
 from scenarios.engine.inputs import contenders
 from scenarios.results.line_styles import looks
 from scenarios.results.table import Table
 from semcom import catalogue
+from semcom.codec import open_session
 from semcom.deepjscc import DeepJSCC
+from semcom.scheme import Delivered
 
 SHIPPED = Path(catalogue.__file__).with_name("weights") / "deepjscc.safetensors"
 OWN_MODULE = """
@@ -83,7 +88,7 @@ class Half(semcom.Codec):
 def offer(monkeypatch: pytest.MonkeyPatch, **places: str) -> None:
     """What installed packages would offer."""
     points = tuple(
-        EntryPoint(name.replace("_", "-"), place, catalogue.GROUP)
+        EntryPoint(name.replace("_", "-"), place, catalogue.CODECS.group)
         for name, listed in places.items()
         for place in listed.split()
     )
@@ -146,6 +151,71 @@ def test_a_codec_of_ones_own_is_compared() -> None:
     assert table.metadata["codecs"]["mine"] == "mine"
 
 
+class Original(semcom.Scheme):
+    """What a perfect link would bring."""
+
+    name = "original"
+
+    def deliver(
+        self, images: Tensor, link: channels.Link, *, cbr: float, snr_db: float, seed: int,
+        believed_snr_db: float | None = None, roi: Tensor | None = None,
+    ) -> Delivered:  # fmt: skip
+        session = open_session(self.name, images, cbr, snr_db)
+        used = torch.full((len(images),), session.channel_uses)
+        return Delivered(images, torch.zeros(len(images), dtype=torch.bool), used, session)
+
+    def dry_run(
+        self, images: Tensor, *, cbr: float, snr_db: float, roi: Tensor | None = None
+    ) -> None: ...
+
+
+class Bright:
+    """Whatever is bright."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return (images > 0.9).float()
+
+
+@pytest.mark.parametrize("name", ["mine", f"{__name__}:Original"])
+def test_a_bound_of_ones_own_is_compared(name: str) -> None:
+    semcom.register("mine", Original, kind="bound")
+    assert "mine" in semcom.bounds() and "mine" not in semcom.codecs()
+    assert isinstance(semcom.bound(name), Original)
+    codecs, image = [name, "jpeg2000-ldpc"], torch.rand(1, 1, 32, 32)
+    table = scenarios.snr(image, codecs=codecs, links="awgn", snr_db=30.0, cbr=1.0)
+    label = name.replace(f"{__name__}:Original", "original")
+    assert list(table.frame["codec"]) == [label, "jpeg2000-ldpc"]
+    assert np.isposinf(table.frame["psnr"][0]) and table.frame["cbr_used"][0] == 1
+    refused(
+        lambda: scenarios.mismatch(image, codecs=[name], links="awgn"), "is a bound and believes"
+    )
+
+
+@pytest.mark.parametrize("name", ["mine", f"{__name__}:Bright"])
+def test_a_segmenter_of_ones_own_finds_regions(name: str) -> None:
+    semcom.register("mine", Bright, kind="segmenter")
+    assert semcom.segmenters()["mine"] == "Whatever is bright."
+    image = torch.full((1, 1, 32, 32), 0.5)
+    image[..., 8:24, 8:24] = 1.0
+    assert torch.equal(semcom.segmenter(name)(image), (image > 0.9).float())
+    table = scenarios.snr(
+        image, name, codecs="jpeg2000-ldpc", links="awgn", snr_db=30.0, cbr=1.0, diagnosis=name
+    )
+    assert table.frame["dice"][0] > 0.9 and table.frame["roi_psnr"].notna().all()
+    assert segmenter_of("--diagnosis", name) is not None
+
+
+def test_a_name_is_a_codec_or_a_bound() -> None:
+    semcom.register("mine", Rows)
+    semcom.register("theirs", Original, kind="bound")
+    refused(lambda: semcom.register("mine", Original, kind="bound"), "codec 'mine' is there alre")
+    refused(lambda: semcom.register("theirs", Rows), "bound 'theirs' is there already")
+    refused(lambda: semcom.register("other", Rows, kind="kodec"), "unknown kind 'kodec': did you")
+    refused(lambda: semcom.register("chest", Bright, kind="segmenter"), "'chest' is there alrea")
+    refused(lambda: semcom.codec(f"{__name__}:Original"), "must be made as a semcom.Codec")
+    refused(lambda: semcom.segmenter("brihgt"), "unknown segmenter 'brihgt'")
+
+
 def refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         call()
@@ -196,6 +266,12 @@ def test_what_cannot_be_made(
     refused(lambda: semcom.codec(name, **options), message)
 
 
+def test_a_registered_network_is_trained() -> None:
+    semcom.register("mine", Own)
+    assert isinstance(catalogue.learned("mine"), Own)
+    assert isinstance(catalogue.learned(f"{__name__}:Own"), Own)
+
+
 def test_codecs_without_weights_are_not_trained() -> None:
     semcom.register("mine", Rows)
     refused(lambda: catalogue.learned("mine"), "'mine' has no weights to train; choose from medj")
@@ -212,12 +288,15 @@ def test_a_file_of_weights_says_which_codec_it_is(tmp_path: Path) -> None:
     found = contenders([f"mine={SHIPPED}", "deepjscc", f" small = {SHIPPED}"])
     assert [codec.name for codec in found.values()] == ["deepjscc"] * 3
     assert list(found) == ["mine", "deepjscc", "small"]
-    assert found["mine"].fingerprint == found["deepjscc"].fingerprint  # type: ignore[union-attr]
+    assert found["mine"].fingerprint == found["deepjscc"].fingerprint
     own = tmp_path / "own.safetensors"
     Own(width=8).save(own)
     refused(lambda: contenders(f"mine={own}"), "'own', which is no learned codec known here")
+    assert isinstance(contenders(f"{__name__}:Own={own}")["own"], Own)
+    refused(lambda: contenders(f"{__name__}:Rows={own}"), "it is no class of semcom.LearnedCodec")
     semcom.register("own", Own)
     assert isinstance(contenders(f"mine={own}")["mine"], Own)
+    assert catalogue.begun("own", own).width == 8  # type: ignore[attr-defined]
 
 
 def test_files_without_weights_of_a_codec_are_refused(tmp_path: Path) -> None:

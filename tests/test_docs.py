@@ -11,6 +11,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from scenarios.command.cli import main
+from scenarios.results.table import Table
+
 ROOT = Path(__file__).parents[1]
 SMALLER = {"n=4, size=256": "n=1, size=128", "[0, 5, 10]": "[10]"}
 COMMANDS = re.compile(r"^    (?:python -m )?semcom ([^\n]+)$", re.MULTILINE)
@@ -62,3 +65,43 @@ def test_tables_of_results_are_what_the_files_hold() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "tables.py"))
     assert (ROOT / "docs" / "results.md").read_text("utf-8") == made["page"]()
     assert (ROOT / "README.md").read_text("utf-8") == made["readme"]()
+
+
+def test_a_codec_and_a_channel_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "your_own.md").read_text("utf-8")
+    files: dict[str, str] = {}
+    for name, code in re.findall(r'^```python title="(.*?)"\n(.*?)^```$', page, re.M | re.S):
+        files[name] = files.get(name, "") + code
+    assert sum(bool(line) for line in files["mine.py"].split("class Mine")[1].splitlines()) < 32
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine.py").write_text(files.pop("mine.py"), "utf-8")
+    smaller = {
+        "n=100, size=256": "n=12, size=128",
+        "steps=2000": "steps=4",
+        "range(20)": "range(2)",
+    }
+    for name, code in files.items():
+        for before, after in smaller.items():
+            code = code.replace(before, after)
+        exec(compile(code, name, "exec"), {})
+    assert (tmp_path / "runs" / "mine" / "mine.safetensors").exists()
+    (command,) = re.findall(r"^    semcom (run snr .*)$", page, re.M)
+    smaller_run = [
+        "--limit",
+        "1",
+        "--size",
+        "64",
+        "--snr",
+        "10:10:1",
+        "--workers",
+        "1",
+        "--out",
+        "results",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), *smaller_run.split()])
+    assert ended.value.code == 0
+    compared = Table.load(tmp_path / "results" / "results.parquet").frame
+    assert set(compared["codec"]) == {"mine", "deepjscc", "hevc-ldpc"}
+    assert set(compared["link"]) == {"ntn-tdl-c", "street"}

@@ -154,6 +154,19 @@ def test_soap_equals_its_formula_on_a_kernel_as_a_matrix() -> None:
     np.testing.assert_allclose(weight.detach().numpy().reshape(6, 6), wanted, atol=1e-9)
 
 
+def test_soap_begins_with_gradients_of_low_rank_and_tiny_scale() -> None:
+    """In single precision eigenvalues of a tenth of these do not converge."""
+    draws = torch.Generator().manual_seed(0)
+    for _ in range(40):
+        rows = torch.rand(108, 1, generator=draws) > 0.7
+        weight = torch.nn.Parameter(torch.zeros(108, 12))
+        weight.grad = torch.randn(108, 12, generator=draws) * 1e-5 * rows
+        optimizer = SOAP([weight], lr=0.01)
+        optimizer.step()
+        optimizer.step()
+        assert weight.isfinite().all() and bool(weight[rows[:, 0]].any())
+
+
 def test_without_bases_soap_is_adam() -> None:
     ours, theirs = (torch.nn.Parameter(torch.ones(3, 4)) for _ in range(2))
     vector = torch.nn.Parameter(torch.ones(5))

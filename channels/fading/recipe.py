@@ -24,6 +24,25 @@ def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
     return Recipe(make, arguments, tuple(options.items()))
 
 
+def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> Recipe:
+    """A Sionna channel model as a :class:`channels.Link` takes it, as one would call its class.
+
+    It says which class and arguments it is made of, so links of it compare by value and reach other
+    processes, which functions inside functions do not.
+
+    >>> from sionna.phy.channel.tr38901 import TDL
+    >>> street = sionna_block(TDL, "A", 300e-9, 2e9, max_speed=1.0)
+    >>> type(street(torch.device("cpu"))).__name__
+    'TDL'
+    """
+    return Recipe(_on_device, (make, *arguments), tuple(options.items()))
+
+
+def _on_device(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> ChannelModel:
+    *own, device = arguments
+    return make(*own, device=str(device), **options)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A model class with its arguments: makes the model for a device, compares by value.

@@ -9,10 +9,11 @@ from rich.console import Console
 from torch import Tensor
 
 from channels import InputError
+from channels.registry import is_place
 from scenarios.engine.inputs import Masks, Pictures
 from semcom.catalogue import segmenter, segmenters
 from semcom.data import load_folder, load_picture, phantoms
-from semcom.segmentation import UNetSegmenter
+from semcom.segmentation import Segmenter
 
 DEFAULT_SEGMENTER = "chest"
 _CHEST, _DENTAL = 8, 4
@@ -56,7 +57,8 @@ class Selection:
         images, regions = load_folder(self.images, masks=folder, size=self.size, limit=self.limit)
         if finder is None:
             return images, regions
-        what = segmenters().get(finder.task, finder.task)
+        task = getattr(finder, "task", masks)
+        what = segmenters().get(task, task)
         Console(stderr=True).print(
             f"regions of interest: {what}, found in the sent pictures (--masks names a folder, "
             "another segmenter, a file of weights, or none)",
@@ -98,7 +100,7 @@ def one_picture(
     return load_picture(picture, mask, size)
 
 
-def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
+def segmenter_of(option: str, name: str | None) -> Segmenter | None:
     """The segmenter that an option names: a shipped one, or a file of weights.
 
     Raises:
@@ -119,14 +121,14 @@ def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
     return found
 
 
-def _segmenter(name: str) -> UNetSegmenter | None:
-    """A shipped segmenter by name or one by its file of weights, if either is meant."""
+def _segmenter(name: str) -> Segmenter | None:
+    """A segmenter by name, by its place or by its file of weights, if one is meant."""
     if name.endswith(".safetensors"):
         return segmenter(weights=name)
-    return segmenter(name) if name in segmenters() else None
+    return segmenter(name) if name in segmenters() or is_place(name) else None
 
 
-def _finder(masks: str, named: bool) -> UNetSegmenter | None:
+def _finder(masks: str, named: bool) -> Segmenter | None:
     """The segmenter that ``--masks`` means, if it means one."""
     if masks in segmenters() and named and Path(masks).is_dir():
         raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")

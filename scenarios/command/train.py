@@ -283,6 +283,7 @@ def segmenter(
     from semcom.catalogue import segmenter as segmenter_of
     from semcom.data.packed import is_packed
     from semcom.samples import load_samples, phantom_samples
+    from semcom.segmentation import UNetSegmenter
     from semcom.segmentation.few_labels import few_labels
     from semcom.segmentation.training import SegmenterPlan, train_segmenter
 
@@ -325,9 +326,13 @@ def segmenter(
         few = few_labels(samples, labelled, validation, seed)
         few = few._replace(labelled=[*few.labelled, *drawn])
     more = [] if unlabelled is None else [image for image, _ in load_samples(unlabelled)]
-    first = None
+    first: UNetSegmenter | None = None
     if weights is not None:
-        first = segmenter_of(task, None if weights == PACKAGE else weights)
+        begun = segmenter_of(task, None if weights == PACKAGE else weights)
+        if not isinstance(begun, UNetSegmenter):
+            raise InputError(
+                f"segmenter {task!r} has no weights to go on from: leave --weights out"
+            )
     typer.echo(
         f"{len(few.labelled)} labelled, {len(few.unlabelled) + len(more)} unlabelled pictures, "
         f"{len(few.validation)} to choose weights by"

@@ -11,7 +11,7 @@ from scenarios.engine.experiment import carry_out, lay_out
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
 from scenarios.engine.sweep import Sweep
 from scenarios.results.table import Table
-from semcom.separate import CapacityBound
+from semcom.codec import Codec
 
 BELIEVED_SNR_DB = 10.0
 SNR_DB = tuple(float(point) for point in range(11))
@@ -107,5 +107,5 @@ def refuse_bounds(contenders: Mapping[str, inputs.Contender]) -> None:
     channels.errors.InputError: 'hevc-capacity' is a bound and believes nothing: leave it out
     """
     for label, contender in contenders.items():
-        if isinstance(contender, CapacityBound):
+        if not isinstance(contender, Codec):
             raise InputError(f"{label!r} is a bound and believes nothing: leave it out")

@@ -14,19 +14,20 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number, shown, unknown_name
+from channels.errors import check_number, shown
+from channels.registry import is_place
 from scenarios.results.columns import MAX_SNR_DB
 from semcom import catalogue
-from semcom.codec import Codec, check_images, check_roi
+from semcom.codec import check_images, check_roi
+from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
-from semcom.separate import CapacityBound
 
 Pictures: TypeAlias = Tensor | Sequence[Tensor]
 Masks: TypeAlias = Pictures | str | Segmenter | None
 T = TypeVar("T")
 MAX_CBR = 8
-Contender: TypeAlias = Codec | CapacityBound
+Contender: TypeAlias = Scheme
 Codecs: TypeAlias = str | Contender | Sequence[str | Contender] | Mapping[str, Contender]
 Links: TypeAlias = str | Link | Sequence[str | Link]
 Points: TypeAlias = float | Sequence[float]
@@ -143,7 +144,8 @@ def contenders(codecs: Codecs) -> dict[str, Contender]:
 
     Args:
         codecs: names, codecs or bounds, or one; ``"label=weights.safetensors"`` is the learned
-            codec whose weights the file holds; a mapping gives labels of its own.
+            codec whose weights the file holds, ``"package.module:Class=weights.safetensors"`` one
+            that no catalogue knows; a mapping gives labels of its own.
 
     Raises:
         InputError: on an unknown name, a label twice, no codec at all, or something else.
@@ -154,10 +156,10 @@ def contenders(codecs: Codecs) -> dict[str, Contender]:
     if isinstance(codecs, Mapping):
         for label, codec in codecs.items():
             _check_type("a label of codecs", label, str)
-            _check_type(f"codecs[{label!r}]", codec, (Codec, CapacityBound))
+            _check_type(f"codecs[{label!r}]", codec, Scheme)
         labelled = list(codecs.items())
     else:
-        listed = _listed("codecs", codecs, (str, Codec, CapacityBound))
+        listed = _listed("codecs", codecs, (str, Scheme))
         labelled = [_labelled(codec) for codec in listed]
     return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
 
@@ -240,17 +242,12 @@ def _labelled(codec: str | Contender) -> tuple[str, Contender]:
         label, path = (part.strip() for part in codec.split("=", 1))
         if not label or not path:
             raise InputError(f"weights need a label: label=weights.safetensors, got {shown(codec)}")
+        if is_place(label):
+            codec = catalogue.held(path, label)
+            return codec.name, codec
         return label, catalogue.held(path)
-    built = _built(codec) if isinstance(codec, str) else codec
+    built = catalogue.scheme(codec) if isinstance(codec, str) else codec
     return built.name, built
-
-
-def _built(name: str) -> Contender:
-    if name in catalogue.bounds():
-        return catalogue.bound(name)
-    if ":" not in name and name not in catalogue.codecs():
-        raise unknown_name("codec", name, catalogue.codecs() | catalogue.bounds())
-    return catalogue.codec(name)
 
 
 def _tensors(name: str, values: Pictures) -> list[Tensor]:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,12 +14,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from channels import InputError, Link, Transmission
+from channels import InputError, Link
 from scenarios.engine.inputs import Contender, Picture
 from semcom import metrics
-from semcom.codec import Codec
 from semcom.segmentation import Segmenter, diagnostic_dice
-from semcom.separate import CapacityBound, Delivered
 
 Value: TypeAlias = float | int | bool | None
 Measured: TypeAlias = dict[str, Value]
@@ -90,7 +87,7 @@ def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, tr
 
 
 def offer(contender: Contender, picture: Picture, task: Task) -> None:
-    """Let a codec encode a picture, or a bound tell its budget, and send nothing.
+    """Let a codec encode a picture, or a bound tell its budget; nothing is sent.
 
     Raises:
         InputError: naming it, if it cannot serve this rate.
@@ -103,10 +100,9 @@ def offer(contender: Contender, picture: Picture, task: Task) -> None:
     """
     with one_thread(), torch.no_grad():
         try:
-            if isinstance(contender, CapacityBound):
-                contender.budget(picture.image[None], cbr=task.cbr, snr_db=task.told_snr_db)
-            else:
-                _encode(contender, picture, task)
+            contender.dry_run(
+                picture.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(picture)
+            )
         except InputError as error:
             raise InputError(f"{task.codec}: {error}") from None
 
@@ -142,57 +138,26 @@ def transmit(
     """
     images = picture.image[None]
     with one_thread(), torch.no_grad():
-        if isinstance(contender, CapacityBound):
-            got, encode_s, decode_s = _deliver(contender, link, picture, task)
-            rx_snr_db = None
-        else:
-            got, encode_s, decode_s, rx_snr_db = _send(contender, link, picture, task)
+        got = contender.deliver(
+            images,
+            link,
+            cbr=task.cbr,
+            snr_db=task.snr_db,
+            believed_snr_db=task.believed_snr_db,
+            seed=task.draw,
+            roi=_masks(picture),
+        )
         used = int(got.used[0])
         measured: Measured = {
             "cbr_used": used / images.numel(),
             "cpp": used / (images.shape[-2] * images.shape[-1]),
-            **_quality(got.pictures, images, _masks(picture)),
-            "dice": _dice(got.pictures, images, diagnosis),
+            **_quality(got.images, images, _masks(picture)),
+            "dice": _dice(got.images, images, diagnosis),
             "outage": bool(got.outage[0]),
-            "rx_snr_db": rx_snr_db,
+            "rx_snr_db": None if got.rx_snr_db is None else _rounded(got.rx_snr_db, 4),
             "mcs": got.session.mcs,
         }
-    return got.pictures[0], Outcome(measured, encode_s, decode_s)
-
-
-def _encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
-    images, masks = picture.image[None], _masks(picture)
-    return codec.encode(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
-
-
-def _send(
-    codec: Codec, link: Link, picture: Picture, task: Task
-) -> tuple[Delivered, float, float, float | None]:
-    """What arrives, the times to encode and decode, and the receiver's estimate of the SNR."""
-    start = time.perf_counter()
-    tx = _encode(codec, picture, task)
-    encoded = time.perf_counter()
-    rx = link(tx, snr_db=task.snr_db, seed=task.draw)
-    received = time.perf_counter()
-    out, outage = codec.decode_with_outage(rx)
-    decoded = time.perf_counter()
-    got = Delivered(out, outage, tx.used, tx.session)
-    return got, encoded - start, decoded - received, _rounded(rx.snr_db, 4)
-
-
-def _deliver(
-    bound: CapacityBound, link: Link, picture: Picture, task: Task
-) -> tuple[Delivered, float, float]:
-    start = time.perf_counter()
-    got = bound.deliver(
-        picture.image[None],
-        cbr=task.cbr,
-        snr_db=task.snr_db,
-        link=link,
-        seed=task.draw,
-        roi=_masks(picture),
-    )
-    return got, time.perf_counter() - start, 0.0
+    return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
 
 
 def _masks(picture: Picture) -> Tensor | None:

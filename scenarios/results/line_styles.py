@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scenarios.results.style import COLOURS, MARKERS
 from semcom.catalogue import bounds
-from semcom.entries import ENTRIES
+from semcom.entries import CODECS
 
 _FIXED = re.compile(r"(.+) MCS \d+")
 _THICK, _THIN = 1.8, 0.9
@@ -89,7 +89,7 @@ def _family(label: str, names: Mapping[str, str], ideal: bool) -> str:
 
 def _places(families: list[str]) -> dict[str, int]:
     """Places in the palette: those of the package, then what this figure leaves free."""
-    known = list(ENTRIES)
+    known = list(CODECS)
     places = {family: known.index(family) for family in families if family in known}
     others = [family for family in families if family not in places]
     size = len(COLOURS)

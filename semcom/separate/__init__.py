@@ -7,7 +7,8 @@
 
 from semcom.modem.mcs import MCS
 from semcom.modem.transport import TransportBlock
-from semcom.separate.bound import CapacityBound, Delivered
+from semcom.scheme import Delivered
+from semcom.separate.bound import CapacityBound
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.layered import LayeredCodec
 

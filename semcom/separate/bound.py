@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from copy import copy
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Self
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from channels import Link, Session
-from channels.errors import check_name
+from channels.errors import InputError, check_name
 from semcom.codec import check_images, check_link, check_roi, open_session
 from semcom.image_coders.payloads import payload
 from semcom.image_coders.rate import BudgetTooSmall
@@ -20,6 +20,7 @@ from semcom.image_coders.source import source_coder
 from semcom.modem.capacity import carried, outage_rate
 from semcom.modem.information import Array
 from semcom.modem.realisations import noise_variances, qpsk_probe
+from semcom.scheme import Delivered, Scheme
 from semcom.separate.codec import GREY
 
 KINDS = ("outage", "ergodic")
@@ -28,32 +29,15 @@ BLOCKLENGTHS = ("infinite", "finite")
 _FLOAT32 = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class Delivered:
-    """Pictures as a bound delivers them.
-
-    Args:
-        pictures: float32 ``[batch, C, H, W]`` in [0, 1].
-        outage: bool ``[batch]``, true where the picture was lost and is grey.
-        used: int64 ``[batch]``, channel uses spent on each.
-        session: shape, channel uses and SNR.
-    """
-
-    pictures: Tensor
-    outage: Tensor
-    used: Tensor
-    session: Session
-
-
-class CapacityBound:
+class CapacityBound(Scheme):
     """Separate coding with an ideal code in the place of LDPC and QAM.
 
-    A bound is no codec: nothing is modulated or decoded. Each picture is coded into
+    A bound is no codec: nothing is modulated or decoded. Each image is coded into
     ``floor(R * uses / 8)`` bytes, R bits per channel use, by the image coder of
     :class:`~semcom.separate.SeparateCodec`, its headers billed alike; no CRC, no padding. What
     arrives is decided by the mutual information of the link's own ``noise_var``, so that estimation
     errors, interference and Doppler count. Like the codec, the transmitter knows the average SNR
-    and, after :meth:`adapted`, the link's statistics: 200 realisations, none of which a picture
+    and, after :meth:`adapted`, the link's statistics: 200 realisations, none of which an image
     meets.
 
     Args:
@@ -76,7 +60,7 @@ class CapacityBound:
 
     Attributes:
         name: e.g. ``"hevc-capacity"``.
-        channels: the numbers of channels of the pictures it takes; 1 is grey, 3 RGB.
+        channels: the numbers of channels of the images it takes; 1 is grey, 3 RGB.
 
     Raises:
         InputError: on an unknown or wrong option.
@@ -86,8 +70,8 @@ class CapacityBound:
     >>> images = torch.rand(1, 1, 64, 64)
     >>> bound.budget(images, cbr=1/4, snr_db=10.0)  # log2(11) * 1024 / 8
     442
-    >>> got = bound.deliver(images, cbr=1/4, snr_db=10.0, link=channels.link("awgn"), seed=1)
-    >>> got.pictures.shape, got.outage.tolist(), got.used.tolist()
+    >>> got = bound.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=10.0, seed=1)
+    >>> got.images.shape, got.outage.tolist(), got.used.tolist()
     (torch.Size([1, 1, 64, 64]), [False], [1024])
     """
 
@@ -138,37 +122,37 @@ class CapacityBound:
         """
         return _bytes(*self._open(images, cbr, snr_db)[:2])
 
+    def dry_run(
+        self, images: Tensor, *, cbr: float, snr_db: float, roi: Tensor | None = None
+    ) -> None:
+        """Tell the budget, and code nothing."""
+        self.budget(images, cbr=cbr, snr_db=snr_db)
+
     def deliver(
         self,
         images: Tensor,
+        link: Link,
         *,
         cbr: float,
         snr_db: float,
-        link: Link,
         seed: int,
+        believed_snr_db: float | None = None,
         roi: Tensor | None = None,
     ) -> Delivered:
-        """Deliver pictures as well as their realisations of the link allow.
+        """Deliver images as well as their realisations of the link allow.
 
-        Args:
-            images: float32 ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
-                ``channels``.
-            cbr: complex channel uses per pixel, ``uses / (H * W * C)``.
-            snr_db: average E_s/N_0 in dB, which the transmitter knows.
-            link: whose realisations the pictures meet; a probe of unit-power symbols, as many as
-                the channel uses, asks for them.
-            seed: seeds the link; a codec that sends as many symbols with it meets the same draws.
-            roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; of use to
-                ``"hevc-roi"``.
-
-        Returns:
-            The pictures; grey where the realisation carries less than R, or R less than the
-            coarsest picture takes.
+        A probe of unit-power symbols, as many as the channel uses, asks the link for them. An image
+        is grey where the realisation carries less than R, or R less than the coarsest image takes.
+        Arguments are those of :meth:`semcom.scheme.Scheme.deliver`.
 
         Raises:
-            InputError: if an argument does not fit.
+            InputError: if an argument does not fit; a bound knows what the channel gives, so it
+                takes no ``believed_snr_db``.
         """
+        start = time.perf_counter()
         check_link(link)
+        if believed_snr_db is not None:
+            raise InputError(f"{self.name!r} is a bound and believes nothing: leave it out")
         session, rate, order = self._open(images, cbr, snr_db)
         if roi is not None:
             check_roi(roi, images)
@@ -177,22 +161,26 @@ class CapacityBound:
             lost = self._carried(_probed(link, images, session, seed), order, session) < rate * (
                 1 - _FLOAT32
             )
-        pictures = torch.full(images.shape, GREY)
+        delivered = torch.full(images.shape, GREY)
         masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
         channels, height, width = session.image_shape
         for row in np.flatnonzero(~lost):
-            picture = images[row].detach().cpu().numpy()
-            planes = picture[0] if channels == 1 else picture
+            image = images[row].detach().cpu().numpy()
+            planes = image[0] if channels == 1 else image
             try:
                 coded = payload(self._source, planes, _bytes(session, rate), masks[row])
             except BudgetTooSmall:
                 lost[row] = True
                 continue
             decoded = self._source.decode(coded, height, width, channels)
-            pictures[row] = torch.from_numpy(decoded.reshape(picture.shape))
-        used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
-        outage, device = torch.from_numpy(lost), images.device
-        return Delivered(pictures.to(device), outage.to(device), used.to(device), session)
+            delivered[row] = torch.from_numpy(decoded.reshape(image.shape))
+        parts = (
+            delivered,
+            torch.from_numpy(lost),
+            torch.full((len(images),), session.channel_uses, dtype=torch.int64),
+        )
+        delivered, outage, used = (part.to(images.device) for part in parts)
+        return Delivered(delivered, outage, used, session, encode_s=time.perf_counter() - start)
 
     def _open(self, images: Tensor, cbr: float, snr_db: float) -> tuple[Session, float, int | None]:
         """The session, R in bits per channel use, and the bits per symbol of the QAM."""

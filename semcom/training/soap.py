@@ -96,7 +96,7 @@ class SOAP(torch.optim.Optimizer):
             if any(side in state for side in SIDES):
                 _remember(state, gradient, beta)
                 for side in _with_basis(state):
-                    eigenvectors = torch.linalg.eigh(state[side])[1]
+                    eigenvectors = torch.linalg.eigh(state[side].double())[1].to(parameter.dtype)
                     state[f"{side}_basis"] = eigenvectors.flip(1).contiguous()
                 return
         state["step"] += 1
