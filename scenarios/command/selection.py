@@ -11,7 +11,7 @@ from torch import Tensor
 from channels import InputError
 from scenarios.engine.inputs import Masks, Pictures
 from semcom.catalogue import segmenter, segmenters
-from semcom.data import load_folder, load_picture, phantoms
+from semcom.data import load_folder, load_image, phantoms
 from semcom.segmentation import UNetSegmenter
 
 DEFAULT_SEGMENTER = "chest"
@@ -94,8 +94,8 @@ def one_picture(
         return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
     finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
     if finder is not None or mask == "none":
-        return load_picture(picture, size=size)[0], finder
-    return load_picture(picture, mask, size)
+        return load_image(picture, size=size)[0], finder
+    return load_image(picture, mask, size)
 
 
 def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:

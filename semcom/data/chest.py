@@ -19,7 +19,7 @@ def chest(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         size: side in pixels.
 
     Returns:
-        ``(picture, lungs)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+        ``(image, lungs)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
     """
     film = Film(
         size,

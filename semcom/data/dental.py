@@ -22,7 +22,7 @@ def dental(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         size: side in pixels.
 
     Returns:
-        ``(picture, teeth)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+        ``(image, teeth)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
     """
     film = Film(
         size,

@@ -68,9 +68,9 @@ class Film:
         cover = np.asarray(sheet.reduce(zoom), dtype=np.float64) / 255
         return self.blurred(cover, soft) if soft else cover
 
-    def blurred(self, picture: Array, sigma: float) -> Array:
-        """A picture behind a Gaussian blur of ``sigma`` body units."""
-        soft: Array = gaussian_filter(picture, sigma / self.pixel)
+    def blurred(self, image: Array, sigma: float) -> Array:
+        """An image behind a Gaussian blur of ``sigma`` body units."""
+        soft: Array = gaussian_filter(image, sigma / self.pixel)
         return soft
 
     def inside(self, cover: Array) -> Array:
@@ -180,8 +180,8 @@ def texture(
         rng: source of the noise.
         size: side in pixels.
         slope: 0 is white.
-        low: cycles per picture below which the spectrum is empty.
-        high: cycles per picture above which it fades.
+        low: cycles per image below which the spectrum is empty.
+        high: cycles per image above which it fades.
     """
     rows = np.fft.fftfreq(size, 1 / size)[:, None]
     columns = np.fft.rfftfreq(size, 1 / size)

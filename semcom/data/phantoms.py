@@ -1,4 +1,4 @@
-"""Drawn radiographs: pictures to work with where no real ones are at hand."""
+"""Drawn radiographs: images to work with where no real ones are at hand."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MAX_SIDE = 4096
 def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Draw radiographs, and the region of interest of each.
 
-    Picture i depends on ``kind``, ``size``, ``seed`` and i, and not on how many are drawn.
+    Image i depends on ``kind``, ``size``, ``seed`` and i, and not on how many are drawn.
 
     Args:
         kind: "chest" (frontal; the region is both lungs), "dental" (panoramic; the teeth) or
             "angiography" (one coronary artery under contrast medium; its named branches).
-        n: number of pictures.
+        n: number of images.
         size: side in pixels, 32 to 4096.
         seed: which patients; a whole number from 0 on.
 
@@ -53,7 +53,7 @@ def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Ten
     _check_whole("size", size, MIN_SIDE, _MAX_SIDE)
     _check_whole("seed", seed, 0)
     draws = [_KINDS[kind](np.random.default_rng([seed, i]), size) for i in range(n)]
-    images = torch.from_numpy(np.stack([picture for picture, _ in draws]).astype(np.float32))
+    images = torch.from_numpy(np.stack([image for image, _ in draws]).astype(np.float32))
     masks = torch.from_numpy(np.stack([region > 0.5 for _, region in draws]))
     return images[:, None], masks[:, None]
 

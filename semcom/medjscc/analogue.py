@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ _FIRST_FINE = 3
 
 @dataclass(frozen=True)
 class Allocation:
-    """Which coefficients of a picture are refined, and by how much power each.
+    """Which coefficients of an image are refined, and by how much power each.
 
     Args:
         chosen: int64 ``[n]``, places in the flattened bands, the largest errors first.
@@ -199,7 +200,7 @@ def refined(
 
 
 def flattened(bands: Bands) -> Tensor:
-    """One row of coefficients per picture: ``[batch, coefficients]``."""
+    """One row of coefficients per image: ``[batch, coefficients]``."""
     return torch.cat([band.flatten(1) for band in bands], dim=1)
 
 
@@ -215,24 +216,34 @@ def unflattened(rows: Tensor, like: Bands) -> Bands:
     return [part.reshape(len(rows), *b.shape[1:]) for part, b in zip(parts, like, strict=True)]
 
 
+Deviations = TypeVar("Deviations", NDArray[np.float64], Tensor)
+
+
 def water_filling(
-    deviation: NDArray[np.float64], snr: float, count: NDArray[np.int64] | int = 1
-) -> NDArray[np.float64]:
+    deviation: Deviations, snr: float, count: NDArray[np.int64] | int = 1
+) -> Deviations:
     """Powers of mean 1 that leave the least squared error after Wiener estimates.
 
-    With the ``m`` largest served, the level is ``sum(d) / (snr n + m)``, and the smallest of them
-    exceeds it.
+    Of ``n`` numbers with errors of deviation ``d_i`` the ``m`` largest are served: as many as
+    exceed the water level ``mu``::
+
+        mu  = (d_1 + ... + d_m) / (snr n + m)
+        p_i = max(d_i / mu - 1, 0) / snr
 
     Args:
-        deviation: float64 ``[classes]``, falling.
+        deviation: float ``[classes]``, falling; a tensor keeps its gradient.
         snr: E_s/N_0, linear.
-        count: how many numbers have each deviation.
+        count: how many numbers have each deviation, an array beside an array.
+
+    Returns:
+        Power of a number of each class, of the kind and shape of ``deviation``.
+
+    >>> water_filling(np.array([2.0, 1.0, 0.01]), 1.0).round(2).tolist()
+    [2.33, 0.67, 0.0]
     """
     if not len(deviation):
         return deviation
-    counts = np.broadcast_to(np.asarray(count), deviation.shape)
-    served = np.cumsum(counts)
-    levels = np.cumsum(counts * deviation) / (snr * served[-1] + served)
-    level = levels[int(np.flatnonzero(deviation > levels)[-1])]
-    powers: NDArray[np.float64] = np.maximum(deviation / level - 1, 0) / snr
-    return powers
+    served = ((deviation >= 0) * count).cumsum(0)
+    levels = (count * deviation).cumsum(0) / (snr * float(served[-1]) + served)
+    level = levels[deviation > levels][-1]
+    return (deviation / level - 1).clip(0) / snr

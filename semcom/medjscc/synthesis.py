@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semcom.medjscc.adaptive import ChannelAdaptiveUnit
-from semcom.medjscc.source.levels import squashed
+from semcom.medjscc.source.levels import clamp_and_scale
 from semcom.medjscc.source.wavelet import Bands, Wavelet
 
 _COARSE = 3
@@ -147,7 +147,7 @@ class Synthesis(nn.Module):
         known = [bands, [4 * (torch.log2(d) + 3) for d in deviations]]
 
         def at(level: int, scale: float = 1) -> Tensor:
-            return torch.cat([squashed(part[level] / scale) for part in known], dim=1)
+            return torch.cat([clamp_and_scale(part[level] / scale) for part in known], dim=1)
 
         masks = [F.avg_pool2d(roi, side) for side in (4, 8, 16)]
         steps = F.interpolate(log_step, scale_factor=4, mode="nearest")

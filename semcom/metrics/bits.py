@@ -32,7 +32,7 @@ def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
     """Block error rate: the share of blocks with at least one wrong bit.
 
     Args:
-        bits: sent bits 0 and 1, ``[blocks, n]``, or ``[batch, blocks, n]`` for a rate per picture.
+        bits: sent bits 0 and 1, ``[blocks, n]``, or ``[batch, blocks, n]`` for a rate per image.
         bits_hat: received bits (hard decisions), of the same shape.
 
     Returns:

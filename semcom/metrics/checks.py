@@ -1,4 +1,4 @@
-"""Checks that metrics of pictures, masks and bits share."""
+"""Checks that metrics of images, masks and bits share."""
 
 from __future__ import annotations
 

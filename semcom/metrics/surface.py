@@ -17,7 +17,7 @@ from semcom.metrics.masks import check_masks
 def hausdorff_95(a: Tensor, b: Tensor) -> Tensor:
     """95th percentile of the distances from each outline to the other, both ways together.
 
-    The outline of a mask are its pixels with a 4-neighbour outside; beyond the picture is outside.
+    The outline of a mask are its pixels with a 4-neighbour outside; beyond the image is outside.
 
     Args:
         a: bool ``[batch, 1, H, W]``.

@@ -61,15 +61,15 @@ def outage_rate(
     """The rate of the highest expected quality where a realisation carries it or nothing.
 
     Quality is counted as in :func:`semcom.modem.adaptation.choose_mcs`: in dB above a grey
-    picture, a lost one counting 0. If no realisation carries the coarsest picture, that picture's
+    image, a lost one counting 0. If no realisation carries the coarsest image, that image's
     rate is taken.
 
     Args:
         rates: bits per channel use that equally likely realisations carry, ``[realisations]``.
-        channel_uses: complex symbols of a picture.
-        pixels: pixels of a picture.
-        smallest_bytes: bytes that hold the coarsest picture.
-        header_bytes: bytes of a payload that say nothing about the picture.
+        channel_uses: complex symbols of an image.
+        pixels: pixels of an image.
+        smallest_bytes: bytes that hold the coarsest image.
+        header_bytes: bytes of a payload that say nothing about the image.
 
     Returns:
         The rate in bits per channel use, and its expected quality in dB.

@@ -12,19 +12,19 @@ import torch
 
 from channels import Link
 from semcom.cache import user_cache
-from semcom.modem.adaptation import Success
-from semcom.modem.transport import DECODER, TransportBlock
+from semcom.modem.adaptation import SuccessProbability
+from semcom.modem.transport import DECODER, ModulatedBlock
 
 BLOCKS = 200
 _BATCH = 25
 _SEED = 0x5EED << 41
 
 
-def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> Success:
+def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> SuccessProbability:
     """Chance of a block to arrive over a link: the share of 200 that did.
 
     The whole chain is run: code, QAM, link, soft bits, decoder. The draws have seeds of their own
-    and are never those over which a picture is sent. Counts are kept in a file each, named after
+    and are never those over which an image is sent. Counts are kept in a file each, named after
     the block, the link, the SNR and the versions of what decodes.
 
     Args:
@@ -37,12 +37,12 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
     >>> from semcom.modem.mcs import mcs_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     success = measured_success(channels.link("awgn"), 10.0, Path(folder))
-    ...     success(TransportBlock(512, mcs_table(1)[4]))
+    ...     success(ModulatedBlock(512, mcs_table(1)[4]))
     1.0
     """
     kept = folder or _folder()
 
-    def success(block: TransportBlock) -> float:
+    def success(block: ModulatedBlock) -> float:
         what = {
             "channel_uses": block.channel_uses,
             "bits_per_symbol": block.mcs.bits_per_symbol,
@@ -99,7 +99,7 @@ def _kept(path: Path, what: dict[str, object]) -> int | None:
     return arrived
 
 
-def _arriving(block: TransportBlock, link: Link, snr_db: float) -> int:
+def _arriving(block: ModulatedBlock, link: Link, snr_db: float) -> int:
     draws = torch.Generator().manual_seed(0)
     arrived = 0
     for part in range(BLOCKS // _BATCH):

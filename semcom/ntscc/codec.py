@@ -19,7 +19,7 @@ from semcom.fec.bits import packed, unpacked
 from semcom.learned import LearnedCodec, Rehearsal, from_symbols, pad_to, to_symbols, transmission
 from semcom.ntscc.allocation import Allocation, blockwise, filled, spread
 from semcom.ntscc.hyperprior import Hyperprior, noisy
-from semcom.ntscc.layout import SHARE, map_block, map_mcs
+from semcom.ntscc.map_block import SHARE, map_block, map_mcs
 from semcom.ntscc.matching import MOST, Decoder, Encoder
 from semcom.ntscc.rate_map import BLOCKS, rate_map, read_map
 from semcom.ntscc.transforms import STRIDE, Analysis, Synthesis
@@ -32,12 +32,12 @@ _MOST_POWER = 4.0
 
 
 class NTSCC(LearnedCodec):
-    """Nonlinear transform source-channel codec for grey pictures, without masks.
+    """Nonlinear transform source-channel codec for grey images, without masks.
 
     After Dai et al., "Nonlinear transform source-channel coding for semantic communications", IEEE
     JSAC 2022: a hyperprior says how many bits the latents of each cell of 16 x 16 pixels are
     worth, and ``k = Q(eta * bits)`` real numbers carry them. Here transforms are convolutional;
-    ``eta`` is found for each picture so that the channel uses are spent; and one set of weights
+    ``eta`` is found for each image so that the channel uses are spent; and one set of weights
     serves all SNRs, by attention features, and all rates.
 
     The rates are sent first, under LDPC for a channel 6 dB worse than believed, in at most a tenth
@@ -91,7 +91,7 @@ class NTSCC(LearnedCodec):
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
     ) -> Rehearsal:
-        """Send pictures without their map, and beside it decode latents that were only quantised.
+        """Send images without their map, and beside it decode latents that were only quantised.
 
         The second is what the entropy model learns from: ``10 log10`` of its squared error and
         weighted bits is the penalty.
@@ -107,7 +107,9 @@ class NTSCC(LearnedCodec):
         sent = self._numbers(latents, exact, found, snr_db)
         session = Session(self.name, (1, *images.shape[2:]), uses, snr_db)
         rx = through(transmission(sent, session))
-        received = self._pictures(rx.symbols, rx.noise_var, rx.snr_db, found, latents.shape[2:])
+        received = self._decoded_images(
+            rx.symbols, rx.noise_var, rx.snr_db, found, latents.shape[2:]
+        )
         height, width = images.shape[2:]
         received, quantised = (p[..., :height, :width] + 0.5 for p in (received, quantised))
         spent = (bits.sum((1, 2, 3)) + hyper_bits.sum((1, 2, 3))) / images[0].numel()
@@ -145,11 +147,11 @@ class NTSCC(LearnedCodec):
         return images.clamp(0, 1), lost
 
     def reconstruct(self, rx: Reception) -> Tensor:
-        """Picture before clamping, float32 ``[batch, 1, H, W]``."""
+        """Image before clamping, float32 ``[batch, 1, H, W]``."""
         return self._received(rx)[0]
 
     def _received(self, rx: Reception) -> tuple[Tensor, Tensor]:
-        """Pictures, and which were lost: those are grey."""
+        """Images, and which were lost: those are grey."""
         session = rx.session
         _, height, width = session.image_shape
         grid = torch.Size([-(-height // STRIDE), -(-width // STRIDE)])
@@ -169,16 +171,16 @@ class NTSCC(LearnedCodec):
                 for payload, ok in zip(payloads, good.tolist(), strict=True)
             ]
         lost = torch.tensor([each is None for each in found], device=symbols.device)
-        # Grey hangs on what was received, so that a batch of lost pictures has a graph as well.
+        # Grey hangs on what was received, so that a batch of lost images has a graph as well.
         images = 0.5 + 0 * symbols.real.sum(1)[:, None, None, None].expand(-1, 1, height, width)
         arrived = [each for each in found if each is not None]
         if arrived:
             kept = ~lost
-            pictures = self._pictures(
+            decoded = self._decoded_images(
                 symbols[kept, start:], noise_var[kept, start:], rx.snr_db[kept], arrived, grid
             )
-            pictures = pictures[..., :height, :width].to(images) + 0.5
-            images = images.index_put((kept.nonzero()[:, 0],), pictures)
+            decoded = decoded[..., :height, :width].to(images) + 0.5
+            images = images.index_put((kept.nonzero()[:, 0],), decoded)
         return images, lost
 
     @torch.no_grad()
@@ -189,10 +191,10 @@ class NTSCC(LearnedCodec):
     def _numbers(
         self, latents: Tensor, bits: Tensor, found: list[Allocation], snr_db: float
     ) -> Tensor:
-        """The cells' numbers as symbols of power 1 per picture, complex ``[batch, K]``.
+        """The cells' numbers as symbols of power 1 per image, complex ``[batch, K]``.
 
-        A cell's power saturates: without that, cells along a frame took most of the picture's, and
-        all others were 7 dB weaker than in training's crops.
+        A cell's power saturates: without that, cells along a black border took most of the
+        image's, and all others were 7 dB weaker than in training's crops.
         """
         levels, chosen = _tensors(found, latents.shape[2:], latents.device)
         known = latents.new_full((len(latents),), snr_db)
@@ -200,11 +202,11 @@ class NTSCC(LearnedCodec):
         sizes = chosen.sum(-1, keepdim=True).clamp(min=1)
         power = numbers.square().sum(-1, keepdim=True) / sizes
         numbers = numbers * torch.rsqrt(1 + power / _MOST_POWER)
-        # Every picture of a session sends as many numbers as any other.
+        # Every image of a session sends as many numbers as any other.
         flat = numbers[chosen].reshape(len(latents), -1)
         return normalize_power(to_symbols(flat, flat.shape[1]))
 
-    def _pictures(
+    def _decoded_images(
         self,
         symbols: Tensor,
         noise_var: Tensor,
@@ -212,13 +214,13 @@ class NTSCC(LearnedCodec):
         found: list[Allocation],
         grid: torch.Size,
     ) -> Tensor:
-        """Pictures around zero, padded to whole cells."""
+        """Images around zero, padded to whole cells."""
         levels, chosen = _tensors(found, grid, symbols.device)
         flat = from_symbols(symbols / (1 + noise_var), int(found[0].sizes.sum()))
         numbers = torch.zeros(chosen.shape, device=flat.device, dtype=flat.dtype)
         numbers = numbers.masked_scatter(chosen, flat)
-        pictures: Tensor = self.synthesis(self.decoder(numbers, levels, snr_db))
-        return pictures
+        images: Tensor = self.synthesis(self.decoder(numbers, levels, snr_db))
+        return images
 
 
 def _tensors(
@@ -240,7 +242,7 @@ def _coarse(cells: NDArray[np.float64], budget: int, side: int | None) -> Alloca
 
 
 def _cell_bits(bits: Tensor) -> list[NDArray[np.float64]]:
-    """Bits of each cell, float64 ``[rows, columns]`` for each picture."""
+    """Bits of each cell, float64 ``[rows, columns]`` for each image."""
     return list(bits.sum(1).double().cpu().numpy())
 
 

@@ -1,4 +1,4 @@
-"""From pictures to latents at 1/16 and back: convolutions with residual blocks."""
+"""From images to latents at 1/16 and back: convolutions with residual blocks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _up(inputs: int, outputs: int) -> nn.Module:
 
 
 class Analysis(nn.Module):
-    """Latents of pictures.
+    """Latents of images.
 
     Args:
         widths: features at 1/2, 1/4, 1/8 and 1/16.
@@ -93,7 +93,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Pictures of latents.
+    """Images of latents.
 
     Args:
         widths: features at 1/2, 1/4, 1/8 and 1/16.

@@ -1,4 +1,4 @@
-"""Quantised bands, mask blocks and frame as bytes, and back: range coding under the learned model.
+"""Quantised bands, mask blocks and border as bytes and back: range coding under the learned model.
 
 Written with constriction (Bamler, arXiv:2201.01741). The model is evaluated in exact arithmetic,
 see :mod:`semcom.medjscc.source.fixed_point`, so that any machine can decode what another has
@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semcom.medjscc.source.border import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Border
+from semcom.medjscc.source.border import LEVELS as GREYS
 from semcom.medjscc.source.entropy_model import Code, Group
-from semcom.medjscc.source.frame import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Frame
-from semcom.medjscc.source.frame import LEVELS as GREYS
 from semcom.medjscc.source.prior import LOG_SCALE, SCALE_STEPS, scale_index
 from semcom.medjscc.source.quantiser import LARGEST
 from semcom.medjscc.undecodable import Undecodable
@@ -63,16 +63,16 @@ class Writer:
         """All that was written; zero bytes may follow, and those at the end are left out."""
         return written(self._encoder)
 
-    def frame(self, frame: Frame) -> None:
+    def border(self, border: Border) -> None:
         """Write what runs along the sides."""
-        self._encoder.encode(int(any(frame.lines)), _HAS_LINES)
-        if any(frame.lines):
-            for lines in frame.lines:
+        self._encoder.encode(int(any(border.lines)), _HAS_LINES)
+        if any(border.lines):
+            for lines in border.lines:
                 self._encoder.encode(lines, _LINES)
-            self._encoder.encode(frame.level, _LEVEL)
-        self._encoder.encode(int(any(frame.offsets)), _HAS_OFFSETS)
-        if any(frame.offsets):
-            for offsets in frame.offsets:
+            self._encoder.encode(border.level, _LEVEL)
+        self._encoder.encode(int(any(border.offsets)), _HAS_OFFSETS)
+        if any(border.offsets):
+            for offsets in border.offsets:
                 self._encoder.encode(len(offsets), _OFFSETS)
                 for offset in offsets:
                     self._encoder.encode(offset, _OFFSET)
@@ -110,17 +110,17 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self._decoder = reading(data)
 
-    def frame(self, height: int, width: int) -> Frame:
+    def border(self, height: int, width: int) -> Border:
         """Read what runs along the sides of an image."""
-        read, found = self._decoded, Frame()
+        read, found = self._decoded, Border()
         if read(_HAS_LINES):
             left, right, top, bottom = (int(read(_LINES)) for _ in range(4))
-            found = Frame((left, right, top, bottom), int(read(_LEVEL)))
+            found = Border((left, right, top, bottom), int(read(_LEVEL)))
         if read(_HAS_OFFSETS):
             offsets = [tuple(int(read(_OFFSET)) for _ in range(read(_OFFSETS))) for _ in range(4)]
             found = found._replace(offsets=tuple(offsets))
         if not found.fits(height, width):
-            raise Undecodable("the frame does not fit into the image")
+            raise Undecodable("the border does not fit into the image")
         return found
 
     def blocks(self, shape: tuple[int, int]) -> NDArray[np.bool_]:

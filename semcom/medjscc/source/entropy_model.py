@@ -22,11 +22,11 @@ from semcom.medjscc.source.levels import (
     ApproximationModel,
     DetailModel,
     Order,
+    clamp_and_scale,
     in_place,
-    on_grid,
     side_by_side,
-    squashed,
     texture,
+    to_fixed_point,
 )
 from semcom.medjscc.source.prior import ErrorPrior, Prior
 from semcom.medjscc.source.steps import pyramid
@@ -142,7 +142,7 @@ class EntropyModel(nn.Module):
         ratios = [power_of_two(level - finest, exact) for level in log_steps]
 
         approximation = self._coded_approximation(ratios[0], log_steps[0], code)
-        image = on_grid(approximation * ratios[0], exact)
+        image = to_fixed_point(approximation * ratios[0], exact)
         surface = texture(image, ratios[0], exact)
         handed = self.approximation.handed_down(approximation, surface, log_steps[0])
         integers, values = [approximation.float()], [approximation.float()]
@@ -171,10 +171,10 @@ class EntropyModel(nn.Module):
             if index + 1 < LEVELS:
                 following = log_steps[index + 1].shape[-2:]
                 below = (-(-following[0] // 2), -(-following[1] // 2))
-                handed = model.handed_down(known.features, known.squashed)
+                handed = model.handed_down(known.features, known.scaled)
                 handed = _fitted(handed, below)
                 parent = _fitted(details, below)
-                image = on_grid(merge(image, values[-1].to(precision) * ratio), exact)
+                image = to_fixed_point(merge(image, values[-1].to(precision) * ratio), exact)
                 image = image[..., : following[0], : following[1]]
         return Walked(integers, values, expected)
 
@@ -231,7 +231,7 @@ class EntropyModel(nn.Module):
             found = code(Group(index + 1, channels, prior, unit, here)) * here
             coded.append(found)
             zeros.append(prior.log_zero)
-            known = torch.cat([known, squashed(found)], dim=1)
+            known = torch.cat([known, clamp_and_scale(found)], dim=1)
         back = _index([model.channels.index(channel) for channel in range(12)], units)
         error = None
         if errors:
@@ -240,7 +240,7 @@ class EntropyModel(nn.Module):
                 features.detach(),
                 known.detach(),
                 offset.detach(),
-                _grid(log_zero.detach() / 4, exact),
+                _limited(log_zero.detach() / 4, exact),
             )
         values = torch.cat(coded, dim=1).index_select(1, back)
         return _Known(features, known, values), offset, error
@@ -248,10 +248,10 @@ class EntropyModel(nn.Module):
 
 @dataclass(frozen=True)
 class _Known:
-    """A level once it is coded: features, squashed coefficients in their order, coefficients."""
+    """A level once it is coded: features, scaled coefficients in coding order, coefficients."""
 
     features: Tensor
-    squashed: Tensor
+    scaled: Tensor
     values: Tensor
 
 
@@ -279,5 +279,5 @@ def _fitted(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return maps if not (rows or columns) else F.pad(maps, (0, columns, 0, rows))
 
 
-def _grid(values: Tensor, exact: bool) -> Tensor:
+def _limited(values: Tensor, exact: bool) -> Tensor:
     return limited(values) if exact else values

@@ -29,10 +29,10 @@ LOG_DEVIATION = (-10.0, 0.5)
 _LIMIT = 24.0
 
 
-def squashed(values: Tensor) -> Tensor:
+def clamp_and_scale(values: Tensor) -> Tensor:
     """Values limited to a range that a network likes.
 
-    >>> squashed(torch.tensor([-100.0, 2.0])).tolist()
+    >>> clamp_and_scale(torch.tensor([-100.0, 2.0])).tolist()
     [-6.0, 0.5]
     """
     return values.clamp(-_LIMIT, _LIMIT) / 4
@@ -43,7 +43,7 @@ def with_magnitudes(maps: Tensor) -> Tensor:
     return torch.cat([maps, maps.abs()], dim=1)
 
 
-def on_grid(values: Tensor, exact: bool) -> Tensor:
+def to_fixed_point(values: Tensor, exact: bool) -> Tensor:
     """Values of double precision as multiples of 1/256 if exact, so that sums of them are exact."""
     return torch.round(values * 256) / 256 if exact else values
 
@@ -98,7 +98,7 @@ class Head(nn.Module):
 
         Args:
             features: ``[batch, features, h, w]``.
-            known: squashed coefficients ``[batch, known, h, w]``.
+            known: clamped and scaled coefficients ``[batch, known, h, w]``.
             offset: log2 of each band's step relative to the block's, ``[batch, 3, h, w]``.
             unit: log2 of each coefficient's step, ``[batch, count, h, w]``.
         """
@@ -136,7 +136,7 @@ class ErrorHead(nn.Module):
 
         Args:
             features: ``[batch, features, h, w]``.
-            known: squashed coefficients ``[batch, 12, h, w]``.
+            known: clamped and scaled coefficients ``[batch, 12, h, w]``.
             offset: as for :class:`Head`.
             log_zero: a quarter of what was expected, ``[batch, 12, h, w]``.
         """
@@ -189,7 +189,12 @@ class DetailModel(nn.Module):
         Returns:
             ``[batch, width, h, w]``.
         """
-        maps = [coarse, with_magnitudes(squashed(parent)), with_magnitudes(texture), log_step]
+        maps = [
+            coarse,
+            with_magnitudes(clamp_and_scale(parent)),
+            with_magnitudes(texture),
+            log_step,
+        ]
         found: Tensor = self.first(torch.cat(maps, dim=1))
         for layer in self.deeper:
             found = found + layer(found)
@@ -242,14 +247,14 @@ class ApproximationModel(nn.Module):
         ones = values.new_ones(1, 1, 3, 3)
         counted = F.conv2d(known, ones, padding=1).clamp_min(1)
         exact = not self.training
-        image = on_grid(values * ratio * known, exact)
-        guess = on_grid(F.conv2d(image, ones, padding=1) / counted / ratio, exact)
-        differing = squashed((values - guess) * known)
+        image = to_fixed_point(values * ratio * known, exact)
+        guess = to_fixed_point(F.conv2d(image, ones, padding=1) / counted / ratio, exact)
+        differing = clamp_and_scale((values - guess) * known)
         level = guess * torch.exp2(log_step) / 8
         maps = self.ready(torch.cat([differing, known, level, log_step], dim=1))
         found = self.heads[group](maps).to(values.dtype)
         mean, log_scale = found.chunk(2, dim=1)
-        mean = on_grid(guess + mean * torch.exp2(-log_step), exact)
+        mean = to_fixed_point(guess + mean * torch.exp2(-log_step), exact)
         return Prior(mean, _scale(log_scale - log_step, exact))
 
     def known(self, group: int, like: Tensor) -> Tensor:
@@ -279,6 +284,6 @@ def texture(image: Tensor, ratio: Tensor, exact: bool) -> Tensor:
         ratio: the local step in that unit.
         exact: whether the result is rounded as exact layers want it.
     """
-    around = on_grid(F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), exact)
-    found = squashed((image - around) / ratio)
+    around = to_fixed_point(F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), exact)
+    found = clamp_and_scale((image - around) / ratio)
     return limited(found).float() if exact else found
