@@ -39,6 +39,27 @@ class Link:
     Each row of a transmission is one image. Its symbols fill as many OFDM slots as they need and
     fading evolves over those slots. The link enforces the power constraint itself.
 
+    ::
+
+        symbols ─ power ─ grid ─ amplifier ─ propagation ─ noise ─ estimation ─ equalisation ─▶
+                    x    pilots                   h          n          ĥ           y / ĥ
+
+    On each resource element, with σ² = 10^(−snr_db / 10) and interference i (ICI, and paths beyond
+    the cyclic prefix)::
+
+        y = h·x + i + n,    n ~ CN(0, σ²)
+        D = σ² + E|i|² + δ·|h|² + ε
+
+    δ is the amplifier's distortion (whose Bussgang gain is part of h) and ε the error variance of
+    ĥ; both are 0 with a linear amplifier and perfect estimation. The LMMSE estimate of x over its
+    bias β is a division, and its error is that of a Gaussian channel::
+
+        w = ĥ* / (|ĥ|² + D),    β = w·ĥ = |ĥ|² / (|ĥ|² + D)
+        symbols = w·y / β = y / ĥ,    noise_var = D / |ĥ|²
+        snr_db = 10 log10 mean((|ĥ|² − b) / D)
+
+    with b = ε for least squares, whose ``|ĥ|²`` is too large by that on average, and 0 otherwise.
+
     In the frequency domain, which is fast, the channel acts on each resource element; a residual
     carrier offset and a channel that changes within a symbol couple subcarriers (ICI), both
     exactly; paths later than the cyclic prefix count as interference of their analytic power. The

@@ -130,6 +130,10 @@ def wiener(
         deviation: standard deviations of what was sent, of mean zero.
         gain: amplitude per unit of it.
 
+    Returns:
+        Estimates and deviations, float ``[n]``: of y = g e + n, with variances d² and σ²,
+        ``y g d² / (g² d² + σ²)`` and the root of ``d² σ² / (g² d² + σ²)``.
+
     >>> wiener(torch.ones(1), torch.ones(1), torch.ones(1), torch.ones(1))
     (tensor([0.5000]), tensor([0.7071]))
     """

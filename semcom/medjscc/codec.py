@@ -52,8 +52,24 @@ class MedJSCC(LearnedCodec):
 
     ::
 
-        image ─ frame ─ wavelet ─┬─ quantiser ─ entropy model ─ LDPC + QAM ──┬─ symbols
-                                 └─ errors ──── allocation ──── amplitudes ──┘
+        sender
+          image ─┬─ border ─ wavelet ─ quantiser, entropy model ─ LDPC, QAM ─▶ digital part
+                 │                      └─ errors ─ water-filling ───────────▶ analogue part
+                 └─ cosine transform ────────────────────────────────────────▶ analog base layer
+          mask, SNR, rate ─ step search ─ steps, lengths, gain ─ LDPC, QAM ──▶ header
+
+        link
+          │ header │ analog base layer │ digital part │ analogue part │
+
+        receiver
+          digital part ── LDPC, entropy model ─ values, priors of errors ─┐
+          analogue part ─ Wiener estimates of the errors ─────────────────┴─ bands
+          bands ─ synthesis (mask guide, channel adaptive unit) ─ wavelet ─ border ─▶ image
+          analog base layer ─ Wiener estimates ─ cosines ─▶ image, where the digital part is lost
+
+    A coefficient x, in steps, is coded as the integer k of least ``(x - k)^2 + lambda bits(k)``,
+    lambda = 0.1. An error of expected deviation d is sent with power ``max(d / mu - 1, 0) / snr``,
+    the water level mu such that the mean power is 1.
 
     Args:
         synthesis_widths: features of the decoder's network at 1/4, 1/8 and 1/16.

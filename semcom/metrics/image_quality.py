@@ -25,6 +25,10 @@ _MS_SSIM_SIDE = 176
 def psnr(out: Tensor, images: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, peak 1.
 
+    ::
+
+        PSNR = -10 log10(mean over C, H, W of (out - images)^2)
+
     Args:
         out: received images, ``[batch, C, H, W]``.
         images: sent images, of the same shape.
@@ -44,6 +48,10 @@ def psnr(out: Tensor, images: Tensor) -> Tensor:
 
 def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     """PSNR over the region of interest alone, each squared error weighted by the mask.
+
+    With weights ``w``, a mask of one channel repeated over all ``C``::
+
+        ROI-PSNR = -10 log10(sum(w (out - images)^2) / sum(w))
 
     Args:
         out: received images, ``[batch, C, H, W]``.

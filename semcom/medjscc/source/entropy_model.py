@@ -97,6 +97,17 @@ class Walked:
 class EntropyModel(nn.Module):
     """Probabilities of quantised wavelet bands, their steps, and what to expect of the errors.
 
+    ::
+
+        bands, coarse to fine:  approximation ─▶ details 1 ─▶ details 2 ─▶ ... ─▶ details 6
+        within a band:          group 1 ─▶ group 2 ─▶ ...   (channels of 2 x 2 places, see levels)
+
+        bits = -sum over groups g of log2 P(k_g | coarser bands, groups before g of the same band)
+
+    Each ``P`` is a :class:`~semcom.medjscc.source.prior.Prior`: whether an integer is zero, then
+    which one, by a quantised Laplace distribution. After a band's last group its quantisation
+    errors' means and deviations follow from all of it.
+
     In evaluation mode everything that two ends must agree on is computed exactly.
 
     Args:

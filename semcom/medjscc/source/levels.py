@@ -146,7 +146,24 @@ class ErrorHead(nn.Module):
 
 
 class DetailModel(nn.Module):
-    """The three bands of a level.
+    """The three bands of a level: features of what is coarser, and a head for each group.
+
+    ::
+
+        coarser features ──┐                               ┌─ step ───▶ log2 step of each band
+        parent bands, |.| ─┤                               ├─ head 1 ─▶ prior of group 1
+        texture, |.| ──────┼─ 3 x 3 ─ depth x (1 + 3 x 3) ─┼─ head 2 ─▶ prior of group 2, given 1
+        log2 block step ───┘           features            ├─ ...
+                                                           ├─ errors ─▶ mean, deviation of errors
+                                                           └─ down ───▶ features one level finer
+
+    A head says of each coefficient a mean ``mu`` in steps and log2 of two scales in the image; with
+    log2 of its step taken off these are ``s`` and ``z``, and for the integer ``k``::
+
+        P(0) = 1 - exp(-1 / (2 z))
+        P(k) = exp(-1 / (2 z)) (F(k' + 1/2) - F(k' - 1/2)),    k' = k - 1 if k > 0 else k
+
+    with ``F`` the Laplace distribution of scale ``s`` around ``mu - 1/2``.
 
     Args:
         coarse: features that the coarser level hands down.
@@ -155,6 +172,11 @@ class DetailModel(nn.Module):
         order: groups of channels in the order of coding.
         start: log2 of the magnitude of coefficients in an image, to begin with.
         handed: features that go down to the finer level; 0 for the finest.
+
+    >>> model = DetailModel(8, 16, 1, BY_BAND, 0.0, 0)
+    >>> coarser = [torch.zeros(1, maps, 4, 4) for maps in (8, 3, 4, 1)]
+    >>> model.features(*coarser).shape, model.channels
+    (torch.Size([1, 16, 4, 4]), (0, 4, 3, 7, 1, 5, 2, 6, 8, 11, 9, 10))
     """
 
     def __init__(
