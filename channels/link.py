@@ -244,12 +244,12 @@ class Link:
             noise = noise_var.sqrt() * complex_normal((batch, num_symbols), x.device)
             if self.estimator == "perfect" and self.amplifier is None and channel.scales_only:
                 h = at_symbols(channel.response.h.to(x.dtype), num_symbols, self.grid)
-                got = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
+                observed = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
-                got = self._through_frame(x, sent, channel, noise, noise_var)
-        symbols, error_var, gain = _equalised(got.symbols, got.h, got.disturbance)
+                observed = self._through_frame(x, sent, channel, noise, noise_var)
+        symbols, error_var, gain = _equalised(observed.symbols, observed.h, observed.disturbance)
         error_var = error_var.expand(batch, num_symbols)
-        mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
+        mean_snr = ((gain - observed.excess) / observed.disturbance).expand(batch, -1).mean(1)
         return symbols, error_var, 10 * torch.log10(mean_snr.clamp_min(1e-10))
 
     def _draw(self, batch: int, num_symbols: int, device: torch.device) -> Realisation:
@@ -285,21 +285,21 @@ class Link:
         gain = at_symbols(h * bussgang, num_symbols, grid)
         noise = noise.to(frame.dtype)
         if self.estimator == "perfect":
-            heard = from_grid(received, num_symbols, grid) + noise - gain * others
+            at_symbol = from_grid(received, num_symbols, grid) + noise - gain * others
             total = at_symbols(disturbance, num_symbols, grid)
-            return _Observed(heard, gain, total, torch.zeros_like(noise_var))
+            return _Observed(at_symbol, gain, total, torch.zeros_like(noise_var))
 
         elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
         elsewhere = noise_var.sqrt()[..., None] * elsewhere
         received = received + place(noise, grid, onto=elsewhere)
         mean = disturbance.expand(frame.shape).mean((1, 2))
         prior = prior_of(self._model(frame.device), self.residual, grid)
-        found = estimate(received, mean, grid, prior, self.estimator)
-        uncertain = found.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
+        estimated = estimate(received, mean, grid, prior, self.estimator)
+        uncertain = estimated.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
         return _Observed(
             from_grid(received, num_symbols, grid) - gain * others,
-            at_symbols(found.h, num_symbols, grid),
-            at_symbols(disturbance + found.error_var, num_symbols, grid),
+            at_symbols(estimated.h, num_symbols, grid),
+            at_symbols(disturbance + estimated.error_var, num_symbols, grid),
             at_symbols(uncertain.to(disturbance), num_symbols, grid),
         )
 
@@ -334,10 +334,10 @@ class Link:
         if self.rows or self.propagation is None:
             return repr(self)
         try:
-            told = hashlib.sha256(pickle.dumps(self.propagation)).hexdigest()
+            digest = hashlib.sha256(pickle.dumps(self.propagation)).hexdigest()
         except (pickle.PicklingError, AttributeError, TypeError):
-            told = uuid4().hex
-        return f"{self!r}, propagation {told}"
+            digest = uuid4().hex
+        return f"{self!r}, propagation {digest}"
 
     def _all_rows(self) -> list[Row]:
         coupled = {
@@ -369,13 +369,13 @@ class _Observed:
     excess: Tensor
 
 
-def _equalised(heard: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _equalised(received: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Symbols, the variance of their errors, and the power gain that both were divided by.
 
     In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
     """
     gain = squared_magnitude(h).clamp_min(_LEAST_GAIN)
-    return heard * (h.conj() / gain), disturbance / gain, gain
+    return received * (h.conj() / gain), disturbance / gain, gain
 
 
 def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:

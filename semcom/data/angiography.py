@@ -53,6 +53,9 @@ def angiography(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     Returns:
         ``(image, arteries)``: float64 in [0, 1] and coverage 0 or 1, both ``[size, size]``. The
         arteries are the named ones; thin side branches and the catheter do not belong to them.
+
+    >>> [part.shape for part in angiography(np.random.default_rng(0), 64)]
+    [(64, 64), (64, 64)]
     """
     turn = rng.uniform(-0.5, 0.5)
     film = Film(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_path
+from channels.errors import check_path, check_whole
 from semcom.codec import MIN_SIDE
 from semcom.data.dicom import is_dicom, read_dicom
 from semcom.data.image_file import read_image, read_mask
@@ -72,7 +72,7 @@ def load_folder(
     (torch.Size([1, 1, 48, 64]), 1.0, None)
     """
     if size is not None:
-        _check_whole("size", size, MIN_SIDE)
+        check_whole("size", size, MIN_SIDE, ", or None")
     files = list_images(path, masks, limit)
     of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
     images: list[Tensor] = []
@@ -113,7 +113,7 @@ def load_image(
     (torch.Size([1, 1, 48, 64]), None)
     """
     if size is not None:
-        _check_whole("size", size, MIN_SIDE)
+        check_whole("size", size, MIN_SIDE, ", or None")
     file = _file(path)
     grey = _grey(file)
     image = _as_image(grey, file, size)
@@ -161,7 +161,7 @@ def list_images(
     ['a.JPG', 'b.png']
     """
     if limit is not None:
-        _check_whole("limit", limit, 1)
+        check_whole("limit", limit, 1, ", or None")
     folder = check_path(_WHERE, path)
     files = _visible(folder, "images", _is_image)
     if not files:
@@ -240,11 +240,6 @@ def _check_sides(shape: tuple[int, ...], file: Path, remedy: str, how: str = "")
             f"{how}{file.name} is {shape[0]} x {shape[1]}, but both sides must be at least "
             f"{MIN_SIDE}: {remedy}"
         )
-
-
-def _check_whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be a whole number from {least} on, or None, got {value!r}")
 
 
 def _stacked(rows: list[Tensor]) -> Images:

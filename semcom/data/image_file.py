@@ -26,6 +26,12 @@ def read_image(path: Path) -> NDArray[np.float32]:
 
     Raises:
         InputError: if the file is damaged, in colour, transparent, or not in [0, 1].
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+    ...     Image.new("L", (4, 2), 255).save(file.name)
+    ...     read_image(Path(file.name)).tolist()
+    [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
     """
     with _opened(path) as image:
         mode = image.mode
@@ -53,6 +59,12 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
 
     Raises:
         InputError: if the file is damaged.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+    ...     Image.new("L", (4, 2), 9).save(file.name)
+    ...     bool(read_mask(Path(file.name)).all())
+    True
     """
     with _opened(path) as image:
         opaque = {"LA": "L", "RGBA": "RGB", "PA": "P"}.get(image.mode, image.mode)

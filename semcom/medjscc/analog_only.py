@@ -95,9 +95,11 @@ class AnalogOnly:
         """log2 of the error that it leaves in a state of the link, on one draw of noise."""
         noise_var = 10 ** (-state_db / 10) / 2
         noise = torch.randn(sent.shape, generator=torch.Generator().manual_seed(0))
-        heard = sent + math.sqrt(noise_var) * noise.to(sent)
+        received = sent + math.sqrt(noise_var) * noise.to(sent)
         shape = (self.image.shape[-2], self.image.shape[-1])
-        coarse = analog_base.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
+        coarse = analog_base.receive(
+            received, torch.full_like(received, noise_var), shape, self.snr_db
+        )
         missing = pad_to(self.image - coarse / gain, BLOCK)
         bands = in_steps(self.wavelet.analyse(missing), self.log_step)
         return math.log2(sum(float(band.square().sum()) for band in bands) + _LEAST_ERROR)

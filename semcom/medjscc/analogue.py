@@ -83,10 +83,10 @@ def allocate(importances: NDArray[np.number], count: int, snr_db: float) -> Allo
         count: real numbers to send.
         snr_db: E_s/N_0 in dB that the transmitter believes.
 
-    >>> found = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
-    >>> found.chosen.tolist(), found.deviation.tolist()
+    >>> sent = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
+    >>> sent.chosen.tolist(), sent.deviation.tolist()
     ([2, 0], [2.0, 1.0])
-    >>> round(float(found.power.mean()), 3)
+    >>> round(float(sent.power.mean()), 3)
     1.0
     """
     count = min(count, len(importances))
@@ -143,7 +143,12 @@ def wiener(
 
 
 def amplitudes(sent: Allocation) -> Tensor:
-    """Amplitude per unit of error: power 1/2 a number on average."""
+    """Amplitude per unit of error: power 1/2 a number on average.
+
+    >>> sent = Allocation(torch.tensor([0]), torch.tensor([0.5]), torch.tensor([2.0]))
+    >>> amplitudes(sent).tolist()
+    [2.0]
+    """
     return (sent.power / 2).sqrt() / sent.deviation
 
 
@@ -196,9 +201,9 @@ def refined(
     rough = flattened([v + e.mean for v, e in zip(values, errors, strict=True)]).to(device)
     octaves = torch.cat([(e.log_deviation * STEPS).round().flatten(1) for e in errors], dim=1)
     deviation = torch.exp2(octaves / STEPS).to(device)
-    found, left = received(sent, numbers, noise_var, amplitude)
+    estimates, left = received(sent, numbers, noise_var, amplitude)
     places = sent.chosen.to(device)
-    rough = rough.index_add(1, places, found[None])
+    rough = rough.index_add(1, places, estimates[None])
     deviation = deviation.index_copy(1, places, left[None])
     return unflattened(rough, values), unflattened(deviation, values)
 
@@ -250,4 +255,5 @@ def water_filling(
     served = ((deviation >= 0) * count).cumsum(0)
     levels = (count * deviation).cumsum(0) / (snr * float(served[-1]) + served)
     level = levels[deviation > levels][-1]
-    return (deviation / level - 1).clip(0) / snr
+    powers: Deviations = (deviation / level - 1).clip(0) / snr
+    return powers

@@ -236,8 +236,8 @@ class MedJSCC(LearnedCodec):
         >>> import channels
         >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval()
         >>> tx = codec.encode(torch.rand(1, 1, 64, 64), cbr=1/8, snr_db=9.0)
-        >>> found = codec.rate_map(channels.link("awgn")(tx, 9.0, seed=1))[0]
-        >>> found.bits.shape, found.header + found.analog_base + found.digital + found.analogue
+        >>> budget = codec.rate_map(channels.link("awgn")(tx, 9.0, seed=1))[0]
+        >>> budget.bits.shape, budget.header + budget.analog_base + budget.digital + budget.analogue
         (torch.Size([4, 4]), 512)
         """
         check_reception(rx, self.name, self.channels)

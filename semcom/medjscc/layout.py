@@ -167,8 +167,8 @@ def lay_out(
     >>> from semcom.modem.adaptation import awgn_success_probabilities, awgn_success
     >>> headers = HeaderSuccess(*(awgn_success(snr_db) for snr_db in (-2.0, 1.0, 4.0)))
     >>> chances = awgn_success_probabilities(4.0)
-    >>> found = lay_out(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
-    >>> found.analog_base + found.header.channel_uses + found.shared_uses
+    >>> layout = lay_out(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
+    >>> layout.analog_base + layout.header.channel_uses + layout.shared_uses
     4096
     """
     analog_base = max(1, round(_BASE_SHARE * channel_uses))
@@ -195,15 +195,15 @@ def lay_out(
     chosen = choose(free - fastest.channel_uses, success, gain_db)
     spare = free - fastest.channel_uses
     first, share, chosen = choose_layers(spare, digital, gain_db, base_gain_db, chosen)
-    found = divided(first, share, chosen)
-    shortest, success_probability = _shortest(found.shared_uses, chosen, success)
-    if found.base is not None:
-        success_probability = success(found.base)
+    layout = divided(first, share, chosen)
+    shortest, success_probability = _shortest(layout.shared_uses, chosen, success)
+    if layout.base is not None:
+        success_probability = success(layout.base)
     return replace(
-        found,
+        layout,
         shortest=shortest,
         digital_success=success_probability,
-        header_success=success(found.header),
+        header_success=success(layout.header),
     )
 
 
@@ -237,7 +237,7 @@ def choose_layers(
     except InputError:
         return None, 0, single
     best = alone + _LAYERS_AHEAD_DB
-    found: tuple[MCS | None, int, MCS] = (None, 0, single)
+    choice: tuple[MCS | None, int, MCS] = (None, 0, single)
     table = mcs_table(MCS_TABLE)
     for second in table[single.index : single.index + 7 : 2]:
         for first in table[: second.index : 2]:
@@ -260,8 +260,8 @@ def choose_layers(
                     base_gain_db(base.payload_bits),
                 )
                 if gain > best:
-                    best, found = gain, (first, share, second)
-    return found
+                    best, choice = gain, (first, share, second)
+    return choice
 
 
 def _code(base: ModulatedBlock | None, share: int, mcs: MCS) -> int:
@@ -365,8 +365,8 @@ def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> Modulate
     table = mcs_table(MCS_TABLE)
     slow = [mcs for mcs in table if mcs.bits_per_use * _SLOWER <= digital.bits_per_use]
     for mcs in reversed(slow or table[:1]):
-        found = smallest_block(BYTES, mcs)
-        if success.sure(found) >= SURE:
+        block = smallest_block(BYTES, mcs)
+        if success.sure(block) >= SURE:
             break
     blocks = [smallest_block(BYTES, faster) for faster in table[mcs.index :]]
 

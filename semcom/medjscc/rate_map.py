@@ -72,20 +72,20 @@ def per_block(bands: Bands, block_shape: tuple[int, int]) -> Tensor:
     [256.0]
     """
     rows, columns = block_shape
-    found = torch.zeros(rows, columns, dtype=torch.float64)
+    totals = torch.zeros(rows, columns, dtype=torch.float64)
     for band in bands:
         total = band[0].detach().double().cpu().sum(0)
         height, width = total.shape
         if height >= rows and width >= columns:
-            found += total.reshape(rows, height // rows, columns, width // columns).sum((1, 3))
+            totals += total.reshape(rows, height // rows, columns, width // columns).sum((1, 3))
             continue
         side = 2 if 2 * height >= rows and 2 * width >= columns else 4
         served = torch.ones(rows, columns, dtype=torch.float64)
         served = F.pad(served, (0, side * width - columns, 0, side * height - rows))
         shares = F.avg_pool2d(served[None], side)[0] * side**2
         spread_out = (total / shares).repeat_interleave(side, 0).repeat_interleave(side, 1)
-        found += spread_out[:rows, :columns]
-    return found
+        totals += spread_out[:rows, :columns]
+    return totals
 
 
 def counted(places: Tensor, like: Bands, block_shape: tuple[int, int]) -> Tensor:

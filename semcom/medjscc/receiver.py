@@ -65,29 +65,31 @@ class Receiver:
             size, noise_var = (height, width), _twice(body_var / 2)
             image = analog_base.receive(_real(body), noise_var, size, rx.session.snr_db)
             return image / header.amplitude + 0.5, False
-        got = self._digital(header, body, body_var, rx.session)
-        if got is None:
+        digital = self._digital(header, body, body_var, rx.session)
+        if digital is None:
             image = analog_base.receive(
                 _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
             )
             return image + 0.5, True
-        if not got.whole:
-            rough = self._wavelet.synthesise(in_image(got.values, got.log_step))
-            return got.border.restored(rough[..., :height, :width] + 0.5), False
-        start = body.shape[1] - self._layout.analogue_uses(got.header.length)
-        values, deviations = self._refined(got, body[:, start:], body_var[:, start:], rx.session)
-        roi = F.interpolate(got.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
+        if not digital.whole:
+            rough = self._wavelet.synthesise(in_image(digital.values, digital.log_step))
+            return digital.border.restored(rough[..., :height, :width] + 0.5), False
+        start = body.shape[1] - self._layout.analogue_uses(digital.header.length)
+        values, deviations = self._refined(
+            digital, body[:, start:], body_var[:, start:], rx.session
+        )
+        roi = F.interpolate(digital.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
         image = restore(
             self._wavelet,
             self._synthesis if self._options.learned_synthesis else None,
             values,
             deviations,
             roi,
-            got.log_step.to(values[0]),
+            digital.log_step.to(values[0]),
             rx.snr_db[row : row + 1] if self._options.channel_adaptive else None,
             rx.session.channel_uses / math.prod(rx.session.image_shape),
         )
-        return got.border.restored(image[..., :height, :width] + 0.5), False
+        return digital.border.restored(image[..., :height, :width] + 0.5), False
 
     def rate_map(self, rx: Reception, row: int) -> RateMap | None:
         """Where one image's budget went; ``None`` if it was lost."""
@@ -97,21 +99,21 @@ class Receiver:
         if header is not None and header.analog_only:
             return spread(_block_shape(rx.session), layout)
         costs = _Costs()
-        got = self._digital(header, body, body_var, rx.session, costs)
-        if got is None:
+        digital = self._digital(header, body, body_var, rx.session, costs)
+        if digital is None:
             return None
-        left = layout.analogue_uses(got.header.length)
-        analogue = 0 if got.header.silent or not got.whole else left
-        importances = importance(got.errors, self._options.equal_rates)
+        left = layout.analogue_uses(digital.header.length)
+        analogue = 0 if digital.header.silent or not digital.whole else left
+        importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, rx.session.snr_db)
         block_shape = _block_shape(rx.session)
         return RateMap(
-            per_block(costs.bands(got.values), block_shape),
-            counted(sent.chosen, got.values, block_shape) / 2,
-            got.blocks[0, 0],
+            per_block(costs.bands(digital.values), block_shape),
+            counted(sent.chosen, digital.values, block_shape) / 2,
+            digital.blocks[0, 0],
             layout.header.channel_uses,
             layout.analog_base,
-            layout.base_uses + layout.digital_uses(got.header.length),
+            layout.base_uses + layout.digital_uses(digital.header.length),
             left,
         )
 
@@ -191,14 +193,14 @@ class Receiver:
         return _Digital(header, border, held, log_step, walked.values, walked.errors, whole)
 
     def _refined(
-        self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
+        self, digital: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
     ) -> tuple[Bands, Bands]:
         """Bands with what the analogue part says of their errors, and what is still uncertain."""
-        importances = importance(got.errors, self._options.equal_rates)
+        importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * symbols.shape[1], session.snr_db)
-        amplitude = 0.0 if got.header.silent else got.header.amplitude
-        heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
-        return refined(got.values, got.errors, sent, heard, noise, amplitude)
+        amplitude = 0.0 if digital.header.silent else digital.header.amplitude
+        received, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
+        return refined(digital.values, digital.errors, sent, received, noise, amplitude)
 
 
 def restore(

@@ -123,12 +123,12 @@ class Sender:
         """Whether steps that became much coarser than at first leave more than no digital part."""
         if prepared.step < prepared.initial_step + _MUCH_COARSER:
             return False
-        found = classed(
+        estimate = classed(
             length,
             torch.from_numpy(importance(digital.errors)),
             flattened(digital.missing)[0].square(),
         )
-        left = found.left(2 * self._layout.analogue_uses(length), self._snr_db)
+        left = estimate.left(2 * self._layout.analogue_uses(length), self._snr_db)
         error = left * 4 ** Header(prepared.step, 0, 0, 0).log_step
         return self._analog_only_of(prepared).serves_better(error, self._layout, surely=False)
 

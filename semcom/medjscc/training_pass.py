@@ -147,8 +147,8 @@ def send(
         )
         chosen.append(places)
         gains.append(amplitude / strength)
-    told = Sent(batch, walked.values, walked.errors, chosen, gains, taken, cbr)
-    return torch.cat(rows), told
+    sent = Sent(batch, walked.values, walked.errors, chosen, gains, taken, cbr)
+    return torch.cat(rows), sent
 
 
 def receive(
@@ -168,8 +168,8 @@ def receive(
         start = layout.channel_uses - layout.analogue_uses(sent.lengths[row])
         numbers = torch.view_as_real(rx.symbols[row, start:]).flatten()[: len(places)]
         noise = (rx.noise_var[row, start:] / 2).repeat_interleave(2)[: len(places)]
-        found, left = wiener(numbers, noise, deviations[row, places], amplitude)
-        rough.append(flat[row].index_add(0, places, found))
+        estimates, left = wiener(numbers, noise, deviations[row, places], amplitude)
+        rough.append(flat[row].index_add(0, places, estimates))
         uncertain.append(deviations[row].index_copy(0, places, left))
     blocks = torch.cat([prepared.blocks & (prepared.ratio > 0) for prepared in sent.prepared]).to(
         rough[0]

@@ -15,7 +15,7 @@ from torchmetrics.functional.image import (
 )
 
 from channels import InputError
-from semcom.metrics.checks import check_alike, kind
+from semcom.metrics.checks import check_alike, described
 
 _SSIM_SIDE = 11
 _MS_SSIM_SIDE = 176
@@ -152,7 +152,7 @@ def _check_images(out: Tensor, images: Tensor) -> None:
             or batch.numel() == 0
         ):
             raise InputError(
-                f"images must be a float tensor [batch, C, H, W], not empty, got {kind(batch)}"
+                f"images must be a float tensor [batch, C, H, W], not empty, got {described(batch)}"
             )
     check_alike("images", out, images)
     if bool(torch.isinf(out).any()) or not bool(torch.isfinite(images).all()):
@@ -166,7 +166,7 @@ def _check_masks(masks: Tensor, images: Tensor) -> None:
     batch, channels, height, width = images.shape
     shapes = ([batch, 1, height, width], [batch, channels, height, width])
     if not isinstance(masks, Tensor) or list(masks.shape) not in shapes:
-        raise InputError(f"masks must have the shape {list(images.shape)}, got {kind(masks)}")
+        raise InputError(f"masks must have the shape {list(images.shape)}, got {described(masks)}")
     if masks.dtype != torch.bool and not masks.is_floating_point():
         raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0")
     if not bool(((masks >= 0) & torch.isfinite(masks)).all()):

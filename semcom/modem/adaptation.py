@@ -18,13 +18,14 @@ from semcom.modem.transport import ModulatedBlock
 _NEVER = 1e-3
 
 SuccessProbability = Callable[[ModulatedBlock], float]
+"""Block success probability of a block: 1 - BLER."""
 
 SuccessProbabilities = Callable[[ModulatedBlock, int], Array]
-"""Chance to arrive, in each realisation, of a block that starts at a symbol: ``[realisations]``."""
+"""The same in each realisation, of a block that starts at a symbol: float64 ``[realisations]``."""
 
 
 def awgn_success(snr_db: float) -> SuccessProbability:
-    """Chance of a block to arrive over Gaussian noise.
+    """Success probability of a block over Gaussian noise of 10^(-snr_db / 10) a complex symbol.
 
     >>> awgn_success(20.0)(ModulatedBlock(512, mcs_table(1)[4]))
     1.0
@@ -33,7 +34,7 @@ def awgn_success(snr_db: float) -> SuccessProbability:
 
 
 def link_success(link: Link, channel_uses: int, snr_db: float) -> SuccessProbability:
-    """Chance of a block to arrive over a link: the mean of :func:`link_success_probabilities`.
+    """Success probability of a block over a link: the mean of :func:`link_success_probabilities`.
 
     >>> import channels
     >>> success = link_success(channels.link("rayleigh"), 512, 10.0)
@@ -57,13 +58,14 @@ def awgn_success_probabilities(snr_db: float) -> SuccessProbabilities:
 def link_success_probabilities(
     link: Link, channel_uses: int, snr_db: float
 ) -> SuccessProbabilities:
-    """Chance of a block to arrive in each of some realisations of a link, drawn once and kept.
+    """Success probability of a block in each of some realisations of a link, drawn once and kept.
 
     Each realisation's symbols have their own noise variance. The mean mutual information over
     the symbols of a code block is mapped to the Gaussian channel that has the same (mutual
     information effective SNR mapping), on which the block's error rate is known. The draws have
     seeds of their own and are never those over which an image is sent. In one realisation the
-    noise of two blocks is independent: both arrive with the product of their chances.
+    noise of two blocks is independent: both arrive with the product of their
+    probabilities.
 
     >>> import channels
     >>> chances = link_success_probabilities(channels.link("rayleigh"), 512, 10.0)
@@ -94,11 +96,11 @@ def link_success_probabilities(
 def layered_gain_db(arriving: Array, following: Array, whole_db: float, base_db: float) -> float:
     """Expected gain of two layers that meet the same realisation, in which noise is independent.
 
-    The chance of both times what both are worth, and that of the first alone times what it is
+    The probability of both times what both are worth, and that of the first alone times what it is
     worth; a lost first layer counts 0.
 
     Args:
-        arriving: chance of the first layer in each realisation, ``[realisations]``.
+        arriving: success probability of the first layer in each realisation, ``[realisations]``.
         following: the same of the second.
         whole_db: gain of both in dB.
         base_db: gain of the first in dB.
@@ -132,7 +134,7 @@ def choose_mcs(
         pixels: pixels of an image.
         smallest_bytes: bytes that hold the coarsest image.
         table: number of the MCS table.
-        success: chance of a transport block to arrive.
+        success: success probability of a block.
         target_bler: highest share of blocks that may be lost; ``None`` means the quality decides.
         header_bytes: bytes of a payload that say nothing about the image.
 

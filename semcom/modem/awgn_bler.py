@@ -96,13 +96,13 @@ def _loss(bits_per_symbol: int) -> RegularGridInterpolator:
     measured = _measured()[bits_per_symbol]
     rates = sorted({rate for rate, _ in measured})
     sizes = sorted({k for _, k in measured})
-    grid = np.empty((len(rates), len(sizes), len(_ANCHORS)))
+    losses_db = np.empty((len(rates), len(sizes), len(_ANCHORS)))
     for i, rate in enumerate(rates):
         for j, k in enumerate(sizes):
             # Long blocks of low rate are segmented, so the longest that there is stands for them.
             known = max(size for other, size in measured if other == rate and size <= k)
-            grid[i, j] = measured[rate, known]
-    return RegularGridInterpolator((rates, np.log2(sizes)), grid)
+            losses_db[i, j] = measured[rate, known]
+    return RegularGridInterpolator((rates, np.log2(sizes)), losses_db)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.modem.information import SNR_GRID_DB, Array, bicm, mutual_information
+from semcom.modem.information import SNRS_DB, Array, bicm, mutual_information
 from semcom.modem.quality import expected_gain_db
 
 EPSILON = 1e-2
@@ -49,7 +49,7 @@ def carried(
         if bits_per_symbol is None:
             dispersion = (1 - (1 + 1 / noise_var) ** -2) / np.log(2) ** 2
         else:
-            dispersion = np.interp(snr_db, SNR_GRID_DB, bicm(bits_per_symbol)[1])
+            dispersion = np.interp(snr_db, SNRS_DB, bicm(bits_per_symbol)[1])
         n = channel_uses or noise_var.shape[1]
         bits = bits - np.sqrt(dispersion.mean(1) / n) * norm.isf(EPSILON) + np.log2(n) / (2 * n)
     return np.maximum(bits, 0.0)

@@ -21,7 +21,7 @@ _SEED = 0x5EED << 41
 
 
 def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> SuccessProbability:
-    """Chance of a block to arrive over a link: the share of 200 that did.
+    """Success probability of a block over a link: the share of 200 that arrived.
 
     The whole chain is run: code, QAM, link, soft bits, decoder. The draws have seeds of their own
     and are never those over which an image is sent. Counts are kept in a file each, named after
@@ -90,11 +90,11 @@ def _folder() -> Path | None:
 def _kept(path: Path, what: dict[str, object]) -> int | None:
     """The count in a file; ``None`` if it is missing, damaged or another's."""
     try:
-        found = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
         return None
-    arrived = found.pop("arrived", None) if isinstance(found, dict) else None
-    if type(arrived) is not int or not 0 <= arrived <= BLOCKS or found != what:
+    arrived = stored.pop("arrived", None) if isinstance(stored, dict) else None
+    if type(arrived) is not int or not 0 <= arrived <= BLOCKS or stored != what:
         return None
     return arrived
 
@@ -104,8 +104,8 @@ def _arriving(block: ModulatedBlock, link: Link, snr_db: float) -> int:
     arrived = 0
     for part in range(BLOCKS // _BATCH):
         bits = torch.randint(0, 2, (_BATCH, block.payload_bits), generator=draws).float()
-        got = link.propagate(block.encode(bits), snr_db, seed=_SEED + part)
-        decoded, ok = block.decode(got.symbols, got.noise_var)
+        received = link.propagate(block.encode(bits), snr_db, seed=_SEED + part)
+        decoded, ok = block.decode(received.symbols, received.noise_var)
         arrived += int((ok & (decoded == bits).all(1)).sum())
     return arrived
 

@@ -103,12 +103,12 @@ class NTSCC(LearnedCodec):
         uses = max(round(cbr * images[0].numel() * (1 - SHARE * share)), 1)
         side = (*BLOCKS, None)[int(which * (len(BLOCKS) + 1))]
         exact = self._bits(latents)
-        found = [_coarse(cells, 2 * uses, side) for cells in _cell_bits(exact)]
-        sent = self._numbers(latents, exact, found, snr_db)
+        allocations = [_coarse(cells, 2 * uses, side) for cells in _cell_bits(exact)]
+        sent = self._numbers(latents, exact, allocations, snr_db)
         session = Session(self.name, (1, *images.shape[2:]), uses, snr_db)
         rx = through(transmission(sent, session))
         received = self._decoded_images(
-            rx.symbols, rx.noise_var, rx.snr_db, found, latents.shape[2:]
+            rx.symbols, rx.noise_var, rx.snr_db, allocations, latents.shape[2:]
         )
         height, width = images.shape[2:]
         received, quantised = (p[..., :height, :width] + 0.5 for p in (received, quantised))
@@ -118,28 +118,28 @@ class NTSCC(LearnedCodec):
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         latents = self.analysis(pad_to(images, STRIDE) - 0.5)
-        grid = latents.shape[2:]
-        if session.channel_uses < grid.numel():
+        map_shape = latents.shape[2:]
+        if session.channel_uses < map_shape.numel():
             raise InputError(
                 f"{session.channel_uses} channel uses are less than one for each of "
-                f"{grid.numel()} cells of 16 x 16 pixels: raise cbr"
+                f"{map_shape.numel()} cells of 16 x 16 pixels: raise cbr"
             )
-        mcs = map_mcs(session.channel_uses, grid.numel(), session.snr_db)
+        mcs = map_mcs(session.channel_uses, map_shape.numel(), session.snr_db)
         session = replace(session, mcs=mcs)
-        block = map_block(session.channel_uses, grid.numel(), mcs)
+        block = map_block(session.channel_uses, map_shape.numel(), mcs)
         bits = self._bits(latents)
         if block is None:
             budget = 2 * session.channel_uses
-            found = [filled(np.zeros(grid.numel(), np.int64), budget) for _ in latents]
-            return transmission(self._numbers(latents, bits, found, session.snr_db), session)
+            allocations = [filled(np.zeros(map_shape.numel(), np.int64), budget) for _ in latents]
+            return transmission(self._numbers(latents, bits, allocations, session.snr_db), session)
         budget = 2 * (session.channel_uses - block.channel_uses)
-        found, maps = [], []
+        allocations, maps = [], []
         for cells in _cell_bits(bits):
             data, levels = rate_map(cells, budget, block.payload_bits // 8)
-            found.append(filled(levels.ravel(), budget))
+            allocations.append(filled(levels.ravel(), budget))
             maps.append(unpacked(data, block.payload_bits))
         head = block.encode(torch.stack(maps)).to(images.device)
-        numbers = self._numbers(latents, bits, found, session.snr_db)
+        numbers = self._numbers(latents, bits, allocations, session.snr_db)
         return transmission(torch.cat([head, numbers], dim=1), session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
@@ -154,30 +154,30 @@ class NTSCC(LearnedCodec):
         """Images, and which were lost: those are grey."""
         session = rx.session
         _, height, width = session.image_shape
-        grid = torch.Size([-(-height // STRIDE), -(-width // STRIDE)])
-        block = map_block(session.channel_uses, grid.numel(), session.mcs)
+        map_shape = torch.Size([-(-height // STRIDE), -(-width // STRIDE)])
+        block = map_block(session.channel_uses, map_shape.numel(), session.mcs)
         missing = session.channel_uses - rx.symbols.shape[1]
         symbols = F.pad(rx.symbols, (0, missing))
         noise_var = F.pad(rx.noise_var, (0, missing), value=_UNKNOWN)
         start = 0 if block is None else block.channel_uses
         budget = 2 * (session.channel_uses - start)
         if block is None:
-            equal = filled(np.zeros(grid.numel(), np.int64), budget)
-            found: list[Allocation | None] = [equal] * len(symbols)
+            equal = filled(np.zeros(map_shape.numel(), np.int64), budget)
+            allocations: list[Allocation | None] = [equal] * len(symbols)
         else:
             payloads, good = block.decode(symbols[:, :start], noise_var[:, :start])
-            found = [
-                _allocation(payload, tuple(grid), budget) if ok else None
+            allocations = [
+                _allocation(payload, tuple(map_shape), budget) if ok else None
                 for payload, ok in zip(payloads, good.tolist(), strict=True)
             ]
-        lost = torch.tensor([each is None for each in found], device=symbols.device)
+        lost = torch.tensor([each is None for each in allocations], device=symbols.device)
         # Grey hangs on what was received, so that a batch of lost images has a graph as well.
         images = 0.5 + 0 * symbols.real.sum(1)[:, None, None, None].expand(-1, 1, height, width)
-        arrived = [each for each in found if each is not None]
+        arrived = [each for each in allocations if each is not None]
         if arrived:
             kept = ~lost
             decoded = self._decoded_images(
-                symbols[kept, start:], noise_var[kept, start:], rx.snr_db[kept], arrived, grid
+                symbols[kept, start:], noise_var[kept, start:], rx.snr_db[kept], arrived, map_shape
             )
             decoded = decoded[..., :height, :width].to(images) + 0.5
             images = images.index_put((kept.nonzero()[:, 0],), decoded)
@@ -185,18 +185,18 @@ class NTSCC(LearnedCodec):
 
     @torch.no_grad()
     def _bits(self, latents: Tensor) -> Tensor:
-        found: Tensor = self.hyperprior(latents)[0]
-        return found
+        bits: Tensor = self.hyperprior(latents)[0]
+        return bits
 
     def _numbers(
-        self, latents: Tensor, bits: Tensor, found: list[Allocation], snr_db: float
+        self, latents: Tensor, bits: Tensor, allocations: list[Allocation], snr_db: float
     ) -> Tensor:
         """The cells' numbers as symbols of power 1 per image, complex ``[batch, K]``.
 
         A cell's power saturates: without that, cells along a black border took most of the
         image's, and all others were 7 dB weaker than in training's crops.
         """
-        levels, chosen = _tensors(found, latents.shape[2:], latents.device)
+        levels, chosen = _tensors(allocations, latents.shape[2:], latents.device)
         known = latents.new_full((len(latents),), snr_db)
         numbers = self.encoder(latents, bits, levels, known) * chosen
         sizes = chosen.sum(-1, keepdim=True).clamp(min=1)
@@ -211,12 +211,12 @@ class NTSCC(LearnedCodec):
         symbols: Tensor,
         noise_var: Tensor,
         snr_db: Tensor,
-        found: list[Allocation],
-        grid: torch.Size,
+        allocations: list[Allocation],
+        map_shape: torch.Size,
     ) -> Tensor:
         """Images around zero, padded to whole cells."""
-        levels, chosen = _tensors(found, grid, symbols.device)
-        flat = from_symbols(symbols / (1 + noise_var), int(found[0].sizes.sum()))
+        levels, chosen = _tensors(allocations, map_shape, symbols.device)
+        flat = from_symbols(symbols / (1 + noise_var), int(allocations[0].sizes.sum()))
         numbers = torch.zeros(chosen.shape, device=flat.device, dtype=flat.dtype)
         numbers = numbers.masked_scatter(chosen, flat)
         images: Tensor = self.synthesis(self.decoder(numbers, levels, snr_db))
@@ -224,13 +224,13 @@ class NTSCC(LearnedCodec):
 
 
 def _tensors(
-    found: list[Allocation], grid: torch.Size, device: torch.device
+    allocations: list[Allocation], map_shape: torch.Size, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Levels ``[batch, rows, columns]``, and which of ``[batch, cells, MOST]`` numbers are sent."""
-    levels = torch.from_numpy(np.stack([each.levels for each in found])).to(device)
-    sizes = torch.from_numpy(np.stack([each.sizes for each in found])).to(device)
+    levels = torch.from_numpy(np.stack([each.levels for each in allocations])).to(device)
+    sizes = torch.from_numpy(np.stack([each.sizes for each in allocations])).to(device)
     chosen = torch.arange(MOST, device=device) < sizes[..., None]
-    return levels.reshape(-1, *grid), chosen
+    return levels.reshape(-1, *map_shape), chosen
 
 
 def _coarse(cells: NDArray[np.float64], budget: int, side: int | None) -> Allocation:
@@ -246,11 +246,11 @@ def _cell_bits(bits: Tensor) -> list[NDArray[np.float64]]:
     return list(bits.sum(1).double().cpu().numpy())
 
 
-def _allocation(payload: Tensor, grid: tuple[int, ...], budget: int) -> Allocation | None:
+def _allocation(payload: Tensor, map_shape: tuple[int, ...], budget: int) -> Allocation | None:
     """What a received map says; ``None`` if it is none of this codec."""
     try:
-        levels = read_map(packed(payload), grid)
+        levels = read_map(packed(payload), map_shape)
     except InputError:
         return None
-    found = filled(levels.ravel(), budget)
-    return found if found.sizes.sum() <= budget else None
+    allocation = filled(levels.ravel(), budget)
+    return allocation if allocation.sizes.sum() <= budget else None

@@ -39,6 +39,9 @@ def map_block(channel_uses: int, cells: int, mcs: int | None) -> ModulatedBlock 
 
     Raises:
         InputError: if there is no such MCS.
+
+    >>> map_block(4096, 256, 15).channel_uses <= SHARE * 4096
+    True
     """
     if mcs is None:
         return None

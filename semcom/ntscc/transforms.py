@@ -34,8 +34,8 @@ class Residual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps of the same shape."""
-        found: Tensor = maps + self.second(self.activation(self.first(maps)))
-        return found
+        summed: Tensor = maps + self.second(self.activation(self.first(maps)))
+        return summed
 
 
 def keep_variance(module: nn.Module) -> None:
@@ -88,8 +88,8 @@ class Analysis(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``[batch, 1, H, W]`` around zero to ``[batch, latents, H/16, W/16]``."""
-        found: Tensor = self.layers(images) * UNIT
-        return found
+        latents: Tensor = self.layers(images) * UNIT
+        return latents
 
 
 class Synthesis(nn.Module):
@@ -123,5 +123,5 @@ class Synthesis(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[batch, latents, h, w]`` to ``[batch, 1, 16 h, 16 w]`` around zero."""
-        found: Tensor = self.layers(latents / UNIT)
-        return found
+        images: Tensor = self.layers(latents / UNIT)
+        return images

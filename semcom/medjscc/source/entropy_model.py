@@ -77,11 +77,11 @@ class Walked:
 
     def row(self, row: int) -> Walked:
         """What it comes to for one image of the batch."""
-        one = slice(row, row + 1)
+        only = slice(row, row + 1)
         return Walked(
-            [band[one] for band in self.integers],
-            [band[one] for band in self.values],
-            [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in self.errors],
+            [band[only] for band in self.integers],
+            [band[only] for band in self.values],
+            [ErrorPrior(e.mean[only], e.log_deviation[only]) for e in self.errors],
         )
 
     def missing(self, coefficients: Bands) -> Bands:
@@ -191,9 +191,9 @@ class EntropyModel(nn.Module):
 
     def detail(self, index: int) -> DetailModel:
         """The model of a level's bands, 0 the coarsest."""
-        found = self.details[index]
-        assert isinstance(found, DetailModel)
-        return found
+        model = self.details[index]
+        assert isinstance(model, DetailModel)
+        return model
 
     def _coded_approximation(self, ratio: Tensor, log_step: Tensor, code: Code) -> Tensor:
         values = torch.zeros_like(ratio)
@@ -204,8 +204,8 @@ class EntropyModel(nn.Module):
             prior = self.approximation.prior(group, values, ratio, log_step)
             here = Prior(*(_chosen(p, channels) for p in (prior.mean, prior.log_scale)))
             unit = _chosen(log_step, channels)
-            found = code(Group(0, channels, here, unit, inside[list(channels)]))
-            coded = coded.index_copy(1, _index(channels, coded), found.to(coded.dtype))
+            integers = code(Group(0, channels, here, unit, inside[list(channels)]))
+            coded = coded.index_copy(1, _index(channels, coded), integers.to(coded.dtype))
             values = in_place(coded, size)
         return values
 
@@ -239,10 +239,10 @@ class EntropyModel(nn.Module):
             unit = units[:, [channel % 4 for channel in channels]] + offset.index_select(1, bands)
             prior = head(features, known, offset, unit)
             here = inside[list(channels)]
-            found = code(Group(index + 1, channels, prior, unit, here)) * here
-            coded.append(found)
+            integers = code(Group(index + 1, channels, prior, unit, here)) * here
+            coded.append(integers)
             zeros.append(prior.log_zero)
-            known = torch.cat([known, clamp_and_scale(found)], dim=1)
+            known = torch.cat([known, clamp_and_scale(integers)], dim=1)
         back = _index([model.channels.index(channel) for channel in range(12)], units)
         error = None
         if errors:
@@ -267,7 +267,7 @@ class _Known:
 
 
 def _even_errors(values: Tensor) -> ErrorPrior:
-    """Errors of plain rounding: a deviation of 1/sqrt(12) steps, on the grid of importances."""
+    """Errors of rounding: a deviation of 1/sqrt(12) steps, in eighths of an octave."""
     return ErrorPrior(torch.zeros_like(values).float(), torch.full_like(values, -1.75).float())
 
 

@@ -39,8 +39,8 @@ class Quantiser:
 
     def in_steps(self, group: Group) -> Tensor:
         """A group's coefficients in steps."""
-        found = self._coefficients[group.band][:, list(group.channels)]
-        return found * torch.exp2(-group.log_step).to(found.dtype)
+        coefficients = self._coefficients[group.band][:, list(group.channels)]
+        return coefficients * torch.exp2(-group.log_step).to(coefficients.dtype)
 
     @torch.no_grad()
     def __call__(self, group: Group) -> Tensor:
@@ -92,6 +92,13 @@ class Priced:
 
     Args:
         code: what gives the integers.
+
+    >>> prior = Prior(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
+    >>> group = Group(0, (0,), prior, torch.zeros(1, 1, 2, 2), torch.ones(1, 2, 2) > 0)
+    >>> priced = Priced(lambda group: torch.zeros_like(group.prior.mean))
+    >>> _ = priced(group)
+    >>> priced.bits.shape
+    torch.Size([1])
     """
 
     def __init__(self, code: Code) -> None:
@@ -101,10 +108,10 @@ class Priced:
 
     def __call__(self, group: Group) -> Tensor:
         """The integers of a group."""
-        found = self._code(group)
-        cost = group.prior.bits(found) * group.inside
+        integers = self._code(group)
+        cost = group.prior.bits(integers) * group.inside
         self.bits = self.bits.to(cost) + cost.sum((1, 2, 3))
-        return found
+        return integers
 
 
 class Rounder(Quantiser):
