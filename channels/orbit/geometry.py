@@ -368,7 +368,7 @@ def _closing_speed(altitude: Tensor, elevation: Tensor) -> Tensor:
 
 
 def central_angle(altitude: Tensor, elevation: Tensor) -> Tensor:
-    """Between terminal and satellite at the Earth's centre, in rad; of an altitude in m, in degrees.
+    """Between terminal and satellite at the Earth's centre in rad, from m and degrees.
 
     >>> round(central_angle(torch.tensor(600e3), torch.tensor(90.0)).item(), 6)
     0.0

@@ -78,12 +78,12 @@ class Sender:
         pixels = images[0].numel()
         rows = max(1, _AT_ONCE // pixels)
         parts = [
-            self._some(images[first : first + rows], roi[first : first + rows])
+            self._coded_rows(images[first : first + rows], roi[first : first + rows])
             for first in range(0, len(images), rows)
         ]
         return torch.cat(parts)
 
-    def _some(self, images: Tensor, roi: Tensor) -> Tensor:
+    def _coded_rows(self, images: Tensor, roi: Tensor) -> Tensor:
         batch = [self.prepare(images[i : i + 1], roi[i : i + 1]) for i in range(len(images))]
         sent: dict[int, Tensor] = {}
         while open_rows := [row for row in range(len(batch)) if row not in sent]:
@@ -94,7 +94,7 @@ class Sender:
                 length = self._layout.fitting_length(len(digital.data))
                 if length is None:
                     batch[row] = coarser(batch[row])
-                elif self._spoilt(batch[row], digital, length):
+                elif self._too_coarse(batch[row], digital, length):
                     batch[row] = replace(batch[row], step=ANALOG_ONLY)
                 else:
                     sent[row] = self._hybrid(batch[row], digital, length)
@@ -108,7 +108,7 @@ class Sender:
         ratio = self._ratio_index(blocks)
         bands = self._wavelet.analyse(pad_to(border.removed(centred), BLOCK))
         prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0)
-        first_bytes = len(prepared.begun().bytes())
+        first_bytes = len(prepared.begin_writing().bytes())
         search = StepSearch(bands, blocks, ratio, self._snr_db, self._layout, first_bytes)
         step = search.finest() if self._options.digital_only else search.best()
         if self._analog_only_of(prepared).serves_better(search.expected_error(step), self._layout):
@@ -119,7 +119,7 @@ class Sender:
         log_step = log_steps(step_index(0.0), prepared.blocks, prepared.ratio)
         return AnalogOnly(prepared.image, log_step, self._snr_db, self._link, self._wavelet)
 
-    def _spoilt(self, prepared: PreparedImage, digital: _Digital, length: int) -> bool:
+    def _too_coarse(self, prepared: PreparedImage, digital: _Digital, length: int) -> bool:
         """Whether steps that became much coarser than at first leave more than no digital part."""
         if prepared.step < prepared.initial_step + _MUCH_COARSER:
             return False
@@ -148,7 +148,7 @@ class Sender:
             torch.cat(level) for level in zip(*(prepared.bands for prepared in batch), strict=True)
         ]
         log_step = torch.cat([prepared.log_step for prepared in batch])
-        writers = [prepared.begun() for prepared in batch]
+        writers = [prepared.begin_writing() for prepared in batch]
         bands, log_step = [band.cpu() for band in bands], log_step.cpu()
         walked = self._model.walk(log_step, writing(writers, Quantiser(bands)))
         missing = walked.missing(in_steps(bands, log_step))
@@ -169,7 +169,7 @@ class Sender:
         importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, self._snr_db)
         numbers, gain = _unit(modulated(digital.missing, sent))
-        numbers = torch.cat([numbers, nothing(2 * analogue - len(numbers)).to(numbers)])
+        numbers = torch.cat([numbers, padding_numbers(2 * analogue - len(numbers)).to(numbers)])
         data, first = digital.data, layout.base_bytes
         blocks = []
         if layout.base is not None:
@@ -185,7 +185,7 @@ class Sender:
         uses = self._layout.base_uses + self._layout.shared_uses
         numbers, gain = _unit(analog_base.send(prepared.image, uses, self._snr_db)[0])
         if not len(numbers):
-            numbers = nothing(2 * uses).to(prepared.image)
+            numbers = padding_numbers(2 * uses).to(prepared.image)
         return self._whole(Header(ANALOG_ONLY, 0, 0, SILENT), prepared.image, [], numbers, gain)
 
     def _whole(
@@ -250,8 +250,8 @@ class PreparedImage:
         """log2 of the step of each block."""
         return log_steps(self.step, self.blocks, self.ratio)
 
-    def begun(self) -> Writer:
-        """The digital part's beginning: border and, where there are two steps, mask blocks."""
+    def begin_writing(self) -> Writer:
+        """A writer at the end of border and, where there are two steps, mask blocks."""
         writer = Writer()
         writer.border(self.border)
         if self.ratio:
@@ -281,7 +281,7 @@ def _block(data: bytes, block: ModulatedBlock, device: torch.device) -> Tensor:
     return block.encode(unpacked(data, block.payload_bits)[None]).to(device)
 
 
-def nothing(count: int) -> Tensor:
+def padding_numbers(count: int) -> Tensor:
     """Numbers that say nothing, with the power that the receiver expects of all."""
     signs = torch.arange(count) % 3 == 0
     return torch.where(signs, math.sqrt(0.5), -math.sqrt(0.5))

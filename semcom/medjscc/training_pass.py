@@ -34,7 +34,7 @@ from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.receiver import restore
-from semcom.medjscc.sender import PreparedImage, coarser, nothing
+from semcom.medjscc.sender import PreparedImage, coarser, padding_numbers
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Priced, Quantiser
@@ -128,7 +128,7 @@ def send(
         numbers = flat[row, places] * amplitude
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
         energy = _energy_left(bits, layout, analogue, _worth(deviation, 10 ** (snr_db / 10)))
-        filler = nothing(2 * analogue - len(numbers)).to(numbers)
+        filler = padding_numbers(2 * analogue - len(numbers)).to(numbers)
         numbers = torch.cat([numbers * energy / strength, filler])
         digital = layout.digital_uses(length)
         rows.append(

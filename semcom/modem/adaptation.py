@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from channels import InputError, Link
+from channels.renamed import renamed
 from semcom.modem.awgn_bler import block_error_rate, code_block_error_rate
 from semcom.modem.information import Array, effective_snr_db, mutual_information
 from semcom.modem.mcs import mcs_table
@@ -176,3 +177,13 @@ def _blocks_that_hold(channel_uses: int, num_bytes: int, table: int) -> list[Mod
             "image at any MCS: raise cbr"
         )
     return sorted(blocks, key=lambda block: block.payload_bits)
+
+
+__getattr__ = renamed(
+    __name__,
+    Success="SuccessProbability",
+    Chances="SuccessProbabilities",
+    gaussian_success="awgn_success",
+    gaussian_chances="awgn_success_probabilities",
+    link_chances="link_success_probabilities",
+)

@@ -10,6 +10,7 @@ from sionna.phy.nr.utils import generate_prng_seq
 from torch import Tensor
 
 from channels import InputError
+from channels.renamed import renamed
 from semcom import fec
 from semcom.modem.mcs import MCS
 from semcom.modem.qam import soft_bits, symbols_of
@@ -153,3 +154,6 @@ def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
 def _gold(num_bits: int) -> Tensor:
     """Scrambling sequence of TS 38.211 clause 7.3.1.1, float ``[num_bits]``."""
     return torch.as_tensor(generate_prng_seq(num_bits, _SCRAMBLING_SEED), dtype=torch.float32)
+
+
+__getattr__ = renamed(__name__, TransportBlock="ModulatedBlock")
