@@ -26,7 +26,7 @@ from torch import Tensor
 
 from semcom import metrics
 from semcom.crops import Sample
-from semcom.data import list_pictures
+from semcom.data import list_images
 from semcom.samples import load_samples
 from semcom.segmentation import Segmenter
 from semcom.segmentation.few_labels import FewLabels, few_labels
@@ -46,7 +46,7 @@ COLUMNS = ("setting", "method", "seed", "labelled", "unlabelled", "pictures", "m
 def named(folder: Path) -> dict[str, Sample]:
     """Pictures of a folder with their masks, by name."""
     samples = load_samples(folder / "images", folder / "masks")
-    names = [path.name for path in list_pictures(folder / "images")]
+    names = [path.name for path in list_images(folder / "images")]
     return dict(zip(names, samples, strict=True))
 
 

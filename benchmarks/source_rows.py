@@ -27,7 +27,7 @@ from semcom.medjscc import MedJSCC
 from semcom.medjscc.header import BYTES
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.source.bitstream import Writer, writing
-from semcom.medjscc.source.frame import frame
+from semcom.medjscc.source.border import find_border
 from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.steps import log_steps
 from semcom.medjscc.source.wavelet import BLOCK
@@ -42,13 +42,13 @@ def coded(codec: MedJSCC, picture: NDArray[np.uint8]) -> Iterator[tuple[int, int
     """Step index, bytes and PSNR in dB at each step."""
     image = torch.from_numpy(picture).float()[None, None] / 255
     height, width = picture.shape
-    around = frame(image)
-    inside = pad_to(around.removed(image - 0.5), BLOCK)
+    border = find_border(image)
+    inside = pad_to(border.removed(image - 0.5), BLOCK)
     bands = codec.wavelet.analyse(inside)
     none = torch.zeros(1, 1, inside.shape[2] // BLOCK, inside.shape[3] // BLOCK, dtype=torch.bool)
     for index in INDICES:
         log_step, writer = log_steps(index, none, 0), Writer()
-        writer.frame(around)
+        writer.border(border)
         walked = codec.entropy_model.walk(log_step, writing([writer], Quantiser(bands)))
         shown = restore(
             codec.wavelet,
@@ -60,7 +60,7 @@ def coded(codec: MedJSCC, picture: NDArray[np.uint8]) -> Iterator[tuple[int, int
             torch.tensor([SNR_DB]),
             CBR,
         )
-        shown = around.restored(shown[..., :height, :width] + 0.5).clamp(0, 1)
+        shown = border.restored(shown[..., :height, :width] + 0.5).clamp(0, 1)
         error = np.rint(shown[0, 0].numpy() * 255) - picture.astype(np.float64)
         yield index, len(writer.bytes()) + BYTES, 10 * np.log10(255**2 / np.mean(error**2))
 

@@ -124,8 +124,8 @@ def link(
     build = _others.find(name)
     if build is None:
         raise unknown_name("link", name, links())
-    made = _built(name, build, given, parameters)
-    return made if ":" in name else with_changes(made, name=name)
+    built = _built(name, build, given, parameters)
+    return built if ":" in name else with_changes(built, name=name)
 
 
 def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> Link:
@@ -134,10 +134,10 @@ def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> L
     own = set(inspect.signature(entry.build).parameters) - {"carrier_hz"}
     _check_parameters(name, parameters, own, COMMON)
     chosen_hz = given.get("carrier_hz", entry.carrier_hz)
-    made = entry.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
-    rows = made.rows if "residual" in given else (*made.rows, *made.residual_rows)
-    parts = {"grid": made.grid, "residual": made.residual, "carrier_hz": chosen_hz} | given
-    return Link(name, made.propagation, rows, snr_reference=made.snr_reference, **parts)
+    model = entry.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
+    rows = model.rows if "residual" in given else (*model.rows, *model.residual_rows)
+    parts = {"grid": model.grid, "residual": model.residual, "carrier_hz": chosen_hz} | given
+    return Link(name, model.propagation, rows, snr_reference=model.snr_reference, **parts)
 
 
 def _built(
@@ -147,17 +147,17 @@ def _built(
     signature = inspect.signature(build)
     own = signature.parameters
     handed = {key: given[key] for key in given if key in own or key == "carrier_hz"}
-    if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
         shared = [key for key in COMMON if key != "carrier_hz"]
         _check_parameters(name, parameters | handed, set(own), shared)
     try:
         signature.bind(**parameters, **handed)
     except TypeError as error:
         raise InputError(f"link {name!r} cannot be made so: {error}") from error
-    made = build(**parameters, **handed)
-    if not isinstance(made, Link):
-        raise InputError(f"link {name!r} must be made as a channels.Link, got {shown(made)}")
-    return with_changes(made, **{key: given[key] for key in given if key not in handed})
+    built = build(**parameters, **handed)
+    if not isinstance(built, Link):
+        raise InputError(f"link {name!r} must be made as a channels.Link, got {shown(built)}")
+    return with_changes(built, **{key: given[key] for key in given if key not in handed})
 
 
 def _check_parameters(

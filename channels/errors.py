@@ -60,7 +60,7 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     2.0
     """
     real = isinstance(value, int | float | np.integer | np.floating)
-    if real and not isinstance(value, bool | np.timedelta64) and low <= value <= high:  # type: ignore[operator]
+    if real and not isinstance(value, bool) and low <= value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
     raise InputError(f"{name} must be a finite number in [{low:g}, {high:g}], got {shown(value)}")
 
@@ -87,13 +87,22 @@ def check_flag(name: str, value: object) -> bool:
     return value
 
 
+def check_whole(name: str, value: object, least: int, otherwise: str = "") -> None:
+    """Refuse what is not a whole number from ``least`` on; ``otherwise`` says what else may be.
+
+    >>> check_whole("trials", 3, least=1)
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number from {least} on{otherwise}, got {value!r}")
+
+
 def check_count(name: str, value: object, low: int, high: int) -> int:
     """Return ``value`` if it is an int in low…high; ``name`` is for the error.
 
     >>> check_count("batch_size", 16, 1, 1000)
     16
     """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or not low <= value <= high:  # type: ignore[operator]
         raise InputError(f"{name} must be an int in {low}..{high}, got {shown(value)}")
     return int(value)  # type: ignore[call-overload, no-any-return]

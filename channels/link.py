@@ -39,6 +39,27 @@ class Link:
     Each row of a transmission is one image. Its symbols fill as many OFDM slots as they need and
     fading evolves over those slots. The link enforces the power constraint itself.
 
+    ::
+
+        symbols ─ power ─ grid ─ amplifier ─ propagation ─ noise ─ estimation ─ equalisation ─▶
+                    x    pilots                   h          n          ĥ           y / ĥ
+
+    On each resource element, with σ² = 10^(−snr_db / 10) and interference i (ICI, and paths beyond
+    the cyclic prefix)::
+
+        y = h·x + i + n,    n ~ CN(0, σ²)
+        D = σ² + E|i|² + δ·|h|² + ε
+
+    δ is the amplifier's distortion (whose Bussgang gain is part of h) and ε the error variance of
+    ĥ; both are 0 with a linear amplifier and perfect estimation. The LMMSE estimate of x over its
+    bias β is a division, and its error is that of a Gaussian channel::
+
+        w = ĥ* / (|ĥ|² + D),    β = w·ĥ = |ĥ|² / (|ĥ|² + D)
+        symbols = w·y / β = y / ĥ,    noise_var = D / |ĥ|²
+        snr_db = 10 log10 mean((|ĥ|² − b) / D)
+
+    with b = ε for least squares, whose ``|ĥ|²`` is too large by that on average, and 0 otherwise.
+
     In the frequency domain, which is fast, the channel acts on each resource element; a residual
     carrier offset and a channel that changes within a symbol couple subcarriers (ICI), both
     exactly; paths later than the cyclic prefix count as interference of their analytic power. The
@@ -223,12 +244,12 @@ class Link:
             noise = noise_var.sqrt() * complex_normal((batch, num_symbols), x.device)
             if self.estimator == "perfect" and self.amplifier is None and channel.scales_only:
                 h = at_symbols(channel.response.h.to(x.dtype), num_symbols, self.grid)
-                got = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
+                observed = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
-                got = self._through_frame(x, sent, channel, noise, noise_var)
-        symbols, error_var, gain = _equalised(got.symbols, got.h, got.disturbance)
+                observed = self._through_frame(x, sent, channel, noise, noise_var)
+        symbols, error_var, gain = _equalised(observed.symbols, observed.h, observed.disturbance)
         error_var = error_var.expand(batch, num_symbols)
-        mean_snr = ((gain - got.excess) / got.disturbance).expand(batch, -1).mean(1)
+        mean_snr = ((gain - observed.excess) / observed.disturbance).expand(batch, -1).mean(1)
         return symbols, error_var, 10 * torch.log10(mean_snr.clamp_min(1e-10))
 
     def _draw(self, batch: int, num_symbols: int, device: torch.device) -> Realisation:
@@ -264,21 +285,21 @@ class Link:
         gain = at_symbols(h * bussgang, num_symbols, grid)
         noise = noise.to(frame.dtype)
         if self.estimator == "perfect":
-            heard = from_grid(received, num_symbols, grid) + noise - gain * others
+            at_symbol = from_grid(received, num_symbols, grid) + noise - gain * others
             total = at_symbols(disturbance, num_symbols, grid)
-            return _Observed(heard, gain, total, torch.zeros_like(noise_var))
+            return _Observed(at_symbol, gain, total, torch.zeros_like(noise_var))
 
         elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
         elsewhere = noise_var.sqrt()[..., None] * elsewhere
         received = received + place(noise, grid, onto=elsewhere)
         mean = disturbance.expand(frame.shape).mean((1, 2))
         prior = prior_of(self._model(frame.device), self.residual, grid)
-        found = estimate(received, mean, grid, prior, self.estimator)
-        uncertain = found.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
+        estimated = estimate(received, mean, grid, prior, self.estimator)
+        uncertain = estimated.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
         return _Observed(
             from_grid(received, num_symbols, grid) - gain * others,
-            at_symbols(found.h, num_symbols, grid),
-            at_symbols(disturbance + found.error_var, num_symbols, grid),
+            at_symbols(estimated.h, num_symbols, grid),
+            at_symbols(disturbance + estimated.error_var, num_symbols, grid),
             at_symbols(uncertain.to(disturbance), num_symbols, grid),
         )
 
@@ -313,10 +334,10 @@ class Link:
         if self.rows or self.propagation is None:
             return repr(self)
         try:
-            told = hashlib.sha256(pickle.dumps(self.propagation)).hexdigest()
+            digest = hashlib.sha256(pickle.dumps(self.propagation)).hexdigest()
         except (pickle.PicklingError, AttributeError, TypeError):
-            told = uuid4().hex
-        return f"{self!r}, propagation {told}"
+            digest = uuid4().hex
+        return f"{self!r}, propagation {digest}"
 
     def _all_rows(self) -> list[Row]:
         coupled = {
@@ -348,13 +369,13 @@ class _Observed:
     excess: Tensor
 
 
-def _equalised(heard: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _equalised(received: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Symbols, the variance of their errors, and the power gain that both were divided by.
 
     In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
     """
     gain = squared_magnitude(h).clamp_min(_LEAST_GAIN)
-    return heard * (h.conj() / gain), disturbance / gain, gain
+    return received * (h.conj() / gain), disturbance / gain, gain
 
 
 def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:

@@ -58,6 +58,10 @@ def _sionna_name(device: torch.device | str) -> str:
 
 
 def generator(device: torch.device | str = "cpu") -> torch.Generator:
-    """Sionna's generator for a device, from which every draw of a link comes."""
-    found: torch.Generator = config.torch_rng(_sionna_name(device))
-    return found
+    """Sionna's generator for a device, from which every draw of a link comes.
+
+    >>> generator("cpu").device
+    device(type='cpu')
+    """
+    source: torch.Generator = config.torch_rng(_sionna_name(device))
+    return source

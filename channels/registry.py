@@ -83,7 +83,7 @@ class Registry:
     def lines(self) -> dict[str, str]:
         """All by name, with one line on what each is."""
         offered = {point.name: f"{point.value}, of {_package(point)}." for point in self._offered()}
-        return offered | {name: one.line for name, one in self.registered.items()}
+        return offered | {name: entry.line for name, entry in self.registered.items()}
 
     def find(self, name: object) -> Build | None:
         """What makes the one of that name, or at that place; ``None`` if the name is unknown.

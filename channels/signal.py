@@ -21,12 +21,12 @@ COMPLEX = (torch.complex64, torch.complex128)
 class Session:
     """The record that both ends hold before the first symbol.
 
-    It is the same for every picture of a session: nothing in it may depend on a picture's content.
+    It is the same for every image of a session: nothing in it may depend on an image's content.
 
     Args:
         codec: name of the codec, as ``semcom.codec`` knows it.
-        image_shape: ``(C, H, W)`` of the pictures.
-        channel_uses: complex channel uses that one picture may spend.
+        image_shape: ``(C, H, W)`` of the images.
+        channel_uses: complex channel uses that one image may spend.
         snr_db: average E_s/N_0 that the receiver reported and the transmitter believes, in dB.
         mcs: index of the modulation and coding scheme agreed on, for codecs that have one
             (in 5G the control channel carries it).
@@ -67,7 +67,7 @@ def _is_count(value: object) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Transmission:
-    """A batch of pictures as complex baseband symbols.
+    """A batch of images as complex baseband symbols.
 
     Args:
         symbols: complex64 ``[batch, K]`` (complex128 for gradient checks in double precision);
@@ -164,7 +164,7 @@ class Received:
             to first order where it estimates it.
         noise_var: float32 ``[batch, K]``, the error variance of each estimate that a max-log
             demapper or a channel adaptive unit should believe.
-        snr_db: float32 ``[batch]``, the receiver's own estimate of this picture's E_s/N_0: mean
+        snr_db: float32 ``[batch]``, the receiver's own estimate of this image's E_s/N_0: mean
             ratio of signal to noise, interference and estimation error over its symbols.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from channels import InputError
 from semcom.crops import Sample
-from semcom.data import list_pictures, load_folder, load_packed, phantoms
+from semcom.data import list_images, load_folder, load_packed, phantoms
 from semcom.data.packed import is_packed
 
 PHANTOM_SEED = 2**20
@@ -49,9 +49,9 @@ def load_samples(
         regions: dict[str, object] = {}
         if masks is not None:
             _, found = load_folder(images, masks, size=size)
-            named = [path.name for path in list_pictures(images, masks)]
+            named = [path.name for path in list_images(images, masks)]
             regions = dict(zip(named, found, strict=True))  # type: ignore[arg-type]
-        names = [path.name for path in list_pictures(images)]
+        names = [path.name for path in list_images(images)]
         samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
     for kind in ("chest", "dental"):
         if num_phantoms:

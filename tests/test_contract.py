@@ -177,7 +177,7 @@ def test_python_arguments_of_the_wrong_kind_get_one_line(tmp_path: Path) -> None
         lambda: table.select(codecs=[None]),  # type: ignore[list-item]
         lambda: table.select(snr_db=["9"]),  # type: ignore[list-item]
         lambda: semcom.data.load_folder(None),  # type: ignore[arg-type]
-        lambda: semcom.data.load_picture(5),  # type: ignore[arg-type]
+        lambda: semcom.data.load_image(5),  # type: ignore[arg-type]
         lambda: semcom.segmenter("chest")(torch.zeros(0, 1, 64, 64)),
     ]
     for call in calls:

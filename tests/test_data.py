@@ -28,7 +28,7 @@ from torch.nn.functional import max_pool2d
 
 from channels import InputError
 from semcom.codec import check_images, check_roi
-from semcom.data import list_pictures, load_folder, phantoms
+from semcom.data import list_images, load_folder, phantoms
 
 PATIENT = "DOE^JANE"
 
@@ -154,7 +154,7 @@ def test_files_are_sorted_and_limited_and_others_passed_over(tmp_path: Path) -> 
     save(tmp_path, ".hidden.png", np.zeros((32, 32), dtype=np.uint8))
     (tmp_path / "notes.txt").write_text("not a picture")
     (tmp_path / "folder.png").mkdir()
-    assert [file.name for file in list_pictures(tmp_path)] == ["a.PNG", "b.tif", "c.jpeg"]
+    assert [file.name for file in list_images(tmp_path)] == ["a.PNG", "b.tif", "c.jpeg"]
     images = stacked(load_folder(tmp_path)[0])
     assert (images.mean(dim=(1, 2, 3)) * 255).round().tolist() == [10, 50, 90]
     assert torch.equal(stacked(load_folder(str(tmp_path), limit=2)[0]), images[:2])
@@ -196,7 +196,7 @@ def test_masks_select_pictures_and_follow_their_size(tmp_path: Path) -> None:
     save(masks, "a.png", region)
     save(masks, "c.tif", np.stack([0 * region, region * 200, 0 * region], -1))
     images, regions = load_folder(pictures, masks=masks, size=64)
-    assert [file.name for file in list_pictures(pictures, masks)] == ["a.png", "c.png"]
+    assert [file.name for file in list_images(pictures, masks)] == ["a.png", "c.png"]
     assert stacked(images).shape == (2, 1, 32, 64)
     expected = torch.zeros(2, 1, 32, 64, dtype=torch.bool)
     expected[..., :16, :32] = True
@@ -234,9 +234,9 @@ def _two_pages(folder: Path) -> None:
     ("write", "words"),
     [
         (lambda folder: None, "put PNG, JPEG, TIFF or DICOM files into it"),
-        (_damaged("x.png", 0.5), "x.png cannot be read as a picture"),
-        (_damaged("x.jpg", 0.5), "x.jpg cannot be read as a picture"),
-        (_damaged("x.tif", 0.1), "x.tif cannot be read as a picture"),
+        (_damaged("x.png", 0.5), "x.png cannot be read as an image"),
+        (_damaged("x.jpg", 0.5), "x.jpg cannot be read as an image"),
+        (_damaged("x.tif", 0.1), "x.tif cannot be read as an image"),
         (_damaged("x.png", 0), "export it again"),
         (_saved("x.png", np.indices((40, 40, 3)).sum(0).astype(np.uint8)), "convert it"),
         (_saved("x.png", np.zeros((31, 90), np.uint8)), "31 x 90, but both sides must be at lea"),
@@ -484,7 +484,7 @@ def test_no_patient_field_comes_out(
         warnings.simplefilter("always")
         try:
             images, _ = load_folder(tmp_path)
-            told += repr(images) + repr(list_pictures(tmp_path))
+            told += repr(images) + repr(list_images(tmp_path))
             assert bad in (None, "charset")
         except InputError as error:
             assert bad not in (None, "charset")

@@ -17,11 +17,15 @@ from semcom.codec import Codec
 from semcom.image_coders.layered_source import layered_source
 from semcom.image_coders.payloads import payload
 from semcom.image_coders.source import source_coder
-from semcom.modem.adaptation import choose_mcs, gaussian_chances, link_chances
+from semcom.modem.adaptation import (
+    awgn_success_probabilities,
+    choose_mcs,
+    link_success_probabilities,
+)
 from semcom.modem.mcs import mcs_table
 from semcom.modem.quality import expected_gain_db
 from semcom.modem.realisations import noise_variances
-from semcom.separate import LayeredCodec, SeparateCodec, TransportBlock
+from semcom.separate import LayeredCodec, ModulatedBlock, SeparateCodec
 from semcom.separate.layer_choice import choose_layers, layers_gain_db
 from semcom.separate.layers import Layers, layers_code, layers_numbers, layers_of
 from tests.pictures import coloured, psnr, textured
@@ -171,13 +175,13 @@ def test_over_gaussian_noise_there_is_one_layer_as_without(snr_db: float) -> Non
 def test_two_layers_are_chosen_where_they_are_expected_to_bring_more(
     name: str, uses: int, pixels: int, snr_db: float
 ) -> None:
-    chances = link_chances(channels.link(name), uses, snr_db)
+    chances = link_success_probabilities(channels.link(name), uses, snr_db)
 
-    def success(block: TransportBlock) -> float:
+    def success(block: ModulatedBlock) -> float:
         return float(np.mean(chances(block, 0)))
 
     index = choose_mcs(uses, pixels, 164, 1, success, header_bytes=116)
-    whole = TransportBlock(uses, mcs_table(1)[index])
+    whole = ModulatedBlock(uses, mcs_table(1)[index])
     one = success(whole) * expected_gain_db(whole.payload_bits, pixels, 116)
     found = layers_of(choose_layers(uses, pixels, 164, 1, chances, 116), uses, 1)
     assert found is not None
@@ -200,8 +204,8 @@ def test_both_layers_meet_one_fade() -> None:
 def test_a_block_meets_the_noise_of_its_own_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     noise_var = np.repeat([[0.01, 100.0]], 512, axis=1)
     monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var)
-    chances = link_chances(channels.link("awgn"), 1024, 0.0)
-    block = TransportBlock(512, mcs_table(1)[9])
+    chances = link_success_probabilities(channels.link("awgn"), 1024, 0.0)
+    block = ModulatedBlock(512, mcs_table(1)[9])
     assert [float(chances(block, start)[0]) for start in (0, 512)] == [1.0, 0.0]
 
 
@@ -251,20 +255,20 @@ def test_a_fixed_choice_is_used_at_every_snr() -> None:
 
 
 def test_one_realisation_of_gaussian_noise() -> None:
-    block = TransportBlock(512, mcs_table(1)[9])
-    assert gaussian_chances(20.0)(block, 100).tolist() == [1.0]
+    block = ModulatedBlock(512, mcs_table(1)[9])
+    assert awgn_success_probabilities(20.0)(block, 100).tolist() == [1.0]
 
 
 def test_every_so_manieth_symbol_tells_what_all_of_them_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chances of blocks anywhere in a transmission, from all symbols and from every eighth."""
     link = channels.link("ntn-tdl-c")
     noise_var = noise_variances(link, 8192, 6.0)
-    blocks = [(TransportBlock(80, mcs_table(1)[9]), 8000)]
-    blocks += [(TransportBlock(6000, mcs_table(1)[index]), 100) for index in (8, 11, 14)]
-    expected = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
+    blocks = [(ModulatedBlock(80, mcs_table(1)[9]), 8000)]
+    blocks += [(ModulatedBlock(6000, mcs_table(1)[index]), 100) for index in (8, 11, 14)]
+    expected = [link_success_probabilities(link, 8192, 6.0)(*block) for block in blocks]
     monkeypatch.setattr("semcom.modem.adaptation.stride", lambda _: 8)
     monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var[:, ::8])
-    found = [link_chances(link, 8192, 6.0)(*block) for block in blocks]
+    found = [link_success_probabilities(link, 8192, 6.0)(*block) for block in blocks]
     for ours, all_symbols in zip(found, expected, strict=True):
         assert ours.mean() == pytest.approx(all_symbols.mean(), abs=0.02)
     assert 0.05 < expected[2].mean() < 0.95
@@ -274,8 +278,8 @@ def test_a_block_between_two_symbols_that_are_looked_at(monkeypatch: pytest.Monk
     noise_var = np.repeat([[0.01, 100.0]], 64, axis=1)
     monkeypatch.setattr("semcom.modem.adaptation.stride", lambda _: 512)
     monkeypatch.setattr("semcom.modem.adaptation.noise_variances", lambda *_: noise_var)
-    chances = link_chances(channels.link("awgn"), 2**16, 0.0)
-    block = TransportBlock(100, mcs_table(1)[4])
+    chances = link_success_probabilities(channels.link("awgn"), 2**16, 0.0)
+    block = ModulatedBlock(100, mcs_table(1)[4])
     assert [float(chances(block, start)[0]) for start in (1, 2**16 - 100)] == [1.0, 0.0]
 
 

@@ -300,7 +300,7 @@ def test_what_is_packed_fits_and_what_is_damaged_is_refused(tmp_path: Path) -> N
         load_samples(packed, masks)
     torch_file = tmp_path / "other.safetensors"
     Fit().save(torch_file)
-    with pytest.raises(InputError, match="holds no packed pictures"):
+    with pytest.raises(InputError, match="holds no packed images"):
         load_samples(torch_file)
 
 

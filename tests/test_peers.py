@@ -20,7 +20,7 @@ from semcom.learned import LearnedCodec
 from semcom.ntscc import NTSCC
 from semcom.ntscc.allocation import RATES, TOP, filled, wanted
 from semcom.ntscc.hyperprior import bits
-from semcom.ntscc.layout import SHARE, map_block
+from semcom.ntscc.map_block import SHARE, map_block
 from semcom.ntscc.rate_map import LEAST_BYTES, rate_map, read_map
 from semcom.samples import load_samples
 from semcom.training import Plan, train

@@ -18,7 +18,7 @@ from scenarios.engine.task import Picture, Task, transmit
 from semcom.image_coders.source import source_coder
 from semcom.metrics import psnr, roi_psnr
 from semcom.modem.mcs import mcs_table
-from semcom.separate import SeparateCodec, TransportBlock
+from semcom.separate import ModulatedBlock, SeparateCodec
 
 SOURCES = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 
@@ -39,7 +39,7 @@ def test_without_errors_the_picture_is_the_source_coders_own(source: str) -> Non
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 18.0, seed=1))
     assert lost.tolist() == [False, False]
     assert tx.session.mcs is not None
-    block = TransportBlock(tx.session.channel_uses, mcs_table(1)[tx.session.mcs])
+    block = ModulatedBlock(tx.session.channel_uses, mcs_table(1)[tx.session.mcs])
     coder = source_coder(source)
     for row in range(2):
         picture = images[row, 0].numpy()

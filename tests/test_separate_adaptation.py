@@ -13,13 +13,13 @@ from scipy.stats import binom, expon
 
 import channels
 from channels import InputError
-from semcom.modem.adaptation import choose_mcs, gaussian_success, link_success
+from semcom.modem.adaptation import awgn_success, choose_mcs, link_success
 from semcom.modem.awgn_bler import block_error_rate, required_snr_db
 from semcom.modem.information import bicm, effective_snr_db, mutual_information
 from semcom.modem.mcs import mcs_table
 from semcom.modem.measured import measured_success
 from semcom.modem.qam import soft_bits
-from semcom.separate import TransportBlock
+from semcom.separate import ModulatedBlock
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
@@ -28,7 +28,7 @@ def test_information_equals_that_of_the_demapper(order: int, snr_db: float) -> N
     """1 - E[log2(1 + exp(-L))] a bit, by Monte Carlo over the library's own soft bits."""
     uses, noise_var = 20000, 10 ** (-snr_db / 10)
     mcs = next(m for m in mcs_table(2) if m.bits_per_symbol == order)
-    block = TransportBlock(uses, mcs)
+    block = ModulatedBlock(uses, mcs)
     symbols = block.encode(torch.randint(0, 2, (1, block.payload_bits)).float())
     sign = 2.0 * (soft_bits(symbols, torch.full(symbols.shape, 1e-4), order) > 0) - 1
     noise = noise_var**0.5 * torch.randn(symbols.shape, dtype=torch.complex64)
@@ -56,7 +56,7 @@ def test_threshold_is_above_capacity_and_rises_with_rate() -> None:
     for number in (1, 2, 3):
         for order in (2, 4, 6, 8):
             schemes = [m for m in mcs_table(number) if m.bits_per_symbol == order]
-            blocks = [TransportBlock(2048, mcs) for mcs in schemes]
+            blocks = [ModulatedBlock(2048, mcs) for mcs in schemes]
             needed = [required_snr_db(block) for block in blocks]
             assert needed == sorted(needed)
             for block, snr_db in zip(blocks, needed, strict=True):
@@ -65,18 +65,18 @@ def test_threshold_is_above_capacity_and_rises_with_rate() -> None:
 
 def test_longer_blocks_need_less() -> None:
     mcs = mcs_table(1)[4]
-    needed = [required_snr_db(TransportBlock(uses, mcs)) for uses in (256, 1024, 4096)]
+    needed = [required_snr_db(ModulatedBlock(uses, mcs)) for uses in (256, 1024, 4096)]
     assert needed == sorted(needed, reverse=True)
 
 
 @pytest.mark.parametrize("snr_db", [-3.0, 4.0, 11.0, 20.0])
 def test_gaussian_choice_is_near_the_highest_rate_that_arrives(snr_db: float) -> None:
-    chosen = TransportBlock(
-        2048, mcs_table(1)[choose_mcs(2048, 32768, 40, 1, gaussian_success(snr_db))]
+    chosen = ModulatedBlock(
+        2048, mcs_table(1)[choose_mcs(2048, 32768, 40, 1, awgn_success(snr_db))]
     )
     safe = [
         block.payload_bits
-        for block in (TransportBlock(2048, mcs) for mcs in mcs_table(1))
+        for block in (ModulatedBlock(2048, mcs) for mcs in mcs_table(1))
         if block_error_rate(block, snr_db) < 1e-3
     ]
     assert chosen.payload_bits >= max(safe)
@@ -85,10 +85,10 @@ def test_gaussian_choice_is_near_the_highest_rate_that_arrives(snr_db: float) ->
 
 @pytest.mark.parametrize("snr_db", [-3.0, 4.0, 11.0, 20.0])
 def test_target_gives_the_highest_rate_within_it(snr_db: float) -> None:
-    chosen = choose_mcs(2048, 32768, 40, 1, gaussian_success(snr_db), target_bler=0.01)
+    chosen = choose_mcs(2048, 32768, 40, 1, awgn_success(snr_db), target_bler=0.01)
     meeting = [
         block
-        for block in (TransportBlock(2048, mcs) for mcs in mcs_table(1))
+        for block in (ModulatedBlock(2048, mcs) for mcs in mcs_table(1))
         if block_error_rate(block, snr_db) <= 0.01
     ]
     best = max(meeting, key=lambda block: block.payload_bits)
@@ -109,7 +109,7 @@ def test_predicted_error_rates_are_those_of_the_chain(
     uses: int, table: int, index: int, number: int
 ) -> None:
     """Where 10 % are predicted, blocks of sizes between the measured ones fail so; 0.15 dB off."""
-    block = TransportBlock(uses, mcs_table(table)[index])
+    block = ModulatedBlock(uses, mcs_table(table)[index])
     snr_db = required_snr_db(block, 0.1)
     noise_var = 10 ** (-snr_db / 10)
     bits = torch.randint(0, 2, (number, block.payload_bits)).float()
@@ -121,22 +121,22 @@ def test_predicted_error_rates_are_those_of_the_chain(
 
 
 def test_choice_without_hope_is_the_lowest_rate_that_holds_a_picture() -> None:
-    assert choose_mcs(4096, 65536, 66, 1, gaussian_success(-20.0)) == 0
-    chosen = choose_mcs(4096, 65536, 200, 1, gaussian_success(-20.0))
-    payloads = [TransportBlock(4096, mcs).payload_bits // 8 for mcs in mcs_table(1)]
+    assert choose_mcs(4096, 65536, 66, 1, awgn_success(-20.0)) == 0
+    chosen = choose_mcs(4096, 65536, 200, 1, awgn_success(-20.0))
+    payloads = [ModulatedBlock(4096, mcs).payload_bits // 8 for mcs in mcs_table(1)]
     assert payloads[chosen] >= 200 > payloads[chosen - 1]
 
 
 def test_budget_too_small_for_any_mcs() -> None:
     with pytest.raises(InputError, match="raise cbr"):
-        choose_mcs(32, 65536, 66, 1, gaussian_success(30.0))
+        choose_mcs(32, 65536, 66, 1, awgn_success(30.0))
 
 
 def test_awgn_link_and_gaussian_rule_agree() -> None:
     link = channels.link("awgn")
     for snr_db in (0.0, 7.0, 15.0):
         by_link = choose_mcs(1024, 16384, 40, 1, link_success(link, 1024, snr_db))
-        assert by_link == choose_mcs(1024, 16384, 40, 1, gaussian_success(snr_db))
+        assert by_link == choose_mcs(1024, 16384, 40, 1, awgn_success(snr_db))
 
 
 def test_rayleigh_outage_equals_its_integral() -> None:
@@ -144,7 +144,7 @@ def test_rayleigh_outage_equals_its_integral() -> None:
     gains = expon.ppf((np.arange(4000) + 0.5) / 4000)
     success = link_success(channels.link("rayleigh"), 512, 12.0)
     for index in (2, 6, 11):
-        block = TransportBlock(512, mcs_table(1)[index])
+        block = ModulatedBlock(512, mcs_table(1)[index])
         expected = float(np.mean(1 - block_error_rate(block, 12 + 10 * np.log10(gains))))
         tolerance = 4.5 * math.sqrt(expected * (1 - expected) / 200)
         assert abs(success(block) - expected) < tolerance
@@ -153,9 +153,12 @@ def test_rayleigh_outage_equals_its_integral() -> None:
 def test_prediction_over_fading_is_that_of_the_chain(tmp_path: Path) -> None:
     """Two independent samples of 200 realisations, and 0.05 for the mapping's error."""
     link = channels.link("ntn-tdl-c", delay_spread_s=300e-9)
-    predicted, sent = link_success(link, 1024, 6.0), measured_success(link, 6.0, tmp_path)
+    predicted, sent = (
+        link_success(link, 1024, 6.0),
+        measured_success(link, 6.0, tmp_path),
+    )
     for index in (4, 8, 11):
-        block = TransportBlock(1024, mcs_table(1)[index])
+        block = ModulatedBlock(1024, mcs_table(1)[index])
         share = predicted(block)
         tolerance = 4.5 * math.sqrt(2 * max(share * (1 - share), 0.01) / 200) + 0.05
         assert abs(share - sent(block)) < tolerance
@@ -165,7 +168,7 @@ def test_counts_are_kept_and_made_anew_where_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     success = measured_success(channels.link("awgn"), 3.0, tmp_path)
-    block = TransportBlock(256, mcs_table(1)[6])
+    block = ModulatedBlock(256, mcs_table(1)[6])
     share = success(block)
     (kept,) = tmp_path.iterdir()
     with monkeypatch.context() as patch:
@@ -195,13 +198,13 @@ def test_without_a_home_counts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.delenv("SEMCOM_CACHE", raising=False)
     monkeypatch.setattr("semcom.modem.measured.user_cache", homeless)
-    block = TransportBlock(256, mcs_table(1)[2])
+    block = ModulatedBlock(256, mcs_table(1)[2])
     assert measured_success(channels.link("awgn"), 9.0)(block) == 1.0
 
 
 def test_fading_lowers_the_rate() -> None:
     fading = choose_mcs(1024, 16384, 40, 1, link_success(channels.link("rayleigh"), 1024, 15.0))
-    assert fading < choose_mcs(1024, 16384, 40, 1, gaussian_success(15.0))
+    assert fading < choose_mcs(1024, 16384, 40, 1, awgn_success(15.0))
 
 
 def test_statistics_leave_the_generators_alone() -> None:

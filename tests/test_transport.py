@@ -17,7 +17,7 @@ from channels import InputError
 from semcom.modem.awgn_bler import required_snr_db
 from semcom.modem.mcs import mcs_table
 from semcom.modem.qam import soft_bits
-from semcom.separate import MCS, TransportBlock
+from semcom.separate import MCS, ModulatedBlock
 
 EVERY_MCS = [(table, mcs) for table in (1, 2, 3) for mcs in mcs_table(table)]
 
@@ -42,7 +42,7 @@ def test_unknown_table() -> None:
 def test_blocks_fill_their_code_rate_for_every_mcs(channel_uses: int) -> None:
     for _, mcs in EVERY_MCS:
         try:
-            sizes = TransportBlock(channel_uses, mcs).segmentation
+            sizes = ModulatedBlock(channel_uses, mcs).segmentation
         except InputError:
             assert channel_uses * mcs.bits_per_use < 34
             continue
@@ -72,7 +72,7 @@ def test_blocks_fill_their_code_rate_for_every_mcs(channel_uses: int) -> None:
     ],
 )
 def test_noise_free_round_trip(table: int, index: int, channel_uses: int) -> None:
-    block = TransportBlock(channel_uses, mcs_table(table)[index])
+    block = ModulatedBlock(channel_uses, mcs_table(table)[index])
     bits = torch.randint(0, 2, (2, block.payload_bits)).float()
     symbols = block.encode(bits)
     assert symbols.shape == (2, channel_uses)
@@ -94,7 +94,7 @@ def test_soft_bits_equal_those_of_sionna(order: int) -> None:
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
 def test_symbols_have_unit_power_even_for_zeros(order: int) -> None:
     # Scrambling: padding of zeros must not favour some of the constellation's points.
-    block = TransportBlock(4000, MCS(0, order, 0.5))
+    block = ModulatedBlock(4000, MCS(0, order, 0.5))
     power = block.encode(torch.zeros(1, block.payload_bits)).abs().square()
     assert abs(float(power.mean()) - 1) < 5 * float(power.std() + 1e-6) / math.sqrt(4000)
 
@@ -102,7 +102,7 @@ def test_symbols_have_unit_power_even_for_zeros(order: int) -> None:
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
 def test_soft_bits_are_calibrated(order: int) -> None:
     """Of the bits with log-likelihood ratio L, a share 1 / (1 + exp(-L)) are ones."""
-    block = TransportBlock(5000, MCS(0, order, 0.5))
+    block = ModulatedBlock(5000, MCS(0, order, 0.5))
     symbols = block.encode(torch.randint(0, 2, (1, block.payload_bits)).float())
     hard = soft_bits(symbols, torch.full(symbols.shape, 1e-4), order) > 0
     noise_var = 0.3 * torch.rand(symbols.shape) + 0.1
@@ -126,7 +126,7 @@ def test_qpsk_soft_bits_in_closed_form() -> None:
 
 
 def test_deep_fades_do_not_break_the_decoder() -> None:
-    block = TransportBlock(1000, mcs_table(1)[2])
+    block = ModulatedBlock(1000, mcs_table(1)[2])
     bits = torch.randint(0, 2, (1, block.payload_bits)).float()
     symbols = block.encode(bits)
     noise_var = torch.full(symbols.shape, 0.1)
@@ -138,19 +138,19 @@ def test_deep_fades_do_not_break_the_decoder() -> None:
 
 
 def test_wrong_shapes_are_refused() -> None:
-    block = TransportBlock(512, mcs_table(1)[4])
+    block = ModulatedBlock(512, mcs_table(1)[4])
     with pytest.raises(InputError, match="bits must be"):
         block.encode(torch.zeros(1, 3))
     with pytest.raises(InputError, match="symbols and noise_var"):
         block.decode(torch.zeros(1, 512, dtype=torch.complex64), torch.ones(1))
     with pytest.raises(InputError, match="raise cbr or the MCS"):
-        TransportBlock(24, mcs_table(1)[0])
+        ModulatedBlock(24, mcs_table(1)[0])
 
 
 @lru_cache
 def failures(channel_uses: int, table: int, index: int, offset_db: float, number: int) -> int:
     """Lost blocks of ``number`` at an offset from the predicted SNR."""
-    block = TransportBlock(channel_uses, mcs_table(table)[index])
+    block = ModulatedBlock(channel_uses, mcs_table(table)[index])
     noise_var = 10 ** (-(required_snr_db(block) + offset_db) / 10)
     draws = torch.Generator().manual_seed(index)
     bits = torch.randint(0, 2, (number, block.payload_bits), generator=draws).float()
@@ -180,6 +180,6 @@ def test_construction_draws_no_random_numbers() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    block = TransportBlock(777, mcs_table(2)[7])
+    block = ModulatedBlock(777, mcs_table(2)[7])
     block.decode(block.encode(torch.zeros(1, block.payload_bits)), torch.full((1, 777), 0.1))
     assert np.array_equal(torch.rand(3), expected)

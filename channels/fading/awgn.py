@@ -18,5 +18,13 @@ def noise_variance(snr_db: Tensor) -> Tensor:
 
 
 def complex_normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Circular complex Gaussian complex64 draws of unit variance: half in each real dimension."""
+    """Circular complex Gaussian complex64 draws of unit variance: half in each real dimension.
+
+    Args:
+        shape: of the draws.
+        device: where they are made, by Sionna's generator.
+
+    >>> complex_normal((2, 3), torch.device("cpu")).shape
+    torch.Size([2, 3])
+    """
     return torch.randn(shape, dtype=torch.complex64, device=device, generator=generator(device))

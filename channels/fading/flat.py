@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar, Self
 
 import torch
 from sionna.phy.channel import ChannelModel
@@ -116,7 +117,33 @@ class FlatFading(FlatModel):
         return self._amplitude
 
 
-class ShadowedRician(FlatModel):
+class ShadowedModel(FlatModel):
+    """A direct wave under shadowing, of three parameters; some sets of them have names."""
+
+    presets: ClassVar[dict[str, tuple[float, float, float]]]
+
+    @classmethod
+    def preset(
+        cls,
+        shadowing: str,
+        device: torch.device | str = "cpu",
+        *,
+        doppler_hz: float = 0.0,
+        normalize: bool = True,
+    ) -> Self:
+        """Build with parameters of ``presets``: ``"light"``, ``"average"`` or ``"heavy"``.
+
+        Raises:
+            InputError: if there is no set of that name.
+
+        >>> round(ShadowedRician.preset("heavy", normalize=False).law.mean_power, 6)
+        0.126897
+        """
+        parameters = cls.presets[check_name("shadowing", shadowing, cls.presets)]
+        return cls(*parameters, device, doppler_hz=doppler_hz, normalize=normalize)  # type: ignore[misc, call-arg, arg-type]
+
+
+class ShadowedRician(ShadowedModel):
     """Shadowed Rician fading: the direct wave has a Nakagami amplitude, drawn once per image.
 
     Abdi, Lau, Alouini, Kaveh, "A new simple model for land mobile satellite channels", IEEE Trans.
@@ -140,6 +167,8 @@ class ShadowedRician(FlatModel):
     (torch.Size([2, 1, 1, 1, 1, 1, 14]), 1.0)
     """
 
+    presets = SHADOWING
+
     def __init__(
         self,
         b: float,
@@ -153,23 +182,6 @@ class ShadowedRician(FlatModel):
         law = EnvelopeLaw.shadowed_rician(b, m, omega)
         super().__init__(law, b, doppler_hz=doppler_hz, normalize=normalize, device=device)
         self._m, self._omega = m, omega
-
-    @classmethod
-    def preset(
-        cls,
-        shadowing: str,
-        device: torch.device | str = "cpu",
-        *,
-        doppler_hz: float = 0.0,
-        normalize: bool = True,
-    ) -> ShadowedRician:
-        """Build with the parameters of Table III: ``"light"``, ``"average"`` or ``"heavy"``.
-
-        >>> round(ShadowedRician.preset("heavy", normalize=False).law.mean_power, 6)
-        0.126897
-        """
-        parameters = SHADOWING[check_name("shadowing", shadowing, SHADOWING)]
-        return cls(*parameters, device, doppler_hz=doppler_hz, normalize=normalize)
 
     @classmethod
     def at_elevation(

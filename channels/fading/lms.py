@@ -9,10 +9,10 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.errors import check_flag, check_name, check_number
+from channels.errors import check_flag, check_number
 from channels.fading.draws import check_draw, uniform
 from channels.fading.envelope import EnvelopeLaw
-from channels.fading.flat import FlatModel
+from channels.fading.flat import ShadowedModel
 from channels.fading.jakes import jakes_process
 from channels.fading.p681 import Environment, draw_walk, parameters_for
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
@@ -36,7 +36,7 @@ RANDN_BLOCK = 16
 _NEPER_DB = 20 / math.log(10)
 
 
-class Loo(FlatModel):
+class Loo(ShadowedModel):
     """Loo's model: a log-normal direct wave, drawn once per image, plus Rayleigh multipath.
 
     Loo, "A statistical model for a land mobile satellite link", IEEE Trans. Veh. Technol. 34(3),
@@ -56,7 +56,11 @@ class Loo(FlatModel):
     >>> gain, _ = Loo(0.126, -0.115, 0.161)(2, 14, 15e3)
     >>> gain.shape
     torch.Size([2, 1, 1, 1, 1, 1, 14])
+    >>> round(Loo.preset("heavy", normalize=False).law.mean_power, 4)
+    0.1275
     """
+
+    presets = LOO
 
     def __init__(
         self,
@@ -71,23 +75,6 @@ class Loo(FlatModel):
         law = EnvelopeLaw.loo(b0, mu, sqrt_d0)
         super().__init__(law, b0, doppler_hz=doppler_hz, normalize=normalize, device=device)
         self._mu, self._sqrt_d0 = mu, sqrt_d0
-
-    @classmethod
-    def preset(
-        cls,
-        shadowing: str,
-        device: torch.device | str = "cpu",
-        *,
-        doppler_hz: float = 0.0,
-        normalize: bool = True,
-    ) -> Loo:
-        """Build with parameters of :data:`LOO`: ``"light"``, ``"average"`` or ``"heavy"``.
-
-        >>> round(Loo.preset("heavy", normalize=False).law.mean_power, 4)
-        0.1275
-        """
-        parameters = LOO[check_name("shadowing", shadowing, LOO)]
-        return cls(*parameters, device, doppler_hz=doppler_hz, normalize=normalize)
 
     @classmethod
     def from_db(
@@ -156,9 +143,9 @@ class TwoState(ChannelModel):
     endless way: short images see one state each, in its share of the way.
 
     The direct wave keeps its phase over an image: Doppler common to all waves is the link's. Where
-    the numbers come from is said at :func:`channels.p681.parameters_for`. That transitions lie
-    between visits rather than within them, and that good visits draw M_A between the 5 and 95 %
-    points, follows public implementations and is not verified against the text.
+    the numbers come from is said at :func:`channels.fading.p681.parameters_for`. That transitions
+    lie between visits rather than within them, and that good visits draw M_A between the 5 and
+    95 % points, follows public implementations and is not verified against the text.
 
     Args:
         environment: ``"urban"``, ``"suburban"``, ``"village"``, ``"rural-wooded"`` or

@@ -73,5 +73,9 @@ def model_for(build: Build, device: torch.device) -> ChannelModel:
 
 
 def doppler_of(model: ChannelModel | None) -> float:
-    """Largest scatter Doppler of a model in Hz; one that does not say stands still in a symbol."""
+    """Largest scatter Doppler of a model in Hz; one that does not say stands still in a symbol.
+
+    >>> doppler_of(None)
+    0.0
+    """
     return float(getattr(model, "doppler_hz", 0.0))

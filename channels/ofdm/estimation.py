@@ -150,7 +150,7 @@ class Estimate:
 
 
 def estimate(
-    received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, kind: str
+    received: Tensor, disturbance: Tensor, grid: Grid, prior: Prior, estimator: str
 ) -> Estimate:
     """Estimate the channel from the pilots of a received frame.
 
@@ -159,7 +159,7 @@ def estimate(
         disturbance: float ``[batch]``, power of noise and interference per resource element.
         grid: the numerology.
         prior: long-term statistics.
-        kind: ``"ls"`` (least squares at the pilots, linear in between) or ``"lmmse"``.
+        estimator: ``"ls"`` (least squares at the pilots, linear in between) or ``"lmmse"``.
 
     Returns:
         The estimate; its error variance includes the interpolation's error under the prior.
@@ -172,7 +172,7 @@ def estimate(
     >>> round(found.h[0, 5, 7].real.item(), 4), round(found.error_var[0, 2, 0].item(), 4)
     (1.0, 0.01)
     """
-    check_name("kind of estimation", kind, ["ls", "lmmse"])
+    check_name("kind of estimation", estimator, ["ls", "lmmse"])
     batch, num_times, width = received.shape if received.ndim == 3 else (0, 0, 0)
     if not num_times or num_times % SYMBOLS_PER_SLOT or width != grid.num_subcarriers:
         raise InputError(
@@ -198,10 +198,10 @@ def estimate(
     known = pilot_values(grid, num_times // SYMBOLS_PER_SLOT).to(received)[symbols][:, comb]
     raw = steady[:, symbols][..., comb] * known.conj() / squared_magnitude(known)
     power = (squared_magnitude(raw).mean((1, 2)) - disturbance).clamp_min(1e-6)
-    in_frequency = _smooth_lmmse if kind == "lmmse" else _interpolate_ls
+    in_frequency = _smooth_lmmse if estimator == "lmmse" else _interpolate_ls
     rows, rows_var = in_frequency(raw, disturbance, power, grid, prior)
     blocks = [
-        _over_time(begin, rows, rows_var, power, spread_hz, grid, prior, kind, num_times)
+        _over_time(begin, rows, rows_var, power, spread_hz, grid, prior, estimator, num_times)
         for begin in range(0, num_times, BLOCK_SLOTS * SYMBOLS_PER_SLOT)
     ]
     h, error_var = (torch.cat(parts, 1) for parts in zip(*blocks, strict=True))
@@ -216,7 +216,7 @@ def _over_time(
     spread_hz: Tensor,
     grid: Grid,
     prior: Prior,
-    kind: str,
+    estimator: str,
     num_times: int,
 ) -> tuple[Tensor, Tensor]:
     """Interpolate rows of pilots over a block of slots, with the slot before and after it.
@@ -232,11 +232,13 @@ def _over_time(
 
     def correlation(a: Tensor, b: Tensor) -> Tensor:
         lag_s = (a[:, None] - b).to(rows.device) * grid.symbol_period_s
-        return prior.time_correlation(lag_s, spread_hz, 2 if tracked and kind == "lmmse" else 1)
+        return prior.time_correlation(
+            lag_s, spread_hz, 2 if tracked and estimator == "lmmse" else 1
+        )
 
     to_pilots, between = correlation(wanted, given), correlation(given, given)
     noise = (rows_var.mean(-1) / power).double()
-    if kind == "lmmse":
+    if estimator == "lmmse":
         loaded = between + noise[:, None, None] * torch.eye(len(given), device=rows.device)
         weights = torch.linalg.solve(loaded, to_pilots.mT).mT
     else:

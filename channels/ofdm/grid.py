@@ -239,7 +239,11 @@ class Grid:
 
 @cached()
 def pilot_values(grid: Grid, slots: int) -> Tensor:
-    """Known QPSK pilots, complex128 ``[14 * slots, num_subcarriers]``, zero where data stand."""
+    """Known QPSK pilots, complex128 ``[14 * slots, num_subcarriers]``, zero where data stand.
+
+    >>> int((pilot_values(Grid(), 1) != 0).sum())
+    600
+    """
     draw = np.random.default_rng(2024).integers(0, 4, (SYMBOLS_PER_SLOT, grid.num_subcarriers))
     values = np.exp(1j * np.pi / 4 * (2 * draw + 1)) * grid.pilots
     return torch.from_numpy(np.tile(values, (slots, 1)))
@@ -321,6 +325,10 @@ def from_grid(frame: Tensor, num_symbols: int, grid: Grid) -> Tensor:
 
     Returns:
         complex ``[batch, num_symbols]``.
+
+    >>> symbols = torch.randn(2, 100, dtype=torch.complex64)
+    >>> bool((from_grid(place(symbols, Grid()), 100, Grid()) == symbols).all())
+    True
     """
     _, turns = _spread(grid, num_symbols, str(frame.device))
     return at_symbols(frame, num_symbols, grid) * turns.conj()
@@ -336,6 +344,9 @@ def at_symbols(values: Tensor, num_symbols: int, grid: Grid) -> Tensor:
 
     Returns:
         ``[batch, num_symbols]``, or ``[batch, 1]`` where one value holds for all.
+
+    >>> at_symbols(torch.ones(2, 14, 1), 100, Grid()).shape
+    torch.Size([2, 100])
     """
     places, _ = _spread(grid, num_symbols, str(values.device))
     if values.shape[1] == values.shape[2] == 1:

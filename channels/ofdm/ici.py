@@ -82,7 +82,11 @@ def carrier(offset_hz: Tensor, rate_hz_per_s: float, num_symbols: int, grid: Gri
 
 
 def ramp(grid: Grid, device: torch.device) -> Tensor:
-    """From −1/2 to 1/2 over the useful part of a symbol, zero mean, float32 ``[fft_size]``."""
+    """From −1/2 to 1/2 over the useful part of a symbol, zero mean, float32 ``[fft_size]``.
+
+    >>> bool(ramp(Grid(), torch.device("cpu")).sum().abs() < 1e-3)
+    True
+    """
     place = torch.arange(grid.fft_size, dtype=torch.float32, device=device)
     return (place - (grid.fft_size - 1) / 2) / grid.fft_size
 

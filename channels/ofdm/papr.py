@@ -93,10 +93,10 @@ def papr_ccdf(
     [1.0, 1.0, 0.0]
     """
     with torch.no_grad():
-        found = papr_db(oversampled(frame, fft_size, oversampling)).flatten()
-    found = found[~found.isnan()].double()
-    levels = _thresholds(thresholds_db).to(found.device)
-    return (found[:, None] > levels).double().mean(0)
+        ratios_db = papr_db(oversampled(frame, fft_size, oversampling)).flatten()
+    ratios_db = ratios_db[~ratios_db.isnan()].double()
+    levels = _thresholds(thresholds_db).to(ratios_db.device)
+    return (ratios_db[:, None] > levels).double().mean(0)
 
 
 def papr_ccdf_gaussian(
@@ -133,7 +133,14 @@ def papr_ccdf_gaussian(
 
 
 def sample_power(waveform: Tensor) -> Tensor:
-    """|x|² of each sample, float ``[..., samples]``."""
+    """|x|² of each sample, float ``[..., samples]``.
+
+    Raises:
+        InputError: if the waveform is no complex tensor.
+
+    >>> sample_power(torch.tensor([3 + 4j])).item()
+    25.0
+    """
     if not isinstance(waveform, Tensor) or waveform.dtype not in COMPLEX:
         kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
         raise InputError(f"waveform must be a complex tensor [..., samples], got {kind}")
@@ -148,15 +155,27 @@ def _thresholds(thresholds_db: Tensor | Sequence[float]) -> Tensor:
 
 
 def frame_energy(frame: Tensor) -> Tensor:
-    """Energy of each frame ``[batch, T, F]``, float ``[batch]``."""
+    """Energy of each frame ``[batch, T, F]``, float ``[batch]``.
+
+    >>> frame_energy(torch.ones(1, 14, 12, dtype=torch.complex64)).tolist()
+    [168.0]
+    """
     return sample_power(frame).sum((1, 2))
 
 
 def filled_symbols(frame: Tensor) -> Tensor:
-    """Float ``[batch, T, 1]``: 1 where a symbol is not zero throughout."""
+    """Float ``[batch, T, 1]``: 1 where a symbol is not zero throughout.
+
+    >>> filled_symbols(torch.tensor([[[0j, 0j], [1j, 0j]]])).flatten().tolist()
+    [0.0, 1.0]
+    """
     return (sample_power(frame.detach()).sum(-1, keepdim=True) > 0).to(frame.real.dtype)
 
 
 def decibels(ratio: Tensor) -> Tensor:
-    """10 log10 of a ratio of powers."""
+    """10 log10 of a ratio of powers.
+
+    >>> decibels(torch.tensor(100.0)).item()
+    20.0
+    """
     return 10 * torch.log10(ratio)

@@ -59,7 +59,11 @@ def widen(frame: Tensor, grid: Grid) -> Tensor:
 
 
 def narrow(spectrum: Tensor, grid: Grid) -> Tensor:
-    """Drop the guard subcarriers again."""
+    """Drop the guard subcarriers again.
+
+    >>> narrow(widen(torch.ones(1, 14, 300), Grid()), Grid()).shape
+    torch.Size([1, 14, 300])
+    """
     left = grid.fft_size // 2 - grid.num_subcarriers // 2
     return spectrum[..., left : left + grid.num_subcarriers]
 
@@ -137,8 +141,9 @@ def propagate(
     for path in range(paths.gains.shape[1]):
         delay_s = paths.delays_s[:, path, None].double() + early
         shifted = torch.fft.ifft(spectrum * turn(-frequency * delay_s).to(sent.dtype))
-        one = Paths(paths.gains[:, path : path + 1], paths.delays_s, paths.step_s)
-        received = received + shifted[:, :num_samples] * one.at(sample_s)[:, 0].to(sent.dtype)
+        path_alone = Paths(paths.gains[:, path : path + 1], paths.delays_s, paths.step_s)
+        gain = path_alone.at(sample_s)[:, 0].to(sent.dtype)
+        received = received + shifted[:, :num_samples] * gain
 
     time = sample_s - prefix / rate
     cycles = offset_hz[:, None] * time + 0.5 * rate_hz_per_s * time.square()

@@ -349,7 +349,11 @@ def _slant_range(altitude: Tensor, elevation: Tensor) -> Tensor:
 
 
 def angular_speed(altitude: Tensor) -> Tensor:
-    """Of the satellite about the Earth's centre, in rad/s."""
+    """Of a satellite at an altitude in m about the Earth's centre, in rad/s.
+
+    >>> round(angular_speed(torch.tensor(600e3)).item() * 1e3, 2)
+    1.08
+    """
     return (EARTH_GM_M3_PER_S2 / (EARTH_RADIUS_M + altitude) ** 3).sqrt()
 
 
@@ -364,14 +368,26 @@ def _closing_speed(altitude: Tensor, elevation: Tensor) -> Tensor:
 
 
 def central_angle(altitude: Tensor, elevation: Tensor) -> Tensor:
-    """Between terminal and satellite at the Earth's centre, in rad."""
+    """Between terminal and satellite at the Earth's centre in rad, from m and degrees.
+
+    >>> round(central_angle(torch.tensor(600e3), torch.tensor(90.0)).item(), 6)
+    0.0
+    """
     radians = torch.deg2rad(elevation)
     level = EARTH_RADIUS_M * torch.cos(radians)
     return torch.acos(level / (EARTH_RADIUS_M + altitude)) - radians
 
 
 def distance_at(orbit: Tensor, cos_angle: Tensor) -> Tensor:
-    """Between terminal and satellite at a given angle at the Earth's centre, in m."""
+    """Between terminal and satellite at a given angle at the Earth's centre, in m.
+
+    Args:
+        orbit: radius of the orbit in m.
+        cos_angle: cosine of that angle.
+
+    >>> round(distance_at(torch.tensor(EARTH_RADIUS_M + 600e3).double(), torch.tensor(1.0)).item())
+    600000
+    """
     square = EARTH_RADIUS_M**2 + orbit.square() - 2 * EARTH_RADIUS_M * orbit * cos_angle
     return square.sqrt()
 

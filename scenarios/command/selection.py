@@ -12,7 +12,7 @@ from channels import InputError
 from channels.registry import is_place
 from scenarios.engine.inputs import Masks, Pictures
 from semcom.catalogue import segmenter, segmenters
-from semcom.data import load_folder, load_picture, phantoms
+from semcom.data import load_folder, load_image, phantoms
 from semcom.segmentation import Segmenter
 
 DEFAULT_SEGMENTER = "chest"
@@ -96,8 +96,8 @@ def one_picture(
         return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
     finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
     if finder is not None or mask == "none":
-        return load_picture(picture, size=size)[0], finder
-    return load_picture(picture, mask, size)
+        return load_image(picture, size=size)[0], finder
+    return load_image(picture, mask, size)
 
 
 def segmenter_of(option: str, name: str | None) -> Segmenter | None:

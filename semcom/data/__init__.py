@@ -1,15 +1,18 @@
-"""Pictures to send: drawn phantoms, folders of PNG, JPEG, TIFF or DICOM, packed files."""
+"""Images to send: drawn phantoms, folders of PNG, JPEG, TIFF or DICOM, packed files."""
 
-from semcom.data.folder import Images, list_pictures, load_folder, load_picture
+from channels.renamed import renamed
+from semcom.data.folder import Images, list_images, load_folder, load_image
 from semcom.data.packed import load_packed, pack
 from semcom.data.phantoms import phantoms
 
 __all__ = [
     "Images",
-    "list_pictures",
+    "list_images",
     "load_folder",
+    "load_image",
     "load_packed",
-    "load_picture",
     "pack",
     "phantoms",
 ]
+
+__getattr__ = renamed(__name__, list_pictures="list_images", load_picture="load_image")

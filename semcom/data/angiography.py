@@ -51,8 +51,11 @@ def angiography(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         size: side in pixels.
 
     Returns:
-        ``(picture, arteries)``: float64 in [0, 1] and coverage 0 or 1, both ``[size, size]``. The
+        ``(image, arteries)``: float64 in [0, 1] and coverage 0 or 1, both ``[size, size]``. The
         arteries are the named ones; thin side branches and the catheter do not belong to them.
+
+    >>> [part.shape for part in angiography(np.random.default_rng(0), 64)]
+    [(64, 64), (64, 64)]
     """
     turn = rng.uniform(-0.5, 0.5)
     film = Film(
@@ -85,8 +88,8 @@ def angiography(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     opening = _opening(size, rng)
     grey = grey * opening + rng.uniform(0.05, 0.3) * (1 - opening)
     grain = rng.uniform(0.01, 0.025) * (size / 256) ** 0.5
-    picture: Array = np.clip(grey + grain * texture(rng, size, 0.3), 0, 1)
-    return picture, region * (opening > 0.5)
+    image: Array = np.clip(grey + grain * texture(rng, size, 0.3), 0, 1)
+    return image, region * (opening > 0.5)
 
 
 def _winding(course: list[Point], rng: np.random.Generator) -> Array:
@@ -175,7 +178,7 @@ def _background(rng: np.random.Generator, size: int) -> Array:
 
 
 def _opening(size: int, rng: np.random.Generator) -> Array:
-    """The collimator's opening, 1 inside: in four of ten pictures smaller than the picture."""
+    """The collimator's opening, 1 inside: in four of ten images smaller than the image."""
     edge = rng.uniform(0.8, 0.95) if rng.random() < 0.4 else 2.0
     centres = np.abs((np.arange(size) + 0.5) * 2 / size - 1)
     inside = np.minimum.outer(edge - centres, edge - centres)

@@ -19,7 +19,10 @@ def chest(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         size: side in pixels.
 
     Returns:
-        ``(picture, lungs)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+        ``(image, lungs)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+
+    >>> [part.shape for part in chest(np.random.default_rng(0), 64)]
+    [(64, 64), (64, 64)]
     """
     film = Film(
         size,

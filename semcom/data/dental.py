@@ -22,7 +22,10 @@ def dental(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
         size: side in pixels.
 
     Returns:
-        ``(picture, teeth)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+        ``(image, teeth)``: float64 in [0, 1] and coverage in [0, 1], both ``[size, size]``.
+
+    >>> [part.shape for part in dental(np.random.default_rng(0), 64)]
+    [(64, 64), (64, 64)]
     """
     film = Film(
         size,

@@ -83,7 +83,7 @@ def _unsupported(dataset: Dataset) -> str:
     if int(dataset.get("NumberOfFrames") or 1) > 1:
         return "holds several frames: export the frame to send as a file of its own"
     if dataset.SamplesPerPixel != 1 or not dataset.PhotometricInterpretation.startswith("MONO"):
-        return "is a colour picture, but codecs take grey ones: export it as MONOCHROME2"
+        return "is a colour image, but codecs take grey ones: export it as MONOCHROME2"
     return ""
 
 

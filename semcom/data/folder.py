@@ -1,4 +1,4 @@
-"""A folder of pictures, and of masks beside them, as tensors."""
+"""A folder of images, and of masks beside them, as tensors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_path
+from channels.errors import check_path, check_whole
 from semcom.codec import MIN_SIDE
 from semcom.data.dicom import is_dicom, read_dicom
-from semcom.data.picture import read_mask, read_picture
-from semcom.data.shrinking import shrunk_mask, shrunk_picture, shrunk_shape
+from semcom.data.image_file import read_image, read_mask
+from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 
 Images: TypeAlias = Tensor | list[Tensor]
-"""``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the pictures' sizes differ."""
+"""``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the images' sizes differ."""
 
-_PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
-_MASKS = {".png", ".tif", ".tiff"}
-_WHERE = "pictures and masks lie in a file or folder"
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+_MASK_SUFFIXES = {".png", ".tif", ".tiff"}
+_WHERE = "images and masks lie in a file or folder"
 
 
 def load_folder(
@@ -33,13 +33,13 @@ def load_folder(
     size: int | None = None,
     limit: int | None = None,
 ) -> tuple[Images, Images | None]:
-    """Load a folder of PNG, JPEG, TIFF and DICOM pictures, and their masks, sorted by name.
+    """Load a folder of PNG, JPEG, TIFF and DICOM images, and their masks, sorted by name.
 
-    Grey values keep their meaning; no picture is stretched to its own range:
+    Grey values keep their meaning; no image is stretched to its own range:
 
     * 8-bit files are divided by 255.
     * 16-bit files are divided by 2^b - 1, b the smallest of 8, 10, 12, 14 and 16 that holds the
-      picture's brightest pixel: detectors of 10 to 14 bits are stored in files of 16.
+      image's brightest pixel: detectors of 10 to 14 bits are stored in files of 16.
     * Float TIFF files must lie in [0, 1].
     * DICOM files go through modality LUT and VOI LUT or first window; MONOCHROME1 is inverted.
 
@@ -47,20 +47,20 @@ def load_folder(
     interest is every pixel that is not zero.
 
     Args:
-        path: folder of pictures; hidden files, sub-folders and other files are passed over.
-        masks: folder of PNG or TIFF masks with the pictures' stems (``a.dcm`` and ``a.png``) and
-            their sizes; pictures without a mask are then left out.
-        size: longest side in pixels that larger pictures are shrunk to, with antialiasing and
+        path: folder of images; hidden files, sub-folders and other files are passed over.
+        masks: folder of PNG or TIFF masks with the images' stems (``a.dcm`` and ``a.png``) and
+            their sizes; images without a mask are then left out.
+        size: longest side in pixels that larger images are shrunk to, with antialiasing and
             their aspect ratio kept; smaller ones stay as they are.
-        limit: number of pictures to keep, the first ones by name.
+        limit: number of images to keep, the first ones by name.
 
     Returns:
         ``(images, masks)``: images float32 in [0, 1], ``[n, 1, H, W]`` where all sizes agree and
         a list of ``[1, H, W]`` where they do not; masks alike, bool, or None without ``masks``.
-        Row i belongs to ``list_pictures(path, masks, limit)[i]``.
+        Row i belongs to ``list_images(path, masks, limit)[i]``.
 
     Raises:
-        InputError: if a folder is missing or has no picture, a file is damaged, in colour,
+        InputError: if a folder is missing or has no image, a file is damaged, in colour,
             not finite, smaller than 32 pixels on a side, or does not fit its mask.
 
     >>> import tempfile
@@ -72,8 +72,8 @@ def load_folder(
     (torch.Size([1, 1, 48, 64]), 1.0, None)
     """
     if size is not None:
-        _check_whole("size", size, MIN_SIDE)
-    files = list_pictures(path, masks, limit)
+        check_whole("size", size, MIN_SIDE, ", or None")
+    files = list_images(path, masks, limit)
     of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
     images: list[Tensor] = []
     regions: list[Tensor] = []
@@ -86,34 +86,34 @@ def load_folder(
     return _stacked(images), None if masks is None else _stacked(regions)
 
 
-def load_picture(
+def load_image(
     path: str | os.PathLike[str],
     mask: str | os.PathLike[str] | None = None,
     size: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Load one picture, and its mask, as :func:`load_folder` loads each of many.
+    """Load one image, and its mask, as :func:`load_folder` loads each of many.
 
     Args:
         path: PNG, JPEG, TIFF or DICOM file.
         mask: PNG or TIFF file of its size; every pixel that is not zero is region of interest.
-        size: longest side in pixels that a larger picture is shrunk to.
+        size: longest side in pixels that a larger image is shrunk to.
 
     Returns:
         float32 ``[1, 1, H, W]`` in [0, 1], and bool of the same shape, or None without ``mask``.
 
     Raises:
-        InputError: if a file is missing, damaged, or not such a picture, or the two do not fit.
+        InputError: if a file is missing, damaged, or not such an image, or the two do not fit.
 
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Image.new("L", (64, 48), 255).save(f"{folder}/a.png")
-    ...     image, mask = load_picture(f"{folder}/a.png")
+    ...     image, mask = load_image(f"{folder}/a.png")
     >>> image.shape, mask
     (torch.Size([1, 1, 48, 64]), None)
     """
     if size is not None:
-        _check_whole("size", size, MIN_SIDE)
+        check_whole("size", size, MIN_SIDE, ", or None")
     file = _file(path)
     grey = _grey(file)
     image = _as_image(grey, file, size)
@@ -124,7 +124,7 @@ def load_picture(
 
 
 def _grey(file: Path) -> NDArray[np.float32]:
-    return read_dicom(file) if _is_dicom(file) else read_picture(file)
+    return read_dicom(file) if _is_dicom(file) else read_image(file)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
@@ -135,7 +135,7 @@ def _file(path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def list_pictures(
+def list_images(
     path: str | os.PathLike[str],
     masks: str | os.PathLike[str] | None = None,
     limit: int | None = None,
@@ -143,37 +143,37 @@ def list_pictures(
     """List the files that :func:`load_folder` loads for the same arguments, in its order.
 
     Args:
-        path: folder of pictures.
-        masks: folder of masks; pictures without one are left out.
+        path: folder of images.
+        masks: folder of masks; images without one are left out.
         limit: number of files to keep.
 
     Returns:
         The files, sorted by name.
 
     Raises:
-        InputError: if a folder is missing, or no picture is left.
+        InputError: if a folder is missing, or no image is left.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("b.png", "a.JPG", "notes.txt"):
     ...         _ = Path(folder, name).write_bytes(b"")
-    ...     [file.name for file in list_pictures(folder)]
+    ...     [file.name for file in list_images(folder)]
     ['a.JPG', 'b.png']
     """
     if limit is not None:
-        _check_whole("limit", limit, 1)
+        check_whole("limit", limit, 1, ", or None")
     folder = check_path(_WHERE, path)
-    files = _visible(folder, "pictures", lambda f: f.suffix.lower() in _PICTURES or _is_dicom(f))
+    files = _visible(folder, "images", _is_image)
     if not files:
         raise InputError(
-            f"folder {folder.name!r} holds no picture: put PNG, JPEG, TIFF or DICOM files into it"
+            f"folder {folder.name!r} holds no image: put PNG, JPEG, TIFF or DICOM files into it"
         )
     if masks is not None:
         stems = _masks_by_stem(check_path(_WHERE, masks)).keys()
         files = [file for file in files if _stem(file) in stems]
         if not files:
             raise InputError(
-                f"no mask in {Path(masks).name!r} has a picture's name: "
+                f"no mask in {Path(masks).name!r} has an image's name: "
                 "call the mask of a.png or a.dcm a.png"
             )
     return files[:limit]
@@ -194,21 +194,25 @@ def _visible(folder: Path, what: str, wanted: Callable[[Path], bool]) -> list[Pa
 
 def _masks_by_stem(folder: Path) -> dict[str, Path]:
     of_stem: dict[str, Path] = {}
-    for file in _visible(folder, "masks", lambda f: f.suffix.lower() in _MASKS):
+    for file in _visible(folder, "masks", lambda f: f.suffix.lower() in _MASK_SUFFIXES):
         other = of_stem.setdefault(file.stem, file)
         if other is not file:
             raise InputError(f"masks {other.name} and {file.name} share a stem: remove one")
     return of_stem
 
 
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in _IMAGE_SUFFIXES or _is_dicom(file)
+
+
 def _is_dicom(file: Path) -> bool:
     suffix = file.suffix.lower()
-    return suffix == ".dcm" or (suffix not in _PICTURES and is_dicom(file))
+    return suffix == ".dcm" or (suffix not in _IMAGE_SUFFIXES and is_dicom(file))
 
 
 def _stem(file: Path) -> str:
     """The name a mask goes by; of 1.2.840.7, a DICOM file without a suffix, all of it."""
-    return file.stem if file.suffix.lower() in {*_PICTURES, ".dcm"} else file.name
+    return file.stem if file.suffix.lower() in {*_IMAGE_SUFFIXES, ".dcm"} else file.name
 
 
 def _as_image(grey: NDArray[np.float32], file: Path, size: int | None) -> Tensor:
@@ -216,7 +220,7 @@ def _as_image(grey: NDArray[np.float32], file: Path, size: int | None) -> Tensor
     image = torch.from_numpy(grey)[None]
     shape = shrunk_shape(grey.shape, size)
     _check_sides(shape, file, f"raise size {size}", "shrunk ")
-    return shrunk_picture(image, shape)
+    return shrunk_image(image, shape)
 
 
 def _as_region(
@@ -224,8 +228,8 @@ def _as_region(
 ) -> Tensor:
     if mask.shape != shape:
         raise InputError(
-            f"mask {file.name} is {mask.shape[0]} x {mask.shape[1]}, but its picture is "
-            f"{shape[0]} x {shape[1]}: bring the mask to the picture's size"
+            f"mask {file.name} is {mask.shape[0]} x {mask.shape[1]}, but its image is "
+            f"{shape[0]} x {shape[1]}: bring the mask to the image's size"
         )
     return shrunk_mask(torch.from_numpy(mask)[None], image.shape[-2:])
 
@@ -236,11 +240,6 @@ def _check_sides(shape: tuple[int, ...], file: Path, remedy: str, how: str = "")
             f"{how}{file.name} is {shape[0]} x {shape[1]}, but both sides must be at least "
             f"{MIN_SIDE}: {remedy}"
         )
-
-
-def _check_whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be a whole number from {least} on, or None, got {value!r}")
 
 
 def _stacked(rows: list[Tensor]) -> Images:

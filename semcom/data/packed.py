@@ -1,4 +1,4 @@
-"""Pictures and their masks in one file, to be carried to where the training is."""
+"""Images and their masks in one file, to be carried to where the training is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from channels import InputError
 from channels.errors import check_number, check_path
 from channels.tensorfile import store
 from semcom.codec import MIN_SIDE
-from semcom.data.shrinking import shrunk_mask, shrunk_picture, shrunk_shape
+from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 from semcom.weightfile import stored
 
 Sample: TypeAlias = tuple[Tensor, Tensor | None]
@@ -27,28 +27,28 @@ _HEADER_BYTES = 4096
 
 
 def pack(samples: Sequence[Sample], path: str | os.PathLike[str], max_mb: float = 60.0) -> float:
-    """Write pictures as 8-bit and their masks as 1-bit pixels to a safetensors file.
+    """Write images as 8-bit and their masks as 1-bit pixels to a safetensors file.
 
-    No name and no other field of a picture is written. What was read from files of 8 bits comes
+    No name and no other field of an image is written. What was read from files of 8 bits comes
     back equal if nothing has to be shrunk; finer grey values are rounded.
 
     Args:
-        samples: pictures float32 ``[1, H, W]`` in [0, 1], and bool masks of their shape or None.
+        samples: images float32 ``[1, H, W]`` in [0, 1], and bool masks of their shape or None.
         path: of the file, ``.safetensors``.
-        max_mb: size in MB (10^6 bytes) that it must not exceed; all pictures are shrunk alike
+        max_mb: size in MB (10^6 bytes) that it must not exceed; all images are shrunk alike
             until it does not, but none below 32 pixels on a side.
 
     Returns:
-        The share of their sides that pictures were shrunk to, 1 if they were not.
+        The share of their sides that images were shrunk to, 1 if they were not.
 
     Raises:
-        InputError: if there is no picture, they do not fit however small, or the file cannot be
+        InputError: if there is no image, they do not fit however small, or the file cannot be
             written.
 
     >>> import tempfile
-    >>> picture, mask = torch.rand(1, 64, 64), torch.rand(1, 64, 64) < 0.5
+    >>> image, mask = torch.rand(1, 64, 64), torch.rand(1, 64, 64) < 0.5
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     shrunk = pack([(picture, mask), (picture, None)], f"{folder}/data.safetensors", 0.01)
+    ...     shrunk = pack([(image, mask), (image, None)], f"{folder}/data.safetensors", 0.01)
     ...     shrunk, [tuple(image.shape) for image, _ in load_packed(f"{folder}/data.safetensors")]
     (0.82, [(1, 52, 52), (1, 52, 52)])
     """
@@ -56,19 +56,19 @@ def pack(samples: Sequence[Sample], path: str | os.PathLike[str], max_mb: float 
     if path.suffix != SUFFIX:
         raise InputError(f"{path.name} must end in {SUFFIX}")
     if not samples:
-        raise InputError("there is no picture to pack: name a folder of pictures")
+        raise InputError("there is no image to pack: name a folder of images")
     room = check_number("max_mb", max_mb, 1e-3, 1e6) * 1e6 - _HEADER_BYTES
     shares = [share / _FINENESS for share in range(_FINENESS, 0, -1)]
     share = next((s for s in shares if _bytes(samples, s) <= room), None)
     if share is None:
         raise InputError(
-            f"{len(samples)} pictures do not fit into {max_mb:g} MB however small: allow more "
+            f"{len(samples)} images do not fit into {max_mb:g} MB however small: allow more "
             "(--max-mb), or take fewer"
         )
     pixels, bits, shapes, masked = [], [], [], []
     for image, mask in samples:
         shape = _shape(image, share)
-        levels = shrunk_picture(image, shape).mul(255).round().to(torch.uint8).numpy()
+        levels = shrunk_image(image, shape).mul(255).round().to(torch.uint8).numpy()
         pixels.append(levels.ravel())
         shapes.append(shape)
         masked.append(mask is not None)
@@ -85,24 +85,24 @@ def pack(samples: Sequence[Sample], path: str | os.PathLike[str], max_mb: float 
 
 
 def is_packed(path: str | os.PathLike[str]) -> bool:
-    """Whether a path means packed pictures rather than a folder.
+    """Whether a path means packed images rather than a folder.
 
-    >>> is_packed("pictures"), is_packed("data.safetensors")
+    >>> is_packed("images"), is_packed("data.safetensors")
     (False, True)
     """
-    path = check_path("pictures lie in a folder or a packed file", path)
+    path = check_path("images lie in a folder or a packed file", path)
     return path.suffix == SUFFIX and not path.is_dir()
 
 
 def load_packed(path: str | os.PathLike[str], size: int | None = None) -> list[Sample]:
-    """Pictures and masks of a file that :func:`pack` wrote, in their order.
+    """Images and masks of a file that :func:`pack` wrote, in their order.
 
     Args:
         path: of the file.
-        size: longest side in pixels that larger pictures are shrunk to, as those of a folder.
+        size: longest side in pixels that larger images are shrunk to, as those of a folder.
 
     Returns:
-        Pairs of a picture float32 ``[1, H, W]`` in [0, 1] and its bool mask or ``None``.
+        Pairs of an image float32 ``[1, H, W]`` in [0, 1] and its bool mask or ``None``.
 
     Raises:
         InputError: if the file is missing, damaged, or holds something else, or a side would be
@@ -112,10 +112,10 @@ def load_packed(path: str | os.PathLike[str], size: int | None = None) -> list[S
     Traceback (most recent call last):
     channels.errors.InputError: nowhere.safetensors is not there
     """
-    path = check_path("packed pictures lie in a file", path)
+    path = check_path("packed images lie in a file", path)
     tensors, metadata = stored(path)
     if metadata.get("semcom") != _WHAT or tensors.keys() != _NAMES or not _sound(tensors):
-        raise InputError(f"{path.name} holds no packed pictures: write it with semcom pack")
+        raise InputError(f"{path.name} holds no packed images: write it with semcom pack")
     return [_fitted(sample, size) for sample in _unpacked(tensors)]
 
 
@@ -155,10 +155,10 @@ def _fitted(sample: Sample, size: int | None) -> Sample:
     shape = shrunk_shape(tuple(image.shape[1:]), size)
     if min(shape) < MIN_SIDE:
         raise InputError(
-            f"a packed picture is {shape[0]} x {shape[1]} at size {size}, but both sides must be "
+            f"a packed image is {shape[0]} x {shape[1]} at size {size}, but both sides must be "
             f"at least {MIN_SIDE}: raise it"
         )
-    return shrunk_picture(image, shape), None if mask is None else shrunk_mask(mask, shape)
+    return shrunk_image(image, shape), None if mask is None else shrunk_mask(mask, shape)
 
 
 def _shape(image: Tensor, share: float) -> tuple[int, ...]:

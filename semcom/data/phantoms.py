@@ -1,4 +1,4 @@
-"""Drawn radiographs: pictures to work with where no real ones are at hand."""
+"""Drawn radiographs: images to work with where no real ones are at hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import unknown_name
+from channels.errors import check_whole, unknown_name
 from semcom.codec import MIN_SIDE
 from semcom.data.angiography import angiography
 from semcom.data.chest import chest
@@ -27,12 +27,12 @@ _MAX_SIDE = 4096
 def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Draw radiographs, and the region of interest of each.
 
-    Picture i depends on ``kind``, ``size``, ``seed`` and i, and not on how many are drawn.
+    Image i depends on ``kind``, ``size``, ``seed`` and i, and not on how many are drawn.
 
     Args:
         kind: "chest" (frontal; the region is both lungs), "dental" (panoramic; the teeth) or
             "angiography" (one coronary artery under contrast medium; its named branches).
-        n: number of pictures.
+        n: number of images.
         size: side in pixels, 32 to 4096.
         seed: which patients; a whole number from 0 on.
 
@@ -49,17 +49,11 @@ def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Ten
     """
     if kind not in _KINDS:
         raise unknown_name("phantom", kind, _KINDS)
-    _check_whole("n", n, 1)
-    _check_whole("size", size, MIN_SIDE, _MAX_SIDE)
-    _check_whole("seed", seed, 0)
+    for name, number, least in (("n", n, 1), ("size", size, MIN_SIDE), ("seed", seed, 0)):
+        check_whole(name, number, least)
+    if size > _MAX_SIDE:
+        raise InputError(f"size must be at most {_MAX_SIDE}, got {size}")
     draws = [_KINDS[kind](np.random.default_rng([seed, i]), size) for i in range(n)]
-    images = torch.from_numpy(np.stack([picture for picture, _ in draws]).astype(np.float32))
+    images = torch.from_numpy(np.stack([image for image, _ in draws]).astype(np.float32))
     masks = torch.from_numpy(np.stack([region > 0.5 for _, region in draws]))
     return images[:, None], masks[:, None]
-
-
-def _check_whole(name: str, value: int, least: int, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be a whole number from {least} on, got {value!r}")
-    if most is not None and value > most:
-        raise InputError(f"{name} must be at most {most}, got {value}")

@@ -1,4 +1,4 @@
-"""Pictures and masks made smaller, in one way everywhere."""
+"""Images and masks made smaller, in one way everywhere."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def shrunk_shape(shape: tuple[int, ...], size: int | None) -> tuple[int, ...]:
     return tuple(max(1, round(side * size / longest)) for side in shape)
 
 
-def shrunk_picture(image: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A picture float32 ``[1, H, W]`` in [0, 1] at a smaller height and width, bicubic.
+def shrunk_image(image: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """An image float32 ``[1, H, W]`` in [0, 1] at a smaller height and width, bicubic.
 
     >>> import torch
-    >>> shrunk_picture(torch.rand(1, 64, 64), (32, 48)).shape
+    >>> shrunk_image(torch.rand(1, 64, 64), (32, 48)).shape
     torch.Size([1, 32, 48])
     """
     if tuple(image.shape[-2:]) == tuple(shape):

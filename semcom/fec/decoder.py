@@ -69,6 +69,22 @@ class LDPCDecoder(BlockCoder):
     checks hold. On the CPU compiled vector code does the work, on as many threads as torch uses,
     without holding Python's lock; on other devices, and where a gradient is wanted, torch does.
 
+    With λ_n = log p(0)/p(1) of bit n, at first the sum of what arrived of it, and messages R = 0,
+    an iteration goes once through the rows of the base graph in the order of
+    :func:`semcom.fec.schedule.layers`. A row's Z checks c share no bit and are updated at once::
+
+        q_n  = λ_n − R_cn                                       for each bit n of check c
+        R_cn = (Π_{m≠n} sign q_m) · f(|q_m|, m ≠ n)
+        λ_n  = q_n + R_cn
+
+        "minsum"         f = min |q_m|
+        "offset-minsum"  f = max(min |q_m| − 1/2, 0)
+        "boxplus"        f = ⊞ |q_m|,  x ⊞ y = min(x, y) + log(1 + e^−(x+y)) − log(1 + e^−|x−y|)
+        "a-min*"         f ≈ ⊞ |q_m|
+
+    On the CPU messages are held within ``PRECISIONS[precision].largest_message``, except one to a
+    parity bit of a single check, and λ is quantised to ``units`` per log-likelihood ratio.
+
     Args:
         k: information bits, CRC included.
         n: coded bits.

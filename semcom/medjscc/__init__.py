@@ -1,4 +1,4 @@
-"""Med-JSCC: mask-guided joint source-channel coding of medical pictures."""
+"""Med-JSCC: mask-guided joint source-channel coding of medical images."""
 
 from semcom.medjscc.codec import MedJSCC
 

@@ -25,7 +25,7 @@ _DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
 fitted to 49 open chest X-rays and angiograms, centred on mid-grey."""
 
 
-class _Plan(NamedTuple):
+class _Basis(NamedTuple):
     """Which frequencies are sent, int64 ``[n]`` each, how strongly, and all waves up to them."""
 
     rows: Tensor
@@ -47,10 +47,10 @@ def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
     torch.Size([1, 200])
     """
     height, width = images.shape[-2:]
-    plan = _plan(height, width, uses, snr_db)
-    down, across = plan.down.to(images.device) / height, plan.across.to(images.device) / width
+    basis = _basis(height, width, uses, snr_db)
+    down, across = basis.down.to(images.device) / height, basis.across.to(images.device) / width
     spectrum = down @ images[:, 0] @ across.T
-    chosen = spectrum[:, plan.rows, plan.columns] * amplitudes(plan.sent).to(images.device)
+    chosen = spectrum[:, basis.rows, basis.columns] * amplitudes(basis.sent).to(images.device)
     return F.pad(chosen, (0, 2 * uses - chosen.shape[1]))
 
 
@@ -73,16 +73,16 @@ def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: 
     True
     """
     height, width = shape
-    plan = _plan(height, width, numbers.shape[1] // 2, snr_db)
-    down, across = plan.down.to(numbers.device), plan.across.to(numbers.device)
+    basis = _basis(height, width, numbers.shape[1] // 2, snr_db)
+    down, across = basis.down.to(numbers.device), basis.across.to(numbers.device)
     spectrum = numbers.new_zeros((len(numbers), len(down), len(across)))
-    for row, (heard, noise) in enumerate(zip(numbers, noise_var, strict=True)):
-        spectrum[row, plan.rows, plan.columns] = received(plan.sent, heard, noise, 1.0)[0]
+    for row, (values, noise) in enumerate(zip(numbers, noise_var, strict=True)):
+        spectrum[row, basis.rows, basis.columns] = received(basis.sent, values, noise, 1.0)[0]
     return (down.T @ spectrum @ across)[:, None]
 
 
 @lru_cache(maxsize=32)
-def _plan(height: int, width: int, uses: int, snr_db: float) -> _Plan:
+def _basis(height: int, width: int, uses: int, snr_db: float) -> _Basis:
     count = min(2 * uses, height * width)
     rows = np.arange(_enough(height, width, count), dtype=np.int64)
     columns = np.arange(_enough(width, height, count), dtype=np.int64)
@@ -92,8 +92,8 @@ def _plan(height: int, width: int, uses: int, snr_db: float) -> _Plan:
     waves = np.sqrt(squares.ravel()[order] / (height * width))
     deviation = _DEVIATION * np.maximum(waves, _LOWEST) ** -_FALL
     sent = allocate(STEPS * np.log2(deviation), count, snr_db)
-    down, across = (torch.from_numpy(found) for found in np.divmod(order, len(columns)))
-    return _Plan(down, across, sent, _waves(height, down), _waves(width, across))
+    down, across = (torch.from_numpy(places) for places in np.divmod(order, len(columns)))
+    return _Basis(down, across, sent, _waves(height, down), _waves(width, across))
 
 
 def _enough(side: int, other: int, count: int) -> int:
@@ -103,7 +103,7 @@ def _enough(side: int, other: int, count: int) -> int:
 
 def _waves(side: int, frequencies: Tensor) -> Tensor:
     """Cosines of mean square 1 up to the highest frequency, float32 ``[frequencies, side]``."""
-    found: NDArray[np.float64] = np.arange(int(frequencies.max()) + 1)[:, None] * math.pi / side
-    cosines = math.sqrt(2) * np.cos(found * (np.arange(side) + 0.5))
+    phases: NDArray[np.float64] = np.arange(int(frequencies.max()) + 1)[:, None] * math.pi / side
+    cosines = math.sqrt(2) * np.cos(phases * (np.arange(side) + 0.5))
     cosines[0] = 1.0
     return torch.from_numpy(cosines.astype(np.float32))

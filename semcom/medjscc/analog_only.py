@@ -55,7 +55,7 @@ class AnalogOnly:
     link: Link | None
     wavelet: Wavelet
 
-    def serves_better(self, digital_error: float, parts: Layout, surely: bool = True) -> bool:
+    def serves_better(self, digital_error: float, layout: Layout, surely: bool = True) -> bool:
         """Compare what a digital part and a finer analog base layer are expected to gain in dB.
 
         Both gain nothing over the analog base layer where the header is lost, and a digital part
@@ -64,21 +64,21 @@ class AnalogOnly:
         Args:
             digital_error: squared error in steps that is left where the digital part arrives;
                 infinite if none fits.
-            parts: how the channel uses are divided, with the digital part's chance.
+            layout: how the channel uses are divided, with the digital part's chance.
             surely: whether a digital part that is sure to arrive is taken unseen.
         """
-        if (surely and parts.chance >= SURE) or math.isinf(digital_error):
+        if (surely and layout.digital_success >= SURE) or math.isinf(digital_error):
             return False
-        uses = parts.channel_uses
+        uses = layout.channel_uses
         states = states_db(self.link, uses, self.snr_db)
-        lost = self._log_error(*self._sent(parts.analog_base), states[-1])
-        arriving = min(parts.chance, parts.header_chance)
+        lost = self._log_error(*self._sent(layout.analog_base), states[-1])
+        arriving = min(layout.digital_success, layout.header_success)
         gained = arriving * (lost - math.log2(digital_error + _LEAST_ERROR))
         enough = gained + _AHEAD_DB / (10 * math.log10(2))
-        sent = self._sent(parts.base_uses + parts.rest)
+        sent = self._sent(layout.base_uses + layout.shared_uses)
         alone: list[float] = []
         for state_db in states:
-            alone.append(parts.header_chance * (lost - self._log_error(*sent, state_db)))
+            alone.append(layout.header_success * (lost - self._log_error(*sent, state_db)))
             if alone[0] <= enough:
                 return False
         return sum(alone) / len(alone) > enough
@@ -95,9 +95,11 @@ class AnalogOnly:
         """log2 of the error that it leaves in a state of the link, on one draw of noise."""
         noise_var = 10 ** (-state_db / 10) / 2
         noise = torch.randn(sent.shape, generator=torch.Generator().manual_seed(0))
-        heard = sent + math.sqrt(noise_var) * noise.to(sent)
+        received = sent + math.sqrt(noise_var) * noise.to(sent)
         shape = (self.image.shape[-2], self.image.shape[-1])
-        coarse = analog_base.receive(heard, torch.full_like(heard, noise_var), shape, self.snr_db)
+        coarse = analog_base.receive(
+            received, torch.full_like(received, noise_var), shape, self.snr_db
+        )
         missing = pad_to(self.image - coarse / gain, BLOCK)
         bands = in_steps(self.wavelet.analyse(missing), self.log_step)
         return math.log2(sum(float(band.square().sum()) for band in bands) + _LEAST_ERROR)

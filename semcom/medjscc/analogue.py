@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ _FIRST_FINE = 3
 
 @dataclass(frozen=True)
 class Allocation:
-    """Which coefficients of a picture are refined, and by how much power each.
+    """Which coefficients of an image are refined, and by how much power each.
 
     Args:
         chosen: int64 ``[n]``, places in the flattened bands, the largest errors first.
@@ -82,10 +83,10 @@ def allocate(importances: NDArray[np.number], count: int, snr_db: float) -> Allo
         count: real numbers to send.
         snr_db: E_s/N_0 in dB that the transmitter believes.
 
-    >>> found = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
-    >>> found.chosen.tolist(), found.deviation.tolist()
+    >>> sent = allocate(np.array([0.0, -8.0, 8.0]), 2, 10.0)
+    >>> sent.chosen.tolist(), sent.deviation.tolist()
     ([2, 0], [2.0, 1.0])
-    >>> round(float(found.power.mean()), 3)
+    >>> round(float(sent.power.mean()), 3)
     1.0
     """
     count = min(count, len(importances))
@@ -129,6 +130,10 @@ def wiener(
         deviation: standard deviations of what was sent, of mean zero.
         gain: amplitude per unit of it.
 
+    Returns:
+        Estimates and deviations, float ``[n]``: of y = g e + n, with variances d² and σ²,
+        ``y g d² / (g² d² + σ²)`` and the root of ``d² σ² / (g² d² + σ²)``.
+
     >>> wiener(torch.ones(1), torch.ones(1), torch.ones(1), torch.ones(1))
     (tensor([0.5000]), tensor([0.7071]))
     """
@@ -138,7 +143,12 @@ def wiener(
 
 
 def amplitudes(sent: Allocation) -> Tensor:
-    """Amplitude per unit of error: power 1/2 a number on average."""
+    """Amplitude per unit of error: power 1/2 a number on average.
+
+    >>> sent = Allocation(torch.tensor([0]), torch.tensor([0.5]), torch.tensor([2.0]))
+    >>> amplitudes(sent).tolist()
+    [2.0]
+    """
     return (sent.power / 2).sqrt() / sent.deviation
 
 
@@ -191,15 +201,15 @@ def refined(
     rough = flattened([v + e.mean for v, e in zip(values, errors, strict=True)]).to(device)
     octaves = torch.cat([(e.log_deviation * STEPS).round().flatten(1) for e in errors], dim=1)
     deviation = torch.exp2(octaves / STEPS).to(device)
-    found, left = received(sent, numbers, noise_var, amplitude)
+    estimates, left = received(sent, numbers, noise_var, amplitude)
     places = sent.chosen.to(device)
-    rough = rough.index_add(1, places, found[None])
+    rough = rough.index_add(1, places, estimates[None])
     deviation = deviation.index_copy(1, places, left[None])
     return unflattened(rough, values), unflattened(deviation, values)
 
 
 def flattened(bands: Bands) -> Tensor:
-    """One row of coefficients per picture: ``[batch, coefficients]``."""
+    """One row of coefficients per image: ``[batch, coefficients]``."""
     return torch.cat([band.flatten(1) for band in bands], dim=1)
 
 
@@ -215,24 +225,35 @@ def unflattened(rows: Tensor, like: Bands) -> Bands:
     return [part.reshape(len(rows), *b.shape[1:]) for part, b in zip(parts, like, strict=True)]
 
 
+Deviations = TypeVar("Deviations", NDArray[np.float64], Tensor)
+
+
 def water_filling(
-    deviation: NDArray[np.float64], snr: float, count: NDArray[np.int64] | int = 1
-) -> NDArray[np.float64]:
+    deviation: Deviations, snr: float, count: NDArray[np.int64] | int = 1
+) -> Deviations:
     """Powers of mean 1 that leave the least squared error after Wiener estimates.
 
-    With the ``m`` largest served, the level is ``sum(d) / (snr n + m)``, and the smallest of them
-    exceeds it.
+    Of ``n`` numbers with errors of deviation ``d_i`` the ``m`` largest are served: as many as
+    exceed the water level ``mu``::
+
+        mu  = (d_1 + ... + d_m) / (snr n + m)
+        p_i = max(d_i / mu - 1, 0) / snr
 
     Args:
-        deviation: float64 ``[classes]``, falling.
+        deviation: float ``[classes]``, falling; a tensor keeps its gradient.
         snr: E_s/N_0, linear.
-        count: how many numbers have each deviation.
+        count: how many numbers have each deviation, an array beside an array.
+
+    Returns:
+        Power of a number of each class, of the kind and shape of ``deviation``.
+
+    >>> water_filling(np.array([2.0, 1.0, 0.01]), 1.0).round(2).tolist()
+    [2.33, 0.67, 0.0]
     """
     if not len(deviation):
         return deviation
-    counts = np.broadcast_to(np.asarray(count), deviation.shape)
-    served = np.cumsum(counts)
-    levels = np.cumsum(counts * deviation) / (snr * served[-1] + served)
-    level = levels[int(np.flatnonzero(deviation > levels)[-1])]
-    powers: NDArray[np.float64] = np.maximum(deviation / level - 1, 0) / snr
+    served = ((deviation >= 0) * count).cumsum(0)
+    levels = (count * deviation).cumsum(0) / (snr * float(served[-1]) + served)
+    level = levels[deviation > levels][-1]
+    powers: Deviations = (deviation / level - 1).clip(0) / snr
     return powers

@@ -22,16 +22,20 @@ from semcom.medjscc.layout import (
     Layout,
     digital_gain_db,
     first_layer_gain_db,
-    layout,
+    lay_out,
 )
 from semcom.medjscc.options import MedJSCCOptions, OptionChanges
 from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
-from semcom.medjscc.sender import Plan, Sender
+from semcom.medjscc.sender import PreparedImage, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
-from semcom.modem.adaptation import gaussian_chances, gaussian_success, link_chances
+from semcom.modem.adaptation import (
+    awgn_success,
+    awgn_success_probabilities,
+    link_success_probabilities,
+)
 
 _MOST_LAYOUTS = 256
 
@@ -48,8 +52,24 @@ class MedJSCC(LearnedCodec):
 
     ::
 
-        image ─ frame ─ wavelet ─┬─ quantiser ─ entropy model ─ LDPC + QAM ──┬─ symbols
-                                 └─ errors ──── allocation ──── amplitudes ──┘
+        sender
+          image ─┬─ border ─ wavelet ─ quantiser, entropy model ─ LDPC, QAM ─▶ digital part
+                 │                      └─ errors ─ water-filling ───────────▶ analogue part
+                 └─ cosine transform ────────────────────────────────────────▶ analog base layer
+          mask, SNR, rate ─ step search ─ steps, lengths, gain ─ LDPC, QAM ──▶ header
+
+        link
+          │ header │ analog base layer │ digital part │ analogue part │
+
+        receiver
+          digital part ── LDPC, entropy model ─ values, priors of errors ─┐
+          analogue part ─ Wiener estimates of the errors ─────────────────┴─ bands
+          bands ─ synthesis (mask guide, channel adaptive unit) ─ wavelet ─ border ─▶ image
+          analog base layer ─ Wiener estimates ─ cosines ─▶ image, where the digital part is lost
+
+    A coefficient x, in steps, is coded as the integer k of least ``(x - k)^2 + lambda bits(k)``,
+    lambda = 0.1. An error of expected deviation d is sent with power ``max(d / mu - 1, 0) / snr``,
+    the water level mu such that the mean power is 1.
 
     Args:
         synthesis_widths: features of the decoder's network at 1/4, 1/8 and 1/16.
@@ -126,25 +146,25 @@ class MedJSCC(LearnedCodec):
         return altered
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
-        parts = self._layout(session)
-        session = replace(session, mcs=parts.code)
+        layout = self._layout(session)
+        session = replace(session, mcs=layout.code)
         mask = torch.zeros_like(images) if roi is None else roi.to(images.dtype)
         sender = Sender(
-            self.wavelet, self.entropy_model, self.options, self._link, parts, session.snr_db
+            self.wavelet, self.entropy_model, self.options, self._link, layout, session.snr_db
         )
         if not self.training:
             with torch.no_grad():
                 return transmission(sender.symbols(images, mask), session)
         with torch.no_grad():
-            plans = [sender.plan(images[i : i + 1], mask[i : i + 1]) for i in range(len(images))]
-        plans = [_digital(plan) for plan in plans]
+            batch = [sender.prepare(images[i : i + 1], mask[i : i + 1]) for i in range(len(images))]
+        batch = [_digital(prepared) for prepared in batch]
         symbols, sent = training_pass.send(
             self.wavelet,
             self.entropy_model,
             self.options,
             images,
-            plans,
-            parts,
+            batch,
+            layout,
             session.snr_db,
             _cbr(session),
         )
@@ -178,7 +198,7 @@ class MedJSCC(LearnedCodec):
             if (
                 sent is None
                 or rx.session is not sent[0]
-                or rx.symbols.shape != (len(sent[1].plans), uses)
+                or rx.symbols.shape != (len(sent[1].prepared), uses)
             ):
                 raise InputError(
                     "in training mode a codec reconstructs its last transmission: call encode, "
@@ -216,8 +236,8 @@ class MedJSCC(LearnedCodec):
         >>> import channels
         >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval()
         >>> tx = codec.encode(torch.rand(1, 1, 64, 64), cbr=1/8, snr_db=9.0)
-        >>> found = codec.rate_map(channels.link("awgn")(tx, 9.0, seed=1))[0]
-        >>> found.bits.shape, found.header + found.analog_base + found.digital + found.analogue
+        >>> budget = codec.rate_map(channels.link("awgn")(tx, 9.0, seed=1))[0]
+        >>> budget.bits.shape, budget.header + budget.analog_base + budget.digital + budget.analogue
         (torch.Size([4, 4]), 512)
         """
         check_reception(rx, self.name, self.channels)
@@ -238,14 +258,14 @@ class MedJSCC(LearnedCodec):
                 self._layouts.clear()
             pixels = math.prod(session.image_shape)
             at = session.snr_db - self.options.margin_db
-            chances = gaussian_chances(at)
+            chances = awgn_success_probabilities(at)
             if self._link is not None and session.mcs is None:
-                chances = link_chances(self._link, session.channel_uses, at)
+                chances = link_success_probabilities(self._link, session.channel_uses, at)
             margin_db = self.options.header_margin_db
-            self._layouts[session] = layout(
+            self._layouts[session] = lay_out(
                 session.channel_uses,
                 HeaderSuccess(
-                    *(gaussian_success(session.snr_db - part * margin_db) for part in (1, 0.5, 0))
+                    *(awgn_success(session.snr_db - part * margin_db) for part in (1, 0.5, 0))
                 ),
                 chances,
                 lambda bits: digital_gain_db(bits, session.channel_uses, session.snr_db, pixels),
@@ -259,9 +279,9 @@ def _cbr(session: Session) -> float:
     return session.channel_uses / math.prod(session.image_shape)
 
 
-def _digital(plan: Plan) -> Plan:
+def _digital(prepared: PreparedImage) -> PreparedImage:
     """The coarsest digital part for an image that would be sent without one."""
-    return replace(plan, step=LAST_STEP) if plan.step == ANALOG_ONLY else plan
+    return replace(prepared, step=LAST_STEP) if prepared.step == ANALOG_ONLY else prepared
 
 
 def _check_widths(name: str, widths: object, count: int) -> None:

@@ -15,12 +15,12 @@ from channels import InputError
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.source.wavelet import BLOCK
-from semcom.modem.adaptation import Chances, Success, layered_gain_db
+from semcom.modem.adaptation import SuccessProbabilities, SuccessProbability, layered_gain_db
 from semcom.modem.mcs import MCS, mcs_table
 from semcom.modem.quality import expected_gain_db
-from semcom.modem.transport import TransportBlock, smallest_block
+from semcom.modem.transport import ModulatedBlock, smallest_block
 
-TABLE: Literal["all"] = "all"
+MCS_TABLE: Literal["all"] = "all"
 SURE = 0.999
 HEADER_SHARE = 1 / 12
 _SAFE, _LIKELY = 0.99, 0.9
@@ -52,24 +52,24 @@ class Layout:
         header: the block that holds the header.
         analog_base: channel uses of the coarse analogue image that needs no header.
         base: the digital part's first layer under an MCS of its own; ``None`` if it has one layer.
-        rest: channel uses of the digital part (without ``base``) and the analogue part together.
+        shared_uses: channel uses that digital part (without ``base``) and analogue part share.
         mcs: modulation and code of the digital part, without ``base``.
         code: what a session holds as its ``mcs``: which layers there are.
         shortest: least length of a digital part that arrives as surely as a long one; only the
             transmitter knows it, and it decides nothing that both ends must agree on.
-        chance: of the digital part to arrive, by what the transmitter knows.
-        header_chance: the same of the header.
+        digital_success: that the digital part arrives, by what the transmitter knows.
+        header_success: the same of the header.
     """
 
-    header: TransportBlock
+    header: ModulatedBlock
     analog_base: int
-    base: TransportBlock | None
-    rest: int
+    base: ModulatedBlock | None
+    shared_uses: int
     mcs: MCS
     code: int
     shortest: int = field(default=0, compare=False)
-    chance: float = field(default=1.0, compare=False)
-    header_chance: float = field(default=1.0, compare=False)
+    digital_success: float = field(default=1.0, compare=False)
+    header_success: float = field(default=1.0, compare=False)
 
     @property
     def base_uses(self) -> int:
@@ -84,20 +84,20 @@ class Layout:
     @property
     def channel_uses(self) -> int:
         """All of them."""
-        return self.header.channel_uses + self.analog_base + self.base_uses + self.rest
+        return self.header.channel_uses + self.analog_base + self.base_uses + self.shared_uses
 
     def digital_uses(self, length: int) -> int:
         """Channel uses of the digital part, without its first layer."""
-        return self.rest * length // LENGTHS
+        return self.shared_uses * length // LENGTHS
 
     def analogue_uses(self, length: int) -> int:
         """Channel uses of the analogue part, the last of all."""
-        return self.rest - self.digital_uses(length)
+        return self.shared_uses - self.digital_uses(length)
 
-    def digital_block(self, length: int) -> TransportBlock | None:
+    def digital_block(self, length: int) -> ModulatedBlock | None:
         """The digital part without its first layer; ``None`` if it is too short for a block."""
         try:
-            return TransportBlock(self.digital_uses(length), self.mcs)
+            return ModulatedBlock(self.digital_uses(length), self.mcs)
         except InputError:
             return None
 
@@ -129,7 +129,7 @@ class Layout:
 
 
 class HeaderSuccess(NamedTuple):
-    """Chances of a block to arrive over Gaussian noise, by the SNR that it is made for.
+    """Probabilities that a block arrives over Gaussian noise, by the SNR that it is made for.
 
     Args:
         sure: at the believed SNR less the header's margin.
@@ -137,17 +137,17 @@ class HeaderSuccess(NamedTuple):
         nominal: at the believed SNR.
     """
 
-    sure: Success
-    long: Success
-    nominal: Success
+    sure: SuccessProbability
+    long: SuccessProbability
+    nominal: SuccessProbability
 
 
-def layout(
+def lay_out(
     channel_uses: int,
     header: HeaderSuccess,
-    digital: Chances,
-    worth: Callable[[float], float],
-    base_worth: Callable[[float], float],
+    digital: SuccessProbabilities,
+    gain_db: Callable[[float], float],
+    base_gain_db: Callable[[float], float],
     code: int | None,
 ) -> Layout:
     """Divide a session's channel uses.
@@ -157,29 +157,29 @@ def layout(
         header: chances of a header to arrive.
         digital: chance of a block to arrive in each realisation of the link, at the SNR that the
             digital part is made for.
-        worth: what an image gains in dB by a digital part of so many bits a channel use.
-        base_worth: what it gains by so many bits of the first layer alone.
+        gain_db: what an image gains in dB by a digital part of so many bits a channel use.
+        base_gain_db: what it gains by so many bits of the first layer alone.
         code: :attr:`Layout.code` if it is given.
 
     Raises:
         InputError: if the header does not fit, or the code means nothing.
 
-    >>> from semcom.modem.adaptation import gaussian_chances, gaussian_success
-    >>> headers = HeaderSuccess(*(gaussian_success(snr_db) for snr_db in (-2.0, 1.0, 4.0)))
-    >>> chances = gaussian_chances(4.0)
-    >>> found = layout(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
-    >>> found.analog_base + found.header.channel_uses + found.rest
+    >>> from semcom.modem.adaptation import awgn_success_probabilities, awgn_success
+    >>> headers = HeaderSuccess(*(awgn_success(snr_db) for snr_db in (-2.0, 1.0, 4.0)))
+    >>> chances = awgn_success_probabilities(4.0)
+    >>> layout = lay_out(4096, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
+    >>> layout.analog_base + layout.header.channel_uses + layout.shared_uses
     4096
     """
     analog_base = max(1, round(_BASE_SHARE * channel_uses))
     free = channel_uses - analog_base
-    table = mcs_table(TABLE)
+    table = mcs_table(MCS_TABLE)
 
     def divided(first: MCS | None, share: int, mcs: MCS) -> Layout:
         block = _header(free, header, first or mcs)
         base = _layer(free - block.channel_uses, share, first)
-        rest = free - block.channel_uses - (base.channel_uses if base else 0)
-        return Layout(block, analog_base, base, rest, mcs, _code(base, share, mcs))
+        shared_uses = free - block.channel_uses - (base.channel_uses if base else 0)
+        return Layout(block, analog_base, base, shared_uses, mcs, _code(base, share, mcs))
 
     if code is not None:
         layers, index = divmod(code, len(table))
@@ -188,25 +188,30 @@ def layout(
             raise InputError(f"the session's mcs is {code}, which names no layers of this codec")
         return divided(table[base_index] if layers else None, share, table[index])
 
-    def success(block: TransportBlock, start: int = 0) -> float:
+    def success(block: ModulatedBlock, start: int = 0) -> float:
         return float(digital(block, start).mean())
 
     fastest = _header(free, header, table[-1])
-    chosen = choose(free - fastest.channel_uses, success, worth)
+    chosen = choose(free - fastest.channel_uses, success, gain_db)
     spare = free - fastest.channel_uses
-    first, share, chosen = choose_layers(spare, digital, worth, base_worth, chosen)
-    found = divided(first, share, chosen)
-    shortest, chance = _shortest(found.rest, chosen, success)
-    if found.base is not None:
-        chance = success(found.base)
-    return replace(found, shortest=shortest, chance=chance, header_chance=success(found.header))
+    first, share, chosen = choose_layers(spare, digital, gain_db, base_gain_db, chosen)
+    layout = divided(first, share, chosen)
+    shortest, success_probability = _shortest(layout.shared_uses, chosen, success)
+    if layout.base is not None:
+        success_probability = success(layout.base)
+    return replace(
+        layout,
+        shortest=shortest,
+        digital_success=success_probability,
+        header_success=success(layout.header),
+    )
 
 
 def choose_layers(
     channel_uses: int,
-    chances: Chances,
-    worth: Callable[[float], float],
-    base_worth: Callable[[float], float],
+    chances: SuccessProbabilities,
+    gain_db: Callable[[float], float],
+    base_gain_db: Callable[[float], float],
     single: MCS,
 ) -> tuple[MCS | None, int, MCS]:
     """Whether a first layer under a slower MCS is expected to gain, and which.
@@ -217,8 +222,8 @@ def choose_layers(
     Args:
         channel_uses: of digital and analogue part.
         chances: chance of a block to arrive in each realisation.
-        worth: gain in dB of a whole digital part, by its bits a channel use.
-        base_worth: gain in dB of the first layer, by its bits.
+        gain_db: gain in dB of a whole digital part, by its bits a channel use.
+        base_gain_db: gain in dB of the first layer, by its bits.
         single: the best MCS of a digital part in one layer.
 
     Returns:
@@ -226,12 +231,14 @@ def choose_layers(
     """
     half = max(channel_uses // 2, 1)
     try:
-        alone = float(chances(TransportBlock(half, single), 0).mean()) * worth(single.bits_per_use)
+        alone = float(chances(ModulatedBlock(half, single), 0).mean()) * gain_db(
+            single.bits_per_use
+        )
     except InputError:
         return None, 0, single
     best = alone + _LAYERS_AHEAD_DB
-    found: tuple[MCS | None, int, MCS] = (None, 0, single)
-    table = mcs_table(TABLE)
+    choice: tuple[MCS | None, int, MCS] = (None, 0, single)
+    table = mcs_table(MCS_TABLE)
     for second in table[single.index : single.index + 7 : 2]:
         for first in table[: second.index : 2]:
             if not 1.5 <= second.bits_per_use / first.bits_per_use <= 8:
@@ -241,7 +248,7 @@ def choose_layers(
                 if base is None or half <= base.channel_uses:
                     continue
                 try:
-                    refinement = TransportBlock(half - base.channel_uses, second)
+                    refinement = ModulatedBlock(half - base.channel_uses, second)
                 except InputError:
                     continue
                 arriving = chances(base, 0)
@@ -249,65 +256,67 @@ def choose_layers(
                 gain = layered_gain_db(
                     arriving,
                     chances(refinement, base.channel_uses),
-                    worth(bits / half),
-                    base_worth(base.payload_bits),
+                    gain_db(bits / half),
+                    base_gain_db(base.payload_bits),
                 )
                 if gain > best:
-                    best, found = gain, (first, share, second)
-    return found
+                    best, choice = gain, (first, share, second)
+    return choice
 
 
-def _code(base: TransportBlock | None, share: int, mcs: MCS) -> int:
+def _code(base: ModulatedBlock | None, share: int, mcs: MCS) -> int:
     """The one number that names the MCS of both layers and the first one's share."""
-    schemes = len(mcs_table(TABLE))
+    schemes = len(mcs_table(MCS_TABLE))
     return mcs.index + (0 if base is None else schemes * (1 + base.mcs.index + schemes * share))
 
 
-def _layer(channel_uses: int, share: int, mcs: MCS | None) -> TransportBlock | None:
+def _layer(channel_uses: int, share: int, mcs: MCS | None) -> ModulatedBlock | None:
     """The first layer's block; ``None`` without an MCS, or if it would hold nothing."""
     if mcs is None:
         return None
     try:
-        return TransportBlock(round(channel_uses * _LAYER_SHARES[share]), mcs)
+        return ModulatedBlock(round(channel_uses * _LAYER_SHARES[share]), mcs)
     except InputError:
         return None
 
 
-def _shortest(rest: int, mcs: MCS, success: Success) -> tuple[int, float]:
+def _shortest(shared_uses: int, mcs: MCS, success: SuccessProbability) -> tuple[int, float]:
     """The least length that arrives as surely as half of all, and how surely that is."""
 
-    def chance(length: int) -> float:
+    def success_at(length: int) -> float:
         try:
-            return success(TransportBlock(rest * length // LENGTHS, mcs))
+            return success(ModulatedBlock(shared_uses * length // LENGTHS, mcs))
         except InputError:
             return 0.0
 
-    half = chance(LENGTHS // 2)
+    half = success_at(LENGTHS // 2)
     enough = half - _LESS_SURE
     low, high = 0, LENGTHS // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if chance(middle) >= enough else (middle, high)
+        low, high = (low, middle) if success_at(middle) >= enough else (middle, high)
     return high, half
 
 
-def choose(channel_uses: int, success: Success, worth: Callable[[float], float]) -> MCS:
+def choose(
+    channel_uses: int, success: SuccessProbability, gain_db: Callable[[float], float]
+) -> MCS:
     """The MCS of the greatest expected gain for a digital part of half the channel uses.
 
     If none gains anything, the slowest that could hold an image, or else the fastest.
     """
     gains = {}
-    for mcs in mcs_table(TABLE):
+    for mcs in mcs_table(MCS_TABLE):
         try:
-            block = TransportBlock(max(channel_uses // 2, 1), mcs)
+            block = ModulatedBlock(max(channel_uses // 2, 1), mcs)
         except InputError:
             continue
-        gain = worth(mcs.bits_per_use)
+        gain = gain_db(mcs.bits_per_use)
         if gain >= 0:
             gains[mcs] = success(block) * gain
     best = max(gains, key=lambda mcs: gains[mcs], default=None)
     if best is None:
-        return mcs_table(TABLE)[-1]
+        return mcs_table(MCS_TABLE)[-1]
     return best if gains[best] > 0 else min(gains, key=lambda mcs: mcs.bits_per_use)
 
 
@@ -343,7 +352,7 @@ def first_layer_gain_db(bits: float, pixels: int) -> float:
     return max(expected_gain_db(bits, pixels) + _LOW_RATE_DB - _BASE_DB, 0.0)
 
 
-def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> TransportBlock:
+def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> ModulatedBlock:
     """The header's block.
 
     Of the MCS that are sure to arrive the fastest, but with at most 1/1.8 of the digital part's
@@ -353,15 +362,15 @@ def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> Transpor
     sixth and be sure at the SNR itself. Else the fastest is taken that arrives with 0.9, or the
     slowest, that takes up to half.
     """
-    table = mcs_table(TABLE)
+    table = mcs_table(MCS_TABLE)
     slow = [mcs for mcs in table if mcs.bits_per_use * _SLOWER <= digital.bits_per_use]
     for mcs in reversed(slow or table[:1]):
-        found = smallest_block(BYTES, mcs)
-        if success.sure(found) >= SURE:
+        block = smallest_block(BYTES, mcs)
+        if success.sure(block) >= SURE:
             break
     blocks = [smallest_block(BYTES, faster) for faster in table[mcs.index :]]
 
-    def within(share: float) -> list[TransportBlock]:
+    def within(share: float) -> list[ModulatedBlock]:
         return [block for block in blocks if block.channel_uses <= share * channel_uses]
 
     for share, least in _HEADER_SHARES:

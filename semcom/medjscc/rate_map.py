@@ -39,25 +39,29 @@ class RateMap:
     analogue: int
 
 
-def spread(grid: tuple[int, int], parts: Layout) -> RateMap:
+def spread(block_shape: tuple[int, int], layout: Layout) -> RateMap:
     """The budget of an image that is sent as an analog base layer alone: alike everywhere."""
     return RateMap(
-        torch.zeros(grid, dtype=torch.float64),
-        torch.full(grid, (parts.base_uses + parts.rest) / math.prod(grid), dtype=torch.float64),
-        torch.zeros(grid, dtype=torch.bool),
-        parts.header.channel_uses,
-        parts.analog_base,
+        torch.zeros(block_shape, dtype=torch.float64),
+        torch.full(
+            block_shape,
+            (layout.base_uses + layout.shared_uses) / math.prod(block_shape),
+            dtype=torch.float64,
+        ),
+        torch.zeros(block_shape, dtype=torch.bool),
+        layout.header.channel_uses,
+        layout.analog_base,
         0,
-        parts.base_uses + parts.rest,
+        layout.base_uses + layout.shared_uses,
     )
 
 
-def per_block(bands: Bands, grid: tuple[int, int]) -> Tensor:
+def per_block(bands: Bands, block_shape: tuple[int, int]) -> Tensor:
     """Sums over the coefficients of each block; one that serves several is shared among them.
 
     Args:
         bands: one image's numbers, the coarsest first.
-        grid: rows and columns of blocks.
+        block_shape: rows and columns of blocks.
 
     Returns:
         float64 ``[H/16, W/16]``.
@@ -67,24 +71,24 @@ def per_block(bands: Bands, grid: tuple[int, int]) -> Tensor:
     >>> per_block([torch.ones_like(band) for band in bands], (4, 8)).unique().tolist()
     [256.0]
     """
-    rows, columns = grid
-    found = torch.zeros(rows, columns, dtype=torch.float64)
+    rows, columns = block_shape
+    totals = torch.zeros(rows, columns, dtype=torch.float64)
     for band in bands:
         total = band[0].detach().double().cpu().sum(0)
         height, width = total.shape
         if height >= rows and width >= columns:
-            found += total.reshape(rows, height // rows, columns, width // columns).sum((1, 3))
+            totals += total.reshape(rows, height // rows, columns, width // columns).sum((1, 3))
             continue
         side = 2 if 2 * height >= rows and 2 * width >= columns else 4
         served = torch.ones(rows, columns, dtype=torch.float64)
         served = F.pad(served, (0, side * width - columns, 0, side * height - rows))
         shares = F.avg_pool2d(served[None], side)[0] * side**2
         spread_out = (total / shares).repeat_interleave(side, 0).repeat_interleave(side, 1)
-        found += spread_out[:rows, :columns]
-    return found
+        totals += spread_out[:rows, :columns]
+    return totals
 
 
-def counted(places: Tensor, like: Bands, grid: tuple[int, int]) -> Tensor:
+def counted(places: Tensor, like: Bands, block_shape: tuple[int, int]) -> Tensor:
     """How many of some places in the flattened bands each block holds, float64 ``[H/16, W/16]``.
 
     >>> from semcom.medjscc.source.wavelet import Wavelet
@@ -94,4 +98,4 @@ def counted(places: Tensor, like: Bands, grid: tuple[int, int]) -> Tensor:
     """
     chosen = torch.zeros_like(flattened(like), device=places.device)
     chosen[0, places] = 1
-    return per_block(unflattened(chosen, like), grid)
+    return per_block(unflattened(chosen, like), block_shape)

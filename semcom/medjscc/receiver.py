@@ -20,15 +20,15 @@ from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.rate_map import RateMap, counted, per_block, spread
 from semcom.medjscc.source.bitstream import Reader, reading_from
+from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
-from semcom.medjscc.source.frame import Frame
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.steps import in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
-from semcom.modem.transport import TransportBlock
+from semcom.modem.transport import ModulatedBlock
 
 _MISSING = 1e9
 """Noise variance that stands for symbols that were not received."""
@@ -42,7 +42,7 @@ class Receiver:
         entropy_model: the codec's, in evaluation mode.
         synthesis: the codec's.
         options: what both ends have chosen.
-        parts: how the channel uses are divided.
+        layout: how the channel uses are divided.
     """
 
     def __init__(
@@ -51,85 +51,91 @@ class Receiver:
         entropy_model: EntropyModel,
         synthesis: Synthesis,
         options: MedJSCCOptions,
-        parts: Layout,
+        layout: Layout,
     ) -> None:
         self._wavelet, self._model, self._synthesis = wavelet, entropy_model, synthesis
-        self._options, self._parts = options, parts
+        self._options, self._layout = options, layout
 
     def image(self, rx: Reception, row: int) -> tuple[Tensor, bool]:
         """One image, not clamped, and whether it was lost: then its analog base layer is shown."""
         _, height, width = rx.session.image_shape
-        (head, coarse, rest), (head_var, coarse_var, rest_var) = self._divided(rx, row)
+        (head, coarse, body), (head_var, coarse_var, body_var) = self._divided(rx, row)
         header = self._header(head, head_var)
         if header is not None and header.analog_only:
-            size, noise_var = (height, width), _twice(rest_var / 2)
-            image = analog_base.receive(_real(rest), noise_var, size, rx.session.snr_db)
+            size, noise_var = (height, width), _twice(body_var / 2)
+            image = analog_base.receive(_real(body), noise_var, size, rx.session.snr_db)
             return image / header.amplitude + 0.5, False
-        got = self._digital(header, rest, rest_var, rx.session)
-        if got is None:
+        digital = self._digital(header, body, body_var, rx.session)
+        if digital is None:
             image = analog_base.receive(
                 _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
             )
             return image + 0.5, True
-        if not got.whole:
-            rough = self._wavelet.synthesise(in_image(got.values, got.log_step))
-            return got.frame.restored(rough[..., :height, :width] + 0.5), False
-        start = rest.shape[1] - self._parts.analogue_uses(got.header.length)
-        values, deviations = self._refined(got, rest[:, start:], rest_var[:, start:], rx.session)
-        roi = F.interpolate(got.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
+        if not digital.whole:
+            rough = self._wavelet.synthesise(in_image(digital.values, digital.log_step))
+            return digital.border.restored(rough[..., :height, :width] + 0.5), False
+        start = body.shape[1] - self._layout.analogue_uses(digital.header.length)
+        values, deviations = self._refined(
+            digital, body[:, start:], body_var[:, start:], rx.session
+        )
+        roi = F.interpolate(digital.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
         image = restore(
             self._wavelet,
             self._synthesis if self._options.learned_synthesis else None,
             values,
             deviations,
             roi,
-            got.log_step.to(values[0]),
+            digital.log_step.to(values[0]),
             rx.snr_db[row : row + 1] if self._options.channel_adaptive else None,
             rx.session.channel_uses / math.prod(rx.session.image_shape),
         )
-        return got.frame.restored(image[..., :height, :width] + 0.5), False
+        return digital.border.restored(image[..., :height, :width] + 0.5), False
 
     def rate_map(self, rx: Reception, row: int) -> RateMap | None:
         """Where one image's budget went; ``None`` if it was lost."""
-        parts = self._parts
-        (head, _, rest), (head_var, _, rest_var) = self._divided(rx, row)
+        layout = self._layout
+        (head, _, body), (head_var, _, body_var) = self._divided(rx, row)
         header = self._header(head, head_var)
         if header is not None and header.analog_only:
-            return spread(_grid(rx.session), parts)
+            return spread(_block_shape(rx.session), layout)
         costs = _Costs()
-        got = self._digital(header, rest, rest_var, rx.session, costs)
-        if got is None:
+        digital = self._digital(header, body, body_var, rx.session, costs)
+        if digital is None:
             return None
-        left = parts.analogue_uses(got.header.length)
-        analogue = 0 if got.header.silent or not got.whole else left
-        importances = importance(got.errors, self._options.equal_rates)
+        left = layout.analogue_uses(digital.header.length)
+        analogue = 0 if digital.header.silent or not digital.whole else left
+        importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, rx.session.snr_db)
-        grid = _grid(rx.session)
+        block_shape = _block_shape(rx.session)
         return RateMap(
-            per_block(costs.bands(got.values), grid),
-            counted(sent.chosen, got.values, grid) / 2,
-            got.blocks[0, 0],
-            parts.header.channel_uses,
-            parts.analog_base,
-            parts.base_uses + parts.digital_uses(got.header.length),
+            per_block(costs.bands(digital.values), block_shape),
+            counted(sent.chosen, digital.values, block_shape) / 2,
+            digital.blocks[0, 0],
+            layout.header.channel_uses,
+            layout.analog_base,
+            layout.base_uses + layout.digital_uses(digital.header.length),
             left,
         )
 
     def _divided(self, rx: Reception, row: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Symbols and noise variances of one image's header, analog base layer and rest."""
+        """Symbols and noise variances of one image's header, analog base layer and the others."""
         symbols, noise_var = rx.symbols[row : row + 1], rx.noise_var[row : row + 1]
         missing = rx.session.channel_uses - symbols.shape[1]
         symbols, noise_var = (
             F.pad(symbols, (0, missing)),
             F.pad(noise_var, (0, missing), value=_MISSING),
         )
-        parts = self._parts
-        sizes = [parts.header.channel_uses, parts.analog_base, parts.base_uses + parts.rest]
+        layout = self._layout
+        sizes = [
+            layout.header.channel_uses,
+            layout.analog_base,
+            layout.base_uses + layout.shared_uses,
+        ]
         return torch.split(symbols, sizes, dim=1), torch.split(noise_var, sizes, dim=1)
 
     def _header(self, symbols: Tensor, noise_var: Tensor) -> Header | None:
         """The header, ``None`` if it is lost."""
-        data = _decoded(self._parts.header, symbols, noise_var)
+        data = _decoded(self._layout.header, symbols, noise_var)
         if data is None:
             return None
         try:
@@ -140,24 +146,24 @@ class Receiver:
     def _digital(
         self,
         header: Header | None,
-        rest: Tensor,
-        rest_var: Tensor,
+        body: Tensor,
+        body_var: Tensor,
         session: Session,
         costs: _Costs | None = None,
     ) -> _Digital | None:
         """The digital part, ``None`` if it or the header is lost; ``costs`` takes its bits."""
-        if header is None or self._parts.capacity(header.length) < 0:
+        if header is None or self._layout.capacity(header.length) < 0:
             return None
-        data, whole, start = b"", True, self._parts.base_uses
-        if self._parts.base is not None:
-            first = _decoded(self._parts.base, rest[:, :start], rest_var[:, :start])
+        data, whole, start = b"", True, self._layout.base_uses
+        if self._layout.base is not None:
+            first = _decoded(self._layout.base, body[:, :start], body_var[:, :start])
             if first is None:
                 return None
-            data = first[: self._parts.base_bytes]
-        block = self._parts.digital_block(header.length)
+            data = first[: self._layout.base_bytes]
+        block = self._layout.digital_block(header.length)
         if block is not None:
             place = slice(start, start + block.channel_uses)
-            second = _decoded(block, rest[:, place], rest_var[:, place])
+            second = _decoded(block, body[:, place], body_var[:, place])
             whole = second is not None
             data += second or b""
         if not whole and not header.base_groups:
@@ -176,25 +182,25 @@ class Receiver:
         whole: bool,
         costs: _Costs | None,
     ) -> _Digital:
-        grid = _grid(session)
-        around = reader.frame(*session.image_shape[1:])
-        blocks = reader.blocks(grid) if header.roi else np.zeros(grid, dtype=np.bool_)
+        block_shape = _block_shape(session)
+        border = reader.border(*session.image_shape[1:])
+        blocks = reader.blocks(block_shape) if header.roi else np.zeros(block_shape, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
         groups = None if whole else header.base_groups
         read = reading_from([reader], groups)
         walked = self._model.walk(log_step, read if costs is None else costs.of(read))
-        return _Digital(header, around, held, log_step, walked.values, walked.errors, whole)
+        return _Digital(header, border, held, log_step, walked.values, walked.errors, whole)
 
     def _refined(
-        self, got: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
+        self, digital: _Digital, symbols: Tensor, noise_var: Tensor, session: Session
     ) -> tuple[Bands, Bands]:
         """Bands with what the analogue part says of their errors, and what is still uncertain."""
-        importances = importance(got.errors, self._options.equal_rates)
+        importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * symbols.shape[1], session.snr_db)
-        amplitude = 0.0 if got.header.silent else got.header.amplitude
-        heard, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
-        return refined(got.values, got.errors, sent, heard, noise, amplitude)
+        amplitude = 0.0 if digital.header.silent else digital.header.amplitude
+        received, noise = _real(symbols)[0], _twice(noise_var / 2)[0]
+        return refined(digital.values, digital.errors, sent, received, noise, amplitude)
 
 
 def restore(
@@ -279,7 +285,7 @@ class _Digital:
     """What arrived of an image's digital part."""
 
     header: Header
-    frame: Frame
+    border: Border
     blocks: Tensor
     log_step: Tensor
     values: Bands
@@ -287,13 +293,13 @@ class _Digital:
     whole: bool
 
 
-def _grid(session: Session) -> tuple[int, int]:
+def _block_shape(session: Session) -> tuple[int, int]:
     """Rows and columns of blocks."""
     _, height, width = session.image_shape
     return -(-height // BLOCK), -(-width // BLOCK)
 
 
-def _decoded(block: TransportBlock, symbols: Tensor, noise_var: Tensor) -> bytes | None:
+def _decoded(block: ModulatedBlock, symbols: Tensor, noise_var: Tensor) -> bytes | None:
     """A block's bytes; ``None`` if its checksum fails, or not all of it was received."""
     if bool((noise_var >= _MISSING).any()):
         return None

@@ -28,14 +28,14 @@ from semcom.medjscc.header import (
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.source.bitstream import Writer, writing
+from semcom.medjscc.source.border import Border, find_border
 from semcom.medjscc.source.entropy_model import EntropyModel
-from semcom.medjscc.source.frame import Frame, frame
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
-from semcom.medjscc.split import Split, classed
-from semcom.modem.transport import TransportBlock
+from semcom.medjscc.step_search import StepSearch, classed
+from semcom.modem.transport import ModulatedBlock
 
 _MUCH_COARSER = 4
 """Steps by which the digital part may become coarser before it is asked what it is worth."""
@@ -52,7 +52,7 @@ class Sender:
         entropy_model: the codec's, in evaluation mode.
         options: what both ends have chosen.
         link: whose statistics the transmitter knows; ``None`` for Gaussian noise.
-        parts: how the channel uses are divided.
+        layout: how the channel uses are divided.
         snr_db: E_s/N_0 in dB that the transmitter believes.
     """
 
@@ -62,11 +62,11 @@ class Sender:
         entropy_model: EntropyModel,
         options: MedJSCCOptions,
         link: Link | None,
-        parts: Layout,
+        layout: Layout,
         snr_db: float,
     ) -> None:
         self._wavelet, self._model, self._options = wavelet, entropy_model, options
-        self._link, self._parts, self._snr_db = link, parts, snr_db
+        self._link, self._layout, self._snr_db = link, layout, snr_db
 
     def symbols(self, images: Tensor, roi: Tensor) -> Tensor:
         """All symbols of images ``[batch, 1, H, W]``: complex64 ``[batch, uses]``.
@@ -78,59 +78,59 @@ class Sender:
         pixels = images[0].numel()
         rows = max(1, _AT_ONCE // pixels)
         parts = [
-            self._some(images[first : first + rows], roi[first : first + rows])
+            self._coded_rows(images[first : first + rows], roi[first : first + rows])
             for first in range(0, len(images), rows)
         ]
         return torch.cat(parts)
 
-    def _some(self, images: Tensor, roi: Tensor) -> Tensor:
-        plans = [self.plan(images[i : i + 1], roi[i : i + 1]) for i in range(len(images))]
+    def _coded_rows(self, images: Tensor, roi: Tensor) -> Tensor:
+        batch = [self.prepare(images[i : i + 1], roi[i : i + 1]) for i in range(len(images))]
         sent: dict[int, Tensor] = {}
-        while open_rows := [row for row in range(len(plans)) if row not in sent]:
-            coded = [row for row in open_rows if plans[row].step != ANALOG_ONLY]
+        while open_rows := [row for row in range(len(batch)) if row not in sent]:
+            coded = [row for row in open_rows if batch[row].step != ANALOG_ONLY]
             for row in set(open_rows) - set(coded):
-                sent[row] = self._analog_only(plans[row])
-            for row, digital in zip(coded, self._coded([plans[row] for row in coded]), strict=True):
-                length = self._parts.fitting_length(len(digital.data))
+                sent[row] = self._analog_only(batch[row])
+            for row, digital in zip(coded, self._coded([batch[row] for row in coded]), strict=True):
+                length = self._layout.fitting_length(len(digital.data))
                 if length is None:
-                    plans[row] = coarser(plans[row])
-                elif self._spoilt(plans[row], digital, length):
-                    plans[row] = replace(plans[row], step=ANALOG_ONLY)
+                    batch[row] = coarser(batch[row])
+                elif self._too_coarse(batch[row], digital, length):
+                    batch[row] = replace(batch[row], step=ANALOG_ONLY)
                 else:
-                    sent[row] = self._hybrid(plans[row], digital, length)
-        return torch.cat([sent[row] for row in range(len(plans))])
+                    sent[row] = self._hybrid(batch[row], digital, length)
+        return torch.cat([sent[row] for row in range(len(batch))])
 
-    def plan(self, image: Tensor, roi: Tensor) -> Plan:
+    def prepare(self, image: Tensor, roi: Tensor) -> PreparedImage:
         """What one image is sent as."""
-        around = frame(image)
+        border = find_border(image)
         centred = image - 0.5
         blocks = mask_blocks(pad_to(roi, BLOCK))
         ratio = self._ratio_index(blocks)
-        bands = self._wavelet.analyse(pad_to(around.removed(centred), BLOCK))
-        plan = Plan(centred, around, blocks, ratio, bands, 0, 0)
-        first_bytes = len(plan.begun().bytes())
-        split = Split(bands, blocks, ratio, self._snr_db, self._parts, first_bytes)
-        step = split.finest() if self._options.digital_only else split.best()
-        if self._analog_only_of(plan).serves_better(split.expected_error(step), self._parts):
+        bands = self._wavelet.analyse(pad_to(border.removed(centred), BLOCK))
+        prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0)
+        first_bytes = len(prepared.begin_writing().bytes())
+        search = StepSearch(bands, blocks, ratio, self._snr_db, self._layout, first_bytes)
+        step = search.finest() if self._options.digital_only else search.best()
+        if self._analog_only_of(prepared).serves_better(search.expected_error(step), self._layout):
             step = ANALOG_ONLY
-        return replace(plan, step=step, planned=step)
+        return replace(prepared, step=step, initial_step=step)
 
-    def _analog_only_of(self, plan: Plan) -> AnalogOnly:
-        log_step = log_steps(step_index(0.0), plan.blocks, plan.ratio)
-        return AnalogOnly(plan.image, log_step, self._snr_db, self._link, self._wavelet)
+    def _analog_only_of(self, prepared: PreparedImage) -> AnalogOnly:
+        log_step = log_steps(step_index(0.0), prepared.blocks, prepared.ratio)
+        return AnalogOnly(prepared.image, log_step, self._snr_db, self._link, self._wavelet)
 
-    def _spoilt(self, plan: Plan, digital: _Digital, length: int) -> bool:
-        """Whether steps that became much coarser than planned leave more than no digital part."""
-        if plan.step < plan.planned + _MUCH_COARSER:
+    def _too_coarse(self, prepared: PreparedImage, digital: _Digital, length: int) -> bool:
+        """Whether steps that became much coarser than at first leave more than no digital part."""
+        if prepared.step < prepared.initial_step + _MUCH_COARSER:
             return False
-        found = classed(
+        estimate = classed(
             length,
             torch.from_numpy(importance(digital.errors)),
             flattened(digital.missing)[0].square(),
         )
-        left = found.left(2 * self._parts.analogue_uses(length), self._snr_db)
-        error = left * 4 ** Header(plan.step, 0, 0, 0).log_step
-        return self._analog_only_of(plan).serves_better(error, self._parts, surely=False)
+        left = estimate.left(2 * self._layout.analogue_uses(length), self._snr_db)
+        error = left * 4 ** Header(prepared.step, 0, 0, 0).log_step
+        return self._analog_only_of(prepared).serves_better(error, self._layout, surely=False)
 
     def _ratio_index(self, blocks: Tensor) -> int:
         if not bool(blocks.any()) or bool(blocks.all()):
@@ -140,51 +140,53 @@ class Sender:
             wanted = affordable_ratio(float(blocks.float().mean()))
         return int(np.argmin(np.abs(np.array(ROI_RATIOS) - wanted)))
 
-    def _coded(self, plans: list[Plan]) -> list[_Digital]:
+    def _coded(self, batch: list[PreparedImage]) -> list[_Digital]:
         """The digital parts of some images, by one walk through the entropy model."""
-        if not plans:
+        if not batch:
             return []
-        bands = [torch.cat(level) for level in zip(*(plan.bands for plan in plans), strict=True)]
-        log_step = torch.cat([plan.log_step for plan in plans])
-        writers = [plan.begun() for plan in plans]
+        bands = [
+            torch.cat(level) for level in zip(*(prepared.bands for prepared in batch), strict=True)
+        ]
+        log_step = torch.cat([prepared.log_step for prepared in batch])
+        writers = [prepared.begin_writing() for prepared in batch]
         bands, log_step = [band.cpu() for band in bands], log_step.cpu()
         walked = self._model.walk(log_step, writing(writers, Quantiser(bands)))
         missing = walked.missing(in_steps(bands, log_step))
         return [
             _Digital(
                 writer.bytes(),
-                min(writer.groups_within(self._parts.base_bytes), GROUPS - 1),
+                min(writer.groups_within(self._layout.base_bytes), GROUPS - 1),
                 [band[row : row + 1] for band in missing],
                 walked.row(row).errors,
             )
             for row, writer in enumerate(writers)
         ]
 
-    def _hybrid(self, plan: Plan, digital: _Digital, length: int) -> Tensor:
+    def _hybrid(self, prepared: PreparedImage, digital: _Digital, length: int) -> Tensor:
         """A digital part, and its errors as analogue symbols."""
-        parts, device = self._parts, plan.image.device
-        analogue = parts.analogue_uses(length)
+        layout, device = self._layout, prepared.image.device
+        analogue = layout.analogue_uses(length)
         importances = importance(digital.errors, self._options.equal_rates)
         sent = allocate(importances, 2 * analogue, self._snr_db)
         numbers, gain = _unit(modulated(digital.missing, sent))
-        numbers = torch.cat([numbers, nothing(2 * analogue - len(numbers)).to(numbers)])
-        data, first = digital.data, parts.base_bytes
+        numbers = torch.cat([numbers, padding_numbers(2 * analogue - len(numbers)).to(numbers)])
+        data, first = digital.data, layout.base_bytes
         blocks = []
-        if parts.base is not None:
-            blocks.append(_block(data[:first], parts.base, device))
-        block = parts.digital_block(length)
+        if layout.base is not None:
+            blocks.append(_block(data[:first], layout.base, device))
+        block = layout.digital_block(length)
         if block is not None:
             blocks.append(_block(data[first:], block, device))
-        header = Header(plan.step, plan.ratio, length, SILENT, digital.base_groups)
-        return self._whole(header, plan.image, blocks, numbers.to(device), gain)
+        header = Header(prepared.step, prepared.ratio, length, SILENT, digital.base_groups)
+        return self._whole(header, prepared.image, blocks, numbers.to(device), gain)
 
-    def _analog_only(self, plan: Plan) -> Tensor:
+    def _analog_only(self, prepared: PreparedImage) -> Tensor:
         """A finer analog base layer in the place of digital and analogue part."""
-        uses = self._parts.base_uses + self._parts.rest
-        numbers, gain = _unit(analog_base.send(plan.image, uses, self._snr_db)[0])
+        uses = self._layout.base_uses + self._layout.shared_uses
+        numbers, gain = _unit(analog_base.send(prepared.image, uses, self._snr_db)[0])
         if not len(numbers):
-            numbers = nothing(2 * uses).to(plan.image)
-        return self._whole(Header(ANALOG_ONLY, 0, 0, SILENT), plan.image, [], numbers, gain)
+            numbers = padding_numbers(2 * uses).to(prepared.image)
+        return self._whole(Header(ANALOG_ONLY, 0, 0, SILENT), prepared.image, [], numbers, gain)
 
     def _whole(
         self,
@@ -205,53 +207,53 @@ class Sender:
             numbers: the analogue ones, of power 1/2 on average.
             gain: by which they have been made so; ``None`` if they say nothing.
         """
-        base = analog_base.send(image, self._parts.analog_base, self._snr_db)
-        fixed = [to_symbols(base, self._parts.analog_base), *blocks]
+        base = analog_base.send(image, self._layout.analog_base, self._snr_db)
+        fixed = [to_symbols(base, self._layout.analog_base), *blocks]
         spent = sum(float(part.abs().square().sum()) for part in fixed)
-        energy = float(self._parts.header.channel_uses)
+        energy = float(self._layout.header.channel_uses)
         for _ in range(2):
             # The header's own energy depends a little on the gain that it tells.
-            amplitude = filling(numbers, self._parts.channel_uses - spent - energy)
+            amplitude = filling(numbers, self._layout.channel_uses - spent - energy)
             if gain is not None:
                 header = replace(header, gain=gain_index(gain * amplitude))
-            opening = _block(header.pack(), self._parts.header, image.device)
+            opening = _block(header.pack(), self._layout.header, image.device)
             energy = float(opening.abs().square().sum())
-        amplitude = filling(numbers, self._parts.channel_uses - spent - energy)
+        amplitude = filling(numbers, self._layout.channel_uses - spent - energy)
         sent = to_symbols(amplitude * numbers[None], len(numbers) // 2)
         return torch.cat([opening, *fixed, sent], dim=1)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreparedImage:
     """What one image is sent as.
 
     Args:
         image: float32 ``[1, 1, H, W]``, centred on zero.
-        frame: what runs along its sides.
+        border: what runs along its sides.
         blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
         ratio: index of the step outside over that inside.
-        bands: of what is inside the frame.
+        bands: of what is inside the border.
         step: index of the step outside, or ``ANALOG_ONLY``.
-        planned: the same, as it was before the digital part had to fit.
+        initial_step: the same, as it was before the digital part had to fit.
     """
 
     image: Tensor
-    frame: Frame
+    border: Border
     blocks: Tensor
     ratio: int
     bands: Bands
     step: int
-    planned: int
+    initial_step: int
 
     @property
     def log_step(self) -> Tensor:
         """log2 of the step of each block."""
         return log_steps(self.step, self.blocks, self.ratio)
 
-    def begun(self) -> Writer:
-        """The digital part's beginning: frame and, where there are two steps, mask blocks."""
+    def begin_writing(self) -> Writer:
+        """A writer at the end of border and, where there are two steps, mask blocks."""
         writer = Writer()
-        writer.frame(self.frame)
+        writer.border(self.border)
         if self.ratio:
             writer.blocks(self.blocks[0, 0].cpu().numpy())
         return writer
@@ -267,19 +269,19 @@ class _Digital:
     errors: list[ErrorPrior]
 
 
-def coarser(plan: Plan) -> Plan:
-    """The next plan to try where the digital part does not fit."""
-    if plan.step < LAST_STEP:
-        return replace(plan, step=plan.step + 1)
-    return replace(plan, ratio=0) if plan.ratio else replace(plan, step=ANALOG_ONLY)
+def coarser(prepared: PreparedImage) -> PreparedImage:
+    """The next settings to try where the digital part does not fit."""
+    if prepared.step < LAST_STEP:
+        return replace(prepared, step=prepared.step + 1)
+    return replace(prepared, ratio=0) if prepared.ratio else replace(prepared, step=ANALOG_ONLY)
 
 
-def _block(data: bytes, block: TransportBlock, device: torch.device) -> Tensor:
+def _block(data: bytes, block: ModulatedBlock, device: torch.device) -> Tensor:
     """Symbols of bytes."""
     return block.encode(unpacked(data, block.payload_bits)[None]).to(device)
 
 
-def nothing(count: int) -> Tensor:
+def padding_numbers(count: int) -> Tensor:
     """Numbers that say nothing, with the power that the receiver expects of all."""
     signs = torch.arange(count) % 3 == 0
     return torch.where(signs, math.sqrt(0.5), -math.sqrt(0.5))

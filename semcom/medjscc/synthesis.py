@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semcom.medjscc.adaptive import ChannelAdaptiveUnit
-from semcom.medjscc.source.levels import squashed
+from semcom.medjscc.source.levels import clamp_and_scale
 from semcom.medjscc.source.wavelet import Bands, Wavelet
 
 _COARSE = 3
@@ -20,7 +20,14 @@ _COARSE = 3
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside an identity."""
+    """Two 3 x 3 convolutions beside an identity.
+
+    Args:
+        features: number of feature maps.
+
+    >>> Residual(4)(torch.ones(1, 4, 8, 8)).shape
+    torch.Size([1, 4, 8, 8])
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -70,7 +77,14 @@ class MaskGuide(nn.Module):
 
 
 class Stage(nn.Module):
-    """A residual block, the mask's guidance, and a channel adaptive unit."""
+    """A residual block, the mask's guidance, and a channel adaptive unit.
+
+    Args:
+        features: number of feature maps.
+
+    >>> Stage(8)(torch.ones(1, 8, 4, 4), torch.ones(1, 1, 4, 4), torch.zeros(1, 3)).shape
+    torch.Size([1, 8, 4, 4])
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -97,8 +111,8 @@ class Synthesis(nn.Module):
     >>> bands = wavelet.analyse(image)
     >>> bands, deviations = at_sixteenth(bands, bands, wavelet)
     >>> roi, steps = torch.zeros_like(image), torch.zeros(1, 1, 4, 4)
-    >>> found = network(bands, deviations, image, roi, steps, torch.zeros(1, 3))
-    >>> [tuple(band.shape) for band in found][-1]
+    >>> corrections = network(bands, deviations, image, roi, steps, torch.zeros(1, 3))
+    >>> [tuple(band.shape) for band in corrections][-1]
     (1, 3, 32, 32)
     """
 
@@ -147,7 +161,7 @@ class Synthesis(nn.Module):
         known = [bands, [4 * (torch.log2(d) + 3) for d in deviations]]
 
         def at(level: int, scale: float = 1) -> Tensor:
-            return torch.cat([squashed(part[level] / scale) for part in known], dim=1)
+            return torch.cat([clamp_and_scale(part[level] / scale) for part in known], dim=1)
 
         masks = [F.avg_pool2d(roi, side) for side in (4, 8, 16)]
         steps = F.interpolate(log_step, scale_factor=4, mode="nearest")
@@ -162,9 +176,9 @@ class Synthesis(nn.Module):
         up8 = self.up8(down8 + F.pixel_shuffle(self.leave16(bottom), 2), masks[1], condition)
         up4 = self.up4(down4 + F.pixel_shuffle(self.leave8(up8), 2), masks[0], condition)
         maps = (bottom, bottom, up8, up4, up4)
-        found = [head(m) for head, m in zip(self.heads, maps, strict=True)]
-        found[-1] = F.pixel_shuffle(found[-1], 2)
-        return [f * d for f, d in zip(found, deviations, strict=True)]
+        corrections = [head(m) for head, m in zip(self.heads, maps, strict=True)]
+        corrections[-1] = F.pixel_shuffle(corrections[-1], 2)
+        return [f * d for f, d in zip(corrections, deviations, strict=True)]
 
 
 def at_sixteenth(bands: Bands, deviations: Bands, wavelet: Wavelet) -> tuple[Bands, Bands]:

@@ -34,7 +34,7 @@ from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.receiver import restore
-from semcom.medjscc.sender import Plan, coarser, nothing
+from semcom.medjscc.sender import PreparedImage, coarser, padding_numbers
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Priced, Quantiser
@@ -45,13 +45,16 @@ from semcom.medjscc.synthesis import Synthesis
 _MOST_ANALOGUE = 0.9
 """Largest share of analogue symbols by which the energy that bits take is corrected."""
 
+_LEAST_POWER = 1e-6
+"""Keeps the root of a power of zero from an infinite gradient."""
+
 
 @dataclass(frozen=True)
 class Sent:
     """What a receiver in training mode is told beside the symbols.
 
     Args:
-        plans: what each image was sent as.
+        prepared: what each image was sent as.
         values: the digital part's bands in steps of the blocks.
         errors: what is expected of their errors.
         chosen: which errors each image's symbols say.
@@ -60,7 +63,7 @@ class Sent:
         cbr: channel uses per pixel.
     """
 
-    plans: list[Plan]
+    prepared: list[PreparedImage]
     values: Bands
     errors: list[ErrorPrior]
     chosen: list[Tensor]
@@ -74,8 +77,8 @@ def send(
     model: EntropyModel,
     options: MedJSCCOptions,
     images: Tensor,
-    plans: list[Plan],
-    parts: Layout,
+    batch: list[PreparedImage],
+    layout: Layout,
     snr_db: float,
     cbr: float,
 ) -> tuple[Tensor, Sent]:
@@ -86,56 +89,57 @@ def send(
         model: the codec's, in training mode.
         options: what both ends have chosen.
         images: float32 ``[batch, 1, H, W]`` in [0, 1].
-        plans: what each is sent as; those without a digital part get the coarsest one.
-        parts: how the channel uses are divided.
+        batch: what each is sent as; those without a digital part get the coarsest one.
+        layout: how the channel uses are divided.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         cbr: channel uses per pixel.
     """
     inside = [
-        pad_to(plan.frame.removed(image[None] - 0.5), BLOCK)
-        for plan, image in zip(plans, images, strict=True)
+        pad_to(prepared.border.removed(image[None] - 0.5), BLOCK)
+        for prepared, image in zip(batch, images, strict=True)
     ]
     bands = wavelet.analyse(torch.cat(inside))
     while True:
-        log_step = torch.cat([plan.log_step for plan in plans]).to(images)
+        log_step = torch.cat([prepared.log_step for prepared in batch]).to(images)
         priced = Priced(Quantiser([band.detach() for band in bands]))
         walked = model.walk(log_step, priced)
         lengths = [
-            parts.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in priced.bits
+            layout.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in priced.bits
         ]
-        coarsest = [plan.step == LAST_STEP and not plan.ratio for plan in plans]
+        coarsest = [prepared.step == LAST_STEP and not prepared.ratio for prepared in batch]
         open_rows = [n is None and not last for n, last in zip(lengths, coarsest, strict=True)]
         if not any(open_rows):
             break
-        plans = [
-            coarser(plan) if is_open else plan
-            for plan, is_open in zip(plans, open_rows, strict=True)
+        batch = [
+            coarser(prepared) if is_open else prepared
+            for prepared, is_open in zip(batch, open_rows, strict=True)
         ]
     flat = flattened(walked.missing(in_steps(bands, log_step)))
     log_deviation = flattened([error.log_deviation for error in walked.errors])
     rows, chosen, gains = [], [], []
     taken = [LENGTHS - 1 if length is None else length for length in lengths]
     for row, (bits, length) in enumerate(zip(priced.bits, taken, strict=True)):
-        analogue = parts.analogue_uses(length)
+        analogue = layout.analogue_uses(length)
         importances = importance(walked.row(row).errors, options.equal_rates)
         places = allocate(importances, 2 * analogue, snr_db).chosen.to(images.device)
         deviation = torch.exp2(log_deviation[row, places])
-        amplitude = (_powers(deviation, 10 ** (snr_db / 10)) / 2).sqrt() / deviation
+        power = water_filling(deviation, 10 ** (snr_db / 10)) + _LEAST_POWER
+        amplitude = (power / 2).sqrt() / deviation
         numbers = flat[row, places] * amplitude
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
-        energy = _energy_left(bits, parts, analogue, _worth(deviation, 10 ** (snr_db / 10)))
-        filler = nothing(2 * analogue - len(numbers)).to(numbers)
+        energy = _energy_left(bits, layout, analogue, _worth(deviation, 10 ** (snr_db / 10)))
+        filler = padding_numbers(2 * analogue - len(numbers)).to(numbers)
         numbers = torch.cat([numbers * energy / strength, filler])
-        digital = parts.digital_uses(length)
+        digital = layout.digital_uses(length)
         rows.append(
             torch.cat(
                 [
-                    _unit(parts.header.channel_uses, images),
+                    _unit(layout.header.channel_uses, images),
                     to_symbols(
-                        analog_base.send(images[row : row + 1] - 0.5, parts.analog_base, snr_db),
-                        parts.analog_base,
+                        analog_base.send(images[row : row + 1] - 0.5, layout.analog_base, snr_db),
+                        layout.analog_base,
                     ),
-                    _unit(parts.base_uses + digital, images),
+                    _unit(layout.base_uses + digital, images),
                     to_symbols(numbers[None], analogue),
                 ],
                 dim=1,
@@ -143,8 +147,8 @@ def send(
         )
         chosen.append(places)
         gains.append(amplitude / strength)
-    told = Sent(plans, walked.values, walked.errors, chosen, gains, taken, cbr)
-    return torch.cat(rows), told
+    sent = Sent(batch, walked.values, walked.errors, chosen, gains, taken, cbr)
+    return torch.cat(rows), sent
 
 
 def receive(
@@ -153,7 +157,7 @@ def receive(
     options: MedJSCCOptions,
     rx: Reception,
     sent: Sent,
-    parts: Layout,
+    layout: Layout,
 ) -> Tensor:
     """Images, not clamped, with gradients: float32 ``[batch, 1, H, W]``."""
     _, height, width = rx.session.image_shape
@@ -161,34 +165,29 @@ def receive(
     deviations = torch.exp2(flattened([error.log_deviation for error in sent.errors]))
     rough, uncertain = [], []
     for row, (places, amplitude) in enumerate(zip(sent.chosen, sent.amplitudes, strict=True)):
-        start = parts.channel_uses - parts.analogue_uses(sent.lengths[row])
+        start = layout.channel_uses - layout.analogue_uses(sent.lengths[row])
         numbers = torch.view_as_real(rx.symbols[row, start:]).flatten()[: len(places)]
         noise = (rx.noise_var[row, start:] / 2).repeat_interleave(2)[: len(places)]
-        found, left = wiener(numbers, noise, deviations[row, places], amplitude)
-        rough.append(flat[row].index_add(0, places, found))
+        estimates, left = wiener(numbers, noise, deviations[row, places], amplitude)
+        rough.append(flat[row].index_add(0, places, estimates))
         uncertain.append(deviations[row].index_copy(0, places, left))
-    blocks = torch.cat([plan.blocks & (plan.ratio > 0) for plan in sent.plans]).to(rough[0])
+    blocks = torch.cat([prepared.blocks & (prepared.ratio > 0) for prepared in sent.prepared]).to(
+        rough[0]
+    )
     image = restore(
         wavelet,
         synthesis if options.learned_synthesis else None,
         unflattened(torch.stack(rough), sent.values),
         unflattened(torch.stack(uncertain), sent.values),
         F.interpolate(blocks, scale_factor=BLOCK, mode="nearest"),
-        torch.cat([plan.log_step for plan in sent.plans]).to(rough[0]),
+        torch.cat([prepared.log_step for prepared in sent.prepared]).to(rough[0]),
         rx.snr_db if options.channel_adaptive else None,
         sent.cbr,
     )
     image = image[..., :height, :width] + 0.5
-    return torch.cat([plan.frame.restored(image[i : i + 1]) for i, plan in enumerate(sent.plans)])
-
-
-def _powers(deviation: Tensor, snr: float) -> Tensor:
-    """Water-filling with gradients, see :func:`semcom.medjscc.analogue.water_filling`."""
-    total = torch.cumsum(deviation, 0)
-    count = torch.arange(1, len(deviation) + 1, device=deviation.device)
-    levels = total / (snr * len(deviation) + count)
-    served = torch.nonzero(deviation > levels)[-1, 0]
-    return (deviation / levels[served] - 1).clamp_min(0) / snr + 1e-6
+    return torch.cat(
+        [prepared.border.restored(image[i : i + 1]) for i, prepared in enumerate(sent.prepared)]
+    )
 
 
 def _worth(deviation: Tensor, snr: float) -> float:
@@ -214,10 +213,10 @@ def _worth(deviation: Tensor, snr: float) -> float:
     return float(lost / by_energy)
 
 
-def _energy_left(bits: Tensor, parts: Layout, analogue: int, worth: float) -> Tensor:
+def _energy_left(bits: Tensor, layout: Layout, analogue: int, worth: float) -> Tensor:
     """1, with the gradient that an image's bits take from the amplitude of its analogue part."""
-    uses = worth * (bits - bits.detach()) / parts.mcs.bits_per_use
-    share = min(analogue / parts.channel_uses, _MOST_ANALOGUE)
+    uses = worth * (bits - bits.detach()) / layout.mcs.bits_per_use
+    share = min(analogue / layout.channel_uses, _MOST_ANALOGUE)
     return (1 - uses / max(analogue, 1)).clamp_min(0.01) ** (0.5 / (1 - share))
 
 

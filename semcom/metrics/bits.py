@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from channels import InputError
-from semcom.metrics.checks import check_alike, kind
+from semcom.metrics.checks import check_alike, described
 
 
 def ber(bits: Tensor, bits_hat: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
     """Block error rate: the share of blocks with at least one wrong bit.
 
     Args:
-        bits: sent bits 0 and 1, ``[blocks, n]``, or ``[batch, blocks, n]`` for a rate per picture.
+        bits: sent bits 0 and 1, ``[blocks, n]``, or ``[batch, blocks, n]`` for a rate per image.
         bits_hat: received bits (hard decisions), of the same shape.
 
     Returns:
@@ -51,7 +51,7 @@ def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
 def _wrong(bits: Tensor, bits_hat: Tensor) -> Tensor:
     for row in (bits, bits_hat):
         if not isinstance(row, Tensor) or row.ndim < 2 or row.numel() == 0:
-            raise InputError(f"bits must be a tensor [rows, n], not empty, got {kind(row)}")
+            raise InputError(f"bits must be a tensor [rows, n], not empty, got {described(row)}")
         if not bool(((row == 0) | (row == 1)).all()):
             raise InputError("bits must be 0 or 1: decide first, e.g. llr > 0")
     check_alike("bits", bits, bits_hat)

@@ -1,4 +1,4 @@
-"""Checks that metrics of pictures, masks and bits share."""
+"""Checks that metrics of images, masks and bits share."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def check_alike(what: str, a: Tensor, b: Tensor) -> None:
         )
 
 
-def kind(value: object) -> str:
+def described(value: object) -> str:
     """What something is, for an error.
 
-    >>> kind([1])
+    >>> described([1])
     'list'
     """
     if isinstance(value, Tensor):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from semcom.metrics.checks import check_alike, kind
+from semcom.metrics.checks import check_alike, described
 
 
 def dice(a: Tensor, b: Tensor) -> Tensor:
@@ -61,5 +61,7 @@ def check_masks(a: Tensor, b: Tensor) -> None:
     """
     for mask in (a, b):
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim < 2:
-            raise InputError(f"masks must be bool [batch, ...], got {kind(mask)}: use masks > 0.5")
+            raise InputError(
+                f"masks must be bool [batch, ...], got {described(mask)}: use masks > 0.5"
+            )
     check_alike("masks", a, b)

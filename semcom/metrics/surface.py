@@ -17,7 +17,7 @@ from semcom.metrics.masks import check_masks
 def hausdorff_95(a: Tensor, b: Tensor) -> Tensor:
     """95th percentile of the distances from each outline to the other, both ways together.
 
-    The outline of a mask are its pixels with a 4-neighbour outside; beyond the picture is outside.
+    The outline of a mask are its pixels with a 4-neighbour outside; beyond the image is outside.
 
     Args:
         a: bool ``[batch, 1, H, W]``.
@@ -57,16 +57,16 @@ def _each(a: Tensor, b: Tensor, summary: Callable[[Distances, Distances], float]
     check_masks(a, b)
     if a.ndim != 4 or a.shape[1] != 1:
         raise InputError(f"masks must be [batch, 1, H, W], got {list(a.shape)}")
-    found = []
+    distances = []
     for first, second in zip(a.cpu().numpy(), b.cpu().numpy(), strict=True):
         if not first.any() or not second.any():
-            found.append(0.0 if first.any() == second.any() else np.inf)
+            distances.append(0.0 if first.any() == second.any() else np.inf)
             continue
-        one, other = _outline(first[0]), _outline(second[0])
-        there = ndimage.distance_transform_edt(~other)[one]
-        back = ndimage.distance_transform_edt(~one)[other]
-        found.append(summary(there, back))
-    return torch.tensor(found, dtype=torch.float32, device=a.device)
+        outline_a, outline_b = _outline(first[0]), _outline(second[0])
+        there = ndimage.distance_transform_edt(~outline_b)[outline_a]
+        back = ndimage.distance_transform_edt(~outline_a)[outline_b]
+        distances.append(summary(there, back))
+    return torch.tensor(distances, dtype=torch.float32, device=a.device)
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

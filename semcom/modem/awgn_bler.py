@@ -13,14 +13,14 @@ from scipy.stats import norm
 from semcom.fec.code import LDPCCode, choose_base_graph
 from semcom.modem.information import Array
 from semcom.modem.normal_approximation import normal_snr_db
-from semcom.modem.transport import TransportBlock
+from semcom.modem.transport import ModulatedBlock
 
 TARGET_BLER = 0.01
 _ANCHORS: Array = norm.isf([0.5, 0.1, 0.01])
 _DEVIATES: Array = np.linspace(-4, 4, 65)
 
 
-def code_block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array:
+def code_block_error_rate(block: ModulatedBlock, snr_db: float | Array) -> Array:
     """Share of a transport block's code blocks that fail over Gaussian noise.
 
     The shortest code block stands for all. It needs what the normal approximation says and, on
@@ -35,7 +35,7 @@ def code_block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array
         float64 of the shape of ``snr_db``.
 
     >>> from semcom.modem.mcs import mcs_table
-    >>> block = TransportBlock(4096, mcs_table(1)[9])
+    >>> block = ModulatedBlock(4096, mcs_table(1)[9])
     >>> code_block_error_rate(block, np.array([2.0, 5.0])).round(3).tolist()
     [1.0, 0.0]
     """
@@ -45,20 +45,20 @@ def code_block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array
     return share
 
 
-def block_error_rate(block: TransportBlock, snr_db: float | Array) -> Array:
+def block_error_rate(block: ModulatedBlock, snr_db: float | Array) -> Array:
     """Share of transport blocks that fail over Gaussian noise.
 
     Arguments and result are those of :func:`code_block_error_rate`; code blocks fail independently.
 
     >>> from semcom.modem.mcs import mcs_table
-    >>> float(block_error_rate(TransportBlock(4096, mcs_table(1)[9]), 20.0))
+    >>> float(block_error_rate(ModulatedBlock(4096, mcs_table(1)[9]), 20.0))
     0.0
     """
     share: Array = 1 - (1 - code_block_error_rate(block, snr_db)) ** block.segmentation.num_blocks
     return share
 
 
-def required_snr_db(block: TransportBlock, bler: float = TARGET_BLER) -> float:
+def required_snr_db(block: ModulatedBlock, bler: float = TARGET_BLER) -> float:
     """E_s/N_0 in dB at which a share of transport blocks fails over Gaussian noise.
 
     Args:
@@ -66,7 +66,7 @@ def required_snr_db(block: TransportBlock, bler: float = TARGET_BLER) -> float:
         bler: that share, in (0, 1).
 
     >>> from semcom.modem.mcs import mcs_table
-    >>> 2.5 < required_snr_db(TransportBlock(4096, mcs_table(1)[9])) < 3.6
+    >>> 2.5 < required_snr_db(ModulatedBlock(4096, mcs_table(1)[9])) < 3.6
     True
     """
     each = 1 - (1 - bler) ** (1 / block.segmentation.num_blocks)
@@ -74,7 +74,7 @@ def required_snr_db(block: TransportBlock, bler: float = TARGET_BLER) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _snrs_db(block: TransportBlock) -> Array:
+def _snrs_db(block: ModulatedBlock) -> Array:
     """E_s/N_0 in dB at which a code block fails with the probabilities of ``_DEVIATES``."""
     sizes, order = block.segmentation, block.mcs.bits_per_symbol
     coded_bits, k = min(sizes.block_coded_bits), sizes.info_bits
@@ -96,13 +96,13 @@ def _loss(bits_per_symbol: int) -> RegularGridInterpolator:
     measured = _measured()[bits_per_symbol]
     rates = sorted({rate for rate, _ in measured})
     sizes = sorted({k for _, k in measured})
-    grid = np.empty((len(rates), len(sizes), len(_ANCHORS)))
+    losses_db = np.empty((len(rates), len(sizes), len(_ANCHORS)))
     for i, rate in enumerate(rates):
         for j, k in enumerate(sizes):
             # Long blocks of low rate are segmented, so the longest that there is stands for them.
             known = max(size for other, size in measured if other == rate and size <= k)
-            grid[i, j] = measured[rate, known]
-    return RegularGridInterpolator((rates, np.log2(sizes)), grid)
+            losses_db[i, j] = measured[rate, known]
+    return RegularGridInterpolator((rates, np.log2(sizes)), losses_db)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.modem.information import SNR_GRID_DB, Array, bicm, mutual_information
+from semcom.modem.information import SNRS_DB, Array, bicm, mutual_information
 from semcom.modem.quality import expected_gain_db
 
 EPSILON = 1e-2
@@ -49,7 +49,7 @@ def carried(
         if bits_per_symbol is None:
             dispersion = (1 - (1 + 1 / noise_var) ** -2) / np.log(2) ** 2
         else:
-            dispersion = np.interp(snr_db, SNR_GRID_DB, bicm(bits_per_symbol)[1])
+            dispersion = np.interp(snr_db, SNRS_DB, bicm(bits_per_symbol)[1])
         n = channel_uses or noise_var.shape[1]
         bits = bits - np.sqrt(dispersion.mean(1) / n) * norm.isf(EPSILON) + np.log2(n) / (2 * n)
     return np.maximum(bits, 0.0)
@@ -61,15 +61,15 @@ def outage_rate(
     """The rate of the highest expected quality where a realisation carries it or nothing.
 
     Quality is counted as in :func:`semcom.modem.adaptation.choose_mcs`: in dB above a grey
-    picture, a lost one counting 0. If no realisation carries the coarsest picture, that picture's
+    image, a lost one counting 0. If no realisation carries the coarsest image, that image's
     rate is taken.
 
     Args:
         rates: bits per channel use that equally likely realisations carry, ``[realisations]``.
-        channel_uses: complex symbols of a picture.
-        pixels: pixels of a picture.
-        smallest_bytes: bytes that hold the coarsest picture.
-        header_bytes: bytes of a payload that say nothing about the picture.
+        channel_uses: complex symbols of an image.
+        pixels: pixels of an image.
+        smallest_bytes: bytes that hold the coarsest image.
+        header_bytes: bytes of a payload that say nothing about the image.
 
     Returns:
         The rate in bits per channel use, and its expected quality in dB.

@@ -11,13 +11,13 @@ from semcom.modem.qam import amplitudes
 
 Array = NDArray[np.float64]
 
-SNR_GRID_DB: Array = np.arange(-30.0, 50.01, 0.1)
+SNRS_DB: Array = np.arange(-30.0, 50.01, 0.1)
 _NODES = 48
 
 
 @cache
 def bicm(bits_per_symbol: int) -> tuple[Array, Array]:
-    """Mutual information and dispersion of BICM over the grid ``SNR_GRID_DB`` of E_s/N_0.
+    """Mutual information and dispersion of BICM over the grid ``SNRS_DB`` of E_s/N_0.
 
     Square Gray-mapped QAM (TS 38.211 clause 5.1) is two independent PAMs; the integral over the
     noise of each is a 48-point Gauss-Hermite sum. The dispersion is the variance of the summed
@@ -28,15 +28,15 @@ def bicm(bits_per_symbol: int) -> tuple[Array, Array]:
         bits per complex symbol, and bits squared per complex symbol.
 
     >>> information, _ = bicm(2)
-    >>> float(np.interp(0.0, SNR_GRID_DB, information).round(3))
+    >>> float(np.interp(0.0, SNRS_DB, information).round(3))
     0.972
     """
     order = bits_per_symbol // 2
     points, labels = (part.double().numpy() for part in amplitudes(bits_per_symbol))
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     weights = weights / weights.sum()
-    information, dispersion = np.zeros_like(SNR_GRID_DB), np.zeros_like(SNR_GRID_DB)
-    for place, snr_db in enumerate(SNR_GRID_DB):
+    information, dispersion = np.zeros_like(SNRS_DB), np.zeros_like(SNRS_DB)
+    for place, snr_db in enumerate(SNRS_DB):
         deviation = np.sqrt(0.5 * 10 ** (-snr_db / 10))
         received = points[:, None] + deviation * nodes
         exponent = -((received[..., None] - points) ** 2) / (2 * deviation**2)
@@ -59,7 +59,7 @@ def mutual_information(snr_db: float | Array, bits_per_symbol: int) -> Array:
     >>> mutual_information(np.array([-100.0, 100.0]), 6).round(2).tolist()
     [0.0, 6.0]
     """
-    result: Array = np.interp(np.asarray(snr_db), SNR_GRID_DB, bicm(bits_per_symbol)[0])
+    result: Array = np.interp(np.asarray(snr_db), SNRS_DB, bicm(bits_per_symbol)[0])
     return result
 
 
@@ -70,5 +70,5 @@ def effective_snr_db(information: float | Array, bits_per_symbol: int) -> Array:
     3.0
     """
     rising, first = np.unique(bicm(bits_per_symbol)[0], return_index=True)
-    result: Array = np.interp(np.asarray(information), rising, SNR_GRID_DB[first])
+    result: Array = np.interp(np.asarray(information), rising, SNRS_DB[first])
     return result

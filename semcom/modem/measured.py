@@ -12,19 +12,19 @@ import torch
 
 from channels import Link
 from semcom.cache import user_cache
-from semcom.modem.adaptation import Success
-from semcom.modem.transport import DECODER, TransportBlock
+from semcom.modem.adaptation import SuccessProbability
+from semcom.modem.transport import DECODER, ModulatedBlock
 
 BLOCKS = 200
 _BATCH = 25
 _SEED = 0x5EED << 41
 
 
-def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> Success:
-    """Chance of a block to arrive over a link: the share of 200 that did.
+def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> SuccessProbability:
+    """Success probability of a block over a link: the share of 200 that arrived.
 
     The whole chain is run: code, QAM, link, soft bits, decoder. The draws have seeds of their own
-    and are never those over which a picture is sent. Counts are kept in a file each, named after
+    and are never those over which an image is sent. Counts are kept in a file each, named after
     the block, the link, the SNR and the versions of what decodes.
 
     Args:
@@ -37,12 +37,12 @@ def measured_success(link: Link, snr_db: float, folder: Path | None = None) -> S
     >>> from semcom.modem.mcs import mcs_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     success = measured_success(channels.link("awgn"), 10.0, Path(folder))
-    ...     success(TransportBlock(512, mcs_table(1)[4]))
+    ...     success(ModulatedBlock(512, mcs_table(1)[4]))
     1.0
     """
     kept = folder or _folder()
 
-    def success(block: TransportBlock) -> float:
+    def success(block: ModulatedBlock) -> float:
         what = {
             "channel_uses": block.channel_uses,
             "bits_per_symbol": block.mcs.bits_per_symbol,
@@ -90,22 +90,22 @@ def _folder() -> Path | None:
 def _kept(path: Path, what: dict[str, object]) -> int | None:
     """The count in a file; ``None`` if it is missing, damaged or another's."""
     try:
-        found = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
         return None
-    arrived = found.pop("arrived", None) if isinstance(found, dict) else None
-    if type(arrived) is not int or not 0 <= arrived <= BLOCKS or found != what:
+    arrived = stored.pop("arrived", None) if isinstance(stored, dict) else None
+    if type(arrived) is not int or not 0 <= arrived <= BLOCKS or stored != what:
         return None
     return arrived
 
 
-def _arriving(block: TransportBlock, link: Link, snr_db: float) -> int:
+def _arriving(block: ModulatedBlock, link: Link, snr_db: float) -> int:
     draws = torch.Generator().manual_seed(0)
     arrived = 0
     for part in range(BLOCKS // _BATCH):
         bits = torch.randint(0, 2, (_BATCH, block.payload_bits), generator=draws).float()
-        got = link.propagate(block.encode(bits), snr_db, seed=_SEED + part)
-        decoded, ok = block.decode(got.symbols, got.noise_var)
+        received = link.propagate(block.encode(bits), snr_db, seed=_SEED + part)
+        decoded, ok = block.decode(received.symbols, received.noise_var)
         arrived += int((ok & (decoded == bits).all(1)).sum())
     return arrived
 

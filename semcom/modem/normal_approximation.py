@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from semcom.modem.information import SNR_GRID_DB, Array, bicm
+from semcom.modem.information import SNRS_DB, Array, bicm
 
 
 def normal_snr_db(
@@ -37,5 +37,5 @@ def normal_snr_db(
         for place in (failing, failing + 1)
     )
     share = (info_bits - low) / (high - low)
-    found: Array = SNR_GRID_DB[failing] + share * (SNR_GRID_DB[failing + 1] - SNR_GRID_DB[failing])
-    return found
+    snr_db: Array = SNRS_DB[failing] + share * (SNRS_DB[failing + 1] - SNRS_DB[failing])
+    return snr_db

@@ -1,4 +1,4 @@
-"""What a transmitter knows of its link: noise variances of realisations that no picture meets."""
+"""What a transmitter knows of its link: noise variances of realisations that no image meets."""
 
 from __future__ import annotations
 

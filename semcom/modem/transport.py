@@ -10,6 +10,7 @@ from sionna.phy.nr.utils import generate_prng_seq
 from torch import Tensor
 
 from channels import InputError
+from channels.renamed import renamed
 from semcom import fec
 from semcom.modem.mcs import MCS
 from semcom.modem.qam import soft_bits, symbols_of
@@ -21,7 +22,7 @@ _CHUNK = 16
 
 
 @dataclass(frozen=True)
-class TransportBlock:
+class ModulatedBlock:
     """Carries exactly ``payload_bits`` bits over exactly ``channel_uses`` QAM symbols.
 
     The chain of TS 38.212 clause 7.2 and TS 38.211 clause 7.3.1: CRC, segmentation, LDPC with rate
@@ -37,7 +38,7 @@ class TransportBlock:
     Raises:
         InputError: if not one payload byte fits.
 
-    >>> block = TransportBlock(512, MCS(4, 2, 308 / 1024))
+    >>> block = ModulatedBlock(512, MCS(4, 2, 308 / 1024))
     >>> block.payload_bits
     292
     >>> bits = torch.randint(0, 2, (2, 292)).float()
@@ -122,7 +123,7 @@ def _sizes(channel_uses: int, mcs: MCS) -> fec.Segmentation:
     return fec.Segmentation(payload_bits, coded_bits, mcs.code_rate, order)
 
 
-def smallest_block(num_bytes: int, mcs: MCS) -> TransportBlock:
+def smallest_block(num_bytes: int, mcs: MCS) -> ModulatedBlock:
     """The block of fewest channel uses that holds so many bytes.
 
     >>> from semcom.modem.mcs import mcs_table
@@ -134,7 +135,7 @@ def smallest_block(num_bytes: int, mcs: MCS) -> TransportBlock:
     while True:
         try:
             if fec.largest_payload(uses * order, mcs.code_rate, order) >= 8 * num_bytes:
-                return TransportBlock(uses, mcs)
+                return ModulatedBlock(uses, mcs)
         except InputError:
             pass
         uses += max(1, uses // 64)
@@ -153,3 +154,6 @@ def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
 def _gold(num_bits: int) -> Tensor:
     """Scrambling sequence of TS 38.211 clause 7.3.1.1, float ``[num_bits]``."""
     return torch.as_tensor(generate_prng_seq(num_bits, _SCRAMBLING_SEED), dtype=torch.float32)
+
+
+__getattr__ = renamed(__name__, TransportBlock="ModulatedBlock")

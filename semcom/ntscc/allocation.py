@@ -17,7 +17,7 @@ _BETWEEN = (RATES[1:] + RATES[:-1]) / 2
 
 
 class Allocation(NamedTuple):
-    """The rates of a picture's cells, int64 ``[cells]`` in raster order.
+    """The rates of an image's cells, int64 ``[cells]`` in raster order.
 
     Args:
         levels: index into ``RATES``.

@@ -21,6 +21,10 @@ class Hyperprior(nn.Module):
     Args:
         latents: maps of latents.
         width: inner features, and hyper-latents.
+
+    >>> bits, hyper_bits = Hyperprior(8, 4)(torch.zeros(1, 8, 8, 8))
+    >>> bits.shape, hyper_bits.shape
+    (torch.Size([1, 8, 8, 8]), torch.Size([1, 4, 2, 2]))
     """
 
     def __init__(self, latents: int, width: int) -> None:
@@ -54,8 +58,8 @@ class Hyperprior(nn.Module):
         hyper = self.analysis(latents / UNIT) * UNIT
         if draws is not None:
             latents, hyper = noisy(latents, draws), noisy(hyper, draws)
-        found = self.synthesis(hyper / UNIT)[..., : latents.shape[2], : latents.shape[3]]
-        mean, log_scale = found.chunk(2, dim=1)
+        parameters = self.synthesis(hyper / UNIT)[..., : latents.shape[2], : latents.shape[3]]
+        mean, log_scale = parameters.chunk(2, dim=1)
         prior_mean, prior_log_scale = (
             values[:, None, None] for values in (self.mean * UNIT, self.log_scale)
         )
@@ -63,7 +67,15 @@ class Hyperprior(nn.Module):
 
 
 def noisy(values: Tensor, draws: torch.Generator) -> Tensor:
-    """Values with uniform noise of a quantisation step's width."""
+    """Values with uniform noise of a quantisation step's width.
+
+    Args:
+        values: float, of any shape.
+        draws: source of the noise.
+
+    >>> bool(noisy(torch.zeros(100), torch.Generator()).abs().max() <= 0.5)
+    True
+    """
     noise = torch.rand(values.shape, generator=draws, device=draws.device) - 0.5
     return values + noise.to(values)
 

@@ -24,6 +24,10 @@ class Encoder(nn.Module):
     Args:
         latents: maps of latents.
         width: inner features.
+
+    >>> latents, levels = torch.zeros(1, 8, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64)
+    >>> Encoder(8, 16)(latents, latents, levels, torch.zeros(1)).shape
+    torch.Size([1, 4, 128])
     """
 
     def __init__(self, latents: int, width: int) -> None:
@@ -49,8 +53,8 @@ class Encoder(nn.Module):
         maps = maps + self.tokens(levels).permute(0, 3, 1, 2)
         for attention, block in zip(self.attention, self.blocks, strict=True):
             maps = block(attention(maps, snr_db))
-        found: Tensor = self.exits(maps.flatten(2).transpose(1, 2))
-        return found
+        numbers: Tensor = self.exits(maps.flatten(2).transpose(1, 2))
+        return numbers
 
 
 class Decoder(nn.Module):
@@ -59,6 +63,10 @@ class Decoder(nn.Module):
     Args:
         latents: maps of latents.
         width: inner features.
+
+    >>> levels = torch.zeros(1, 2, 2, dtype=torch.int64)
+    >>> Decoder(8, 16)(torch.zeros(1, 4, MOST), levels, torch.zeros(1)).shape
+    torch.Size([1, 8, 2, 2])
     """
 
     def __init__(self, latents: int, width: int) -> None:
@@ -84,5 +92,5 @@ class Decoder(nn.Module):
         )
         for attention, block in zip(self.attention, self.blocks, strict=True):
             maps = block(attention(maps, snr_db))
-        found: Tensor = self.exit(maps) * UNIT
-        return found
+        latents: Tensor = self.exit(maps) * UNIT
+        return latents

@@ -1,4 +1,4 @@
-"""The rates of a picture as bytes: levels of blocks of cells, each foreseen from its neighbours."""
+"""The rates of an image as bytes: levels of blocks of cells, each predicted from its neighbours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEVEL = _model.QuantizedLaplace(0, TOP)
 
 
 def rate_map(bits: NDArray[np.float64], budget: int, num_bytes: int) -> tuple[bytes, Levels]:
-    """The best map of a picture's rates that a number of bytes holds.
+    """The best map of an image's rates that a number of bytes holds.
 
     Args:
         bits: what the entropy model says of each cell, ``[rows, columns]``.
@@ -72,7 +72,7 @@ def read_map(data: bytes, shape: tuple[int, ...]) -> Levels:
         levels = np.zeros([-(-length // side) for length in shape], dtype=np.int64)
         scale = np.array([_SCALES[index]])
         for row, column in np.ndindex(*levels.shape):
-            mean = np.array([_foreseen(levels, row, column)])
+            mean = np.array([_predicted(levels, row, column)])
             levels[row, column] = decoder.decode(_LEVEL, mean, scale)[0]
     except AssertionError as error:
         raise InputError("these bytes are no map of rates") from error
@@ -83,13 +83,13 @@ def _written(levels: Levels, setting: int) -> bytes:
     encoder = _queue.RangeEncoder()
     encoder.encode(setting, _SETTING)
     if levels.size:
-        means = np.array([_foreseen(levels, *place) for place in np.ndindex(*levels.shape)])
+        means = np.array([_predicted(levels, *place) for place in np.ndindex(*levels.shape)])
         scales = np.full(levels.size, _SCALES[setting % len(_SCALES)])
         encoder.encode(levels.ravel().astype(np.int32), _LEVEL, means, scales)
     return written(encoder)
 
 
-def _foreseen(levels: Levels, row: int, column: int) -> float:
+def _predicted(levels: Levels, row: int, column: int) -> float:
     """Mean of the neighbours above and to the left, of what there is."""
     known = [levels[row - 1, column]] if row else []
     known += [levels[row, column - 1]] if column else []

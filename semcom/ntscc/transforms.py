@@ -1,4 +1,4 @@
-"""From pictures to latents at 1/16 and back: convolutions with residual blocks."""
+"""From images to latents at 1/16 and back: convolutions with residual blocks."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Residual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps of the same shape."""
-        found: Tensor = maps + self.second(self.activation(self.first(maps)))
-        return found
+        summed: Tensor = maps + self.second(self.activation(self.first(maps)))
+        return summed
 
 
 def keep_variance(module: nn.Module) -> None:
@@ -59,7 +59,7 @@ def _up(inputs: int, outputs: int) -> nn.Module:
 
 
 class Analysis(nn.Module):
-    """Latents of pictures.
+    """Latents of images.
 
     Args:
         widths: features at 1/2, 1/4, 1/8 and 1/16.
@@ -88,12 +88,12 @@ class Analysis(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``[batch, 1, H, W]`` around zero to ``[batch, latents, H/16, W/16]``."""
-        found: Tensor = self.layers(images) * UNIT
-        return found
+        latents: Tensor = self.layers(images) * UNIT
+        return latents
 
 
 class Synthesis(nn.Module):
-    """Pictures of latents.
+    """Images of latents.
 
     Args:
         widths: features at 1/2, 1/4, 1/8 and 1/16.
@@ -123,5 +123,5 @@ class Synthesis(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[batch, latents, h, w]`` to ``[batch, 1, 16 h, 16 w]`` around zero."""
-        found: Tensor = self.layers(latents / UNIT)
-        return found
+        images: Tensor = self.layers(latents / UNIT)
+        return images

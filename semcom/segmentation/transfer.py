@@ -65,9 +65,19 @@ def transferable_cross_entropy(
     covariance: Tensor,
     strength: float,
 ) -> Tensor:
-    """Upper bound of the expected cross-entropy, mean over features.
+    """TSA loss: an upper bound of the expected cross-entropy, mean over features.
 
-    Arguments are those of :func:`transferable_logits`.
+    With z̃ of :func:`transferable_logits` and the labels y of N features::
+
+        E_d[CE(W (f + d) + b, y)]  ≤  −1/N Σ_i log(exp z̃_i,y_i / Σ_c exp z̃_i,c)
+
+    At a feature's own label z̃ is z, and at every other class the logit grows with the variance of
+    the difference of the two, so the margin that is asked for grows with the classes' spread.
+
+    Arguments and errors are those of :func:`transferable_logits`.
+
+    Returns:
+        float scalar, in nats.
 
     >>> logits, labels = torch.tensor([[0.0, 0.0]]), torch.tensor([1])
     >>> weight = torch.tensor([[1.0], [0.0]])

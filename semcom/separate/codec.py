@@ -19,10 +19,15 @@ from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.payloads import payload
 from semcom.image_coders.scale import Picture
 from semcom.image_coders.source import SourceCoder, source_coder
-from semcom.modem.adaptation import Success, choose_mcs, gaussian_success, link_success
+from semcom.modem.adaptation import (
+    SuccessProbability,
+    awgn_success,
+    choose_mcs,
+    link_success,
+)
 from semcom.modem.mcs import mcs_table
 from semcom.modem.measured import measured_success
-from semcom.modem.transport import DECODER, TransportBlock
+from semcom.modem.transport import DECODER, ModulatedBlock
 
 GREY = 0.5
 ON_LOSS = ("grey", "conceal", "drop")
@@ -216,21 +221,21 @@ class SeparateCodec(Codec):
             )
         return self._chosen[session]
 
-    def _success(self, session: Session) -> Success:
+    def _success(self, session: Session) -> SuccessProbability:
         if self._link is None:
-            return gaussian_success(session.snr_db)
+            return awgn_success(session.snr_db)
         if self._adaptation == "predicted":
             return link_success(self._link, session.channel_uses, session.snr_db)
         return measured_success(self._link, session.snr_db)
 
-    def _block(self, session: Session) -> TransportBlock:
+    def _block(self, session: Session) -> ModulatedBlock:
         table = mcs_table(self._table)
         if session.mcs is None or not 0 <= session.mcs < len(table):
             raise InputError(
                 f"the session's mcs is {session.mcs}, not one of table {self._table}: "
                 "decode with the codec that encoded"
             )
-        return TransportBlock(session.channel_uses, table[session.mcs])
+        return ModulatedBlock(session.channel_uses, table[session.mcs])
 
 
 def _planes(picture: Picture) -> Picture:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from channels import InputError
-from semcom.modem.adaptation import Chances, choose_mcs, layered_gain_db
+from semcom.modem.adaptation import SuccessProbabilities, choose_mcs, layered_gain_db
 from semcom.modem.information import Array
 from semcom.modem.mcs import mcs_table
 from semcom.modem.quality import expected_gain_db
-from semcom.modem.transport import TransportBlock
+from semcom.modem.transport import ModulatedBlock
 from semcom.separate.layers import PARTS, Layers, layers_code
 
 LAYER_BYTES = 16
@@ -23,7 +23,7 @@ def choose_layers(
     pixels: int,
     smallest_bytes: int,
     table: int,
-    chances: Chances,
+    chances: SuccessProbabilities,
     header_bytes: int = 0,
 ) -> int:
     """The number of the layers of the highest expected quality, which may be one layer.
@@ -47,18 +47,18 @@ def choose_layers(
     Raises:
         InputError: if not even the highest rate holds a picture.
 
-    >>> from semcom.modem.adaptation import gaussian_chances
-    >>> choose_layers(4096, 65536, 66, 1, gaussian_chances(6.0))
+    >>> from semcom.modem.adaptation import awgn_success_probabilities
+    >>> choose_layers(4096, 65536, 66, 1, awgn_success_probabilities(6.0))
     13
     """
 
-    def success(block: TransportBlock) -> float:
+    def success(block: ModulatedBlock) -> float:
         return float(np.mean(chances(block, 0)))
 
     best = choose_mcs(
         channel_uses, pixels, smallest_bytes, table, success, header_bytes=header_bytes
     )
-    whole = TransportBlock(channel_uses, mcs_table(table)[best])
+    whole = ModulatedBlock(channel_uses, mcs_table(table)[best])
     most = success(whole) * expected_gain_db(whole.payload_bits, pixels, header_bytes)
     for eighths in range(1, PARTS):
         uses = channel_uses * eighths // PARTS
@@ -109,10 +109,10 @@ def layers_gain_db(
     return layered_gain_db(arriving, following, gain, base)
 
 
-def _blocks(channel_uses: int, table: int) -> Iterator[TransportBlock]:
+def _blocks(channel_uses: int, table: int) -> Iterator[ModulatedBlock]:
     """The blocks of all MCS that hold a byte."""
     for mcs in mcs_table(table):
         try:
-            yield TransportBlock(channel_uses, mcs)
+            yield ModulatedBlock(channel_uses, mcs)
         except InputError:
             continue

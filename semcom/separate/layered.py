@@ -11,7 +11,7 @@ from torch import Tensor
 from channels import Reception, Session, Transmission
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.layered_source import layered_source
-from semcom.modem.adaptation import gaussian_chances, link_chances
+from semcom.modem.adaptation import awgn_success_probabilities, link_success_probabilities
 from semcom.modem.mcs import mcs_table as schemes
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.layer_choice import choose_layers
@@ -121,9 +121,9 @@ class LayeredCodec(SeparateCodec):
         if session not in self._chosen:
             channels, height, width = session.image_shape
             chances = (
-                gaussian_chances(session.snr_db)
+                awgn_success_probabilities(session.snr_db)
                 if self._link is None
-                else link_chances(self._link, session.channel_uses, session.snr_db)
+                else link_success_probabilities(self._link, session.channel_uses, session.snr_db)
             )
             self._chosen[session] = choose_layers(
                 session.channel_uses,

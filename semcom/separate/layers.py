@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from channels import InputError
 from semcom.modem.mcs import mcs_table
-from semcom.modem.transport import TransportBlock
+from semcom.modem.transport import ModulatedBlock
 
 PARTS = 8
 """A refinement takes so many parts of the channel uses: 1 to 7 eighths."""
@@ -27,8 +27,8 @@ class Layers:
     (94, 431)
     """
 
-    base: TransportBlock
-    refinement: TransportBlock
+    base: ModulatedBlock
+    refinement: ModulatedBlock
 
     @property
     def base_bytes(self) -> int:
@@ -111,6 +111,6 @@ def split(channel_uses: int, base: int, refinement: int, eighths: int, table: in
     """
     schemes, uses = mcs_table(table), channel_uses * eighths // PARTS
     return Layers(
-        TransportBlock(channel_uses - uses, schemes[base]),
-        TransportBlock(uses, schemes[refinement]),
+        ModulatedBlock(channel_uses - uses, schemes[base]),
+        ModulatedBlock(uses, schemes[refinement]),
     )

@@ -26,7 +26,7 @@ from semcom.medjscc.source.entropy_model import Code, Walked
 from semcom.medjscc.source.quantiser import Priced, Quantiser, Rounder
 from semcom.medjscc.source.steps import in_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands
-from semcom.medjscc.split import likely_log_step
+from semcom.medjscc.step_search import likely_log_step
 from semcom.training import loop
 from semcom.training.codecs import check_sizes
 from semcom.training.links import LINKS, training_link

@@ -68,8 +68,8 @@ def test_without_a_digital_part_a_finer_base_layer_is_sent(
     assert (psnr(out, images) > psnr(coarse, images) + 1).all()
     for found in narrow.rate_map(rx):
         assert found is not None
-        assert float(found.symbols.sum()) == pytest.approx(parts.rest)
-        assert (found.digital, found.analogue) == (0, parts.rest)
+        assert float(found.symbols.sum()) == pytest.approx(parts.shared_uses)
+        assert (found.digital, found.analogue) == (0, parts.shared_uses)
 
 
 def test_a_header_that_never_arrives_stops_nothing(narrow: MedJSCC) -> None:
@@ -94,6 +94,6 @@ def test_a_header_is_slower_than_the_digital_part(offset_hz: float, narrow: MedJ
     parts = sender._layout(replace(tx.session, mcs=None))
     assert parts.header.mcs.bits_per_use * 1.8 <= parts.mcs.bits_per_use
     assert sender._layout(tx.session).header == parts.header
-    assert parts.header_chance > 0.999
+    assert parts.header_success > 0.999
     lost = [sender.decode_with_outage(link(tx, 10.0, seed=seed))[1] for seed in range(6)]
-    assert torch.cat(lost).float().mean() <= 1 - parts.chance + 3 * math.sqrt(0.25 / 12)
+    assert torch.cat(lost).float().mean() <= 1 - parts.digital_success + 3 * math.sqrt(0.25 / 12)

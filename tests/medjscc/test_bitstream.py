@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcom.medjscc.source.bitstream import Reader, Writer, reading_from
+from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import EntropyModel
-from semcom.medjscc.source.frame import Frame
 from semcom.medjscc.source.quantiser import LARGEST
 from semcom.medjscc.undecodable import Undecodable
 
@@ -39,12 +39,12 @@ def test_a_region_in_one_piece_takes_less_than_a_bit_a_block() -> None:
 
 
 def test_frame_blocks_and_integers_follow_each_other() -> None:
-    found, blocks = Frame((1, 0, 0, 2), 7), np.eye(4, dtype=np.bool_)
+    found, blocks = Border((1, 0, 0, 2), 7), np.eye(4, dtype=np.bool_)
     writer = Writer()
-    writer.frame(found)
+    writer.border(found)
     writer.blocks(blocks)
     reader = Reader(writer.bytes())
-    assert reader.frame(64, 64) == found
+    assert reader.border(64, 64) == found
     assert np.array_equal(reader.blocks((4, 4)), blocks)
 
 
@@ -53,7 +53,7 @@ def test_rubbish_is_read_without_an_end_or_a_crash(model: EntropyModel, seed: in
     rubbish = np.random.default_rng(seed).bytes(200)
     reader = Reader(rubbish)
     try:
-        reader.frame(64, 64)
+        reader.border(64, 64)
         reader.blocks((4, 4))
         walked = model.walk(torch.zeros(1, 1, 4, 4), reading_from([reader]))
     except Undecodable:
@@ -64,7 +64,7 @@ def test_rubbish_is_read_without_an_end_or_a_crash(model: EntropyModel, seed: in
 @pytest.mark.parametrize("data", [b"", b"\xff" * 40, b"\0" * 40])
 def test_bytes_of_one_kind_are_read_without_a_crash(model: EntropyModel, data: bytes) -> None:
     for read in (
-        lambda: Reader(data).frame(64, 64),
+        lambda: Reader(data).border(64, 64),
         lambda: Reader(data).blocks((4, 4)),
         lambda: model.walk(torch.zeros(1, 1, 4, 4), reading_from([Reader(data)])),
     ):

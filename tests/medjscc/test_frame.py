@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from semcom.medjscc.source.bitstream import Reader, Writer
-from semcom.medjscc.source.frame import Frame, frame
+from semcom.medjscc.source.border import Border, find_border
 from semcom.medjscc.undecodable import Undecodable
 from tests.pictures import framed
 
@@ -25,11 +25,11 @@ def test_a_frame_is_found_written_and_restored(
 ) -> None:
     draws = torch.Generator().manual_seed(seed)
     picture = framed(torch.rand(1, 1, height, 70, generator=draws), lines, level)
-    found = frame(picture)
+    found = find_border(picture)
     assert (found.lines, found.level) == (lines, level if any(lines) else 0)
     writer = Writer()
-    writer.frame(found)
-    assert Reader(writer.bytes()).frame(height, 70) == found
+    writer.border(found)
+    assert Reader(writer.bytes()).border(height, 70) == found
     assert torch.allclose(found.restored(found.removed(picture)), picture, atol=1e-6)
 
 
@@ -38,7 +38,7 @@ def test_bright_and_dark_lines_are_brought_near_the_picture() -> None:
     picture = torch.full((1, 1, 60, 80), 0.5)
     picture[..., 1] += 0.3
     picture[..., 2, :] -= 0.3
-    found = frame(framed(picture, (1, 0, 0, 2), 0))
+    found = find_border(framed(picture, (1, 0, 0, 2), 0))
     assert [len(offsets) for offsets in found.offsets] == [1, 0, 3, 0]
     left = found.removed(framed(picture, (1, 0, 0, 2), 0))
     assert float((left - 0.5).abs().max()) < 0.02
@@ -46,28 +46,28 @@ def test_bright_and_dark_lines_are_brought_near_the_picture() -> None:
 
 def test_a_picture_of_one_level_keeps_an_inside() -> None:
     picture = torch.full((1, 1, 40, 300), 0.2)
-    found = frame(picture)
-    assert found == Frame((63, 63, 12, 12), 51)
+    found = find_border(picture)
+    assert found == Border((63, 63, 12, 12), 51)
     assert torch.allclose(found.restored(found.removed(picture)), picture)
 
 
 @pytest.mark.parametrize(
-    "found", [Frame((40, 40, 0, 0), 9), Frame((0, 0, 57, 0), 9, ((), (), (), (1,) * 8))]
+    "found", [Border((40, 40, 0, 0), 9), Border((0, 0, 57, 0), 9, ((), (), (), (1,) * 8))]
 )
-def test_a_frame_beyond_the_picture_is_refused(found: Frame) -> None:
+def test_a_frame_beyond_the_picture_is_refused(found: Border) -> None:
     writer = Writer()
-    writer.frame(found)
+    writer.border(found)
     with pytest.raises(Undecodable, match="does not fit"):
-        Reader(writer.bytes()).frame(64, 80)
+        Reader(writer.bytes()).border(64, 80)
 
 
 def test_gradients_pass_a_frame() -> None:
-    """Pixels inside get theirs, those of the frame none."""
+    """Pixels inside get theirs, those of the border none."""
 
     def summed(picture: Tensor) -> Tensor:
         return found.restored(found.removed(picture)).sum()
 
     picture = framed(torch.rand(1, 1, 40, 50), (2, 0, 1, 0), 0).requires_grad_()
-    found = frame(picture)
+    found = find_border(picture)
     (gradient,) = torch.autograd.grad(summed(picture), picture)
     assert (gradient[..., 1:, 2:] == 1).all() and gradient.sum() == 39 * 48

@@ -13,24 +13,24 @@ from semcom.medjscc.layout import (
     HeaderSuccess,
     Layout,
     choose,
-    layout,
+    lay_out,
     smallest_block,
 )
-from semcom.modem.adaptation import gaussian_chances, gaussian_success
+from semcom.modem.adaptation import awgn_success, awgn_success_probabilities
 from semcom.modem.mcs import mcs_table
 
 
 def laid_out(uses: int, snr_db: float, mcs: int | None = None) -> Layout:
-    headers = HeaderSuccess(*(gaussian_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
-    chances = gaussian_chances(snr_db)
-    return layout(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, mcs)
+    headers = HeaderSuccess(*(awgn_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
+    chances = awgn_success_probabilities(snr_db)
+    return lay_out(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, mcs)
 
 
 @settings(max_examples=20, deadline=None)
 @given(uses=st.integers(256, 40_000), snr_db=st.floats(-5, 25))
 def test_it_spends_the_budget_and_no_more(uses: int, snr_db: float) -> None:
     found = laid_out(uses, snr_db)
-    assert found.header.channel_uses + found.analog_base + found.rest == uses
+    assert found.header.channel_uses + found.analog_base + found.shared_uses == uses
     if uses > 8000 and snr_db > 0:
         assert found.header.channel_uses <= HEADER_SHARE * uses
     assert laid_out(uses, snr_db, found.code) == found
@@ -51,8 +51,8 @@ def test_the_least_length_that_holds_is_found(uses: int, num_bytes: int) -> None
 
 def test_schemes_of_all_tables_serve() -> None:
     """More of 256-QAM's at 30 dB, QPSK's lowest at -8 dB."""
-    assert choose(8192, gaussian_success(30.0), lambda bits: bits).bits_per_symbol == 8
-    low = choose(8192, gaussian_success(-8.0), lambda bits: bits)
+    assert choose(8192, awgn_success(30.0), lambda bits: bits).bits_per_symbol == 8
+    low = choose(8192, awgn_success(-8.0), lambda bits: bits)
     assert low.bits_per_symbol == 2 and low.code_rate < mcs_table(1)[0].code_rate
 
 
@@ -75,4 +75,4 @@ def test_a_header_at_low_snr_and_rate_leaves_most_to_the_image() -> None:
     """At -3 dB and 1024 channel uses a header took 495 of them where 250 hold as surely."""
     found = laid_out(1024, -3.0)
     assert found.header.channel_uses < 0.3 * 1024
-    assert gaussian_success(-3.0)(found.header) > 0.99
+    assert awgn_success(-3.0)(found.header) > 0.99

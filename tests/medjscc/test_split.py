@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from semcom.medjscc.analogue import STEPS, allocate, amplitudes, received
-from semcom.medjscc.layout import HeaderSuccess, Layout, layout
+from semcom.medjscc.layout import HeaderSuccess, Layout, lay_out
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
-from semcom.medjscc.split import Estimate, Split, estimate
-from semcom.modem.adaptation import gaussian_chances, gaussian_success
+from semcom.medjscc.step_search import Estimate, StepSearch, estimate
+from semcom.modem.adaptation import awgn_success, awgn_success_probabilities
 
 
 def test_what_is_left_of_errors_is_what_a_channel_leaves() -> None:
@@ -67,9 +67,9 @@ def test_errors_and_bytes_are_those_of_the_coefficients(bands: Bands) -> None:
 
 
 def parts_of(uses: int, snr_db: float) -> Layout:
-    headers = HeaderSuccess(*(gaussian_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
-    chances = gaussian_chances(snr_db)
-    return layout(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
+    headers = HeaderSuccess(*(awgn_success(snr_db - margin_db) for margin_db in (6, 3, 0)))
+    chances = awgn_success_probabilities(snr_db)
+    return lay_out(uses, headers, chances, lambda bits: bits, lambda bits: 0.0, None)
 
 
 @pytest.mark.parametrize("cbr", [1 / 64, 1 / 16, 1 / 2])
@@ -77,11 +77,11 @@ def test_no_other_step_is_expected_to_be_better(bands: Bands, cbr: float) -> Non
     blocks = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
     blocks[..., 3:6, 3:6] = True
     parts = parts_of(round(cbr * 144 * BLOCK**2), 8.0)
-    split = Split(bands, blocks, 3, 8.0, parts, 6)
-    best = split.best()
-    expected = [split.expected_error(index) for index in range(65)]
+    search = StepSearch(bands, blocks, 3, 8.0, parts, 6)
+    best = search.best()
+    expected = [search.expected_error(index) for index in range(65)]
     assert expected[best] <= min(expected) * 1.05
-    finest = split.finest()
+    finest = search.finest()
     assert math.isfinite(expected[finest]) and finest <= best
     assert finest == 0 or math.isinf(expected[finest - 1])
 
@@ -91,6 +91,6 @@ def test_where_nothing_fits_the_coarsest_step_is_infinitely_bad() -> None:
     with torch.no_grad():
         bands = Wavelet().analyse(noise - 0.5)
     blocks = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
-    split = Split(bands, blocks, 0, 0.0, parts_of(300, 0.0), 200)
-    assert split.best() == split.finest() == 64
-    assert math.isinf(split.expected_error(64))
+    search = StepSearch(bands, blocks, 0, 0.0, parts_of(300, 0.0), 200)
+    assert search.best() == search.finest() == 64
+    assert math.isinf(search.expected_error(64))

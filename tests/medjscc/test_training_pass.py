@@ -78,8 +78,8 @@ def test_it_shows_what_use_would_show(
 
     At a step whose digital part fits, also under an untrained entropy model.
     """
-    planned = Sender.plan
-    monkeypatch.setattr(Sender, "plan", lambda *args: replace(planned(*args), step=28))
+    prepare = Sender.prepare
+    monkeypatch.setattr(Sender, "prepare", lambda *args: replace(prepare(*args), step=28))
     link, found = channels.link("awgn"), []
     for one in (narrow, codec):
         with torch.no_grad():
@@ -96,8 +96,8 @@ def test_behind_a_first_layer_the_analogue_part_is_found(
 
     0.6 bits a channel use in a 16th of the channel uses, the rest under the same MCS.
     """
-    planned = Sender.plan
-    monkeypatch.setattr(Sender, "plan", lambda *args: replace(planned(*args), step=28))
+    prepare = Sender.prepare
+    monkeypatch.setattr(Sender, "prepare", lambda *args: replace(prepare(*args), step=28))
     table, uses = mcs_table("all"), round(96 * 96 / 2)
     laid_out, found = codec._layout, []
     for first in (None, table[10]):
@@ -164,7 +164,7 @@ def test_a_bit_costs_what_its_channel_uses_would_have_brought(
     gains = snr * water_filling(deviations, snr)
     by_amplitude = -float((2 * deviations**2 * gains / (1 + gains) ** 2).sum())
     parts = codec._layout(codec.encode(torch.rand(1, 1, 64, 64), cbr=1.0, snr_db=9.0).session)
-    uses = replace(parts, rest=2500 * 5 // 2 - parts.channel_uses + parts.rest)
+    uses = replace(parts, shared_uses=2500 * 5 // 2 - parts.channel_uses + parts.shared_uses)
     assert 2500 / uses.channel_uses == pytest.approx(share)
     bits = torch.zeros((), requires_grad=True)
     worth = _worth(torch.from_numpy(deviations), snr)

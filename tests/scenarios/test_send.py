@@ -13,7 +13,7 @@ import semcom.data
 from channels import InputError
 from scenarios import send
 from scenarios.command.cli import main
-from semcom.data import load_folder, load_picture
+from semcom.data import load_folder, load_image
 
 
 def command(*arguments: object) -> int:
@@ -32,19 +32,19 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_picture_is_loaded_as_its_folder_loads_it(file: Path) -> None:
     Image.new("L", (96, 96), 255).save(file.parent / "mask.png")
-    image, mask = load_picture(file, file.parent / "mask.png", size=64)
+    image, mask = load_image(file, file.parent / "mask.png", size=64)
     assert torch.equal(image, load_folder(file.parent, size=64, limit=1)[0])
     assert mask is not None
     assert mask.shape == image.shape == (1, 1, 64, 64)
     assert mask.all()
     with pytest.raises(InputError, match="is a folder: pass a file"):
-        load_picture(file.parent)
+        load_image(file.parent)
     with pytest.raises(InputError, match="'none' does not exist"):
-        load_picture(file, "none")
+        load_image(file, "none")
 
 
 def test_what_is_sent_is_what_a_link_carries(file: Path) -> None:
-    image, _ = load_picture(file)
+    image, _ = load_image(file)
     codec = semcom.codec("jpeg2000-ldpc")
     sent = send(image, codecs=codec, link="awgn", snr_db=12.0, cbr=1 / 4, seed=5)
     again = send(image, codecs=codec, link="awgn", snr_db=12.0, cbr=1 / 4, seed=5)
@@ -57,7 +57,7 @@ def test_what_is_sent_is_what_a_link_carries(file: Path) -> None:
 
 @pytest.mark.parametrize("several", [{"link": ["awgn", "rayleigh"]}, {"snr_db": [1.0, 2.0]}])
 def test_one_picture_takes_one_link(file: Path, several: dict[str, list[object]]) -> None:
-    image, _ = load_picture(file)
+    image, _ = load_image(file)
     with pytest.raises(InputError, match="over one link"):
         send(image, **several)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="one picture"):

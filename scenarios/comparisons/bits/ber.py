@@ -24,7 +24,7 @@ from scenarios.engine.progress import Report, silent
 from scenarios.engine.task import Outcome
 from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
-from semcom.modem.adaptation import gaussian_success, link_success
+from semcom.modem.adaptation import awgn_success, link_success
 from semcom.modem.mcs import mcs_table
 
 MCS = (2, 7, 11, 16, 22)
@@ -120,7 +120,7 @@ def telling_points(series: Series, link: Link) -> tuple[float, ...]:
     found = []
     for snr_db in np.arange(*_RANGE_DB, step_db).tolist():
         if gaussian:
-            success = gaussian_success(snr_db)
+            success = awgn_success(snr_db)
         else:
             success = link_success(link, series.channel_uses, snr_db)
         failing = 1 - success(block)

@@ -13,7 +13,7 @@ from channels import Link
 from scenarios.engine.task import TURN, one_thread
 from semcom.modem.mcs import MCS
 from semcom.modem.qam import soft_bits, symbols_of
-from semcom.modem.transport import TransportBlock
+from semcom.modem.transport import ModulatedBlock
 
 BATCH = 50
 
@@ -51,10 +51,10 @@ class Series:
         return self.block.payload_bits
 
     @property
-    def block(self) -> TransportBlock:
+    def block(self) -> ModulatedBlock:
         """The transport block of a series that has a code."""
         assert self.mcs is not None
-        return TransportBlock(self.channel_uses, self.mcs)
+        return ModulatedBlock(self.channel_uses, self.mcs)
 
     def encode(self, bits: Tensor) -> Tensor:
         """Symbols of bits ``[batch, info_bits]``."""

@@ -1,4 +1,4 @@
-"""Quantised bands, mask blocks and frame as bytes, and back: range coding under the learned model.
+"""Quantised bands, mask blocks and border as bytes and back: range coding under the learned model.
 
 Written with constriction (Bamler, arXiv:2201.01741). The model is evaluated in exact arithmetic,
 see :mod:`semcom.medjscc.source.fixed_point`, so that any machine can decode what another has
@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semcom.medjscc.source.border import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Border
+from semcom.medjscc.source.border import LEVELS as GREYS
 from semcom.medjscc.source.entropy_model import Code, Group
-from semcom.medjscc.source.frame import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Frame
-from semcom.medjscc.source.frame import LEVELS as GREYS
 from semcom.medjscc.source.prior import LOG_SCALE, SCALE_STEPS, scale_index
 from semcom.medjscc.source.quantiser import LARGEST
 from semcom.medjscc.undecodable import Undecodable
@@ -63,16 +63,16 @@ class Writer:
         """All that was written; zero bytes may follow, and those at the end are left out."""
         return written(self._encoder)
 
-    def frame(self, frame: Frame) -> None:
+    def border(self, border: Border) -> None:
         """Write what runs along the sides."""
-        self._encoder.encode(int(any(frame.lines)), _HAS_LINES)
-        if any(frame.lines):
-            for lines in frame.lines:
+        self._encoder.encode(int(any(border.lines)), _HAS_LINES)
+        if any(border.lines):
+            for lines in border.lines:
                 self._encoder.encode(lines, _LINES)
-            self._encoder.encode(frame.level, _LEVEL)
-        self._encoder.encode(int(any(frame.offsets)), _HAS_OFFSETS)
-        if any(frame.offsets):
-            for offsets in frame.offsets:
+            self._encoder.encode(border.level, _LEVEL)
+        self._encoder.encode(int(any(border.offsets)), _HAS_OFFSETS)
+        if any(border.offsets):
+            for offsets in border.offsets:
                 self._encoder.encode(len(offsets), _OFFSETS)
                 for offset in offsets:
                     self._encoder.encode(offset, _OFFSET)
@@ -105,23 +105,30 @@ class Reader:
     """Undoes :class:`Writer`; what was cut off counts as zero bytes.
 
     Whatever the bytes are, numbers come out: what they are worth, a checksum has to tell.
+
+    >>> writer = Writer()
+    >>> writer.border(Border((1, 0, 0, 0)))
+    >>> writer.blocks(np.eye(4, dtype=bool))
+    >>> reader = Reader(writer.bytes())
+    >>> reader.border(64, 64).lines, bool((reader.blocks((4, 4)) == np.eye(4)).all())
+    ((1, 0, 0, 0), True)
     """
 
     def __init__(self, data: bytes) -> None:
         self._decoder = reading(data)
 
-    def frame(self, height: int, width: int) -> Frame:
+    def border(self, height: int, width: int) -> Border:
         """Read what runs along the sides of an image."""
-        read, found = self._decoded, Frame()
+        read, border = self._decoded, Border()
         if read(_HAS_LINES):
             left, right, top, bottom = (int(read(_LINES)) for _ in range(4))
-            found = Frame((left, right, top, bottom), int(read(_LEVEL)))
+            border = Border((left, right, top, bottom), int(read(_LEVEL)))
         if read(_HAS_OFFSETS):
             offsets = [tuple(int(read(_OFFSET)) for _ in range(read(_OFFSETS))) for _ in range(4)]
-            found = found._replace(offsets=tuple(offsets))
-        if not found.fits(height, width):
-            raise Undecodable("the frame does not fit into the image")
-        return found
+            border = border._replace(offsets=tuple(offsets))
+        if not border.fits(height, width):
+            raise Undecodable("the border does not fit into the image")
+        return border
 
     def blocks(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Read mask blocks ``[rows, columns]``."""
@@ -135,15 +142,15 @@ class Reader:
         if prior.log_zero is None:
             return self._integers(prior.mean, _SCALES[prior.log_scale])
         other = self._decoded(_IS_OTHER, _OTHER[prior.log_zero]) != 0
-        found = np.zeros(len(other), dtype=np.int32)
+        integers = np.zeros(len(other), dtype=np.int32)
         if other.any():
             within = self._integers(prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]])
-            found[other] = within + (within >= 0)
-        return found
+            integers[other] = within + (within >= 0)
+        return integers
 
     def _integers(self, mean: _Numbers, scale: _Numbers) -> NDArray[np.int32]:
-        found: NDArray[np.int32] = self._decoded(_LAPLACE, mean, scale)
-        return found
+        integers: NDArray[np.int32] = self._decoded(_LAPLACE, mean, scale)
+        return integers
 
     def _decoded(self, model: object, *parameters: _Numbers) -> Any:
         """What constriction reads.
@@ -190,8 +197,8 @@ def _parameters(group: Group) -> tuple[_Parameters, NDArray[np.bool_]]:
 
 
 def _scale_index(log_scale: Tensor) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = scale_index(log_scale.detach().cpu()).to(torch.int64).numpy()
-    return found.clip(0, len(_SCALES) - 1)
+    index: NDArray[np.int64] = scale_index(log_scale.detach().cpu()).to(torch.int64).numpy()
+    return index.clip(0, len(_SCALES) - 1)
 
 
 def writing(writers: Sequence[Writer], quantise: Code) -> Code:
@@ -199,13 +206,13 @@ def writing(writers: Sequence[Writer], quantise: Code) -> Code:
 
     @torch.no_grad()
     def code(group: Group) -> Tensor:
-        found = quantise(group)
+        quantised = quantise(group)
         prior, coded = _parameters(group)
-        integers = np.where(coded, found.cpu().numpy(), 0).astype(np.int32)
+        integers = np.where(coded, quantised.cpu().numpy(), 0).astype(np.int32)
         for row, writer in enumerate(writers):
             places = coded[row]
             writer.integers(integers[row][places], _row(prior, row).at(places))
-        return torch.from_numpy(integers).to(found)
+        return torch.from_numpy(integers).to(quantised)
 
     return code
 
@@ -226,11 +233,11 @@ def reading_from(readers: Sequence[Reader], groups: int | None = None) -> Code:
         if groups is not None and read > groups:
             return torch.zeros_like(group.prior.mean)
         prior, coded = _parameters(group)
-        found = np.zeros(coded.shape, dtype=np.float32)
+        integers = np.zeros(coded.shape, dtype=np.float32)
         for row, reader in enumerate(readers):
             places = coded[row]
-            found[row][places] = reader.integers(_row(prior, row).at(places))
-        return torch.from_numpy(found)
+            integers[row][places] = reader.integers(_row(prior, row).at(places))
+        return torch.from_numpy(integers)
 
     return code
 

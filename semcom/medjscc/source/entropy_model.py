@@ -22,11 +22,11 @@ from semcom.medjscc.source.levels import (
     ApproximationModel,
     DetailModel,
     Order,
+    clamp_and_scale,
     in_place,
-    on_grid,
     side_by_side,
-    squashed,
     texture,
+    to_fixed_point,
 )
 from semcom.medjscc.source.prior import ErrorPrior, Prior
 from semcom.medjscc.source.steps import pyramid
@@ -77,11 +77,11 @@ class Walked:
 
     def row(self, row: int) -> Walked:
         """What it comes to for one image of the batch."""
-        one = slice(row, row + 1)
+        only = slice(row, row + 1)
         return Walked(
-            [band[one] for band in self.integers],
-            [band[one] for band in self.values],
-            [ErrorPrior(e.mean[one], e.log_deviation[one]) for e in self.errors],
+            [band[only] for band in self.integers],
+            [band[only] for band in self.values],
+            [ErrorPrior(e.mean[only], e.log_deviation[only]) for e in self.errors],
         )
 
     def missing(self, coefficients: Bands) -> Bands:
@@ -96,6 +96,17 @@ class Walked:
 
 class EntropyModel(nn.Module):
     """Probabilities of quantised wavelet bands, their steps, and what to expect of the errors.
+
+    ::
+
+        bands, coarse to fine:  approximation ─▶ details 1 ─▶ details 2 ─▶ ... ─▶ details 6
+        within a band:          group 1 ─▶ group 2 ─▶ ...   (channels of 2 x 2 places, see levels)
+
+        bits = -sum over groups g of log2 P(k_g | coarser bands, groups before g of the same band)
+
+    Each ``P`` is a :class:`~semcom.medjscc.source.prior.Prior`: whether an integer is zero, then
+    which one, by a quantised Laplace distribution. After a band's last group its quantisation
+    errors' means and deviations follow from all of it.
 
     In evaluation mode everything that two ends must agree on is computed exactly.
 
@@ -142,7 +153,7 @@ class EntropyModel(nn.Module):
         ratios = [power_of_two(level - finest, exact) for level in log_steps]
 
         approximation = self._coded_approximation(ratios[0], log_steps[0], code)
-        image = on_grid(approximation * ratios[0], exact)
+        image = to_fixed_point(approximation * ratios[0], exact)
         surface = texture(image, ratios[0], exact)
         handed = self.approximation.handed_down(approximation, surface, log_steps[0])
         integers, values = [approximation.float()], [approximation.float()]
@@ -171,18 +182,18 @@ class EntropyModel(nn.Module):
             if index + 1 < LEVELS:
                 following = log_steps[index + 1].shape[-2:]
                 below = (-(-following[0] // 2), -(-following[1] // 2))
-                handed = model.handed_down(known.features, known.squashed)
+                handed = model.handed_down(known.features, known.scaled)
                 handed = _fitted(handed, below)
                 parent = _fitted(details, below)
-                image = on_grid(merge(image, values[-1].to(precision) * ratio), exact)
+                image = to_fixed_point(merge(image, values[-1].to(precision) * ratio), exact)
                 image = image[..., : following[0], : following[1]]
         return Walked(integers, values, expected)
 
     def detail(self, index: int) -> DetailModel:
         """The model of a level's bands, 0 the coarsest."""
-        found = self.details[index]
-        assert isinstance(found, DetailModel)
-        return found
+        model = self.details[index]
+        assert isinstance(model, DetailModel)
+        return model
 
     def _coded_approximation(self, ratio: Tensor, log_step: Tensor, code: Code) -> Tensor:
         values = torch.zeros_like(ratio)
@@ -193,8 +204,8 @@ class EntropyModel(nn.Module):
             prior = self.approximation.prior(group, values, ratio, log_step)
             here = Prior(*(_chosen(p, channels) for p in (prior.mean, prior.log_scale)))
             unit = _chosen(log_step, channels)
-            found = code(Group(0, channels, here, unit, inside[list(channels)]))
-            coded = coded.index_copy(1, _index(channels, coded), found.to(coded.dtype))
+            integers = code(Group(0, channels, here, unit, inside[list(channels)]))
+            coded = coded.index_copy(1, _index(channels, coded), integers.to(coded.dtype))
             values = in_place(coded, size)
         return values
 
@@ -228,10 +239,10 @@ class EntropyModel(nn.Module):
             unit = units[:, [channel % 4 for channel in channels]] + offset.index_select(1, bands)
             prior = head(features, known, offset, unit)
             here = inside[list(channels)]
-            found = code(Group(index + 1, channels, prior, unit, here)) * here
-            coded.append(found)
+            integers = code(Group(index + 1, channels, prior, unit, here)) * here
+            coded.append(integers)
             zeros.append(prior.log_zero)
-            known = torch.cat([known, squashed(found)], dim=1)
+            known = torch.cat([known, clamp_and_scale(integers)], dim=1)
         back = _index([model.channels.index(channel) for channel in range(12)], units)
         error = None
         if errors:
@@ -240,7 +251,7 @@ class EntropyModel(nn.Module):
                 features.detach(),
                 known.detach(),
                 offset.detach(),
-                _grid(log_zero.detach() / 4, exact),
+                _limited(log_zero.detach() / 4, exact),
             )
         values = torch.cat(coded, dim=1).index_select(1, back)
         return _Known(features, known, values), offset, error
@@ -248,15 +259,15 @@ class EntropyModel(nn.Module):
 
 @dataclass(frozen=True)
 class _Known:
-    """A level once it is coded: features, squashed coefficients in their order, coefficients."""
+    """A level once it is coded: features, scaled coefficients in coding order, coefficients."""
 
     features: Tensor
-    squashed: Tensor
+    scaled: Tensor
     values: Tensor
 
 
 def _even_errors(values: Tensor) -> ErrorPrior:
-    """Errors of plain rounding: a deviation of 1/sqrt(12) steps, on the grid of importances."""
+    """Errors of rounding: a deviation of 1/sqrt(12) steps, in eighths of an octave."""
     return ErrorPrior(torch.zeros_like(values).float(), torch.full_like(values, -1.75).float())
 
 
@@ -279,5 +290,5 @@ def _fitted(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return maps if not (rows or columns) else F.pad(maps, (0, columns, 0, rows))
 
 
-def _grid(values: Tensor, exact: bool) -> Tensor:
+def _limited(values: Tensor, exact: bool) -> Tensor:
     return limited(values) if exact else values

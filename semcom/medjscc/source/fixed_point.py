@@ -39,8 +39,8 @@ def power_of_two(exponent: Tensor, exact: bool) -> Tensor:
     >>> power_of_two(torch.tensor([0.5]), exact=True).item() * 2**16
     92682.0
     """
-    found = torch.exp2(exponent)
-    return torch.round(found * 2.0**16) / 2.0**16 if exact else found
+    power = torch.exp2(exponent)
+    return torch.round(power * 2.0**16) / 2.0**16 if exact else power
 
 
 class _Bounded(torch.autograd.Function):
@@ -68,8 +68,8 @@ def bounded(values: Tensor, low: float, high: float) -> Tensor:
     >>> value.grad.item()
     -1.0
     """
-    found: Tensor = _Bounded.apply(values, low, high)
-    return found
+    clamped: Tensor = _Bounded.apply(values, low, high)
+    return clamped
 
 
 class Layer(nn.Conv2d):
@@ -91,14 +91,14 @@ class Layer(nn.Conv2d):
         """``[batch, inputs, h, w]`` to ``[batch, outputs, h, w]``."""
         assert self.bias is not None
         if self.training:
-            found = _convolved(maps, self.weight, self.bias)
-            return F.leaky_relu(found, SLOPE) if self.rectify else found
+            convolved = _convolved(maps, self.weight, self.bias)
+            return F.leaky_relu(convolved, SLOPE) if self.rectify else convolved
         weight, bias = (torch.round(p * _WEIGHT) / _WEIGHT for p in (self.weight, self.bias))
         largest = float((weight.abs().sum((1, 2, 3)) * LARGEST + bias.abs()).max().detach())
         fits = largest * _WEIGHT * _ACTIVATION < _EXACT
         precision = torch.float32 if fits else torch.float64
-        found = _convolved(maps.to(precision), weight.to(precision), bias.to(precision))
-        return limited(F.leaky_relu_(found, SLOPE) if self.rectify else found).float()
+        convolved = _convolved(maps.to(precision), weight.to(precision), bias.to(precision))
+        return limited(F.leaky_relu_(convolved, SLOPE) if self.rectify else convolved).float()
 
 
 def _convolved(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -106,5 +106,5 @@ def _convolved(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     side = weight.shape[-1]
     if side > 1:
         return F.conv2d(maps, weight, bias, padding=side // 2)
-    found = torch.matmul(weight.flatten(1), maps.flatten(2)).add_(bias[:, None])
-    return found.reshape(len(maps), len(weight), *maps.shape[-2:])
+    product = torch.matmul(weight.flatten(1), maps.flatten(2)).add_(bias[:, None])
+    return product.reshape(len(maps), len(weight), *maps.shape[-2:])

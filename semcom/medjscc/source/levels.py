@@ -29,22 +29,30 @@ LOG_DEVIATION = (-10.0, 0.5)
 _LIMIT = 24.0
 
 
-def squashed(values: Tensor) -> Tensor:
+def clamp_and_scale(values: Tensor) -> Tensor:
     """Values limited to a range that a network likes.
 
-    >>> squashed(torch.tensor([-100.0, 2.0])).tolist()
+    >>> clamp_and_scale(torch.tensor([-100.0, 2.0])).tolist()
     [-6.0, 0.5]
     """
     return values.clamp(-_LIMIT, _LIMIT) / 4
 
 
 def with_magnitudes(maps: Tensor) -> Tensor:
-    """Maps and their magnitudes, one after another."""
+    """Maps and their magnitudes, one after another.
+
+    >>> with_magnitudes(torch.full((1, 1, 1, 1), -2.0)).flatten().tolist()
+    [-2.0, 2.0]
+    """
     return torch.cat([maps, maps.abs()], dim=1)
 
 
-def on_grid(values: Tensor, exact: bool) -> Tensor:
-    """Values of double precision as multiples of 1/256 if exact, so that sums of them are exact."""
+def to_fixed_point(values: Tensor, exact: bool) -> Tensor:
+    """Values of double precision as multiples of 1/256 if exact, so that sums of them are exact.
+
+    >>> to_fixed_point(torch.tensor([0.3]).double(), exact=True).item() * 256
+    77.0
+    """
     return torch.round(values * 256) / 256 if exact else values
 
 
@@ -61,14 +69,19 @@ def side_by_side(maps: Tensor) -> Tensor:
 
 
 def in_place(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Undo :func:`side_by_side` for a level of this size."""
+    """Undo :func:`side_by_side` for a level of this size.
+
+    >>> maps = torch.rand(1, 3, 5, 4)
+    >>> bool((in_place(side_by_side(maps), (5, 4)) == maps).all())
+    True
+    """
     return F.pixel_shuffle(maps, 2)[..., : size[0], : size[1]]
 
 
 def _scale(log_scale: Tensor, exact: bool) -> Tensor:
     """log2 of a scale in its range, as a range coder takes it if exact."""
-    found = bounded(log_scale, *LOG_SCALE)
-    return LOG_SCALE[0] + scale_index(found) / SCALE_STEPS if exact else found
+    clamped = bounded(log_scale, *LOG_SCALE)
+    return LOG_SCALE[0] + scale_index(clamped) / SCALE_STEPS if exact else clamped
 
 
 class Head(nn.Module):
@@ -80,6 +93,11 @@ class Head(nn.Module):
         width: inner maps.
         count: coefficients of the group in each place.
         start: log2 of the magnitude of coefficients in an image, to begin with.
+
+    >>> head = Head(8, 2, 8, 2, 0.0)
+    >>> at = [torch.zeros(1, maps, 4, 4) for maps in (8, 2, 3, 2)]
+    >>> head(*at).log_scale.shape
+    torch.Size([1, 2, 4, 4])
     """
 
     def __init__(self, features: int, known: int, width: int, count: int, start: float) -> None:
@@ -98,7 +116,7 @@ class Head(nn.Module):
 
         Args:
             features: ``[batch, features, h, w]``.
-            known: squashed coefficients ``[batch, known, h, w]``.
+            known: clamped and scaled coefficients ``[batch, known, h, w]``.
             offset: log2 of each band's step relative to the block's, ``[batch, 3, h, w]``.
             unit: log2 of each coefficient's step, ``[batch, count, h, w]``.
         """
@@ -136,7 +154,7 @@ class ErrorHead(nn.Module):
 
         Args:
             features: ``[batch, features, h, w]``.
-            known: squashed coefficients ``[batch, 12, h, w]``.
+            known: clamped and scaled coefficients ``[batch, 12, h, w]``.
             offset: as for :class:`Head`.
             log_zero: a quarter of what was expected, ``[batch, 12, h, w]``.
         """
@@ -146,7 +164,24 @@ class ErrorHead(nn.Module):
 
 
 class DetailModel(nn.Module):
-    """The three bands of a level.
+    """The three bands of a level: features of what is coarser, and a head for each group.
+
+    ::
+
+        coarser features ──┐                               ┌─ step ───▶ log2 step of each band
+        parent bands, |.| ─┤                               ├─ head 1 ─▶ prior of group 1
+        texture, |.| ──────┼─ 3 x 3 ─ depth x (1 + 3 x 3) ─┼─ head 2 ─▶ prior of group 2, given 1
+        log2 block step ───┘           features            ├─ ...
+                                                           ├─ errors ─▶ mean, deviation of errors
+                                                           └─ down ───▶ features one level finer
+
+    A head says of each coefficient a mean ``mu`` in steps and log2 of two scales in the image; with
+    log2 of its step taken off these are ``s`` and ``z``, and for the integer ``k``::
+
+        P(0) = 1 - exp(-1 / (2 z))
+        P(k) = exp(-1 / (2 z)) (F(k' + 1/2) - F(k' - 1/2)),    k' = k - 1 if k > 0 else k
+
+    with ``F`` the Laplace distribution of scale ``s`` around ``mu - 1/2``.
 
     Args:
         coarse: features that the coarser level hands down.
@@ -155,6 +190,11 @@ class DetailModel(nn.Module):
         order: groups of channels in the order of coding.
         start: log2 of the magnitude of coefficients in an image, to begin with.
         handed: features that go down to the finer level; 0 for the finest.
+
+    >>> model = DetailModel(8, 16, 1, BY_BAND, 0.0, 0)
+    >>> coarser = [torch.zeros(1, maps, 4, 4) for maps in (8, 3, 4, 1)]
+    >>> model.features(*coarser).shape, model.channels
+    (torch.Size([1, 16, 4, 4]), (0, 4, 3, 7, 1, 5, 2, 6, 8, 11, 9, 10))
     """
 
     def __init__(
@@ -189,13 +229,18 @@ class DetailModel(nn.Module):
         Returns:
             ``[batch, width, h, w]``.
         """
-        maps = [coarse, with_magnitudes(squashed(parent)), with_magnitudes(texture), log_step]
-        found: Tensor = self.first(torch.cat(maps, dim=1))
+        maps = [
+            coarse,
+            with_magnitudes(clamp_and_scale(parent)),
+            with_magnitudes(texture),
+            log_step,
+        ]
+        features: Tensor = self.first(torch.cat(maps, dim=1))
         for layer in self.deeper:
-            found = found + layer(found)
+            features = features + layer(features)
             if not self.training:
-                found = limited(found)
-        return found
+                features = limited(features)
+        return features
 
     def step_offset(self, features: Tensor) -> Tensor:
         """log2 of each band's step relative to the block's: ``[batch, 3, h, w]`` in [-1, 1]."""
@@ -242,29 +287,29 @@ class ApproximationModel(nn.Module):
         ones = values.new_ones(1, 1, 3, 3)
         counted = F.conv2d(known, ones, padding=1).clamp_min(1)
         exact = not self.training
-        image = on_grid(values * ratio * known, exact)
-        guess = on_grid(F.conv2d(image, ones, padding=1) / counted / ratio, exact)
-        differing = squashed((values - guess) * known)
+        image = to_fixed_point(values * ratio * known, exact)
+        guess = to_fixed_point(F.conv2d(image, ones, padding=1) / counted / ratio, exact)
+        differing = clamp_and_scale((values - guess) * known)
         level = guess * torch.exp2(log_step) / 8
         maps = self.ready(torch.cat([differing, known, level, log_step], dim=1))
-        found = self.heads[group](maps).to(values.dtype)
-        mean, log_scale = found.chunk(2, dim=1)
-        mean = on_grid(guess + mean * torch.exp2(-log_step), exact)
+        parameters = self.heads[group](maps).to(values.dtype)
+        mean, log_scale = parameters.chunk(2, dim=1)
+        mean = to_fixed_point(guess + mean * torch.exp2(-log_step), exact)
         return Prior(mean, _scale(log_scale - log_step, exact))
 
     def known(self, group: int, like: Tensor) -> Tensor:
         """One where a group before has coded: ``[batch, 1, h, w]``."""
-        found = torch.zeros_like(like)
+        known = torch.zeros_like(like)
         for (channel,) in self.order[:group]:
-            found[..., channel // 2 :: 2, channel % 2 :: 2] = 1
-        return found
+            known[..., channel // 2 :: 2, channel % 2 :: 2] = 1
+        return known
 
     def handed_down(self, values: Tensor, texture: Tensor, log_step: Tensor) -> Tensor:
         """Features for the coarsest details, ``[batch, handed, h, w]``."""
         level = values * torch.exp2(log_step) / 8
         maps = torch.cat([texture, texture.abs(), level, log_step], dim=1)
-        found: Tensor = self.down(self.ready(maps))
-        return found
+        features: Tensor = self.down(self.ready(maps))
+        return features
 
     def ready(self, maps: Tensor) -> Tensor:
         """Maps as layers want them."""
@@ -278,7 +323,11 @@ def texture(image: Tensor, ratio: Tensor, exact: bool) -> Tensor:
         image: float ``[batch, 1, h, w]`` in units of the finest step.
         ratio: the local step in that unit.
         exact: whether the result is rounded as exact layers want it.
+
+    >>> flat = torch.ones(1, 1, 4, 4, dtype=torch.float64)
+    >>> texture(flat, flat, exact=True).abs().max().item()
+    0.0
     """
-    around = on_grid(F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), exact)
-    found = squashed((image - around) / ratio)
-    return limited(found).float() if exact else found
+    around = to_fixed_point(F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), exact)
+    differing = clamp_and_scale((image - around) / ratio)
+    return limited(differing).float() if exact else differing

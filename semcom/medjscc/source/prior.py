@@ -53,12 +53,12 @@ class Prior:
         if self.log_zero is None:
             return laplace_bits(integers, self.mean, self.log_scale)
         exponent = 0.5 * torch.exp2(-self.log_zero.float())
-        found = -torch.log2(-torch.expm1(-exponent))
+        zero_bits = -torch.log2(-torch.expm1(-exponent))
         other = integers != 0
         within = integers[other]
         within = within - (within > 0).to(within.dtype)
         cost = laplace_bits(within, self.mean[other] - 0.5, self.log_scale[other])
-        return found.masked_scatter(other, exponent[other] / math.log(2) + cost)
+        return zero_bits.masked_scatter(other, exponent[other] / math.log(2) + cost)
 
 
 def laplace_bits(values: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:

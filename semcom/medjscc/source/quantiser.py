@@ -20,9 +20,12 @@ LARGEST = 2**14 - 1
 class Quantiser:
     """Rate-distortion optimised quantisation, group by group, each given what was chosen before.
 
-    Of the nearest integer, the next one towards zero and the one after, that is taken whose
-    squared error plus ``lagrange`` times the bits is least. What a choice does to the contexts of
-    later ones is not looked at.
+    Of the nearest integer, the next one towards zero and the one after, that is taken which costs
+    least (RDOQ), for a coefficient ``x`` in steps and a multiplier ``lambda``::
+
+        J(k) = (x - k)^2 - lambda log2 P(k)
+
+    Below half a step that is 0. What a choice does to the contexts of later ones is not looked at.
 
     Args:
         bands: coefficients ``[batch, bands, h, w]``.
@@ -36,8 +39,8 @@ class Quantiser:
 
     def in_steps(self, group: Group) -> Tensor:
         """A group's coefficients in steps."""
-        found = self._coefficients[group.band][:, list(group.channels)]
-        return found * torch.exp2(-group.log_step).to(found.dtype)
+        coefficients = self._coefficients[group.band][:, list(group.channels)]
+        return coefficients * torch.exp2(-group.log_step).to(coefficients.dtype)
 
     @torch.no_grad()
     def __call__(self, group: Group) -> Tensor:
@@ -50,30 +53,38 @@ class Quantiser:
 
 @torch.no_grad()
 def chosen(values: Tensor, prior: Prior, lagrange: float | Tensor) -> Tensor:
-    """Integers for coefficients in steps.
+    """Integers for coefficients in steps, see :class:`Quantiser`.
+
+    Args:
+        values: float ``[batch, n, h, w]``, in steps.
+        prior: of the same shape.
+        lagrange: Lagrange multiplier in squared steps per bit, one or ``[batch, 1, 1, 1]``.
+
+    Returns:
+        Floats without fraction, of the shape of ``values``.
 
     >>> even = Prior(torch.zeros(2), torch.zeros(2), torch.full((2,), -3.0))
     >>> chosen(torch.tensor([0.8, 3.2]), even, 0.1).tolist()
     [0.0, 3.0]
     """
-    found = torch.zeros_like(values)
-    worth = values.abs() > 0.5
-    some = values[worth].clamp(-LARGEST, LARGEST)
+    integers = torch.zeros_like(values)
+    above_half = values.abs() > 0.5
+    some = values[above_half].clamp(-LARGEST, LARGEST)
     if not some.numel():
-        return found
+        return integers
     sign, inner = torch.sign(some), some.abs().floor()
-    offers = torch.stack([torch.round(some), sign * inner, sign * (inner - 1).clamp_min(0)])
+    candidates = torch.stack([torch.round(some), sign * inner, sign * (inner - 1).clamp_min(0)])
     log_zero = prior.log_zero
     own = Prior(
-        prior.mean[worth].expand_as(offers),
-        prior.log_scale[worth].expand_as(offers),
-        None if log_zero is None else log_zero[worth].expand_as(offers),
+        prior.mean[above_half].expand_as(candidates),
+        prior.log_scale[above_half].expand_as(candidates),
+        None if log_zero is None else log_zero[above_half].expand_as(candidates),
     )
     if isinstance(lagrange, Tensor):
-        lagrange = lagrange.expand_as(values)[worth]
-    costs = (offers - some).square() + lagrange * own.bits(offers)
-    found[worth] = offers.gather(0, costs.argmin(0, keepdim=True))[0]
-    return found
+        lagrange = lagrange.expand_as(values)[above_half]
+    costs = (candidates - some).square() + lagrange * own.bits(candidates)
+    integers[above_half] = candidates.gather(0, costs.argmin(0, keepdim=True))[0]
+    return integers
 
 
 class Priced:
@@ -81,6 +92,13 @@ class Priced:
 
     Args:
         code: what gives the integers.
+
+    >>> prior = Prior(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
+    >>> group = Group(0, (0,), prior, torch.zeros(1, 1, 2, 2), torch.ones(1, 2, 2) > 0)
+    >>> priced = Priced(lambda group: torch.zeros_like(group.prior.mean))
+    >>> _ = priced(group)
+    >>> priced.bits.shape
+    torch.Size([1])
     """
 
     def __init__(self, code: Code) -> None:
@@ -90,10 +108,10 @@ class Priced:
 
     def __call__(self, group: Group) -> Tensor:
         """The integers of a group."""
-        found = self._code(group)
-        cost = group.prior.bits(found) * group.inside
+        integers = self._code(group)
+        cost = group.prior.bits(integers) * group.inside
         self.bits = self.bits.to(cost) + cost.sum((1, 2, 3))
-        return found
+        return integers
 
 
 class Rounder(Quantiser):

@@ -29,12 +29,28 @@ def pyramid(log_step: Tensor) -> list[Tensor]:
 
 
 def mask_blocks(roi: Tensor) -> Tensor:
-    """Which blocks belong to the region of interest: bool ``[batch, 1, H/16, W/16]``."""
+    """Which blocks belong to the region of interest: bool ``[batch, 1, H/16, W/16]``.
+
+    Args:
+        roi: soft masks ``[batch, 1, H, W]``, sides multiples of 16.
+
+    >>> mask_blocks(torch.ones(1, 1, 32, 48)).shape
+    torch.Size([1, 1, 2, 3])
+    """
     return F.avg_pool2d(roi, BLOCK) > BLOCK_SHARE
 
 
 def log_steps(index: int, blocks: Tensor, ratio: int) -> Tensor:
-    """log2 of the step of each block, on the grid of exact arithmetic."""
+    """log2 of the step of each block, in 32nds, which are exact in any arithmetic.
+
+    Args:
+        index: of the step outside the region, see :class:`semcom.medjscc.header.Header`.
+        blocks: bool ``[batch, 1, H/16, W/16]``, true in the region of interest.
+        ratio: index into ``ROI_RATIOS``.
+
+    >>> log_steps(40, torch.tensor([[[[True, False]]]]), 3).flatten().tolist()
+    [-2.0, -1.0]
+    """
     outside = Header(index, 0, 0, 0).log_step
     inside = outside - round(math.log2(ROI_RATIOS[ratio]) * 32) / 32
     return torch.where(blocks, inside, outside)
@@ -53,7 +69,11 @@ def in_steps(bands: Bands, log_step: Tensor) -> Bands:
 
 
 def in_image(values: Bands, log_step: Tensor) -> Bands:
-    """Undo :func:`in_steps`."""
+    """Undo :func:`in_steps`.
+
+    >>> in_image([torch.ones(1, 1, 1, 1)], torch.full((1, 1, 4, 4), -1.0))[0].item()
+    0.5
+    """
     return in_steps(values, -log_step)
 
 

@@ -72,7 +72,11 @@ class Wavelet(nn.Module):
 
 
 def even(maps: Tensor) -> Tensor:
-    """Repeat the last row and column where there is an odd number of them."""
+    """Repeat the last row and column where there is an odd number of them.
+
+    >>> even(torch.ones(1, 1, 3, 4)).shape
+    torch.Size([1, 1, 4, 4])
+    """
     rows, columns = maps.shape[-2] % 2, maps.shape[-1] % 2
     return F.pad(maps, (0, columns, 0, rows), mode="replicate") if rows or columns else maps
 
@@ -87,6 +91,9 @@ def split(images: Tensor, taps: Tensor | None = None) -> tuple[Tensor, Tensor]:
     Returns:
         Approximation ``[batch, 1, h, w]`` and details ``[batch, 3, h, w]``: low-high, high-low,
         high-high.
+
+    >>> [tuple(part.shape) for part in split(torch.ones(1, 1, 8, 8))]
+    [(1, 1, 4, 4), (1, 3, 4, 4)]
     """
     low, high = _split(images, taps)
     (low_low, low_high), (high_low, high_high) = _split_rows(low, taps), _split_rows(high, taps)

@@ -125,7 +125,7 @@ def classed(num_bytes: float, importances: Tensor, squares: Tensor) -> Estimate:
     )
 
 
-class Split:
+class StepSearch:
     """What steps would come to for one image.
 
     Args:
@@ -133,7 +133,7 @@ class Split:
         blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
         ratio: index of the step outside over that inside.
         snr_db: E_s/N_0 in dB that the transmitter believes.
-        parts: how the channel uses are divided.
+        layout: how the channel uses are divided.
         first_bytes: bytes of the digital part before the bands.
     """
 
@@ -143,18 +143,18 @@ class Split:
         blocks: Tensor,
         ratio: int,
         snr_db: float,
-        parts: Layout,
+        layout: Layout,
         first_bytes: int,
     ) -> None:
         self._bands, self._blocks, self._ratio = bands, blocks, ratio
-        self._snr_db, self._parts, self._first_bytes = snr_db, parts, first_bytes
+        self._snr_db, self._layout, self._first_bytes = snr_db, layout, first_bytes
         self._found: dict[int, Estimate] = {}
         self._errors: dict[int, float] = {}
 
     def best(self) -> int:
         """Index of the step that leaves the least expected error."""
-        parts = self._parts
-        bits = parts.mcs.bits_per_use * parts.rest / 2 / self._blocks.numel() / BLOCK**2
+        layout = self._layout
+        bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
         cost = self.expected_error
         while index < LAST_STEP and math.isinf(cost(index)):
@@ -192,7 +192,7 @@ class Split:
         length = self._length(index)
         if length is None:
             return math.inf
-        numbers = 2 * self._parts.analogue_uses(length)
+        numbers = 2 * self._layout.analogue_uses(length)
         log_error = 0.0
         for at, share in _beside(index):
             left = self._estimate(at).left(numbers, self._snr_db)
@@ -206,7 +206,7 @@ class Split:
             share * math.log2(1 + self._estimate(at).num_bytes + self._first_bytes)
             for at, share in _beside(index)
         )
-        return self._parts.fitting_length(math.ceil(2**log_bytes))
+        return self._layout.fitting_length(math.ceil(2**log_bytes))
 
     def _estimate(self, index: int) -> Estimate:
         if index not in self._found:

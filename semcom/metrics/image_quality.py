@@ -1,7 +1,7 @@
-"""How good received pictures are.
+"""How good received images are.
 
-Every metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1]. A picture of
-NaN (lost and dropped) has a quality of NaN; infinite values, and sent pictures out of range, are
+Every metric takes ``out`` and ``images`` alike, float ``[batch, C, H, W]`` in [0, 1]. An image of
+NaN (lost and dropped) has a quality of NaN; infinite values, and sent images out of range, are
 refused.
 """
 
@@ -15,7 +15,7 @@ from torchmetrics.functional.image import (
 )
 
 from channels import InputError
-from semcom.metrics.checks import check_alike, kind
+from semcom.metrics.checks import check_alike, described
 
 _SSIM_SIDE = 11
 _MS_SSIM_SIDE = 176
@@ -25,9 +25,13 @@ _MS_SSIM_SIDE = 176
 def psnr(out: Tensor, images: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, peak 1.
 
+    ::
+
+        PSNR = -10 log10(mean over C, H, W of (out - images)^2)
+
     Args:
-        out: received pictures, ``[batch, C, H, W]``.
-        images: sent pictures, of the same shape.
+        out: received images, ``[batch, C, H, W]``.
+        images: sent images, of the same shape.
 
     Returns:
         float32 ``[batch]`` in dB, infinite where the two are equal (with a gradient of zero).
@@ -38,16 +42,20 @@ def psnr(out: Tensor, images: Tensor) -> Tensor:
     >>> psnr(torch.full((1, 1, 32, 32), 0.6), torch.full((1, 1, 32, 32), 0.5))
     tensor([20.0000])
     """
-    _check_pictures(out, images)
+    _check_images(out, images)
     return _decibels((out.float() - images.float()).square().mean(dim=(1, 2, 3)))
 
 
 def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     """PSNR over the region of interest alone, each squared error weighted by the mask.
 
+    With weights ``w``, a mask of one channel repeated over all ``C``::
+
+        ROI-PSNR = -10 log10(sum(w (out - images)^2) / sum(w))
+
     Args:
-        out: received pictures, ``[batch, C, H, W]``.
-        images: sent pictures, of the same shape.
+        out: received images, ``[batch, C, H, W]``.
+        images: sent images, of the same shape.
         masks: bool, or float weights from 0 on, ``[batch, C or 1, H, W]``.
 
     Returns:
@@ -62,7 +70,7 @@ def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     >>> roi_psnr(images + 0.1 * masks, images, masks)
     tensor([20.0000])
     """
-    _check_pictures(out, images)
+    _check_images(out, images)
     _check_masks(masks, images)
     weights = masks.float().expand_as(images)
     total = weights.sum(dim=(1, 2, 3))
@@ -78,21 +86,21 @@ def ssim(out: Tensor, images: Tensor) -> Tensor:
     average over the windows that lie inside, and differ in the third digit).
 
     Args:
-        out: received pictures, ``[batch, C, H, W]``.
-        images: sent pictures, of the same shape, both sides at least 11.
+        out: received images, ``[batch, C, H, W]``.
+        images: sent images, of the same shape, both sides at least 11.
 
     Returns:
         float32 ``[batch]``, 1 where the two are equal.
 
     Raises:
-        InputError: if shapes or dtypes do not fit, or the pictures are too small.
+        InputError: if shapes or dtypes do not fit, or the images are too small.
 
     >>> ssim(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5))
     tensor([1.])
     """
-    _check_pictures(out, images)
-    _check_side("ssim", images, _SSIM_SIDE, "enlarge the pictures")
-    return _per_picture(
+    _check_images(out, images)
+    _check_side("ssim", images, _SSIM_SIDE, "enlarge the images")
+    return _per_image(
         structural_similarity_index_measure(
             out.float(), images.float(), data_range=1.0, reduction="none"
         )
@@ -103,21 +111,21 @@ def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
     """Multi-scale structural similarity over the five standard scales.
 
     Args:
-        out: received pictures, ``[batch, C, H, W]``.
-        images: sent pictures, of the same shape, both sides at least 176.
+        out: received images, ``[batch, C, H, W]``.
+        images: sent images, of the same shape, both sides at least 176.
 
     Returns:
         float32 ``[batch]``, 1 where the two are equal.
 
     Raises:
-        InputError: if shapes or dtypes do not fit, or the pictures are too small.
+        InputError: if shapes or dtypes do not fit, or the images are too small.
 
     >>> ms_ssim(torch.full((1, 1, 176, 176), 0.5), torch.full((1, 1, 176, 176), 0.5))
     tensor([1.])
     """
-    _check_pictures(out, images)
-    _check_side("ms_ssim", images, _MS_SSIM_SIDE, "use ssim for smaller pictures")
-    return _per_picture(
+    _check_images(out, images)
+    _check_side("ms_ssim", images, _MS_SSIM_SIDE, "use ssim for smaller images")
+    return _per_image(
         multiscale_structural_similarity_index_measure(
             out.float(), images.float(), data_range=1.0, reduction="none"
         )
@@ -130,35 +138,35 @@ def _decibels(error: Tensor) -> Tensor:
     return torch.where(error == 0, torch.inf, -10 * torch.log10(positive))
 
 
-def _per_picture(values: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+def _per_image(values: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     assert isinstance(values, Tensor)
     return values.reshape(-1)
 
 
-def _check_pictures(out: Tensor, images: Tensor) -> None:
-    for pictures in (out, images):
+def _check_images(out: Tensor, images: Tensor) -> None:
+    for batch in (out, images):
         if (
-            not isinstance(pictures, Tensor)
-            or not pictures.is_floating_point()
-            or pictures.ndim != 4
-            or pictures.numel() == 0
+            not isinstance(batch, Tensor)
+            or not batch.is_floating_point()
+            or batch.ndim != 4
+            or batch.numel() == 0
         ):
             raise InputError(
-                f"pictures must be a float tensor [batch, C, H, W], not empty, got {kind(pictures)}"
+                f"images must be a float tensor [batch, C, H, W], not empty, got {described(batch)}"
             )
-    check_alike("pictures", out, images)
+    check_alike("images", out, images)
     if bool(torch.isinf(out).any()) or not bool(torch.isfinite(images).all()):
-        raise InputError("pictures hold infinite values: whatever made them is at fault")
+        raise InputError("images hold infinite values: whatever made them is at fault")
     low, high = (float(end) for end in images.detach().aminmax())
     if low < 0 or high > 1:
-        raise InputError(f"sent pictures must lie in [0, 1], got [{low:g}, {high:g}]: rescale both")
+        raise InputError(f"sent images must lie in [0, 1], got [{low:g}, {high:g}]: rescale both")
 
 
 def _check_masks(masks: Tensor, images: Tensor) -> None:
     batch, channels, height, width = images.shape
     shapes = ([batch, 1, height, width], [batch, channels, height, width])
     if not isinstance(masks, Tensor) or list(masks.shape) not in shapes:
-        raise InputError(f"masks must have the shape {list(images.shape)}, got {kind(masks)}")
+        raise InputError(f"masks must have the shape {list(images.shape)}, got {described(masks)}")
     if masks.dtype != torch.bool and not masks.is_floating_point():
         raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0")
     if not bool(((masks >= 0) & torch.isfinite(masks)).all()):
