@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, check_name, shown
-from semcom.image_coders.avif_format import Avif
-from semcom.image_coders.hevc_format import Hevc
+from semcom.image_coders.avif import Avif
+from semcom.image_coders.hevc import Hevc
 from semcom.image_coders.image_format import ImageFormat, Mask
-from semcom.image_coders.jpeg2000_format import Jpeg2000
-from semcom.image_coders.jpegxl_format import JpegXl
+from semcom.image_coders.jpeg2000 import Jpeg2000
+from semcom.image_coders.jpegxl import JpegXl
 from semcom.image_coders.planes import BIT_DEPTHS
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.image_coders.regions import any_in_cells
