@@ -20,12 +20,12 @@ from channels import InputError
 from scenarios.command.cli import main
 from scenarios.engine import pool
 from semcom.data import load_packed, pack
-from semcom.samples import load_samples
 from semcom.segmentation import UNetSegmenter
-from semcom.segmentation.training import SegmenterPlan, train_segmenter
 from semcom.training import Plan, loop
 from semcom.training.conduct import Conduct, Stopped, conducted
+from semcom.training.samples import load_samples
 from semcom.training.schedule import SHAPES, Schedule
+from semcom.training.segmentation.segmenters import SegmenterPlan, train_segmenter
 from semcom.training.soap import SOAP
 from semcom.weightfile import stored
 

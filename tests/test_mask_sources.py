@@ -14,10 +14,10 @@ import semcom
 from channels import InputError
 from scenarios.command.cli import main
 from scenarios.engine import inputs
-from semcom.crops import Sample
 from semcom.segmentation import Segmenter, UNetSegmenter
-from semcom.segmentation.few_labels import few_labels
 from semcom.segmentation.fidelity import diagnostic_dice
+from semcom.training.crops import Sample
+from semcom.training.segmentation.few_labels import few_labels
 
 MEGABYTE = 2**20
 

@@ -16,20 +16,20 @@ from torch.nn.functional import cross_entropy
 import semcom
 from channels import InputError
 from channels.tensorfile import store
-from semcom.crops import Sample
 from semcom.segmentation import UNetSegmenter, corrupt
-from semcom.segmentation.augment import exposed, moved, squared
-from semcom.segmentation.bcp import BCP
-from semcom.segmentation.loss import dice_cross_entropy
-from semcom.segmentation.mean_teacher import MeanTeacher
-from semcom.segmentation.method import Batch
-from semcom.segmentation.mixing import MIXINGS, random_box
-from semcom.segmentation.self_training import SelfTraining
-from semcom.segmentation.statistics import ClassStatistics
-from semcom.segmentation.training import METHODS, SegmenterPlan, train_segmenter
-from semcom.segmentation.transfer import transferable_cross_entropy
-from semcom.segmentation.transmedseg import DIRECTIONS, TransMedSeg, drawn
 from semcom.segmentation.unet import FEATURES, UNet
+from semcom.training.crops import Sample
+from semcom.training.segmentation.augment import exposed, moved, squared
+from semcom.training.segmentation.bcp import BCP
+from semcom.training.segmentation.loss import dice_cross_entropy
+from semcom.training.segmentation.mean_teacher import MeanTeacher
+from semcom.training.segmentation.method import Batch
+from semcom.training.segmentation.mixing import MIXINGS, random_box
+from semcom.training.segmentation.segmenters import METHODS, SegmenterPlan, train_segmenter
+from semcom.training.segmentation.self_training import SelfTraining
+from semcom.training.segmentation.statistics import ClassStatistics
+from semcom.training.segmentation.transfer import transferable_cross_entropy
+from semcom.training.segmentation.transmedseg import DIRECTIONS, TransMedSeg, drawn
 from semcom.weightfile import stored
 
 

@@ -22,8 +22,8 @@ from semcom.ntscc.allocation import RATES, TOP, filled, wanted
 from semcom.ntscc.hyperprior import bits
 from semcom.ntscc.layout import SHARE, map_block
 from semcom.ntscc.rate_map import LEAST_BYTES, rate_map, read_map
-from semcom.samples import load_samples
 from semcom.training import Plan, train
+from semcom.training.samples import load_samples
 
 
 def seeded(kind: type[LearnedCodec], *arguments: object) -> LearnedCodec:

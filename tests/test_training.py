@@ -14,11 +14,11 @@ from channels import InputError
 from channels.tensorfile import store
 from scenarios.command.cli import main
 from semcom.catalogue import learned
-from semcom.crops import random_batch
 from semcom.learned import LearnedCodec
-from semcom.samples import load_samples, split
 from semcom.training import Plan, loop, train
-from semcom.training.config import read_config
+from semcom.training.crops import random_batch
+from semcom.training.medjscc.config import read_config
+from semcom.training.samples import load_samples, split
 from semcom.weightfile import stored
 
 PLAN = Plan(steps=6, batch=2, crop=64, cbrs=(1 / 16,))
@@ -299,7 +299,7 @@ def test_a_finished_run_ends_at_once_and_may_get_more_stages(
     config, run = folder / "narrow.toml", folder / "run"
     whole = contents(run)
     with monkeypatch.context() as patch:
-        patch.setattr("semcom.training.medjscc._MedJSCCTrainee.loss", None)
+        patch.setattr("semcom.training.medjscc.task.MedJSCCTask.loss", None)
         first = trained(config, run)
     assert contents(run).keys() == whole.keys()
     config.write_text(NARROW + NARROW.rpartition("[[stages]]")[2].join(["\n[[stages]]\n", ""]))
@@ -454,9 +454,9 @@ class Spoilt:
 
 
 def test_a_few_steps_without_finite_gradients_move_nothing(tmp_path: Path) -> None:
-    trainee = Spoilt(range(20, 30))
-    loop.run(trainee, tmp_path)
-    assert 0 < trainee.module.weight.item() < 2
+    task = Spoilt(range(20, 30))
+    loop.run(task, tmp_path)
+    assert 0 < task.module.weight.item() < 2
 
 
 @pytest.mark.parametrize("spoilt", [range(1), range(20, 31)])

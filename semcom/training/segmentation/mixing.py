@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from semcom.segmentation.method import Batch
+from semcom.training.segmentation.method import Batch
 
 
 class Mixed(NamedTuple):

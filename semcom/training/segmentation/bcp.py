@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from semcom.segmentation.self_training import SelfTraining
 from semcom.segmentation.unet import UNet
+from semcom.training.segmentation.self_training import SelfTraining
 
 
 class BCP(SelfTraining):

@@ -73,3 +73,14 @@ def random_batch(
     chosen = torch.randint(len(samples), (batch,), generator=generator).tolist()
     crops = [random_crop(samples[i], size, generator) for i in chosen]
     return torch.stack([image for image, _ in crops]), torch.stack([mask for _, mask in crops])
+
+
+def check_sizes(samples: list[Sample], crop: int) -> None:
+    """Refuse pictures that are smaller than a crop."""
+    for image, _ in samples:
+        height, width = image.shape[1:]
+        if min(height, width) < crop:
+            raise InputError(
+                f"a picture is {height} x {width}, smaller than a crop of {crop}: leave it out, "
+                "or lower the crop (--crop; for medjscc, crop of each stage in its TOML file)"
+            )

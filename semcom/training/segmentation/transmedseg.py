@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels.errors import check_name
-from semcom.segmentation.method import Batch
-from semcom.segmentation.self_training import Answer, SelfTraining
-from semcom.segmentation.statistics import ClassStatistics
-from semcom.segmentation.transfer import transferable_cross_entropy
 from semcom.segmentation.unet import FEATURES, UNet
+from semcom.training.segmentation.method import Batch
+from semcom.training.segmentation.self_training import Answer, SelfTraining
+from semcom.training.segmentation.statistics import ClassStatistics
+from semcom.training.segmentation.transfer import transferable_cross_entropy
 
 DIRECTIONS = ("source-to-target", "teacher-to-student")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semcom.segmentation.loss import dice_cross_entropy
-from semcom.segmentation.method import Batch, Method
+from semcom.training.segmentation.loss import dice_cross_entropy
+from semcom.training.segmentation.method import Batch, Method
 
 
 class Supervised(Method):

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from channels import InputError
-from semcom.crops import Sample
 from semcom.data import list_pictures, load_folder, load_packed, phantoms
 from semcom.data.packed import is_packed
+from semcom.training.crops import Sample
 
 PHANTOM_SEED = 2**20
 

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels.errors import check_name
-from semcom.segmentation.loss import dice_cross_entropy
-from semcom.segmentation.method import Batch, Teaching
-from semcom.segmentation.mixing import MIXINGS, random_box
 from semcom.segmentation.unet import UNet
+from semcom.training.segmentation.loss import dice_cross_entropy
+from semcom.training.segmentation.method import Batch, Teaching
+from semcom.training.segmentation.mixing import MIXINGS, random_box
 
 CONFIDENT = 0.75
 """Probability from which on a teacher is sure."""

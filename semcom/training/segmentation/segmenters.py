@@ -13,20 +13,20 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_count, check_flag, check_name, check_number
-from semcom.crops import Sample
 from semcom.metrics import dice
-from semcom.segmentation.augment import exposed, moved, squared
-from semcom.segmentation.bcp import BCP
-from semcom.segmentation.mean_teacher import MeanTeacher
-from semcom.segmentation.method import Batch, Method
 from semcom.segmentation.segmenter import check_grey
-from semcom.segmentation.self_training import SelfTraining
-from semcom.segmentation.supervised import Supervised
-from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNetSegmenter, check_width
 from semcom.training import loop
+from semcom.training.crops import Sample
 from semcom.training.loop import digest
 from semcom.training.schedule import Schedule
+from semcom.training.segmentation.augment import exposed, moved, squared
+from semcom.training.segmentation.bcp import BCP
+from semcom.training.segmentation.mean_teacher import MeanTeacher
+from semcom.training.segmentation.method import Batch, Method
+from semcom.training.segmentation.self_training import SelfTraining
+from semcom.training.segmentation.supervised import Supervised
+from semcom.training.segmentation.transmedseg import TransMedSeg
 
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (Supervised, MeanTeacher, BCP, SelfTraining, TransMedSeg)
@@ -47,7 +47,7 @@ class SegmenterPlan:
         width: of the U-Net.
         turn_deg: pictures are turned at random by up to this, either way.
         zoom: and their scale changed by up to this share.
-        bend: and bent, see :func:`semcom.segmentation.augment.moved`.
+        bend: and bent, see :func:`semcom.training.segmentation.augment.moved`.
         stretch: and their ratio of width to height changed by up to so many octaves.
         mixed_precision: whether to compute in bfloat16 where that is harmless.
         seed: seeds the draws of every step.
@@ -143,9 +143,8 @@ def train_segmenter(
             asked = segmenter.config()
             raise InputError(f"the weights are of {first.config()}, the plan asks for {asked}")
         segmenter = first.requires_grad_(True)
-    trainee = _SegmenterTrainee(segmenter, labelled, unlabelled, validation or [], plan)
     loop.run(
-        trainee,
+        _SegmenterTask(segmenter, labelled, unlabelled, validation or [], plan),
         out,
         device=device,
         log_every=log_every,
@@ -185,7 +184,7 @@ def check_picture(image: object) -> None:
     check_grey(image[None] if isinstance(image, Tensor) else image)
 
 
-class _SegmenterTrainee:
+class _SegmenterTask:
     name, loss_column, score_column = "segmenter", "loss", "validation_dice"
 
     def __init__(

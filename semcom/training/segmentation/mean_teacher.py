@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from semcom.segmentation.loss import dice_cross_entropy
-from semcom.segmentation.method import Batch, Teaching
+from semcom.training.segmentation.loss import dice_cross_entropy
+from semcom.training.segmentation.method import Batch, Teaching
 
 
 class MeanTeacher(Teaching):

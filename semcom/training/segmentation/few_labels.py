@@ -9,7 +9,7 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_count, check_number
-from semcom.crops import Sample
+from semcom.training.crops import Sample
 
 
 class FewLabels(NamedTuple):
