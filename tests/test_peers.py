@@ -65,7 +65,7 @@ def test_a_step_reaches_every_parameter_through_a_fading_link(kind: type[Learned
             torch.nn.init.normal_(parameter, std=0.1)
     # One step draws one resolution of rates, and no picture asks for each of 16 rates.
     for step in range(8):
-        pictures, penalty = codec.rehearse(
+        pictures, penalty = codec.training_forward(
             image, torch.zeros_like(image), 1 / 16, 8.0, lambda tx: link(tx, 8.0, seed=1),
             torch.Generator().manual_seed(step),
         )  # fmt: skip

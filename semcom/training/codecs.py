@@ -29,7 +29,7 @@ class Plan:
     Every step draws a link, a rate and an SNR. The loss is the mean over pictures of
     ``10 log10`` of the squared error, in which a pixel of the region of interest weighs
     ``1 + roi_weight`` times one outside; a codec may add to it, see
-    :meth:`semcom.learned.LearnedCodec.rehearse`.
+    :meth:`semcom.learned.LearnedCodec.training_forward`.
 
     Args:
         steps: optimiser steps.
@@ -157,7 +157,7 @@ class _CodecTask:
             torch.rand(1, generator=draws)
         )
         seed = int(torch.randint(2**62, (1,), generator=draws))
-        pictures, penalty_db = codec.rehearse(
+        pictures, penalty_db = codec.training_forward(
             images, roi, cbr, snr_db, lambda tx: link(tx, snr_db, seed=seed), draws
         )
         distortions = [weighted_distortion_db(p, images, roi, plan.roi_weight) for p in pictures]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count
+from channels.files import atomic_write
 from semcom.training.conduct import FIRST_LINE_S, Conduct, Stopped, current
 from semcom.training.runlog import Entry, RunLog
 from semcom.training.schedule import Schedule
@@ -210,16 +212,13 @@ def _write(task: TrainingTask, weights: Path, anew: bool, conduct: Conduct | Non
     if not anew:
         task.save(weights)
         return
-    partial = weights.with_name(f"{weights.name}.new")
-    partial.unlink(missing_ok=True)
     try:
-        task.save(partial)
+        with atomic_write(weights) as new:
+            task.save(new)
     except InputError as error:
         if conduct is None:
             raise
         conduct.say(f"no weights are written yet: {error}")
-        return
-    partial.replace(weights)
 
 
 def _leave(
@@ -268,3 +267,10 @@ def _refuse_foreign(out: Path, name: str) -> None:
     for file in ("log.csv", f"{name}.safetensors"):
         if (out / file).exists():
             raise InputError(f"{out} holds {file} but no checkpoint: choose another --out")
+
+
+def __getattr__(name: str) -> object:
+    if name == "Trainee":
+        warnings.warn("Trainee is TrainingTask now", DeprecationWarning, stacklevel=2)
+        return TrainingTask
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
