@@ -14,7 +14,7 @@ from semcom.image_coders import hevc
 from semcom.image_coders.planes import from_frame, to_frame
 from semcom.image_coders.regions import Region, any_in_cells, mark, regions
 from semcom.image_coders.source import source_coder
-from tests.pictures import coloured, psnr, textured
+from tests.semcom.pictures import coloured, psnr, textured
 
 
 def nal_units(stream: bytes) -> list[tuple[int, bytes]]:

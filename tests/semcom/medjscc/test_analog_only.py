@@ -14,7 +14,7 @@ from channels import Reception, Transmission
 from semcom.medjscc import MedJSCC
 from semcom.medjscc.analog_only import AnalogOnly
 from semcom.metrics import psnr
-from tests.headers import headers_of
+from tests.semcom.medjscc.headers import headers_of
 
 
 def alone(sender: MedJSCC, tx: Transmission) -> list[bool]:

@@ -30,7 +30,7 @@ from semcom.fec.layered_torch import _box_plus
 from semcom.fec.rate_matching import RateMatching
 from semcom.fec.rules import all_but_one
 from semcom.fec.schedule import layers
-from tests.codes import sizes_of_every_lifting
+from tests.semcom.fec.codes import sizes_of_every_lifting
 
 GRAPHS = ("bg1", "bg2")
 RULES = ("a-min*", "offset-minsum", "minsum")

@@ -11,7 +11,7 @@ from torch import Tensor
 from semcom.medjscc.source.bitstream import Reader, Writer
 from semcom.medjscc.source.frame import Frame, frame
 from semcom.medjscc.undecodable import Undecodable
-from tests.pictures import framed
+from tests.semcom.pictures import framed
 
 
 @given(

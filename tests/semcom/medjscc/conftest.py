@@ -8,7 +8,7 @@ from torch import Tensor
 import semcom
 from semcom.medjscc import MedJSCC
 from semcom.medjscc.source.entropy_model import EntropyModel
-from tests.medjscc.narrow import untrained
+from tests.semcom.medjscc.narrow import untrained
 
 
 @pytest.fixture(scope="session")

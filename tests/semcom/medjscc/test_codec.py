@@ -22,8 +22,8 @@ from semcom.medjscc import MedJSCC
 from semcom.medjscc.header import ROI_RATIOS, Header
 from semcom.metrics import psnr, roi_psnr
 from semcom.weightfile import stored
-from tests.headers import headers_of
-from tests.pictures import framed
+from tests.semcom.medjscc.headers import headers_of
+from tests.semcom.pictures import framed
 
 
 def over_awgn(

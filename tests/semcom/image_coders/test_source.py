@@ -16,7 +16,7 @@ from semcom.image_coders import avif, jpeg2000, jpegxl
 from semcom.image_coders.rate import Ladder, fit
 from semcom.image_coders.scale import Picture
 from semcom.image_coders.source import source_coder
-from tests.pictures import coloured, psnr, textured
+from tests.semcom.pictures import coloured, psnr, textured
 
 CODERS = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 COLOUR = ["hevc", "hevc-roi", "jpeg2000", "jpegxl"]

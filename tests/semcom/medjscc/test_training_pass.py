@@ -21,7 +21,7 @@ from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.training_pass import _energy_left, _worth
 from semcom.metrics import psnr, roi_psnr
 from semcom.modem.mcs import mcs_table
-from tests.medjscc.narrow import untrained
+from tests.semcom.medjscc.narrow import untrained
 
 LINKS = ["awgn", "rayleigh", "ntn-tdl-c", "ntn-cdl-a", "leo600-s-urban", "lms-suburban"]
 POINT = {"cbr": 1.0, "snr_db": 20.0}

@@ -19,7 +19,7 @@ from semcom.fec.code import LDPCCode
 from semcom.fec.encoder import LDPCEncoder
 from semcom.fec.parity import parity_equations
 from semcom.fec.rate_matching import RateMatching
-from tests.codes import sizes_of_every_lifting
+from tests.semcom.fec.codes import sizes_of_every_lifting
 
 GRAPHS = ("bg1", "bg2")
 STARTS = {"bg1": (0, 17, 33, 56), "bg2": (0, 13, 25, 43)}

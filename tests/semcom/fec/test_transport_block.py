@@ -13,7 +13,7 @@ from semcom.fec.encoder import LDPCEncoder
 from semcom.fec.segmentation import Segmentation, largest_payload
 from semcom.fec.transport_block import TransportBlock
 from semcom.modem.mcs import MCS
-from tests.test_segmentation import EVERY_MCS, PAYLOADS, segment
+from tests.semcom.fec.test_fec_segmentation import EVERY_MCS, PAYLOADS, segment
 
 
 def build(sizes: Segmentation, **options: int) -> TransportBlock:

@@ -24,7 +24,7 @@ from semcom.modem.realisations import noise_variances
 from semcom.separate import LayeredCodec, SeparateCodec, TransportBlock
 from semcom.separate.layer_choice import choose_layers, layers_gain_db
 from semcom.separate.layers import Layers, layers_code, layers_numbers, layers_of
-from tests.pictures import coloured, psnr, textured
+from tests.semcom.pictures import coloured, psnr, textured
 
 XRAY = semcom.data.phantoms("chest", n=1, size=192, seed=3)[0][0, 0, 16:].numpy()
 IMAGES = torch.from_numpy(np.stack([textured(96, 80, seed=n) for n in range(2)]))[:, None]
