@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,16 @@ from hypothesis import strategies as st
 import channels
 import semcom
 from channels import InputError, Reception, Transmission
+from semcom import learned
 from semcom.adjscc import ADJSCC
 from semcom.deepjscc import DeepJSCC
-from semcom.learned import LearnedCodec
+from semcom.learned import LearnedCodec, TrainingOutput
 from semcom.ntscc import NTSCC
 from semcom.ntscc.allocation import RATES, TOP, filled, wanted
 from semcom.ntscc.hyperprior import bits
 from semcom.ntscc.layout import SHARE, map_block
 from semcom.ntscc.rate_map import LEAST_BYTES, rate_map, read_map
-from semcom.training import Plan, train
+from semcom.training import Plan, loop, train
 from semcom.training.samples import load_samples
 
 
@@ -77,6 +79,23 @@ def test_a_step_reaches_every_parameter_through_a_fading_link(kind: type[Learned
     ]
     assert all(".maps." in name for name in still), still
     assert len(still) < len(list(codec.parameters())) / 2
+
+
+def test_a_codec_that_still_calls_its_training_pass_rehearse_is_told_and_trained() -> None:
+    with pytest.deprecated_call(match="Old.rehearse: rehearse is training_forward now"):
+
+        class Old(DeepJSCC):
+            def rehearse(self, *arguments: Any) -> TrainingOutput:
+                return super().rehearse(*arguments)._replace(penalty_db=7.0)
+
+    image = picture(64, 64)
+    arguments = image, image, 1 / 16, 8.0, awgn, torch.Generator()
+    with pytest.deprecated_call(match="rehearse is training_forward now"):
+        assert small(Old).training_forward(*arguments).penalty_db == 7.0
+    with pytest.deprecated_call(match="TrainingTask"):
+        assert loop.Trainee is loop.TrainingTask
+    with pytest.deprecated_call(match="TrainingOutput"):
+        assert learned.Rehearsal is TrainingOutput
 
 
 def test_attention_hears_of_the_snr_at_both_ends() -> None:
