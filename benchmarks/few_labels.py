@@ -25,12 +25,12 @@ import torch
 from torch import Tensor
 
 from semcom import metrics
-from semcom.crops import Sample
 from semcom.data import list_images
-from semcom.samples import load_samples
 from semcom.segmentation import Segmenter
-from semcom.segmentation.few_labels import FewLabels, few_labels
-from semcom.segmentation.training import METHODS, SegmenterPlan, train_segmenter
+from semcom.training.crops import Sample
+from semcom.training.samples import load_samples
+from semcom.training.segmentation.few_labels import FewLabels, few_labels
+from semcom.training.segmentation.segmenters import METHODS, SegmenterPlan, train_segmenter
 
 SETTINGS = ("ker to hann", "5 %", "10 %", "100 %")
 STEPS, LONGEST_SIDE = 800, 128

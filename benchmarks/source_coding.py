@@ -36,8 +36,8 @@ from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
 from semcom.image_coders import avif, hevc
-from semcom.image_coders.avif_format import Avif
-from semcom.image_coders.hevc_format import Hevc
+from semcom.image_coders.avif import Avif
+from semcom.image_coders.hevc import Hevc
 from semcom.image_coders.image_format import ImageFormat
 from semcom.image_coders.scale import Picture, resize
 from semcom.metrics import bd_rate

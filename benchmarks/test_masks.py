@@ -19,11 +19,11 @@ import torch
 
 import semcom
 from semcom.segmentation import MedSAM2
-from semcom.segmentation.method import Batch, Method
 from semcom.segmentation.sam2_network import build_network
-from semcom.segmentation.self_training import SelfTraining
-from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNet
+from semcom.training.segmentation.method import Batch, Method
+from semcom.training.segmentation.self_training import SelfTraining
+from semcom.training.segmentation.transmedseg import TransMedSeg
 
 BOX = torch.tensor([[[60.0, 60, 450, 450]]])
 torch.set_num_threads(1)

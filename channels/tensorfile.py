@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from channels.errors import InputError, check_path, shown
+from channels.files import atomic_write
 
 
 def store(
@@ -31,12 +32,11 @@ def store(
             raise InputError(f"{path} is no file that can be replaced: name another")
         if not path.parent.is_dir():
             raise InputError(f"the folder {path.parent} is not there: make it first")
-        partial = path.with_name(f"{path.name}.partial")
-        save_file(whole, partial, dict(metadata))
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        partial.replace(path)
+        with atomic_write(path) as new:
+            save_file(whole, new, dict(metadata))
+            umask = os.umask(0)
+            os.umask(umask)
+            new.chmod(0o666 & ~umask)
     except InputError:
         raise
     except (OSError, ValueError, SafetensorError) as error:

@@ -63,24 +63,31 @@ each equal CBR with half of the 95 % interval (Student's t over pictures):
 GLANCE = """
 ## At a glance
 
-At cbr 1/32, mean PSNR / ROI-PSNR in dB / diagnostic Dice. Med-JSCC's rows, here and below, are those of the codec and weights of
-2026-11-28: it has been rebuilt since and is in training ([how](medjscc.md)). Rows were measured in several runs over the same draws.
+At cbr 1/32, mean PSNR / ROI-PSNR in dB / diagnostic Dice. Med-JSCC's rows, here and below, are
+those of the codec and weights of 2026-11-28: it has been rebuilt since and is in training
+([how](medjscc.md)). Rows were measured in several runs over the same draws.
 """
 LOSES = """
 ## Where Med-JSCC does not win
 
-- Over the whole picture HEVC + LDPC leads in angiograms and dental pictures over AWGN, by 0.2 to 0.7 dB at cbr 1/32 (the region gets
-  finer steps, arteries three times as fine, which the rest pays for), and over NTN-TDL-C in angiograms up to 3 dB SNR and at cbr 1/64
-  and 1/128, by up to 1.4 dB.
-- At −3 dB and cbr 1/64, where a coarse analogue picture takes the digital part's place, HEVC is 2 to 4.5 dB ahead in chest pictures and
-  angiograms over AWGN, and 4 dB in angiograms over NTN-TDL-C; there, and in chest pictures, DeepJSCC is ahead as well.
-- Beside `hevc-roi-ldpc`, HEVC with finer steps in the region, the lead in the region shrinks to 1 to 2.5 dB over NTN-TDL-C at cbr 1/32
-  (dental at 0 dB: none), and to 1.7 dB or less over AWGN; at 15 dB over AWGN `hevc-roi-ldpc` leads in chest and dental pictures.
-- Over urban LEO one deep fade takes a picture from most schemes with bits in them: at 3 dB DeepJSCC leads in chest and dental pictures.
-  The same happens where the channel is [worse than believed](medjscc.md#an-snr-that-is-not-so).
-- Intervals are wide: four pictures each. AV1 is not among these rows; it is ahead of HEVC in chest pictures and angiograms by 0.15 to
-  0.7 dB. NTSCC stays far behind (its card says how far and why it is no fair opponent).
-- Every point drew its own fading, the same for all codecs: with few pictures a curve over fading may fall as SNR rises.
+- Over the whole picture HEVC + LDPC leads in angiograms and dental pictures over AWGN, by 0.2 to
+  0.7 dB at cbr 1/32 (the region gets finer steps, arteries three times as fine, which the rest
+  pays for), and over NTN-TDL-C in angiograms up to 3 dB SNR and at cbr 1/64 and 1/128, by up to
+  1.4 dB.
+- At −3 dB and cbr 1/64, where a coarse analogue picture takes the digital part's place, HEVC is 2
+  to 4.5 dB ahead in chest pictures and angiograms over AWGN, and 4 dB in angiograms over
+  NTN-TDL-C; there, and in chest pictures, DeepJSCC is ahead as well.
+- Beside `hevc-roi-ldpc`, HEVC with finer steps in the region, the lead in the region shrinks to 1
+  to 2.5 dB over NTN-TDL-C at cbr 1/32 (dental at 0 dB: none), and to 1.7 dB or less over AWGN; at
+  15 dB over AWGN `hevc-roi-ldpc` leads in chest and dental pictures.
+- Over urban LEO one deep fade takes a picture from most schemes with bits in them: at 3 dB
+  DeepJSCC leads in chest and dental pictures. The same happens where the channel is [worse than
+  believed](medjscc.md#an-snr-that-is-not-so).
+- Intervals are wide: four pictures each. AV1 is not among these rows; it is ahead of HEVC in
+  chest pictures and angiograms by 0.15 to 0.7 dB. NTSCC stays far behind (its card says how far
+  and why it is no fair opponent).
+- Every point drew its own fading, the same for all codecs: with few pictures a curve over fading
+  may fall as SNR rises.
 """
 SAVED_SHORT = """Bandwidth that Med-JSCC saves of HEVC + LDPC's over NTN-TDL-C (BD-CBR through cbr
 1/128 to 1/8, negative is saved, 95 % by bootstrap over pictures, none where resamples overlap too

@@ -20,7 +20,7 @@ from channels.errors import check_count, shown
 from semcom.attention import AttentionFeature
 from semcom.learned import (
     LearnedCodec,
-    Rehearsal,
+    TrainingOutput,
     from_symbols,
     pad_to,
     to_symbols,
@@ -69,7 +69,7 @@ class DeepJSCC(LearnedCodec):
         """The rates that there are networks for, in rising order."""
         return tuple(maps / 2 / STRIDE**2 for maps in self.latent_channels)
 
-    def rehearse(
+    def training_forward(
         self,
         images: Tensor,
         roi: Tensor,
@@ -77,10 +77,10 @@ class DeepJSCC(LearnedCodec):
         snr_db: float,
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
-    ) -> Rehearsal:
+    ) -> TrainingOutput:
         """Send the pictures at every rate, so that a step trains all networks alike."""
         sent = [self.encode(images, cbr=rate, snr_db=snr_db) for rate in self.cbrs]
-        return Rehearsal(tuple(self.reconstruct(through(tx)) for tx in sent))
+        return TrainingOutput(tuple(self.reconstruct(through(tx)) for tx in sent))
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         network = self._network(session)

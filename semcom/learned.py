@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import deprecated
 
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
@@ -20,9 +22,10 @@ from semcom.weightfile import digest, halved, stored
 
 _GOLDEN = _GOLDEN_IN, _GOLDEN_MCS, _GOLDEN_OUT = "golden.symbols", "golden.mcs", "golden.picture"
 _GOLDEN_SIDE, _GOLDEN_CBR, _GOLDEN_SNR_DB, _GOLDEN_TOLERANCE = 64, 1 / 8, 20.0, 1e-3
+_RENAMED = "rehearse is training_forward now, and Rehearsal TrainingOutput"
 
 
-class Rehearsal(NamedTuple):
+class TrainingOutput(NamedTuple):
     """What a training step judges.
 
     Args:
@@ -47,6 +50,15 @@ class LearnedCodec(nn.Module, Codec):
 
     stride: int
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "rehearse" in vars(cls):
+            said = f"{cls.__name__}.rehearse: {_RENAMED}"
+            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            cls.training_forward = cls.rehearse  # type: ignore[method-assign]
+        elif "training_forward" in vars(cls):
+            cls.rehearse = deprecated(_RENAMED)(cls.training_forward)
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Constructor arguments that rebuild the network; stored with the weights."""
@@ -55,7 +67,7 @@ class LearnedCodec(nn.Module, Codec):
     def reconstruct(self, rx: Reception) -> Tensor:
         """Like ``decode``, but not clamped to [0, 1], so that a loss has gradients everywhere."""
 
-    def rehearse(
+    def training_forward(
         self,
         images: Tensor,
         roi: Tensor,
@@ -63,7 +75,7 @@ class LearnedCodec(nn.Module, Codec):
         snr_db: float,
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
-    ) -> Rehearsal:
+    ) -> TrainingOutput:
         """Send pictures as in use, or in whatever way the networks learn it.
 
         Args:
@@ -74,9 +86,11 @@ class LearnedCodec(nn.Module, Codec):
             through: a link at that SNR.
             draws: source of all randomness beside the link's.
         """
-        return Rehearsal(
+        return TrainingOutput(
             (self.reconstruct(through(self.encode(images, cbr=cbr, snr_db=snr_db, roi=roi))),)
         )
+
+    rehearse = deprecated(_RENAMED)(training_forward)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         images = self.reconstruct(rx).clamp(0, 1)
@@ -212,3 +226,10 @@ def transmission(symbols: Tensor, session: Session) -> Transmission:
     sent = normalize_power(symbols)
     used = torch.full((len(sent),), sent.shape[1], dtype=torch.int64, device=sent.device)
     return Transmission(sent, used, session)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Rehearsal":
+        warnings.warn(_RENAMED, DeprecationWarning, stacklevel=2)
+        return TrainingOutput
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

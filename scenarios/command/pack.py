@@ -23,7 +23,7 @@ def pack(
 ) -> None:
     """Pack pictures, 8 bits a pixel, and masks, 1 bit, into a file; --images of train takes it."""
     from semcom.data import pack as write
-    from semcom.samples import load_samples
+    from semcom.training.samples import load_samples
 
     samples = load_samples(images, masks, size=size)
     share = write(samples, out, max_mb)

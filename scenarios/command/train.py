@@ -113,9 +113,9 @@ def _codec(codec: str) -> Callable[..., None]:
 
         from channels.errors import check_count
         from semcom.catalogue import begun, learned
-        from semcom.samples import load_samples, split
         from semcom.training import default_plan
         from semcom.training import train as run
+        from semcom.training.samples import load_samples, split
 
         _check_device(device)
         conduct = _conduct(
@@ -176,9 +176,9 @@ def medjscc(
     from channels import InputError
     from channels.errors import check_count
     from semcom.catalogue import begun
-    from semcom.samples import load_samples, split
-    from semcom.training.config import read_config
     from semcom.training.medjscc import train_medjscc
+    from semcom.training.medjscc.config import read_config
+    from semcom.training.samples import load_samples, split
 
     _check_device(device)
     conduct = _conduct(
@@ -282,10 +282,9 @@ def segmenter(
     from semcom.catalogue import PACKAGE
     from semcom.catalogue import segmenter as segmenter_of
     from semcom.data.packed import is_packed
-    from semcom.samples import load_samples, phantom_samples
     from semcom.segmentation import UNetSegmenter
-    from semcom.segmentation.few_labels import few_labels
-    from semcom.segmentation.training import SegmenterPlan, train_segmenter
+    from semcom.training.samples import load_samples, phantom_samples
+    from semcom.training.segmentation import SegmenterPlan, few_labels, train_segmenter
 
     _check_device(device)
     conduct = _conduct(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from channels import InputError
 from channels.errors import check_path
+from channels.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +24,6 @@ NAMED = "a file must have a name"
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path to write to, which takes the place of ``path`` at the end.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(f"{folder}/a.txt") as new:
-    ...         _ = new.write_text("whole")
-    ...     [file.name for file in Path(folder).iterdir()]
-    ['a.txt']
-
     Raises:
         InputError: if nothing can be written there.
     """
@@ -41,15 +35,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
             f"cannot write {path.name!r}: folder {str(path.parent)!r} is not there or not "
             "writable, create it first or name another"
         )
-    new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield new
-        new.replace(path)
+        with atomic_write(path) as new:
+            yield new
     except OSError as error:
         raise InputError(f"cannot write {path.name!r}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
 
 
 def save_rows(frame: pd.DataFrame, path: str | Path) -> None:

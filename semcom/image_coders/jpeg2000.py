@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from channels import InputError
+from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import from_bytes, undecodable
 from semcom.image_coders.scale import Picture
 
@@ -33,6 +35,9 @@ _CODE_BLOCKS = (
 )
 LAYOUTS = [(code_block, resolutions) for resolutions in (6, 5, 7) for code_block in _CODE_BLOCKS]
 """Code-block sizes and numbers of resolutions, best first on chest X-rays."""
+
+_STEPS_PER_OCTAVE = 64
+_OCTAVES_BELOW_ONE_BIT, _OCTAVES_ABOVE = 12, 4
 
 
 def encode(
@@ -166,3 +171,58 @@ def header(height: int, width: int, channels: int = 1, layout: int = 0) -> bytes
     shape = (height, width) if channels == 1 else (channels, height, width)
     stream = encode(np.full(shape, 0.5, dtype=np.float32), 1.0, layout)
     return stream[: stream.index(_START_OF_DATA) + len(_START_OF_DATA)]
+
+
+@dataclass(frozen=True)
+class Jpeg2000:
+    """JPEG 2000 with OpenJPEG; a step is 1/64 octave of bits per pixel, up to 16.
+
+    OpenJPEG reaches sizes some per cent apart, as it cuts between whole coding passes. Other
+    code-block sizes and numbers of resolutions, hardly worse, have other passes to cut between.
+
+    >>> Jpeg2000().finest
+    1024
+    """
+
+    channels = (1, 3)
+    finest = (_OCTAVES_BELOW_ONE_BIT + _OCTAVES_ABOVE) * _STEPS_PER_OCTAVE
+    layouts = len(LAYOUTS)
+    step_of_one_bit = _OCTAVES_BELOW_ONE_BIT * _STEPS_PER_OCTAVE
+    steps_per_octave = float(_STEPS_PER_OCTAVE)
+    scaling_bits_per_pixel = 0.03
+    smallest_scale = 8
+    roi_weight = 1.0
+
+    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code a picture; see :func:`semcom.image_coders.jpeg2000.encode`.
+
+        >>> Jpeg2000().encode(np.zeros((32, 32), np.float32), 0, 0, None)[-2:].hex()
+        'ffd9'
+        """
+        return encode(picture, rate_of(step), layout)
+
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+        """Decode a stream; see :func:`semcom.image_coders.jpeg2000.decode`."""
+        return decode(stream, largest)
+
+    def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:
+        """One beginning for each layout: main header and tile-part header.
+
+        >>> len(Jpeg2000().headers(512, 512, 1)[0])
+        110
+        """
+        layouts = range(self.layouts)
+        return tuple(header(height, width, channels, layout) for layout in layouts)
+
+    def smallest(self, height: int, width: int, channels: int) -> int:
+        """Bytes of the packets that hold a picture blurred out of recognition."""
+        return 48 + channels * height * width // 16384
+
+
+def rate_of(step: int) -> float:
+    """Bits per pixel that a step of :class:`Jpeg2000` aims at.
+
+    >>> rate_of(Jpeg2000.step_of_one_bit)
+    1.0
+    """
+    return float(2 ** (step / _STEPS_PER_OCTAVE - _OCTAVES_BELOW_ONE_BIT))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from semcom.image_coders import jpeg2000
 from semcom.image_coders.image_format import Mask
-from semcom.image_coders.jpeg2000_format import Jpeg2000, bits_per_pixel
+from semcom.image_coders.jpeg2000 import Jpeg2000, rate_of
 from semcom.image_coders.scale import Picture
 
 _EMPTY_PACKETS = 64
@@ -40,8 +40,8 @@ class LayeredJpeg2000(Jpeg2000):
 
     def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code a picture; steps up to the base's leave next to nothing for the second layer."""
-        base = bits_per_pixel(self.base_step)
-        return jpeg2000.encode(picture, max(bits_per_pixel(step), base), layout, base)
+        base = rate_of(self.base_step)
+        return jpeg2000.encode(picture, max(rate_of(step), base), layout, base)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
         """Decode both layers, or the first; see :func:`semcom.image_coders.jpeg2000.decode`."""

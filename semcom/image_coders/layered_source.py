@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcom.image_coders import jpeg2000
-from semcom.image_coders.jpeg2000_format import Jpeg2000
+from semcom.image_coders.jpeg2000 import Jpeg2000
 from semcom.image_coders.jpeg2000_layers import LayeredJpeg2000
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.image_coders.scale import BLURS, Picture

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, check_name, shown
-from semcom.image_coders.avif_format import Avif
-from semcom.image_coders.hevc_format import Hevc
+from semcom.image_coders.avif import Avif
+from semcom.image_coders.hevc import Hevc
 from semcom.image_coders.image_format import ImageFormat, Mask
-from semcom.image_coders.jpeg2000_format import Jpeg2000
-from semcom.image_coders.jpegxl_format import JpegXl
+from semcom.image_coders.jpeg2000 import Jpeg2000
+from semcom.image_coders.jpegxl import JpegXl
 from semcom.image_coders.planes import BIT_DEPTHS
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.image_coders.regions import any_in_cells
@@ -68,7 +68,7 @@ class SourceCoder:
         Args:
             picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
             budget: bytes that the payload may take; it takes 99 % of them at least, unless that is
-                more than the finest quality needs.
+                more than the finest quality needs (JPEG XL less, of few pictures below 128 x 128).
             roi: bool or float ``[H, W]``, above 0.5 in the region of interest; of use to
                 ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from channels import Link
+from channels.files import atomic_write
 from semcom.cache import user_cache
 from semcom.modem.adaptation import SuccessProbability
 from semcom.modem.transport import DECODER, ModulatedBlock
@@ -114,11 +115,7 @@ def _keep(path: Path, result: dict[str, object]) -> None:
     """Write a file whole or not at all; a folder that cannot be written to costs time alone."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            partial.write_text(json.dumps(result, indent=1))
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_write(path) as new:
+            new.write_text(json.dumps(result, indent=1))
     except OSError:
         return

@@ -16,7 +16,14 @@ from channels import InputError, Reception, Session, Transmission
 from channels.errors import check_count, shown
 from channels.power import normalize_power
 from semcom.fec.bits import packed, unpacked
-from semcom.learned import LearnedCodec, Rehearsal, from_symbols, pad_to, to_symbols, transmission
+from semcom.learned import (
+    LearnedCodec,
+    TrainingOutput,
+    from_symbols,
+    pad_to,
+    to_symbols,
+    transmission,
+)
 from semcom.ntscc.allocation import Allocation, blockwise, filled, spread
 from semcom.ntscc.hyperprior import Hyperprior, noisy
 from semcom.ntscc.map_block import SHARE, map_block, map_mcs
@@ -82,7 +89,7 @@ class NTSCC(LearnedCodec):
         """Constructor arguments."""
         return dict(self._config)
 
-    def rehearse(
+    def training_forward(
         self,
         images: Tensor,
         roi: Tensor,
@@ -90,7 +97,7 @@ class NTSCC(LearnedCodec):
         snr_db: float,
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
-    ) -> Rehearsal:
+    ) -> TrainingOutput:
         """Send images without their map, and beside it decode latents that were only quantised.
 
         The second is what the entropy model learns from: ``10 log10`` of its squared error and
@@ -114,7 +121,7 @@ class NTSCC(LearnedCodec):
         received, quantised = (p[..., :height, :width] + 0.5 for p in (received, quantised))
         spent = (bits.sum((1, 2, 3)) + hyper_bits.sum((1, 2, 3))) / images[0].numel()
         cost = (quantised - images).square().mean((1, 2, 3)) + BIT_WEIGHT * spent
-        return Rehearsal((received,), 10 * torch.log10(cost).mean())
+        return TrainingOutput((received,), 10 * torch.log10(cost).mean())
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         latents = self.analysis(pad_to(images, STRIDE) - 0.5)

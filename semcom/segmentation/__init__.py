@@ -1,13 +1,26 @@
-"""Mask sources: which pixels a doctor looks at."""
+"""Mask sources: which pixels a doctor looks at.
+
+How they are trained stands in :mod:`semcom.training.segmentation`; its names are here as well.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from semcom.segmentation.corruption import corrupt
-from semcom.segmentation.few_labels import few_labels
 from semcom.segmentation.fidelity import diagnostic_dice
 from semcom.segmentation.medsam2 import MedSAM2
 from semcom.segmentation.segmenter import Segmenter
-from semcom.segmentation.training import SegmenterPlan, train_segmenter
-from semcom.segmentation.transmedseg import TransMedSeg
 from semcom.segmentation.unet import UNet, UNetSegmenter
+
+if TYPE_CHECKING:
+    from semcom.training.segmentation import (
+        SegmenterPlan,
+        TransMedSeg,
+        few_labels,
+        train_segmenter,
+    )
 
 __all__ = [
     "MedSAM2",
@@ -21,3 +34,10 @@ __all__ = [
     "few_labels",
     "train_segmenter",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Training builds on this room, so its names are looked up only when they are asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("semcom.training.segmentation"), name)

@@ -13,10 +13,10 @@ from torch import Tensor
 import channels
 from channels import InputError
 from channels.errors import check_count
-from semcom.crops import Sample, random_batch
 from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
 from semcom.training import loop
+from semcom.training.crops import Sample, check_sizes, random_batch
 from semcom.training.links import LINKS, training_link
 from semcom.training.loop import digest
 from semcom.training.schedule import Schedule
@@ -29,7 +29,7 @@ class Plan:
     Every step draws a link, a rate and an SNR. The loss is the mean over pictures of
     ``10 log10`` of the squared error, in which a pixel of the region of interest weighs
     ``1 + roi_weight`` times one outside; a codec may add to it, see
-    :meth:`semcom.learned.LearnedCodec.rehearse`.
+    :meth:`semcom.learned.LearnedCodec.training_forward`.
 
     Args:
         steps: optimiser steps.
@@ -125,12 +125,12 @@ def train(
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
     check_sizes([*samples, *(validation or [])], plan.crop)
-    trainee = _CodecTrainee(codec, samples, validation or [], plan)
-    loop.run(trainee, out, device=device, log_every=log_every, on_step=on_step)
+    task = _CodecTask(codec, samples, validation or [], plan)
+    loop.run(task, out, device=device, log_every=log_every, on_step=on_step)
     return codec
 
 
-class _CodecTrainee:
+class _CodecTask:
     loss_column, score_column = "loss_db", "validation_psnr_db"
 
     def __init__(
@@ -157,7 +157,7 @@ class _CodecTrainee:
             torch.rand(1, generator=draws)
         )
         seed = int(torch.randint(2**62, (1,), generator=draws))
-        pictures, penalty_db = codec.rehearse(
+        pictures, penalty_db = codec.training_forward(
             images, roi, cbr, snr_db, lambda tx: link(tx, snr_db, seed=seed), draws
         )
         distortions = [weighted_distortion_db(p, images, roi, plan.roi_weight) for p in pictures]
@@ -181,14 +181,3 @@ class _CodecTrainee:
 
     def save(self, path: Path) -> None:
         self.module.save(path)
-
-
-def check_sizes(samples: list[Sample], crop: int) -> None:
-    """Refuse pictures that are smaller than a crop."""
-    for image, _ in samples:
-        height, width = image.shape[1:]
-        if min(height, width) < crop:
-            raise InputError(
-                f"a picture is {height} x {width}, smaller than a crop of {crop}: leave it out, "
-                "or lower the crop (--crop; for medjscc, crop of each stage in its TOML file)"
-            )

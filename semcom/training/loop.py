@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,13 +15,14 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count
+from channels.files import atomic_write
 from semcom.training.conduct import FIRST_LINE_S, Conduct, Stopped, current
 from semcom.training.runlog import Entry, RunLog
 from semcom.training.schedule import Schedule
 from semcom.training.state import State
 from semcom.weightfile import digest as fingerprint
 
-__all__ = ["Plan", "Schedule", "Trainee", "check_folder", "digest", "run"]
+__all__ = ["Plan", "Schedule", "TrainingTask", "check_folder", "digest", "run"]
 
 
 class Plan(Protocol):
@@ -35,7 +37,7 @@ class Plan(Protocol):
         """Peak rate. A field ``schedule`` beside it says how it goes, see :class:`Schedule`."""
 
 
-class Trainee(Protocol):
+class TrainingTask(Protocol):
     """What the loop trains.
 
     Attributes:
@@ -73,7 +75,7 @@ class Trainee(Protocol):
 
 
 def run(
-    trainee: Trainee,
+    task: TrainingTask,
     out: str | Path,
     *,
     device: str | torch.device = "cpu",
@@ -90,7 +92,7 @@ def run(
     after every ``log_every`` steps, and by the clock where these take long.
 
     Args:
-        trainee: what to train, changed in place: at the end it holds averaged weights, in
+        task: what to train, changed in place: at the end it holds averaged weights, in
             evaluation mode, on the CPU; or those that it came with, where ``conduct`` says that
             they are worth something and their score is not beaten.
         out: folder for ``checkpoint.safetensors``, ``log.csv`` and, at the end or when it is
@@ -111,7 +113,7 @@ def run(
         Stopped: if it was stopped before its last step.
     """
     conduct = current() if conduct is None else conduct
-    out, plan, module = check_folder(out), trainee.plan, trainee.module
+    out, plan, module = check_folder(out), task.plan, task.module
     check_count("log_every", log_every, 1, 10**9)
     schedule = conduct.schedule_of(plan)
     first = {name: value.detach().clone() for name, value in module.state_dict().items()}
@@ -120,14 +122,14 @@ def run(
     state = State(module, plan.learning_rate, schedule, begun)
     checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists():
-        start = state.resume(checkpoint, trainee)
+        start = state.resume(checkpoint, task)
     else:
         start = 0
-        _refuse_foreign(out, trainee.name)
+        _refuse_foreign(out, task.name)
     out.mkdir(parents=True, exist_ok=True)
-    log = RunLog(out / "log.csv", trainee.loss_column, trainee.score_column, start)
+    log = RunLog(out / "log.csv", task.loss_column, task.score_column, start)
     if conduct.from_weights and not checkpoint.exists():
-        _score_first(state, trainee, checkpoint, log, conduct)
+        _score_first(state, task, checkpoint, log, conduct)
 
     clock, spent_s = time.monotonic, state.seconds
     began_s = told_s = clock()
@@ -138,13 +140,13 @@ def run(
         step, step_at_s, loss = done, clock(), 0.0
         for part in range(accumulate):
             with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed_precision):
-                share = trainee.loss(step * accumulate + part) / accumulate
+                share = task.loss(step * accumulate + part) / accumulate
             if not math.isfinite(share.item()):
                 raise InputError(f"training diverged at step {step}: lower the learning rate")
             torch.autograd.backward(share)
             loss += share.item()
         state.step(plan.learning_rate * schedule.rate(step, plan.steps), step)
-        trainee.stepped(step)
+        task.stepped(step)
         total += loss
         done = step + 1
         if on_step is not None:
@@ -157,12 +159,12 @@ def run(
             continue
         state.seconds = spent_s + now_s - began_s
         if over and not (at_mark and keep_best):
-            state.save(checkpoint, trainee, done)  # first: who is told to end may not be waited for
+            state.save(checkpoint, task, done)  # first: who is told to end may not be waited for
         with state.averaged():
-            state.score = trainee.score()
+            state.score = task.score()
         if at_mark and keep_best and not state.score <= state.best_score:
             state.keep(state.score)
-        state.save(checkpoint, trainee, done)
+        state.save(checkpoint, task, done)
         steps = done - told
         entry = Entry(
             done, total / steps, state.score, state.seconds, steps / max(now_s - told_s, 1e-9)
@@ -179,56 +181,53 @@ def run(
     else:
         module.load_state_dict(first)
     module.to("cpu").eval()
-    weights = out / f"{trainee.name}.safetensors"
+    weights = out / f"{task.name}.safetensors"
     if better:
-        _write(trainee, weights, anew=start < plan.steps, conduct=conduct if over else None)
+        _write(task, weights, anew=start < plan.steps, conduct=conduct if over else None)
     else:
-        _leave(trainee, weights, state, keep_best, conduct, ended=not over)
+        _leave(task, weights, state, keep_best, conduct, ended=not over)
     if over:
         raise Stopped(f"{over} at step {done} of {plan.steps}: run it again to go on")
 
 
 def _score_first(
-    state: State, trainee: Trainee, checkpoint: Path, log: RunLog, conduct: Conduct
+    state: State, task: TrainingTask, checkpoint: Path, log: RunLog, conduct: Conduct
 ) -> None:
     """Score the weights that the module came with, as step 0."""
     began_s = time.monotonic()
     with state.averaged():
-        state.start_score = trainee.score()
+        state.start_score = task.score()
     state.seconds = time.monotonic() - began_s
-    state.save(checkpoint, trainee, 0)
+    state.save(checkpoint, task, 0)
     entry = Entry(0, math.nan, state.start_score, state.seconds)
     log.write(entry)
     conduct.say(str(entry))
 
 
-def _write(trainee: Trainee, weights: Path, anew: bool, conduct: Conduct | None) -> None:
+def _write(task: TrainingTask, weights: Path, anew: bool, conduct: Conduct | None) -> None:
     """Write weights; those of an earlier stop are replaced once the new are whole.
 
     A stop has its checkpoint: weights that cannot be written then are told, no error.
     """
     if not anew:
-        trainee.save(weights)
+        task.save(weights)
         return
-    partial = weights.with_name(f"{weights.name}.new")
-    partial.unlink(missing_ok=True)
     try:
-        trainee.save(partial)
+        with atomic_write(weights) as new:
+            task.save(new)
     except InputError as error:
         if conduct is None:
             raise
         conduct.say(f"no weights are written yet: {error}")
-        return
-    partial.replace(weights)
 
 
 def _leave(
-    trainee: Trainee, weights: Path, state: State, keep_best: bool, conduct: Conduct, ended: bool
+    task: TrainingTask, weights: Path, state: State, keep_best: bool, conduct: Conduct, ended: bool
 ) -> None:
     """Say that the first weights were not beaten; a run that has ended leaves these or better."""
     there = weights.exists()
     if ended and not there:
-        trainee.save(weights)
+        task.save(weights)
     what = "stays as it was" if there else "holds these" if ended else "is not written"
     conduct.say(
         f"validation {state.outcome(keep_best):.5g} is not better than {state.start_score:.5g} of "
@@ -268,3 +267,10 @@ def _refuse_foreign(out: Path, name: str) -> None:
     for file in ("log.csv", f"{name}.safetensors"):
         if (out / file).exists():
             raise InputError(f"{out} holds {file} but no checkpoint: choose another --out")
+
+
+def __getattr__(name: str) -> object:
+    if name == "Trainee":
+        warnings.warn("Trainee is TrainingTask now", DeprecationWarning, stacklevel=2)
+        return TrainingTask
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+from channels.files import atomic_write
+
 _FIRST, _LAST = "step", "seconds"
 
 
@@ -83,6 +85,5 @@ class RunLog:
         rows = self._path.read_text(errors="replace").splitlines()
         places = [row.split(",")[0] for row in rows]
         kept = [r for r, at in zip(rows, places, strict=True) if at.isdecimal() and int(at) <= step]
-        partial = self._path.with_suffix(".partial")
-        partial.write_text("\n".join([",".join(self._columns), *kept]) + "\n")
-        partial.replace(self._path)
+        with atomic_write(self._path) as new:
+            new.write_text("\n".join([",".join(self._columns), *kept]) + "\n")

@@ -29,7 +29,7 @@ _MOMENTS = {"step": "count", "exp_avg": "mean", "exp_avg_sq": "square"}
 
 
 class Owner(Protocol):
-    """Whose run it is, see :class:`semcom.training.loop.Trainee`."""
+    """Whose run it is, see :class:`semcom.training.loop.TrainingTask`."""
 
     name: str
     fed_with: str

@@ -1,0 +1,95 @@
+"""What a training run is fed with: pictures of a folder, their masks where they exist, phantoms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from channels import InputError
+from semcom.data import list_images, load_folder, load_packed, phantoms
+from semcom.data.packed import is_packed
+from semcom.training.crops import Sample
+
+PHANTOM_SEED = 2**20
+
+
+def load_samples(
+    images: str | os.PathLike[str] | None,
+    masks: str | os.PathLike[str] | None = None,
+    num_phantoms: int = 0,
+    size: int | None = None,
+) -> list[Sample]:
+    """Collect training samples.
+
+    Args:
+        images: folder of pictures, or a file that ``semcom pack`` wrote, or ``None``.
+        masks: folder of masks; a picture without one is kept, without its mask. A packed file has
+            its own.
+        num_phantoms: phantoms of each kind, chest and dental, drawn from seeds of their own.
+        size: longest side that larger pictures are shrunk to.
+
+    Returns:
+        Pairs of a picture float32 ``[1, H, W]`` and its bool mask or ``None``.
+
+    Raises:
+        InputError: if there is nothing to train on, or a folder cannot be used.
+
+    >>> len(load_samples(None, num_phantoms=1, size=64))
+    2
+    """
+    if masks is not None and images is None:
+        raise InputError("masks are given without images: give both folders")
+    samples: list[Sample] = []
+    if images is not None and is_packed(images):
+        if masks is not None:
+            raise InputError(f"{Path(images).name} holds masks of its own: leave those out")
+        samples += load_packed(images, size)
+    elif images is not None:
+        pictures, _ = load_folder(images, size=size)
+        regions: dict[str, object] = {}
+        if masks is not None:
+            _, found = load_folder(images, masks, size=size)
+            named = [path.name for path in list_images(images, masks)]
+            regions = dict(zip(named, found, strict=True))  # type: ignore[arg-type]
+        names = [path.name for path in list_images(images)]
+        samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
+    for kind in ("chest", "dental"):
+        if num_phantoms:
+            drawn, roi = phantoms(
+                kind, num_phantoms, 256 if size is None else size, seed=PHANTOM_SEED
+            )
+            samples += list(zip(drawn, roi, strict=True))
+    if not samples:
+        raise InputError("nothing to train on: give a folder of pictures or phantoms")
+    return samples
+
+
+def phantom_samples(wanted: str, size: int) -> list[Sample]:
+    """Phantoms with their masks.
+
+    Args:
+        wanted: kind and count, ``"dental:200"``.
+        size: longest side in pixels.
+
+    Raises:
+        InputError: on anything else.
+
+    >>> len(phantom_samples("chest:2", 64))
+    2
+    """
+    kind, _, count = wanted.partition(":")
+    if not count.isdecimal() or not int(count):
+        raise InputError(f"phantoms must be KIND:COUNT, e.g. dental:200, got {wanted!r}")
+    drawn, masks = phantoms(kind, int(count), size, seed=PHANTOM_SEED)
+    return list(zip(drawn, masks, strict=True))
+
+
+def split(samples: list[Sample], every: int = 20) -> tuple[list[Sample], list[Sample]]:
+    """Set every ``every``-th sample apart for validation: ``(training, validation)``.
+
+    >>> train, validation = split(load_samples(None, num_phantoms=3, size=64), every=3)
+    >>> len(train), len(validation)
+    (4, 2)
+    """
+    kept = [sample for i, sample in enumerate(samples) if i % every != every // 2]
+    return kept, samples[every // 2 :: every]
