@@ -21,9 +21,10 @@ from scenarios.engine.experiment import carry_out
 from scenarios.engine.panel import panel
 from scenarios.engine.schemes import Scheme, with_schemes
 from scenarios.engine.sweep import Sweep
+from scenarios.results.columns import COLUMNS, shown
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
-from scenarios.results.table import METRICS, Table
+from scenarios.results.table import Table
 from semcom.catalogue import COMPARED
 
 _KEY = "semcom"
@@ -94,10 +95,10 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
 def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
     table.save(out / "results.parquet")
     table.save(out / "results.csv")
-    for metric in METRICS:
+    for metric in shown():
         path = out / f"{metric}.png"
         means = table.summary(metric)["mean"]
-        if np.isfinite(means).any() and (metric != "outage" or means.any()):
+        if np.isfinite(means).any() and (means.any() or not COLUMNS[metric].is_share):
             table.plot(metric, path, x=x)
         else:
             path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from scenarios.engine import inputs
 from scenarios.engine.experiment import carry_out, lay_out
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
 from scenarios.engine.sweep import Sweep
-from scenarios.results.columns import SETTINGS
+from scenarios.results.style import told
 from scenarios.results.table import Table
 
 VALUES = {
@@ -144,9 +144,8 @@ def _link(name: str, along: str, value: float, estimator: str) -> Link:
     if along == "speed_mps":
         if name == "awgn":
             raise InputError("awgn has no scatter and knows no speed: name another link")
-        found = channels.link(name, estimator=estimator, speed_mps=value, residual=Residual())
+        link = channels.link(name, estimator=estimator, speed_mps=value, residual=Residual())
     else:
         residual = Residual(**{along: value})
-        found = channels.link(name, estimator=estimator, residual=residual)
-    unit = SETTINGS[along].partition("[")[2].rstrip("]")
-    return replace(found, name=f"{name}, {value:g} {unit}")
+        link = channels.link(name, estimator=estimator, residual=residual)
+    return replace(link, name=f"{name}, {told(along, value)}")

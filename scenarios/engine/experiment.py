@@ -16,7 +16,7 @@ from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
 from scenarios.engine.stopping import Stop
 from scenarios.results.checks import check_whole
-from scenarios.results.columns import DEFINITIONS, MAX_SNR_DB
+from scenarios.results.columns import MAX_SNR_DB, definitions
 from scenarios.results.table import Table
 from semcom.segmentation import Segmenter
 
@@ -113,7 +113,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
     metadata = {
-        "definitions": DEFINITIONS,
+        "definitions": definitions(),
         "parameters": {
             "scenario": grid.scenario,
             "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),

@@ -7,6 +7,7 @@ Rows do not depend on the number of workers, on the executor, or on interruption
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import json
 import math
@@ -32,6 +33,7 @@ from scenarios.engine.pool import finished, hands
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
+from scenarios.results import columns
 from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db
@@ -117,7 +119,7 @@ class Sweep:
         links = {name: link.identity for name, link in self.links.items()}
         contents = [picture.digest for picture in self.pictures]
         diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
-        common = [self.scenario, code_digest(), versions(), diagnosis]
+        common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
         return [
             _hash(
                 [
@@ -204,11 +206,11 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def code_digest(part: Path = _ONE_TASK) -> str:
+def code_digest(*parts: Path) -> str:
     """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
 
     Args:
-        part: the file that carries out one part of the work.
+        *parts: files that carry out the work, beside all of ``channels`` and ``semcom``.
 
     >>> len(code_digest())
     12
@@ -216,9 +218,16 @@ def code_digest(part: Path = _ONE_TASK) -> str:
     digest = hashlib.sha256()
     roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
     files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
-    for path in (*sorted(files), part):
+    for path in (*sorted(files), *parts):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _measuring() -> list[Path]:
+    """Files that say how one task is carried out and what is measured of it."""
+    functions = (column.measure for column in columns.measured().values())
+    files = {Path(inspect.getfile(function)) for function in functions if function is not None}
+    return [_ONE_TASK, Path(str(columns.__file__)), *sorted(files)]
 
 
 def identity(thing: object) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,13 +16,13 @@ from torch import Tensor
 
 from channels import InputError, Link, Transmission
 from scenarios.engine.inputs import Contender, Picture
-from semcom import metrics
+from scenarios.results import columns
+from scenarios.results.measures import Delivery
 from semcom.codec import Codec
-from semcom.segmentation import Segmenter, diagnostic_dice
+from semcom.segmentation import Segmenter
 from semcom.separate import CapacityBound, Delivered
 
-Value: TypeAlias = float | int | bool | None
-Measured: TypeAlias = dict[str, Value]
+Measured: TypeAlias = dict[str, columns.Value]
 TURN = threading.Lock()
 """Sionna has one random generator per process: threads take turns."""
 
@@ -140,23 +139,23 @@ def transmit(
     >>> transmit(codec, channels.link("awgn"), picture, task)[1].measured["outage"]
     False
     """
-    images = picture.image[None]
     with one_thread(), torch.no_grad():
         if isinstance(contender, CapacityBound):
             got, encode_s, decode_s = _deliver(contender, link, picture, task)
             rx_snr_db = None
         else:
             got, encode_s, decode_s, rx_snr_db = _send(contender, link, picture, task)
-        used = int(got.used[0])
-        measured: Measured = {
-            "cbr_used": used / images.numel(),
-            "cpp": used / (images.shape[-2] * images.shape[-1]),
-            **_quality(got.pictures, images, _masks(picture)),
-            "dice": _dice(got.pictures, images, diagnosis),
-            "outage": bool(got.outage[0]),
-            "rx_snr_db": rx_snr_db,
-            "mcs": got.session.mcs,
-        }
+        delivery = Delivery(
+            picture.image[None],
+            got.pictures,
+            int(got.used[0]),
+            bool(got.outage[0]),
+            _masks(picture),
+            got.session.mcs,
+            rx_snr_db,
+            diagnosis,
+        )
+        measured = {name: column.of(delivery) for name, column in columns.measured().items()}
     return got.pictures[0], Outcome(measured, encode_s, decode_s)
 
 
@@ -167,7 +166,7 @@ def _encode(codec: Codec, picture: Picture, task: Task) -> Transmission:
 
 def _send(
     codec: Codec, link: Link, picture: Picture, task: Task
-) -> tuple[Delivered, float, float, float | None]:
+) -> tuple[Delivered, float, float, Tensor | None]:
     """What arrives, the times to encode and decode, and the receiver's estimate of the SNR."""
     start = time.perf_counter()
     tx = _encode(codec, picture, task)
@@ -177,7 +176,7 @@ def _send(
     out, outage = codec.decode_with_outage(rx)
     decoded = time.perf_counter()
     got = Delivered(out, outage, tx.used, tx.session)
-    return got, encoded - start, decoded - received, _rounded(rx.snr_db, 4)
+    return got, encoded - start, decoded - received, rx.snr_db
 
 
 def _deliver(
@@ -197,30 +196,6 @@ def _deliver(
 
 def _masks(picture: Picture) -> Tensor | None:
     return None if picture.mask is None else picture.mask[None]
-
-
-def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
-    roi_psnr = ms_ssim = None
-    if masks is not None and bool(masks.any()):
-        roi_psnr = _rounded(metrics.roi_psnr(out, images, masks), 4)
-    with suppress(InputError):  # too small a picture for five scales
-        ms_ssim = _rounded(metrics.ms_ssim(out, images), 6)
-    return {
-        "psnr": _rounded(metrics.psnr(out, images), 4),
-        "roi_psnr": roi_psnr,
-        "ssim": _rounded(metrics.ssim(out, images), 6),
-        "ms_ssim": ms_ssim,
-    }
-
-
-def _dice(out: Tensor, images: Tensor, diagnosis: Segmenter | None) -> float | None:
-    return None if diagnosis is None else _rounded(diagnostic_dice(out, images, diagnosis), 6)
-
-
-def _rounded(value: Tensor, digits: int) -> float | None:
-    """Rounding absorbs differences in the last bit between processes."""
-    number = float(value[0])
-    return None if math.isnan(number) else round(number, digits)
 
 
 @contextmanager

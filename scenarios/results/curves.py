@@ -14,9 +14,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.results.columns import LABELS
 from scenarios.results.line_styles import Look, looks
-from scenarios.results.rows import Rows, believed
+from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import (
     INK,
     SCREEN,
@@ -59,10 +58,10 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     """
     x = table.axis(x)
     page = page_of(style)
+    column = metric_of(metric)
     summary = table.located(table.summary(metric))
     if summary["mean"].isna().all():
-        remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
-        raise InputError(f"the table holds no {metric}: pass {remedy}")
+        raise InputError(f"the table holds no {metric}: pass {column.needs}")
     summary = summary.replace([np.inf, -np.inf], np.nan)
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
@@ -90,15 +89,15 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     )
     for number, row in enumerate(panels):
         below = axes[(1 + with_lost) * number :][: 1 + with_lost]
-        for column, panel in enumerate(row):
-            top: Axes = below[0, column]
+        for place, panel in enumerate(row):
+            top: Axes = below[0, place]
             top.set_title(panel.title, fontsize=page.text)
             _draw(top, panel.part(summary), drawn, x, page)
             if with_lost:
-                _draw(below[1, column], panel.part(lost), drawn, x, page, bands=False)
+                _draw(below[1, place], panel.part(lost), drawn, x, page, bands=False)
         below[0, 0].set_ylim(*_limits(summary))
         below[0, 0].set_ylabel(table.label(metric), fontsize=page.text)
-        if metric == "outage":
+        if column.is_share:
             below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:
             below[1, 0].set_ylim(-0.06, 1.06)
@@ -110,7 +109,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     if belief is not None and x == "snr_db":
         for axis in axes.flat:
             axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
-    if table.label(metric) != LABELS[metric]:
+    if table.label(metric) != column.head:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
     hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
@@ -204,10 +203,8 @@ def _draw(
 
 def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:
     """Where values stand on the axis: rates in octaves."""
-    found = np.asarray(list(values), dtype=np.float64)
-    if x == "cbr":
-        found = np.log2(np.maximum(found, 2.0**-20))
-    return found
+    places = np.asarray(list(values), dtype=np.float64)
+    return np.log2(np.maximum(places, 2.0**-20)) if x == "cbr" else places
 
 
 def _tick(x: str, value: float) -> str:
@@ -264,8 +261,9 @@ def _names(table: Rows) -> dict[str, str]:
 def _definitions(
     table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, Look]
 ) -> str:
-    bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
-    of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
+    column = metric_of(metric)
+    bands = "Wilson's score" if column.is_share else "Student's t over pictures"
+    of_db = " of dB values" * (column.unit == "dB")
     lost = (
         " Lost pictures count in every mean unless dropped; their share is below."
         if with_lost
@@ -278,7 +276,7 @@ def _definitions(
     if belief is not None:
         mark = f" Transmitters believed {belief:g} dB" + (" (dotted)." if x == "snr_db" else ".")
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
-    what = "means" if table.label(metric) == LABELS[metric] else "mean differences"
+    what = "means" if table.label(metric) == column.head else "mean differences"
     return (
         f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
         f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "

@@ -17,13 +17,12 @@ from rich.text import Text
 
 from channels import InputError
 from channels.errors import unknown_name
+from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import captions
 from scenarios.results.statistics import mean_interval
 from scenarios.results.style import COLOURS, INK, dress, frame, rate
-from scenarios.results.table import METRICS, Table
-
-_HEADS = {"psnr": "PSNR [dB]", "roi_psnr": "ROI-PSNR [dB]", "dice": "Dice", "outage": "lost [%]"}
+from scenarios.results.table import Table
 
 
 class Differences:
@@ -66,12 +65,12 @@ class Differences:
         self.table, self._whole, self._meanings = table, whole, dict(meanings or {})
         self.frame = pd.DataFrame(
             [
-                (part, link, metric, *found)
+                (part, link, metric, *interval)
                 for link in dict.fromkeys(table.frame["link"])
-                for metric in METRICS
+                for metric in shown()
                 for part in labels
                 if part != whole
-                for found in _found(table.frame, whole, part, link, metric)
+                for interval in _intervals(table.frame, whole, part, link, metric)
             ],
             columns=["part", "link", "metric", "snr_db", "n", "mean", "low", "high"],
         )
@@ -90,10 +89,10 @@ class Differences:
             grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
             grid.add_column("part", no_wrap=True)
             for metric in metrics:
-                grid.add_column(_HEADS[metric], justify="right", no_wrap=True)
+                grid.add_column(COLUMNS[metric].short_head, justify="right", no_wrap=True)
             for part, its in rows.groupby("part", sort=False):
                 values = zip(its["metric"], its["mean"], its["low"], its["high"], strict=True)
-                at = {metric: _cell(metric, mean, low, high) for metric, mean, low, high in values}
+                at = {name: _cell(COLUMNS[name], *interval) for name, *interval in values}
                 grid.add_row(str(part), *(at.get(metric, "-") for metric in metrics))
             console.print(grid)
         for part, meaning in self._meanings.items():
@@ -139,10 +138,11 @@ class Differences:
             for column, metric in enumerate(metrics):
                 axis: Axes = axes[row, column]
                 here = over_all[(over_all["link"] == link) & (over_all["metric"] == metric)]
-                _draw(axis, here.set_index("part").reindex(parts), 100 if metric == "outage" else 1)
+                scale = 100 if COLUMNS[metric].is_share else 1
+                _draw(axis, here.set_index("part").reindex(parts), scale)
                 axis.set_title(str(link), fontsize=10)
                 if row == len(links) - 1:
-                    axis.set_xlabel(_HEADS[metric])
+                    axis.set_xlabel(COLUMNS[metric].short_head)
         axes[0, 0].set_yticks(range(len(parts)), parts)
         axes[0, 0].invert_yaxis()
         if path is not None:
@@ -159,7 +159,7 @@ class Differences:
         return f"SNR: {points} dB."
 
 
-def _found(
+def _intervals(
     rows: pd.DataFrame, whole: str, part: str, link: str, metric: str
 ) -> list[tuple[float, int, float, float, float]]:
     """SNR, number of pictures, mean and interval: at each point and over all of them."""
@@ -167,20 +167,20 @@ def _found(
     values = here.assign(value=here[metric].astype("float64"))
     means = values.groupby(["image", "snr_db", "codec"])["value"].mean().unstack("codec")
     difference = (means[part] - means[whole]).dropna().unstack("snr_db")
-    found = []
+    intervals = []
     for snr_db in [*sorted(set(rows["snr_db"])), math.nan]:
         if math.isnan(snr_db):
             units = difference.dropna().mean(axis=1)
         else:
             units = difference.get(snr_db, pd.Series(dtype="float64")).dropna()
-        found.append((snr_db, len(units), *mean_interval([float(value) for value in units])))
-    return found
+        intervals.append((snr_db, len(units), *mean_interval([float(value) for value in units])))
+    return intervals
 
 
-def _cell(metric: str, mean: float, low: float, high: float) -> str:
+def _cell(metric: Column, mean: float, low: float, high: float) -> str:
     if math.isnan(mean):
         return "-"
-    scale, digits = {"outage": (100, 1), "dice": (1, 3)}.get(metric, (1, 2))
+    scale, digits = (100, 1) if metric.is_share else (1, min(metric.digits, 3))
     half = "" if math.isnan(low) else f" ±{scale * (high - low) / 2:.{digits}f}"
     return f"{scale * mean:+.{digits}f}{half}"
 

@@ -17,9 +17,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from channels import InputError
-from channels.errors import check_number, unknown_name
+from channels.errors import check_name, check_number, unknown_name
 from scenarios.results.checks import check_whole
-from scenarios.results.columns import LABELS
+from scenarios.results.columns import COLUMNS, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import grids
 from scenarios.results.style import rate
@@ -27,7 +27,6 @@ from scenarios.results.table import Table
 from semcom.metrics import bd_rate
 from semcom.metrics.rate import overlap
 
-QUALITIES = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
 _LEVELS = (2.5, 97.5)
 _MOST_FAILED = 0.05
 
@@ -54,7 +53,9 @@ class RateSaving:
         """Print a grid for each link, a row for each codec, and why cells are empty."""
         console = console or Console()
         for link, rows in self.frame.groupby("link", sort=False):
-            title = f"CBR against {self.anchor} at equal {LABELS[self.metric]} over {link} [%]"
+            title = (
+                f"CBR against {self.anchor} at equal {COLUMNS[self.metric].head} over {link} [%]"
+            )
             console.print(Text(title, style="bold"))
             points = sorted(set(rows["snr_db"]))
             for grid in grids(points, partial(_grid, rows), console):
@@ -101,7 +102,7 @@ def rate_saving(
     Args:
         table: results at two rates or more.
         anchor: label of the codec to compare with.
-        metric: what is equal: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``.
+        metric: what is equal, one of :func:`~scenarios.results.columns.rising`.
         min_overlap: of :func:`semcom.metrics.bd_rate`. Three rates a factor of four apart, and a
             gain of 1 dB, overlap by about 0.7.
         resamples: of the bootstrap.
@@ -126,8 +127,7 @@ def rate_saving(
     0     b    0.333   -50.0
     """
     frame = table.frame
-    if metric not in QUALITIES:
-        raise unknown_name("metric", metric, QUALITIES)
+    check_name("metric", metric, rising())
     if anchor not in set(frame["codec"]):
         raise unknown_name("codec", anchor, frame["codec"].unique())
     check_number("min_overlap", min_overlap, 0, 1)

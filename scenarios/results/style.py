@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
-from scenarios.results.columns import SETTINGS
+from scenarios.results.columns import AXES, LINK_PARAMETERS
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
@@ -120,8 +120,7 @@ def told(axis: str, value: float) -> str:
     """
     if axis == "cbr":
         return f"CBR {rate(value)}"
-    unit = "dB" if axis == "snr_db" else SETTINGS[axis].partition("[")[2].rstrip("]")
-    return f"{value:g} {unit}"
+    return f"{value:g} {(LINK_PARAMETERS | AXES)[axis].unit}"
 
 
 def frame(
