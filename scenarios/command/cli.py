@@ -16,8 +16,8 @@ from scenarios.command.pack import pack
 from scenarios.command.results import merge, plot, rate_saving, table
 from scenarios.command.run import runs
 from scenarios.command.send import send
-from scenarios.command.shared import Renamed
 from scenarios.command.train import trains
+from scenarios.options.shared import Renamed
 
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",

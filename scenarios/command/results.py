@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scenarios.command.options import parse_names, parse_rates, parse_snr
+from scenarios.options.parsing import parse_names, parse_rates, parse_snr
 from scenarios.results.columns import metrics, rising, shown
 
 if TYPE_CHECKING:

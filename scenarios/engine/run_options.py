@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from semcom.segmentation import Segmenter
+if TYPE_CHECKING:
+    from semcom.segmentation import Segmenter
 
 
 class GridOptions(TypedDict, total=False):

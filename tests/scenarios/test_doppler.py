@@ -12,7 +12,7 @@ import semcom
 from channels import InputError
 from scenarios import Table
 from scenarios.command.cli import main
-from scenarios.comparisons.doppler import varied_links
+from scenarios.comparisons.swept_links import varied_links
 from scenarios.engine.experiment import lay_out
 from scenarios.results.printing import captions
 

@@ -1,13 +1,14 @@
-"""Pictures delivered during a pass: the result of the scenario ``satellite_pass``."""
+"""Images delivered during a pass: the result of the scenario ``satellite_pass``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich import box
@@ -15,13 +16,17 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from channels import Link
+import channels
+from channels import Link, Pass
+from channels.errors import check_count, check_name, check_number
+from channels.orbit.geometry import ALTITUDES_M
 from scenarios.comparisons.on_air import on_air_s
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.line_styles import looks
 from scenarios.results.style import INK, dress, frame, hang_legend, rate
 from scenarios.results.table import Table
 
+_LOWEST_DEG = 10.0
 _LEVELS = (2.5, 97.5)
 _RESAMPLES, _SEED = 500, 0
 
@@ -43,7 +48,40 @@ class Moment:
     link: Link
 
 
-class Deliveries:
+def moments_of(
+    orbit: str,
+    band: str,
+    environment: str,
+    direction: str,
+    max_elevation_deg: float,
+    count: int,
+    estimator: str,
+) -> list[Moment]:
+    """Moments of a pass from its highest elevation on; as of :func:`scenarios.satellite_pass`.
+
+    >>> steps = moments_of("leo600", "s", "urban", "downlink", 60.0, 3, "lmmse")
+    >>> [round(step.elevation_deg) for step in steps], steps[0].snr_db > steps[-1].snr_db
+    ([60, 28, 10], True)
+    """
+    check_name("orbit", orbit, [name for name in ALTITUDES_M if name.startswith("leo")])
+    check_count("moments", count, 2, 1000)
+    highest = check_number("max_elevation_deg", max_elevation_deg, _LOWEST_DEG + 1, 90)
+    name = f"{orbit}-{band}-{environment}"
+    width_hz = channels.link(name).grid.bandwidth_hz
+    budget = channels.link_budget(orbit, band=band, direction=direction, bandwidth_hz=width_hz)
+    over = Pass(ALTITUDES_M[orbit], highest, budget.carrier_hz, _LOWEST_DEG)
+    seen = over.at(torch.linspace(0, over.duration_s / 2, count, dtype=torch.float64))
+    moments = []
+    for time_s, elevation in zip(seen.time_s.tolist(), seen.elevation_deg.tolist(), strict=True):
+        elevation_deg = round(max(elevation, _LOWEST_DEG), 1)
+        link = channels.link(name, elevation_deg=elevation_deg, estimator=estimator)
+        link = replace(link, name=f"{name}, {elevation_deg:g} deg")
+        snr_db = round(float(budget.cnr_db(elevation_deg)), 2)
+        moments.append(Moment(time_s, elevation_deg, snr_db, link))
+    return moments
+
+
+class PassGoodput:
     """What each codec delivers while a satellite passes.
 
     Args:
@@ -175,8 +213,8 @@ class Deliveries:
         counts = (quality >= self._threshold_db) & ~rows["outage"]
         means = counts.groupby([rows["link"], rows["cbr"], rows["image"]]).mean()
         names = [moment.link.name for moment in moments]
-        found = [[np.asarray(means.loc[(name, cbr)]) for cbr in rates] for name in names]
-        return np.array(found, dtype=np.float64)
+        shares = [[np.asarray(means.loc[(name, cbr)]) for cbr in rates] for name in names]
+        return np.array(shares, dtype=np.float64)
 
     @staticmethod
     def _per_s(
