@@ -19,7 +19,7 @@ from channels.power import normalize_power
 from channels.tensorfile import store
 from scenarios.command.cli import main
 from scenarios.engine.inputs import contenders
-from scenarios.results.line_styles import looks
+from scenarios.results.line_styles import line_styles
 from scenarios.results.table import Table
 from semcom import catalogue
 from semcom.deepjscc import DeepJSCC
@@ -125,10 +125,10 @@ def test_a_package_offers_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_codecs_of_the_package_are_as_before() -> None:
-    before, colours = list(semcom.codecs()), looks(["medjscc", "hevc-ldpc"])
+    before, colours = list(semcom.codecs()), line_styles(["medjscc", "hevc-ldpc"])
     semcom.register("mine", Rows)
     assert list(semcom.codecs()) == [*before, "mine"]
-    assert {name: looks([*colours, "mine"])[name] for name in colours} == colours
+    assert {name: line_styles([*colours, "mine"])[name] for name in colours} == colours
     assert catalogue.COMPARED == (
         "medjscc", "deepjscc", "adjscc", "hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc", "jpegxl-ldpc",
         "jpeg2000-ldpc",

@@ -64,10 +64,10 @@ def info() -> None:
 
 
 def _devices(torch: Any) -> dict[str, str]:
-    found = {"cpu": f"{torch.get_num_threads()} threads"}
+    devices = {"cpu": f"{torch.get_num_threads()} threads"}
     for index in range(torch.cuda.device_count()):
-        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
-    return found
+        devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    return devices
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

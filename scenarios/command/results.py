@@ -59,12 +59,12 @@ def table(
     names = parse_names(y)
     if not names:
         raise typer.BadParameter(f"--y {y!r} names no metric")
-    found = _selected(results, codecs, link, snr, cbr, against)
-    found.print(names)
+    chosen = _selected(results, codecs, link, snr, cbr, against)
+    chosen.print(names)
     if out is not None:
         from scenarios.results.exports import export
 
-        export(found, out, names[0])
+        export(chosen, out, names[0])
 
 
 def plot(
@@ -94,11 +94,11 @@ def plot(
     """Draw curves with 95 % bands."""
     from scenarios.results.curves import caption
 
-    found = _selected(results, codecs, link, snr, cbr, against)
+    chosen = _selected(results, codecs, link, snr, cbr, against)
     path = out or Path(f"{y}.pdf" if style == "paper" else f"{y}.png")
-    found.plot(y, path, x=x, style=style)
+    chosen.plot(y, path, x=x, style=style)
     if style == "paper":
-        typer.echo(caption(found, y, x))
+        typer.echo(caption(chosen, y, x))
     typer.echo(f"Drawn to {path}", err=True)
 
 
@@ -129,12 +129,12 @@ def rate_saving(
     from scenarios.results.rate_saving import rate_saving as saving
     from scenarios.results.table import Table
 
-    found = saving(
+    savings = saving(
         Table.load(results), anchor, metric, min_overlap=min_overlap, resamples=resamples, seed=seed
     )
-    found.print()
+    savings.print()
     if out is not None:
-        found.save(out)
+        savings.save(out)
 
 
 def _selected(
@@ -149,10 +149,10 @@ def _selected(
     rates = None if cbr is None else parse_rates(cbr)
     from scenarios.results.table import Table
 
-    found = Table.load(results).select(
+    chosen = Table.load(results).select(
         codecs=None if codecs is None else parse_names(codecs),
         links=None if link is None else parse_names(link),
         snr_db=points,
         cbr=rates,
     )
-    return found if against is None else found.against(against)
+    return chosen if against is None else chosen.against(against)

@@ -13,7 +13,7 @@ from typer.main import get_command
 from scenarios.options.shared import Renamed
 from scenarios.registry import SCENARIOS
 
-_MODULES = {name.replace("_", "-"): module for name, module in SCENARIOS.items()}
+MODULES = {name.replace("_", "-"): module for name, module in SCENARIOS.items()}
 
 
 class _Commands(Mapping[str, Any]):
@@ -21,14 +21,14 @@ class _Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         app = typer.Typer(add_completion=False)
-        app.command(name, cls=Renamed)(import_module(_MODULES[name]).command)
+        app.command(name, cls=Renamed)(import_module(MODULES[name]).command)
         return get_command(app)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_MODULES)
+        return iter(MODULES)
 
     def __len__(self) -> int:
-        return len(_MODULES)
+        return len(MODULES)
 
 
 class _Scenarios(TyperGroup):

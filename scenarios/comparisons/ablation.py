@@ -174,7 +174,7 @@ def command(
         str | None,
         typer.Option(
             help="Segmenter whose masks the encoder gets in the place of given ones, chest, "
-            "angiography, dental or a file of weights; default: no such contender."
+            "angiography, dental or a file of weights; default: no such scheme."
         ),
     ] = None,
     link: Links = "ntn-tdl-c",

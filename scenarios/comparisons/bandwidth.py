@@ -96,7 +96,7 @@ def plan(
     from scenarios.comparisons.swept_links import channels_of
     from scenarios.engine.experiment import lay_out
 
-    varied, settings = channels_of(links, bandwidths_hz)
+    varied, link_parameters = channels_of(links, bandwidths_hz)
     return lay_out(
         "bandwidth",
         images,
@@ -105,7 +105,7 @@ def plan(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        settings=settings,
+        link_parameters=link_parameters,
         **drawn,
     )
 
@@ -134,13 +134,13 @@ def command(
 
     Prints and writes what semcom run snr does, along the rate; on_air.csv and on_air.png.
     """
-    rates, schemes = parse_rates(cbr), parse_mcs(mcs)
+    rates, indices = parse_rates(cbr), parse_mcs(mcs)
     widths_hz = [1e6 * width for width in parse_numbers("--bandwidths", bandwidths)]
     selection = sent.selection(run.seed)
     from scenarios.comparisons.on_air import OnAir
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, schemes, rates, diagnosis, out, run, x="cbr")
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, x="cbr")
     links = parse_names(link)
     on_air = OnAir(*compare(request, plan, links=links, snr_db=snr, bandwidths_hz=widths_hz))
     on_air.save(Path(out) / "on_air.csv")

@@ -101,7 +101,7 @@ def plan(
     from scenarios.comparisons.swept_links import varied_links
     from scenarios.engine.experiment import lay_out
 
-    varied, settings = varied_links(links, along, values, estimator)
+    varied, link_parameters = varied_links(links, along, values, estimator)
     return lay_out(
         "doppler",
         images,
@@ -110,7 +110,7 @@ def plan(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        settings=settings,
+        link_parameters=link_parameters,
         **drawn,
     )
 
@@ -145,12 +145,12 @@ def command(
 
     Prints and writes what semcom run snr does, along that setting.
     """
-    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
     tried = None if values is None else parse_numbers("--values", values)
     selection = sent.selection(run.seed)
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
     links = parse_names(link)
     compare(
         request, plan, links=links, snr_db=points, along=along, values=tried, estimator=estimator

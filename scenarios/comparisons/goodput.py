@@ -22,8 +22,8 @@ from channels.errors import check_count, check_name, check_number
 from channels.orbit.geometry import ALTITUDES_M
 from scenarios.comparisons.on_air import on_air_s
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.line_styles import looks
-from scenarios.results.style import INK, dress, frame, hang_legend, rate
+from scenarios.results.line_styles import line_styles
+from scenarios.results.style import INK, add_legend, format_axes, frame, rate
 from scenarios.results.table import Table
 
 _LOWEST_DEG = 10.0
@@ -166,7 +166,7 @@ class PassGoodput:
             InputError: if the path cannot be written to.
         """
         codecs = list(self.totals["codec"])
-        drawn = looks(codecs)
+        drawn = line_styles(codecs)
         legend_rows = -(-len(codecs) // 4)
         figure = Figure(figsize=(9.6, 4.4 + 0.22 * legend_rows))
         top = frame(figure, "A satellite passes", self._definition(), legend_rows)
@@ -178,11 +178,11 @@ class PassGoodput:
         beside = left.twinx()
         beside.plot(*_mirrored(sky["time_s"], sky["snr_db"]), color=INK, linestyle=":")
         beside.set_ylabel("SNR [dB] (dotted)")
-        for codec, look in drawn.items():
+        for codec, style in drawn.items():
             its = self.frame[self.frame["codec"] == codec]
             middle.plot(
-                *_mirrored(its["time_s"], its["per_s"]), color=look.colour, marker=look.marker,
-                markersize=4, linewidth=look.width, label=look.legend,
+                *_mirrored(its["time_s"], its["per_s"]), color=style.colour, marker=style.marker,
+                markersize=4, linewidth=style.width, label=style.legend,
             )  # fmt: skip
         middle.set_ylabel("pictures per second")
         for axis in (left, middle):
@@ -193,13 +193,13 @@ class PassGoodput:
         )
         right.bar(
             places, self.totals["delivered"], yerr=np.nan_to_num(span),
-            color=[look.colour for look in drawn.values()], ecolor=INK, capsize=3,
+            color=[style.colour for style in drawn.values()], ecolor=INK, capsize=3,
         )  # fmt: skip
         right.set_xticks(places, codecs, rotation=30, ha="right")
         right.set_ylabel("pictures in one pass")
         for axis in (left, middle, right):
-            dress(axis, 8)
-        hang_legend(figure, middle.get_legend_handles_labels(), top, columns=4)
+            format_axes(axis, 8)
+        add_legend(figure, middle.get_legend_handles_labels(), top, columns=4)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -153,11 +153,11 @@ def command(
     Codecs choose modulation, code and rates for the believed SNR. Prints and writes what semcom
     run snr does.
     """
-    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
     selection = sent.selection(run.seed)
     from scenarios.engine.inputs import routes
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
     links = list(routes(parse_names(link)).values())
     compare(request, plan, links=links, snr_db=points, believed_snr_db=believed_snr)

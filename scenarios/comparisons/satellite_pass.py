@@ -72,7 +72,7 @@ def satellite_pass(
     from channels.errors import check_number
     from scenarios.comparisons.goodput import PassGoodput, moments_of
     from scenarios.engine.experiment import carry_out, lay_out
-    from scenarios.engine.pool import hands
+    from scenarios.engine.pool import executor_for
     from scenarios.results.table import Table
 
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)
@@ -88,7 +88,7 @@ def satellite_pass(
         cbr=cbr,
         **drawn,
     )
-    with hands(work.get("executor"), work.get("workers", 1)) as pool:
+    with executor_for(work.get("executor"), work.get("workers", 1)) as pool:
         shared: WorkOptions = {**work, "executor": pool, "workers": 1}
         tables = [carry_out(_at(first, step), **shared) for step in steps]
     pixels = [picture.image.numel() for picture in first.pictures]
@@ -103,7 +103,7 @@ def _at(grid: Sweep, step: Moment) -> Sweep:
         grid,
         links={name: step.link},
         snr_db=(step.snr_db,),
-        settings={name: {"link": shared, "elevation_deg": elevation_deg}},
+        link_parameters={name: {"link": shared, "elevation_deg": elevation_deg}},
     )
 
 

@@ -106,11 +106,11 @@ def command(
     Prints the table and writes results.parquet, results.csv, curves with 95 % bands and a panel
     of pictures. A second run finds finished points in the same folder.
     """
-    rates, points, schemes = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
     selection = sent.selection(run.seed)
     from scenarios.engine.inputs import routes
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, schemes, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
     links = list(routes(parse_names(link)).values())
     compare(request, plan, links=links, snr_db=points)

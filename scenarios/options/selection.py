@@ -110,13 +110,13 @@ def segmenter_of(option: str, name: str | None) -> UNetSegmenter | None:
     """
     if name is None:
         return None
-    found = _segmenter(name)
-    if found is None:
+    named = _segmenter(name)
+    if named is None:
         known = ", ".join(segmenters())
         raise InputError(
             f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
         )
-    return found
+    return named
 
 
 def _segmenter(name: str) -> UNetSegmenter | None:
@@ -130,11 +130,11 @@ def _finder(masks: str, named: bool) -> UNetSegmenter | None:
     """The segmenter that ``--masks`` means, if it means one."""
     if masks in segmenters() and named and Path(masks).is_dir():
         raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
-    found = _segmenter(masks)
-    if found is None and masks != "none" and not Path(masks).exists():
+    finder = _segmenter(masks)
+    if finder is None and masks != "none" and not Path(masks).exists():
         known = ", ".join(segmenters())
         raise InputError(
             f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
             "none"
         )
-    return found
+    return finder

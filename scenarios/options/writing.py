@@ -17,9 +17,9 @@ from rich.console import Console
 from scenarios.engine import inputs, sweep
 from scenarios.engine.cluster import cluster
 from scenarios.engine.experiment import carry_out
+from scenarios.engine.mcs_curves import MCSChoice, with_mcs
 from scenarios.engine.panel import panel
 from scenarios.engine.run_options import WorkOptions
-from scenarios.engine.schemes import Scheme, with_schemes
 from scenarios.engine.sweep import Sweep
 from scenarios.options.parsing import parse_names
 from scenarios.options.selection import Selection, segmenter_of
@@ -50,7 +50,7 @@ class Request:
 
     sent: Selection
     codecs: str | None
-    mcs: list[Scheme]
+    mcs: list[MCSChoice]
     cbr: list[float]
     diagnosis: str | None
     out: str
@@ -74,14 +74,14 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     """
     out = inputs.folder(request.out)
     named = COMPARED if request.codecs is None else parse_names(request.codecs)
-    contenders = with_schemes(inputs.contenders(named), request.mcs)
+    schemes = with_mcs(inputs.contenders(named), request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()
     grid = plan(
         images,
         masks,
-        codecs=contenders,
+        codecs=schemes,
         cbr=request.cbr,
         **own,
         **request.run.drawn(diagnosis),
@@ -156,7 +156,7 @@ def _write_panel(grid: Sweep, path: Path) -> None:
     Where links differ in one setting alone, it is the middle one's.
     """
     middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
-    link = list(grid.links)[len(grid.settings) // 2]
+    link = list(grid.links)[len(grid.link_parameters) // 2]
     tasks = [
         task
         for task in grid.tasks()

@@ -14,15 +14,15 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.results.line_styles import Look, looks
+from scenarios.results.line_styles import LineStyle, line_styles
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import (
     INK,
     SCREEN,
     Page,
-    dress,
+    add_legend,
+    format_axes,
     frame,
-    hang_legend,
     page_of,
     rate,
     told,
@@ -35,7 +35,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
 
     Bounds and codecs held at one MCS are thin and dashed
-    (:func:`~scenarios.results.line_styles.looks`).
+    (:func:`~scenarios.results.line_styles.line_styles`).
 
     Where pictures were lost, a lower panel shows their share. Infinite means are left out. A dotted
     line marks the SNR that transmitters believed, where that was another than the channel's.
@@ -66,14 +66,14 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     codecs = list(dict.fromkeys(summary["codec"]))
-    drawn = looks(codecs, _names(table))
+    drawn = line_styles(codecs, _names(table))
     lost = table.located(table.summary("outage"))
     with_lost = metric != "outage" and bool(lost["mean"].any())
     panels = _panels(summary, x, list(table.axes), page)
     rows, links = len(panels), len(panels[0])
 
     width = max(page.beside + page.panel_width * links, page.least_width)
-    columns = _columns([look.legend for look in drawn.values()], width, page)
+    columns = _columns([style.legend for style in drawn.values()], width, page)
     legend_rows = -(-len(codecs) // columns)
     tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
     figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
@@ -112,7 +112,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     if table.label(metric) != column.head:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
-    hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
+    add_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
     return figure
 
 
@@ -126,7 +126,7 @@ def caption(table: Rows, metric: str, x: str | None = None) -> str:
     """
     x = table.axis(x)
     summary, lost = table.summary(metric), table.summary("outage")
-    drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
+    drawn = line_styles(list(dict.fromkeys(summary["codec"])), _names(table))
     with_lost = metric != "outage" and bool(lost["mean"].any())
     small_print = _definitions(table, metric, x, with_lost, drawn)
     return f"{_title(table, metric, x)}. {small_print}"
@@ -171,7 +171,7 @@ def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[
 def _draw(
     axis: Axes,
     summary: pd.DataFrame,
-    drawn: Mapping[str, Look],
+    drawn: Mapping[str, LineStyle],
     x: str,
     page: Page,
     bands: bool = True,
@@ -179,26 +179,26 @@ def _draw(
     values = sorted(set(summary[x]))
     places = _places(values, x)
     apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
-    for index, (codec, look) in enumerate(drawn.items()):
+    for index, (codec, style) in enumerate(drawn.items()):
         rows = summary[summary["codec"] == codec].sort_values(x)
         points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-        banded = bands and look.is_solid
+        banded = bands and style.is_solid
         if banded and len(places) == 1:
-            axis.vlines(points, low, high, color=look.colour, linewidth=1.2)
+            axis.vlines(points, low, high, color=style.colour, linewidth=1.2)
         elif banded:
-            axis.fill_between(points, low, high, color=look.colour, alpha=0.15, linewidth=0)
+            axis.fill_between(points, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axis.plot(
-            points, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line,
-            linewidth=look.width * page.stroke, marker=look.marker, markersize=page.marker,
-            label=look.legend, markerfacecolor=look.colour if look.is_solid else "none",
-            zorder=3 if look.is_solid else 2.5,
+            points, rows["mean"].to_numpy(), color=style.colour, linestyle=style.line,
+            linewidth=style.width * page.stroke, marker=style.marker, markersize=page.marker,
+            label=style.legend, markerfacecolor=style.colour if style.is_solid else "none",
+            zorder=3 if style.is_solid else 2.5,
         )  # fmt: skip
     every = slice(None, None, -(-len(places) // _MOST_TICKS))
     axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
     if len(places) == 1:
         axis.set_xlim(places[0] - 1, places[0] + 1)
-    dress(axis, page.legend)
+    format_axes(axis, page.legend)
 
 
 def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:
@@ -259,7 +259,7 @@ def _names(table: Rows) -> dict[str, str]:
 
 
 def _definitions(
-    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, Look]
+    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, LineStyle]
 ) -> str:
     column = metric_of(metric)
     bands = "Wilson's score" if column.is_share else "Student's t over pictures"
@@ -269,8 +269,8 @@ def _definitions(
         if with_lost
         else ""
     )
-    thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
-    bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
+    thin = "" if all(style.is_solid for style in drawn.values()) else " (solid lines only)"
+    bounds = any(style.legend.endswith("(bound)") for style in drawn.values())
     belief = believed(table)
     mark = ""
     if belief is not None:

@@ -1,4 +1,4 @@
-"""Paired differences of contenders to one of them, with 95 % intervals over pictures."""
+"""Paired differences of schemes to one of them, with 95 % intervals over pictures."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import captions
 from scenarios.results.statistics import mean_interval
-from scenarios.results.style import COLOURS, INK, dress, frame, rate
+from scenarios.results.style import COLOURS, INK, format_axes, frame, rate
 from scenarios.results.table import Table
 
 
 class Differences:
-    """By how much each contender differs from one, picture by picture.
+    """By how much each scheme differs from one, picture by picture.
 
-    Trials of a picture are averaged first, then its difference is taken: all contenders met the
+    Trials of a picture are averaged first, then its difference is taken: all schemes met the
     same fading and noise. Intervals are Student's over pictures.
 
     Args:
         table: results at one rate.
-        whole: label of the contender that the others are compared with.
+        whole: label of the scheme that the others are compared with.
         meanings: what each label means, for the small print.
 
     Attributes:
@@ -42,7 +42,7 @@ class Differences:
             (pictures), mean, low, high; outage as a share.
 
     Raises:
-        InputError: if there is no such contender, or there are several rates.
+        InputError: if there is no such scheme, or there are several rates.
 
     >>> from scenarios.results.columns import COLUMNS
     >>> rows = [
@@ -50,8 +50,8 @@ class Differences:
     ...     | {"psnr": 30 + 5 * image - loss}
     ...     for codec, loss in {"whole": 0, "no mask": 1}.items() for image in range(2)
     ... ]
-    >>> found = Differences(Table(pd.DataFrame(rows), {}), "whole").frame
-    >>> found[found["snr_db"].isna() & (found["metric"] == "psnr")][["part", "n", "mean", "low"]]
+    >>> frame = Differences(Table(pd.DataFrame(rows), {}), "whole").frame
+    >>> frame[frame["snr_db"].isna() & (frame["metric"] == "psnr")][["part", "n", "mean", "low"]]
           part  n  mean  low
     1  no mask  2  -1.0 -1.0
     """
@@ -59,9 +59,9 @@ class Differences:
     def __init__(self, table: Table, whole: str, meanings: Mapping[str, str] | None = None) -> None:
         labels = list(dict.fromkeys(table.frame["codec"]))
         if whole not in labels:
-            raise unknown_name("contender", whole, labels)
+            raise unknown_name("scheme", whole, labels)
         if table.frame["cbr"].nunique() != 1:
-            raise InputError("the table holds several rates: compare contenders at one")
+            raise InputError("the table holds several rates: compare schemes at one")
         self.table, self._whole, self._meanings = table, whole, dict(meanings or {})
         self.frame = pd.DataFrame(
             [
@@ -193,4 +193,4 @@ def _draw(axis: Axes, rows: pd.DataFrame, scale: int) -> None:
     axis.plot(mean, places, "o", color=COLOURS[0], markersize=4.5)
     if not np.nan_to_num(mean).any():
         axis.set_xlim(-1, 1)
-    dress(axis, lines="x")
+    format_axes(axis, lines="x")

@@ -93,16 +93,16 @@ def captions(table: Rows) -> list[str]:
 
 
 def _links(table: Rows) -> list[str]:
-    """What the links are; of those that differ in one setting, the first."""
+    """What the links are; of those that differ in one parameter, the first."""
     links = table.metadata.get("links", {})
-    settings = table.metadata.get("settings", {})
+    swept = table.metadata.get("settings", {})
     groups: dict[str, list[str]] = {}
     for name in links:
-        groups.setdefault(str(settings.get(name, {}).get("link", name)), []).append(name)
+        groups.setdefault(str(swept.get(name, {}).get("link", name)), []).append(name)
     lines = []
     for names in groups.values():
         others = [
-            ", ".join(told(axis, value) for axis, value in settings[name].items() if axis != "link")
+            ", ".join(told(axis, value) for axis, value in swept[name].items() if axis != "link")
             for name in names[1:]
         ]
         also = f"; the same at {'; '.join(others)}" if others else ""

@@ -121,8 +121,8 @@ def rate_saving(
     ...     | {"psnr": 30 + 3 * math.log2(k) + gain}
     ...     for codec, gain in {"a": 0, "b": 3}.items() for k in (1 / 16, 1 / 8, 1 / 4)
     ... ]
-    >>> found = rate_saving(Table(pd.DataFrame(rows), {}), "a", "psnr", min_overlap=0.3)
-    >>> found.frame[["codec", "overlap", "bd_cbr"]].round(3)
+    >>> savings = rate_saving(Table(pd.DataFrame(rows), {}), "a", "psnr", min_overlap=0.3)
+    >>> savings.frame[["codec", "overlap", "bd_cbr"]].round(3)
       codec  overlap  bd_cbr
     0     b    0.333   -50.0
     """
@@ -142,8 +142,8 @@ def rate_saving(
         for codec, curve in curves.items():
             if codec != anchor and anchor in curves:
                 draws = np.random.default_rng(seed)
-                found = _compared(curves[anchor], curve, min_overlap, resamples, draws)
-                rows.append((codec, link, snr_db, *found))
+                saving = _compared(curves[anchor], curve, min_overlap, resamples, draws)
+                rows.append((codec, link, snr_db, *saving))
     columns = ["codec", "link", "snr_db", "n", "overlap", "bd_cbr", "low", "high", "reason"]
     return RateSaving(pd.DataFrame(rows, columns=columns), anchor, metric, rates)
 
@@ -191,15 +191,17 @@ def _compared(
         percent = bd_rate(*anchor.mean(whole), *curve.mean(whole), min_overlap=min_overlap)
     except InputError as error:
         return n, shared, math.nan, math.nan, math.nan, str(error).partition(":")[0]
-    found = []
+    resampled = []
     for draw in draws.integers(n, size=(resamples, n)) if n > 1 else ():
         try:
-            found.append(bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap))
+            resampled.append(
+                bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap)
+            )
         except InputError:
             continue
-    if len(found) < (1 - _MOST_FAILED) * resamples:
+    if len(resampled) < (1 - _MOST_FAILED) * resamples:
         return n, shared, percent, math.nan, math.nan, ""
-    low, high = np.percentile(found, _LEVELS)
+    low, high = np.percentile(resampled, _LEVELS)
     return n, shared, percent, float(low), float(high), ""
 
 

@@ -205,21 +205,21 @@ class Rows:
         ['snr_db', 'cbr']
         """
         told = self.metadata.get("settings", {}).values()
-        differing = {name for settings in told for name in settings if name != "link"}
+        differing = {name for parameters in told for name in parameters if name != "link"}
         swept = {name: column for name, column in LINK_PARAMETERS.items() if name in differing}
         return {name: column.axis_label for name, column in (swept | AXES).items()}
 
     def located(self, summary: pd.DataFrame) -> pd.DataFrame:
-        """A summary whose links have the name that they share, and their settings as columns."""
-        settings = self.metadata.get("settings", {})
-        if not settings:
+        """A summary whose links have the name that they share, and their parameters as columns."""
+        swept = self.metadata.get("settings", {})
+        if not swept:
             return summary
         names = [name for name in self.axes if name not in AXES]
         columns = {
-            name: [settings.get(link, {}).get(name, math.nan) for link in summary["link"]]
+            name: [swept.get(link, {}).get(name, math.nan) for link in summary["link"]]
             for name in names
         }
-        shared = [settings.get(link, {}).get("link", link) for link in summary["link"]]
+        shared = [swept.get(link, {}).get("link", link) for link in summary["link"]]
         return summary.assign(link=shared, **columns)
 
     def label(self, metric: str) -> str:

@@ -87,7 +87,7 @@ def rate(cbr: float) -> str:
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
 
 
-def dress(
+def format_axes(
     axis: Axes,
     size: float = 9,
     lines: Literal["both", "x", "y"] = "both",
@@ -102,7 +102,7 @@ def dress(
         which: ticks that have one.
 
     >>> panel = Figure().subplots()
-    >>> dress(panel)
+    >>> format_axes(panel)
     >>> panel.spines["top"].get_visible()
     False
     """
@@ -159,7 +159,7 @@ def frame(
     return title_end
 
 
-def hang_legend(
+def add_legend(
     figure: Figure,
     entries: tuple[Sequence[Artist], Sequence[str]],
     top: float,
@@ -178,7 +178,7 @@ def hang_legend(
     >>> figure = Figure(figsize=(4, 3))
     >>> panel = figure.subplots()
     >>> _ = panel.plot([0, 1], label="one")
-    >>> hang_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
+    >>> add_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['one']
     """

@@ -174,7 +174,7 @@ def test_differences_are_printed_drawn_and_saved(tmp_path: Path) -> None:
 
 def test_differences_need_a_whole_and_one_rate() -> None:
     table = results({WHOLE: [0.0], "part": [1.0]})
-    with pytest.raises(InputError, match="unknown contender 'hole'"):
+    with pytest.raises(InputError, match="unknown scheme 'hole'"):
         Differences(table, "hole")
     other = table.frame.assign(cbr=1 / 8)
     with pytest.raises(InputError, match="several rates"):

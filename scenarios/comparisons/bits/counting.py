@@ -18,7 +18,7 @@ from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.theory import uncoded_ber
 from scenarios.engine import sweep
 from scenarios.engine.journal import Journal
-from scenarios.engine.pool import finished, hands
+from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report
 from scenarios.engine.task import Outcome
 from semcom.modem.adaptation import gaussian_success, link_success
@@ -100,7 +100,7 @@ def counted(
     if missing:
         todo = [jobs[index] for index in missing]
         with (
-            hands(executor, min(workers, len(todo))) as pool,
+            executor_for(executor, min(workers, len(todo))) as pool,
             Journal(folder, _COLUMNS) as journal,
         ):
             report(0, len(todo), "starting")
