@@ -1,4 +1,4 @@
-"""Scenario: picture quality against bandwidth ratio, and the time on air at channel bandwidths."""
+"""Scenario: image quality against bandwidth ratio, and the time on air at channel bandwidths."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def bandwidth(
     cbr: inputs.Points = CBR,
     **run: Unpack[RunOptions],
 ) -> OnAir:
-    """Compare codecs across the channel uses that a picture gets, and say how long they take.
+    """Compare codecs across the channel uses that an image gets, and say how long they take.
 
     The bandwidth ratio counts channel uses; a channel of so many hertz turns them into seconds, and
-    its width decides how many independent fades a picture meets. SNR is the same at every
+    its width decides how many independent fades an image meets. SNR is the same at every
     bandwidth: at equal transmit power it would fall by 10 log10 of their ratio.
 
     Args:

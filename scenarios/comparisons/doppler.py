@@ -1,4 +1,4 @@
-"""Scenario: picture quality against residual Doppler, its rate, or the terminal's speed."""
+"""Scenario: image quality against residual Doppler, its rate, or the terminal's speed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def doppler(
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
-        One row per codec × link × value × rate × point × picture × trial; curves run along the
+        One row per codec × link × value × rate × point × image × trial; curves run along the
         value.
 
     Raises:

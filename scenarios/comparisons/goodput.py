@@ -87,16 +87,16 @@ class PassGoodput:
     Args:
         table: results at every moment and rate.
         moments: of the second half of the pass.
-        pixels: of every picture.
-        threshold_db: least ROI-PSNR of a picture that counts, in dB.
+        pixels: of every image.
+        threshold_db: least ROI-PSNR of an image that counts, in dB.
 
     Attributes:
         table: see above.
         frame: columns codec, time_s, elevation_deg, snr_db, cbr (that delivers most, the smallest
-            where none delivers any), share (of the pictures sent that count), per_s (pictures that
+            where none delivers any), share (of the images sent that count), per_s (images that
             count per second).
-        totals: columns codec, delivered (pictures in the whole pass), low, high (95 % by bootstrap
-            over pictures).
+        totals: columns codec, delivered (images in the whole pass), low, high (95 % by bootstrap
+            over images).
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class PassGoodput:
         save_rows(self.frame, path)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw elevation and SNR, pictures per second, and the totals.
+        """Draw elevation and SNR, images per second, and the totals.
 
         Args:
             path: where to save the figure; ``None`` only returns it.
@@ -207,7 +207,7 @@ class PassGoodput:
     def _good(
         self, codec: str, moments: Sequence[Moment], rates: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Share of trials that count, ``[moments, rates, pictures]``."""
+        """Share of trials that count, ``[moments, rates, images]``."""
         rows = self.table.frame[self.table.frame["codec"] == codec]
         quality = rows["roi_psnr"].fillna(rows["psnr"])
         counts = (quality >= self._threshold_db) & ~rows["outage"]

@@ -1,4 +1,4 @@
-"""Quality against the time that a picture is on air: the result of the scenario ``bandwidth``."""
+"""Quality against the time that an image is on air: the result of the scenario ``bandwidth``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEFINITION = (
 
 
 def on_air_s(link: Link, cbr: float, pixels: Sequence[int]) -> float:
-    """Mean time on air of pictures of so many pixels, in seconds.
+    """Mean time on air of images of so many pixels, in seconds.
 
     >>> import channels
     >>> round(on_air_s(channels.link("awgn"), 1 / 4, [4096]), 6)
@@ -45,7 +45,7 @@ def on_air_s(link: Link, cbr: float, pixels: Sequence[int]) -> float:
 
 
 class OnAir:
-    """What pictures are worth against the time that they take.
+    """What images are worth against the time that they take.
 
     Args:
         table: results at several rates over links of several bandwidths.

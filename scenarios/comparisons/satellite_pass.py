@@ -1,4 +1,4 @@
-"""Scenario: how many pictures a LEO satellite takes along before it sets."""
+"""Scenario: how many images a LEO satellite takes along before it sets."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def satellite_pass(
     estimator: str = "lmmse",
     **run: Unpack[RunOptions],
 ) -> PassGoodput:
-    """Count the pictures that arrive well enough while a satellite passes.
+    """Count the images that arrive well enough while a satellite passes.
 
     Elevation sets the SNR (link budget of TR 38.821 at the link's own bandwidth), the fading
-    (TR 38.811, system level) and the residual Doppler. A picture counts if its ROI-PSNR (PSNR
+    (TR 38.811, system level) and the residual Doppler. An image counts if its ROI-PSNR (PSNR
     without a region) reaches the threshold. At each elevation each codec sends at that rate of
-    ``cbr`` at which most such pictures arrive per second; the link is theirs alone.
+    ``cbr`` at which most such images arrive per second; the link is theirs alone.
 
     Args:
         images: as of :func:`scenarios.snr`.
@@ -54,7 +54,7 @@ def satellite_pass(
         moments: elevations that are simulated, from the highest to 10 degrees; what lies between
             is interpolated, and the satellite rises as it sets.
         cbr: rates that codecs choose from, complex channel uses per picture element.
-        threshold_db: least ROI-PSNR of a picture that counts, in dB.
+        threshold_db: least ROI-PSNR of an image that counts, in dB.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
@@ -96,7 +96,7 @@ def satellite_pass(
 
 
 def _at(grid: Sweep, step: Moment) -> Sweep:
-    """The same pictures and codecs at another moment."""
+    """The same images and codecs at another moment."""
     name = step.link.name
     shared, elevation_deg = name.partition(",")[0], step.elevation_deg
     return replace(

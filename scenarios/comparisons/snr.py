@@ -1,4 +1,4 @@
-"""Scenario: picture quality against SNR, for every codec over every link, at every rate."""
+"""Scenario: image quality against SNR, for every codec over every link, at every rate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def snr(
     Args:
         images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
         masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
-            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent pictures;
+            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent images;
             ``None`` without.
         codecs: names, codecs or bounds (``semcom.bound``), or one; ``"label=weights.safetensors"``
             is a learned codec with weights of your own; a mapping gives labels of its own.
@@ -53,14 +53,14 @@ def snr(
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
-        One row per codec × link × rate × point × picture × trial, with its definitions.
+        One row per codec × link × rate × point × image × trial, with its definitions.
 
     Raises:
         InputError: if an argument does not fit or a codec cannot serve a rate.
 
     >>> import torch
-    >>> pictures = torch.rand(2, 1, 64, 64)
-    >>> snr(pictures, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
+    >>> images = torch.rand(2, 1, 64, 64)
+    >>> snr(images, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
     Table(4 rows: jpeg2000-ldpc over awgn)
     """
     from scenarios.engine.experiment import carry_out

@@ -1,6 +1,6 @@
-"""The engine: a grid of codecs, links, points and pictures → tasks → rows.
+"""The engine: a grid of codecs, links, points and images → tasks → rows.
 
-Every codec sees the same fading and the same noise at the same (link, point, picture, trial).
+Every codec sees the same fading and the same noise at the same (link, point, image, trial).
 Rows do not depend on the number of workers, on the executor, or on interruptions.
 """
 
@@ -173,7 +173,7 @@ def run(
 
 
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
-    """The picture behind a row, float32 ``[1, H, W]``, and what was measured of it."""
+    """The image behind a row, float32 ``[1, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
     codec = sweep.codecs[task.codec].adapted(link)
     picture, outcome = transmit(codec, link, sweep.pictures[task.image], task, sweep.diagnosis)

@@ -1,4 +1,4 @@
-"""Which pictures, masks and segmenters the options of a command mean."""
+"""Which images, masks and segmenters the options of a command mean."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Selection:
     """The options of a command that say what is sent.
 
     Args:
-        images: folder of pictures; ``None`` for phantoms.
+        images: folder of images; ``None`` for phantoms.
         masks: a folder, a segmenter's name, a file of weights, ``"none"``; ``None``: the chest
             segmenter, or the phantoms' own.
-        limit: take the first pictures only.
+        limit: take the first images only.
         size: shrink to this longest side; of phantoms, their side.
         seed: of phantoms.
     """
@@ -80,7 +80,7 @@ class Selection:
 def one_picture(
     picture: Path | None, mask: str | None, size: int | None, seed: int
 ) -> tuple[Tensor, Masks]:
-    """A picture, or a chest phantom, and its mask or the segmenter that finds it.
+    """An image, or a chest phantom, and its mask or the segmenter that finds it.
 
     Raises:
         InputError: if an option does not fit, or a file cannot be read.

@@ -38,7 +38,7 @@ class Request:
     """What commands that compare codecs are asked alike, parsed as far as that needs no PyTorch.
 
     Args:
-        sent: which pictures.
+        sent: which images.
         codecs: names, separated by commas; ``None`` for those that are compared by default.
         mcs: curves of each separate codec.
         cbr: rates.
@@ -151,7 +151,7 @@ def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
 
 
 def _write_panel(grid: Sweep, path: Path) -> None:
-    """The first picture at the middle SNR and rate over the first link; drawn once.
+    """The first image at the middle SNR and rate over the first link; drawn once.
 
     Where links differ in one setting alone, it is the middle one's.
     """

@@ -37,7 +37,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     Bounds and codecs held at one MCS are thin and dashed
     (:func:`~scenarios.results.line_styles.line_styles`).
 
-    Where pictures were lost, a lower panel shows their share. Infinite means are left out. A dotted
+    Where images were lost, a lower panel shows their share. Infinite means are left out. A dotted
     line marks the SNR that transmitters believed, where that was another than the channel's.
 
     Args:
@@ -231,9 +231,9 @@ def _title(table: Rows, metric: str, x: str) -> str:
 
 
 def _set(table: Rows) -> str:
-    pictures, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
+    images, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
     each = f" × {trials} trials" if trials > 1 else ""
-    return f"{pictures} picture{'s' * (pictures > 1)}{each}"
+    return f"{images} picture{'s' * (images > 1)}{each}"
 
 
 def _rate(table: Rows) -> str:

@@ -1,4 +1,4 @@
-"""Paired differences of schemes to one of them, with 95 % intervals over pictures."""
+"""Paired differences of schemes to one of them, with 95 % intervals over images."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from scenarios.results.table import Table
 
 
 class Differences:
-    """By how much each scheme differs from one, picture by picture.
+    """By how much each scheme differs from one, image by image.
 
-    Trials of a picture are averaged first, then its difference is taken: all schemes met the
-    same fading and noise. Intervals are Student's over pictures.
+    Trials of an image are averaged first, then its difference is taken: all schemes met the
+    same fading and noise. Intervals are Student's over images.
 
     Args:
         table: results at one rate.
@@ -38,8 +38,8 @@ class Differences:
 
     Attributes:
         table: the results.
-        frame: columns part, link, metric, snr_db (NaN: each picture's mean over all points), n
-            (pictures), mean, low, high; outage as a share.
+        frame: columns part, link, metric, snr_db (NaN: each image's mean over all points), n
+            (images), mean, low, high; outage as a share.
 
     Raises:
         InputError: if there is no such scheme, or there are several rates.
@@ -125,11 +125,11 @@ class Differences:
         size = (1.9 + 2.5 * len(metrics), 1.3 + (0.7 + 0.27 * len(parts)) * len(links))
         figure = Figure(figsize=size)
         cbr = rate(float(self.table.frame["cbr"].iloc[0]))
-        pictures = self.table.frame["image"].nunique()
+        images = self.table.frame["image"].nunique()
         frame(
             figure,
             f"Difference to {self._whole} at CBR {cbr}",
-            f"Dots: mean over {pictures} pictures of part minus {self._whole}, trials and points "
+            f"Dots: mean over {images} pictures of part minus {self._whole}, trials and points "
             f"of a picture averaged first; lines: 95 % intervals, Student's t. {self._points()} "
             "All met the same fading and noise.",
         )
@@ -162,7 +162,7 @@ class Differences:
 def _intervals(
     rows: pd.DataFrame, whole: str, part: str, link: str, metric: str
 ) -> list[tuple[float, int, float, float, float]]:
-    """SNR, number of pictures, mean and interval: at each point and over all of them."""
+    """SNR, number of images, mean and interval: at each point and over all of them."""
     here = rows[(rows["link"] == link) & rows["codec"].isin([whole, part])]
     values = here.assign(value=here[metric].astype("float64"))
     means = values.groupby(["image", "snr_db", "codec"])["value"].mean().unstack("codec")

@@ -36,7 +36,7 @@ class RateSaving:
     """Savings and what they mean.
 
     Args:
-        frame: columns codec, link, snr_db, n (pictures), overlap (share of all qualities that both
+        frame: columns codec, link, snr_db, n (images), overlap (share of all qualities that both
             curves reach), bd_cbr (percent of the anchor's cbr at equal quality, negative where the
             codec saves), low, high (95 %), reason (why there is none).
         anchor: label of the codec that all are compared with.
@@ -95,9 +95,9 @@ def rate_saving(
 ) -> RateSaving:
     """Bjøntegaard delta of the bandwidth ratio against an anchor, for every codec, link and SNR.
 
-    A curve is the mean of a metric over the pictures (trials of a picture averaged first) against
-    the mean of the cbr really spent, through all rates of the table; lost pictures count. Its
-    interval is the bootstrap's, percentiles over resampled pictures, the same for both curves.
+    A curve is the mean of a metric over the images (trials of an image averaged first) against
+    the mean of the cbr really spent, through all rates of the table; lost images count. Its
+    interval is the bootstrap's, percentiles over resampled images, the same for both curves.
 
     Args:
         table: results at two rates or more.
@@ -110,7 +110,7 @@ def rate_saving(
 
     Returns:
         NaN with a reason where curves overlap less, or do not rise; no interval where that happens
-        to more than 5 % of the resamples, or where there is but one picture.
+        to more than 5 % of the resamples, or where there is but one image.
 
     Raises:
         InputError: on an unknown anchor or metric, or a table of one rate.
@@ -153,9 +153,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Pictures' values: spent cbr and quality, ``[pictures, rates]``, and which pictures."""
+    """Images' values: spent cbr and quality, ``[images, rates]``, and which images."""
 
-    pictures: pd.Index
+    images: pd.Index
     spent: Array
     quality: Array
 
@@ -164,9 +164,9 @@ class _Curve:
         mean = rows.groupby(["image", "cbr"])[["cbr_used", metric]].mean().unstack("cbr").dropna()
         return cls(mean.index, mean["cbr_used"].to_numpy(), mean[metric].to_numpy())
 
-    def only(self, pictures: pd.Index) -> _Curve:
-        places = self.pictures.get_indexer(pictures)
-        return _Curve(pictures, self.spent[places], self.quality[places])
+    def only(self, images: pd.Index) -> _Curve:
+        places = self.images.get_indexer(images)
+        return _Curve(images, self.spent[places], self.quality[places])
 
     def mean(self, draw: NDArray[np.integer] | slice) -> tuple[Array, Array]:
         return self.spent[draw].mean(0), self.quality[draw].mean(0)
@@ -180,7 +180,7 @@ def _compared(
     anchor: _Curve, curve: _Curve, min_overlap: float, resamples: int, draws: np.random.Generator
 ) -> tuple[int, float, float, float, float, str]:
     """Pictures, overlap, percent, its interval, and why there is none."""
-    common = anchor.pictures.intersection(curve.pictures)
+    common = anchor.images.intersection(curve.images)
     n = len(common)
     if n == 0:
         return 0, math.nan, math.nan, math.nan, math.nan, "no picture has the metric at every rate"

@@ -1,4 +1,4 @@
-"""Rows of a scenario: one per codec × link × point × picture × trial, and what they mean."""
+"""Rows of a scenario: one per codec × link × point × image × trial, and what they mean."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class Rows:
     def against(self, codec: str) -> Self:
         """By how much every other codec differs from one, draw by draw.
 
-        Pictures differ far more from one another than codecs do: the intervals of differences tell
+        Images differ far more from one another than codecs do: the intervals of differences tell
         what intervals of means hide. Outages stay as they are.
 
         Args:
@@ -237,15 +237,15 @@ class Rows:
     def summary(self, metric: str) -> pd.DataFrame:
         """Mean and 95 % interval of a metric.
 
-        Pictures are the independent units: the trials of a picture are averaged first. Where there
-        is but one picture its trials are the units. The share of outages has Wilson's interval.
+        Images are the independent units: the trials of an image are averaged first. Where there
+        is but one image its trials are the units. The share of outages has Wilson's interval.
 
         Args:
             metric: ``"psnr"``, ``"roi_psnr"``, …, one of
                 :func:`~scenarios.results.columns.metrics`.
 
         Returns:
-            Columns codec, link, cbr, snr_db, n (pictures or trials), mean, low, high; one row per
+            Columns codec, link, cbr, snr_db, n (images or trials), mean, low, high; one row per
             codec × link × cbr × snr_db, in the table's order.
 
         Raises:
@@ -272,7 +272,7 @@ class Rows:
 
         Returns:
             Columns link, cbr, snr_db, trials, half_db (half the 95 % interval of mean PSNR over
-            these pictures, of the codec that has the widest, see
+            these images, of the codec that has the widest, see
             :func:`scenarios.results.statistics.half_width_db`), stopped (``"ci"``: narrow enough,
             ``"cap"``, or ``"trials"`` where no interval was asked for).
         """

@@ -33,7 +33,7 @@ class Page:
     Args:
         panel_width: of one panel.
         panel_height: of one panel.
-        lost_height: of the panel of lost pictures below it.
+        lost_height: of the panel of lost images below it.
         beside: what the width holds beside panels.
         around: what the height holds beside panels.
         least_width: of the figure.

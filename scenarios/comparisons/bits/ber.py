@@ -40,7 +40,7 @@ def ber(
     """Count errors of transport blocks and of uncoded bits.
 
     Each point sends blocks until enough of them are wrong or the cap is hit; the table says which.
-    The chain is the one that pictures are sent with: CRC, LDPC of TS 38.212, rate matching,
+    The chain is the one that images are sent with: CRC, LDPC of TS 38.212, rate matching,
     scrambling, Gray-mapped QAM, the link, exact log-likelihood ratios, 50 iterations at most.
 
     Args:
