@@ -225,8 +225,7 @@ def code_digest(*parts: Path) -> str:
 
 def _measuring() -> list[Path]:
     """Files that say how one task is carried out and what is measured of it."""
-    functions = (column.measure for column in columns.measured().values())
-    files = {Path(inspect.getfile(function)) for function in functions if function is not None}
+    files = {Path(inspect.getfile(c.measure)) for c in columns.measured().values() if c.measure}
     return [_ONE_TASK, Path(str(columns.__file__)), *sorted(files)]
 
 
