@@ -26,7 +26,7 @@ from sionna_chain import sionna_chain
 import scenarios
 from scenarios.comparisons.bits.block_errors import Series
 from scenarios.results.statistics import wilson_interval
-from scenarios.results.style import COLOURS, dress
+from scenarios.results.style import COLOURS, format_axes
 from semcom.modem.mcs import mcs_table
 
 MCS = (3, 7, 11, 16, 22)
@@ -102,7 +102,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         axis.set_yscale("log")
         axis.set_xlabel("SNR, average $E_s/N_0$ [dB]")
         axis.set_ylabel(rate)
-        dress(axis)
+        format_axes(axis)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     figure.suptitle("Lines: semcom, 95 % intervals. Circles: Sionna", fontsize=10)

@@ -16,8 +16,8 @@ from scenarios.command.pack import pack
 from scenarios.command.results import merge, plot, rate_saving, table
 from scenarios.command.run import runs
 from scenarios.command.send import send
-from scenarios.command.shared import Renamed
 from scenarios.command.train import trains
+from scenarios.options.shared import Renamed
 
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",
@@ -64,10 +64,10 @@ def info() -> None:
 
 
 def _devices(torch: Any) -> dict[str, str]:
-    found = {"cpu": f"{torch.get_num_threads()} threads"}
+    devices = {"cpu": f"{torch.get_num_threads()} threads"}
     for index in range(torch.cuda.device_count()):
-        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
-    return found
+        devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    return devices
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scenarios.command.options import parse_names, parse_rates, parse_snr
+from scenarios.options.parsing import parse_names, parse_rates, parse_snr
+from scenarios.results.columns import metrics, rising, shown
 
 if TYPE_CHECKING:
     from scenarios.results.table import Table
@@ -25,14 +27,21 @@ _Against = Annotated[
     str | None,
     typer.Option(help="Show by how much the others differ from this codec, draw by draw."),
 ]
-_METRICS = "psnr, roi_psnr, ssim, ms_ssim, dice, outage, cbr_used or rx_snr_db"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
+_METRICS = _listed(metrics())
 
 
 def table(
     results: _Results,
     y: Annotated[
         str, typer.Option(help=f"What to show, separated by commas: {_METRICS}.")
-    ] = "psnr,roi_psnr,dice,outage",
+    ] = ",".join(shown()),
     codecs: _Codecs = None,
     link: _Links = None,
     snr: _Snr = None,
@@ -47,15 +56,15 @@ def table(
     ] = None,
 ) -> None:
     """Print means with 95 % intervals, and what they mean."""
-    metrics = parse_names(y)
-    if not metrics:
+    names = parse_names(y)
+    if not names:
         raise typer.BadParameter(f"--y {y!r} names no metric")
-    found = _selected(results, codecs, link, snr, cbr, against)
-    found.print(metrics)
+    chosen = _selected(results, codecs, link, snr, cbr, against)
+    chosen.print(names)
     if out is not None:
         from scenarios.results.exports import export
 
-        export(found, out, metrics[0])
+        export(chosen, out, names[0])
 
 
 def plot(
@@ -85,11 +94,11 @@ def plot(
     """Draw curves with 95 % bands."""
     from scenarios.results.curves import caption
 
-    found = _selected(results, codecs, link, snr, cbr, against)
+    chosen = _selected(results, codecs, link, snr, cbr, against)
     path = out or Path(f"{y}.pdf" if style == "paper" else f"{y}.png")
-    found.plot(y, path, x=x, style=style)
+    chosen.plot(y, path, x=x, style=style)
     if style == "paper":
-        typer.echo(caption(found, y, x))
+        typer.echo(caption(chosen, y, x))
     typer.echo(f"Drawn to {path}", err=True)
 
 
@@ -108,9 +117,7 @@ def merge(
 def rate_saving(
     results: Annotated[Path, typer.Argument(help="results.parquet of a run at several rates.")],
     anchor: Annotated[str, typer.Option("--anchor", "--against", help="Codec to compare with.")],
-    metric: Annotated[
-        str, typer.Option(help="What is equal: psnr, roi_psnr, ssim, ms_ssim or dice.")
-    ] = "roi_psnr",
+    metric: Annotated[str, typer.Option(help=f"What is equal: {_listed(rising())}.")] = "roi_psnr",
     min_overlap: Annotated[
         float, typer.Option(help="Least share of qualities that two curves must both reach.")
     ] = 0.5,
@@ -122,12 +129,12 @@ def rate_saving(
     from scenarios.results.rate_saving import rate_saving as saving
     from scenarios.results.table import Table
 
-    found = saving(
+    savings = saving(
         Table.load(results), anchor, metric, min_overlap=min_overlap, resamples=resamples, seed=seed
     )
-    found.print()
+    savings.print()
     if out is not None:
-        found.save(out)
+        savings.save(out)
 
 
 def _selected(
@@ -142,10 +149,10 @@ def _selected(
     rates = None if cbr is None else parse_rates(cbr)
     from scenarios.results.table import Table
 
-    found = Table.load(results).select(
+    chosen = Table.load(results).select(
         codecs=None if codecs is None else parse_names(codecs),
         links=None if link is None else parse_names(link),
         snr_db=points,
         cbr=rates,
     )
-    return found if against is None else found.against(against)
+    return chosen if against is None else chosen.against(against)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scenarios.command.options import parse_names, parse_rate
+from scenarios.options.parsing import parse_names, parse_rate
 
 
 def send(
@@ -40,8 +40,8 @@ def send(
     from rich.console import Console
 
     with Console(stderr=True).status("loading PyTorch and Sionna"):
-        from scenarios.command.selection import one_picture
         from scenarios.comparisons.send import send as sending
+        from scenarios.options.selection import one_picture
     image, region = one_picture(picture, mask, size, seed)
     sent = sending(
         image, region, codecs=parse_names(codecs), link=link, snr_db=snr, cbr=offered, seed=seed

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
-from channels import InputError
-from channels.errors import shown
-from scenarios.comparisons.guided import FoundMask, Guided, NoMask, SpoiltMask
-from scenarios.engine import inputs
-from scenarios.engine.experiment import carry_out, lay_out
+import typer
+
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
-from scenarios.engine.sweep import Sweep
-from scenarios.results.differences import Differences
-from semcom import catalogue
-from semcom.codec import Codec
-from semcom.medjscc import MedJSCC
-from semcom.segmentation import Segmenter
+from scenarios.options.parsing import parse_names, parse_rate, parse_snr
+from scenarios.options.shared import Diagnosis, Links, Out, Run, Sent, Snr, grouped
+
+if TYPE_CHECKING:
+    from scenarios.engine import inputs
+    from scenarios.engine.sweep import Sweep
+    from scenarios.results.differences import Differences
+    from semcom.codec import Codec
+    from semcom.segmentation import Segmenter
 
 WHOLE = "whole"
 SNR_DB = (0.0, 4.0, 8.0, 12.0)
@@ -40,11 +41,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "no learned synthesis": {"learned_synthesis": False},
     "no analogue part": {"digital_only": True},
 }
-_SPOILT = {
-    "grown mask": SpoiltMask(dilate=0.03),
-    "shrunk mask": SpoiltMask(erode=0.03),
-    "shifted mask": SpoiltMask(shift=(0.06, 0.06)),
-    "lost regions": SpoiltMask(drop=0.5),
+_CORRUPTIONS: dict[str, dict[str, Any]] = {
+    "grown mask": {"dilate": 0.03},
+    "shrunk mask": {"erode": 0.03},
+    "shifted mask": {"shift": (0.06, 0.06)},
+    "lost regions": {"drop": 0.5},
 }
 
 
@@ -61,7 +62,7 @@ def ablation(
 ) -> Differences:
     """Take Med-JSCC apart.
 
-    Each contender lacks one part or gets another mask (``MEANINGS``); weights are the same, nothing
+    Each scheme lacks one part or gets another mask (``MEANINGS``); weights are the same, nothing
     is trained anew. All quality is measured in the same masks.
 
     Args:
@@ -71,7 +72,7 @@ def ablation(
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: complex channel uses per picture element.
-        segmenter: gives the masks of the contender "found mask", beside true ``masks``; ``None``
+        segmenter: gives the masks of the scheme "found mask", beside true ``masks``; ``None``
             leaves it out.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
@@ -82,12 +83,16 @@ def ablation(
         InputError: if an argument does not fit or the codec cannot serve the rate.
 
     >>> import torch
-    >>> pictures, masks = torch.rand(1, 1, 64, 64), torch.ones(1, 1, 64, 64, dtype=torch.bool)
+    >>> images, masks = torch.rand(1, 1, 64, 64), torch.ones(1, 1, 64, 64, dtype=torch.bool)
+    >>> from semcom.medjscc import MedJSCC
     >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval().requires_grad_(False)
-    >>> found = ablation(pictures, masks, codec=codec, links="awgn", snr_db=6, cbr=1/8)
-    >>> len(found.table) == len(MEANINGS) - 1
+    >>> differences = ablation(images, masks, codec=codec, links="awgn", snr_db=6, cbr=1/8)
+    >>> len(differences.table) == len(MEANINGS) - 1
     True
     """
+    from scenarios.engine.experiment import carry_out
+    from scenarios.results.differences import Differences
+
     drawn, work = parted(run)
     grid = plan(
         images,
@@ -115,26 +120,97 @@ def plan(
     **drawn: Unpack[GridOptions],
 ) -> Sweep:
     """The grid of :func:`ablation`, checked."""
+    from channels import InputError
+    from scenarios.engine import inputs
+    from scenarios.engine.experiment import lay_out
+
     inputs.check_rate(cbr)
     if masks is None:
         raise InputError("an ablation needs regions of interest: pass masks or a segmenter")
-    contenders = parts(codec, inputs.finder("segmenter", segmenter))
+    schemes = parts(codec, inputs.finder("segmenter", segmenter))
     return lay_out(
-        "ablation", images, masks, codecs=contenders, links=links, snr_db=snr_db, cbr=cbr, **drawn
+        "ablation", images, masks, codecs=schemes, links=links, snr_db=snr_db, cbr=cbr, **drawn
     )
 
 
 def parts(codec: str | Codec, segmenter: Segmenter | None) -> dict[str, Codec]:
     """The whole and what is left without each part, by label.
 
+    >>> from semcom.medjscc import MedJSCC
     >>> list(parts(MedJSCC((8, 8, 8), (8,) * 6), None))[:4]
     ['whole', 'no mask', 'no CAU', 'fixed rate']
     """
+    from channels import InputError
+    from channels.errors import shown
+    from scenarios.comparisons.mask_override import (
+        FoundMask,
+        MaskOverride,
+        NoMask,
+        SpoiltMask,
+    )
+    from semcom import catalogue
+    from semcom.medjscc import MedJSCC
+
     whole = catalogue.codec(codec) if isinstance(codec, str) else codec
     if not isinstance(whole, MedJSCC):
         raise InputError(f"an ablation takes Med-JSCC apart: pass one, got {shown(codec)}")
-    found: dict[str, Codec] = {WHOLE: whole, "no mask": Guided(whole, NoMask())}
-    found |= {part: whole.with_options(**options) for part, options in _OPTIONS.items()}
+    schemes: dict[str, Codec] = {WHOLE: whole, "no mask": MaskOverride(whole, NoMask())}
+    schemes |= {part: whole.with_options(**options) for part, options in _OPTIONS.items()}
     if segmenter is not None:
-        found["found mask"] = Guided(whole, FoundMask(segmenter))
-    return found | {part: Guided(whole, guide) for part, guide in _SPOILT.items()}
+        schemes["found mask"] = MaskOverride(whole, FoundMask(segmenter))
+    for part, corruption in _CORRUPTIONS.items():
+        schemes[part] = MaskOverride(whole, SpoiltMask(**corruption))
+    return schemes
+
+
+@grouped
+def command(
+    *,
+    sent: Sent,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of medjscc; default: those in the package.")
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            help="Segmenter whose masks the encoder gets in the place of given ones, chest, "
+            "angiography, dental or a file of weights; default: no such scheme."
+        ),
+    ] = None,
+    link: Links = "ntn-tdl-c",
+    snr: Snr = "0:12:4",
+    cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
+        "1/16"
+    ),
+    diagnosis: Diagnosis = None,
+    out: Out = "results/ablation",
+    run: Run,
+) -> None:
+    """What each part of Med-JSCC brings: paired differences to the whole, at equal rate.
+
+    Prints them and writes differences.csv, differences.png, results.parquet and results.csv. A
+    second run finds finished points in the same folder.
+    """
+    cbr_offered, points = parse_rate(cbr), parse_snr(snr)
+    selection = sent.selection(run.seed)
+    from scenarios.options.selection import segmenter_of
+    from scenarios.options.writing import working, write
+    from semcom.catalogue import codec
+
+    with working(run, out) as work:
+        whole = codec("medjscc") if weights is None else codec("medjscc", weights=weights)
+        mask_source = segmenter_of("--segmenter", segmenter)
+        drawn = run.drawn(segmenter_of("--diagnosis", diagnosis))
+        images, masks = selection.load()
+        differences = ablation(
+            images,
+            masks,
+            codec=whole,
+            links=parse_names(link),
+            snr_db=points,
+            cbr=cbr_offered,
+            segmenter=mask_source,
+            **drawn,
+            **work,
+        )
+    write(differences, "differences", out, differences.table)

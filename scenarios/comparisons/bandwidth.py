@@ -1,23 +1,24 @@
-"""Scenario: picture quality against bandwidth ratio, and the time on air at channel bandwidths."""
+"""Scenario: image quality against bandwidth ratio, and the time on air at channel bandwidths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Unpack
 
-import channels
-from channels import Grid, Link
-from channels.errors import check_number
-from scenarios.comparisons.on_air import OnAir
-from scenarios.engine import inputs
-from scenarios.engine.experiment import carry_out, lay_out
+import typer
+
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
-from scenarios.engine.sweep import Sweep
+from scenarios.options.parsing import parse_mcs, parse_names, parse_numbers, parse_rates
+from scenarios.options.shared import Diagnosis, Links, Mcs, Out, Run, Sent, grouped
+
+if TYPE_CHECKING:
+    from scenarios.comparisons.on_air import OnAir
+    from scenarios.engine import inputs
+    from scenarios.engine.sweep import Sweep
 
 CBR = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
 BANDWIDTHS_HZ = (5e6, 20e6, 100e6, 400e6)
-_FR2_HZ = 7.125e9
 
 
 def bandwidth(
@@ -31,10 +32,10 @@ def bandwidth(
     cbr: inputs.Points = CBR,
     **run: Unpack[RunOptions],
 ) -> OnAir:
-    """Compare codecs across the channel uses that a picture gets, and say how long they take.
+    """Compare codecs across the channel uses that an image gets, and say how long they take.
 
     The bandwidth ratio counts channel uses; a channel of so many hertz turns them into seconds, and
-    its width decides how many independent fades a picture meets. SNR is the same at every
+    its width decides how many independent fades an image meets. SNR is the same at every
     bandwidth: at equal transmit power it would fall by 10 log10 of their ratio.
 
     Args:
@@ -56,13 +57,16 @@ def bandwidth(
             channel.
 
     >>> import torch
-    >>> found = bandwidth(
+    >>> on_air = bandwidth(
     ...     torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", links="awgn", bandwidths_hz=[5e6],
     ...     cbr=[1/4, 1/2], snr_db=12,
     ... )
-    >>> found.frame[["cbr", "on_air_s"]].round(6).to_numpy().tolist()
+    >>> on_air.frame[["cbr", "on_air_s"]].round(6).to_numpy().tolist()
     [[0.25, 0.000284], [0.5, 0.000568]]
     """
+    from scenarios.comparisons.on_air import OnAir
+    from scenarios.engine.experiment import carry_out
+
     drawn, work = parted(run)
     grid = plan(
         images,
@@ -89,7 +93,10 @@ def plan(
     **drawn: Unpack[GridOptions],
 ) -> Sweep:
     """The grid of :func:`bandwidth`, checked."""
-    varied, settings = channels_of(links, bandwidths_hz)
+    from scenarios.comparisons.swept_links import channels_of
+    from scenarios.engine.experiment import lay_out
+
+    varied, link_parameters = channels_of(links, bandwidths_hz)
     return lay_out(
         "bandwidth",
         images,
@@ -98,32 +105,44 @@ def plan(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        settings=settings,
+        link_parameters=link_parameters,
         **drawn,
     )
 
 
-def channels_of(
-    links: str | Sequence[str], bandwidths_hz: Sequence[float]
-) -> tuple[list[Link], dict[str, dict[str, float | str]]]:
-    """Links on the grids of NR channels, and the bandwidth of each; as of :func:`bandwidth`.
+@grouped
+def command(
+    *,
+    sent: Sent,
+    codecs: Annotated[
+        str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
+    ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
+    bandwidths: Annotated[
+        str, typer.Option(help="NR channel bandwidths in MHz, separated by commas.")
+    ] = "5,20,100,400",
+    snr: Annotated[float, typer.Option(help="E_s/N_0 in dB, the same at every bandwidth.")] = 6.0,
+    cbr: Annotated[
+        str, typer.Option(help="Complex channel uses per pixel, separated by commas.")
+    ] = "1/128,1/64,1/32,1/16,1/8,1/4",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/bandwidth",
+    run: Run,
+) -> None:
+    """Picture quality against bandwidth ratio, and the time on air at channel bandwidths.
 
-    >>> channels_of("awgn", [20e6])[0][0].grid.num_subcarriers
-    1272
+    Prints and writes what semcom run snr does, along the rate; on_air.csv and on_air.png.
     """
-    found: list[Link] = []
-    settings: dict[str, dict[str, float | str]] = {}
-    for name in [links] if isinstance(links, str) else links:
-        for width_hz in sorted(set(bandwidths_hz)):
-            made = channels.link(name)
-            grid = _grid(check_number("bandwidths_hz", width_hz, 1e6, 1e9), made.carrier_hz)
-            megahertz = width_hz / 1e6
-            found.append(replace(made, name=f"{name}, {megahertz:g} MHz", grid=grid))
-            settings[found[-1].name] = {"link": name, "bandwidth_mhz": float(megahertz)}
-    return found, settings
+    rates, indices = parse_rates(cbr), parse_mcs(mcs)
+    widths_hz = [1e6 * width for width in parse_numbers("--bandwidths", bandwidths)]
+    selection = sent.selection(run.seed)
+    from scenarios.comparisons.on_air import OnAir
+    from scenarios.options.writing import Request, compare
 
-
-def _grid(bandwidth_hz: float, carrier_hz: float) -> Grid:
-    if carrier_hz > _FR2_HZ or bandwidth_hz > 100e6:
-        return Grid.nr(bandwidth_hz, 120e3, "fr2")
-    return Grid.nr(bandwidth_hz, 15e3 if bandwidth_hz <= 50e6 else 30e3)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, x="cbr")
+    links = parse_names(link)
+    on_air = OnAir(*compare(request, plan, links=links, snr_db=snr, bandwidths_hz=widths_hz))
+    on_air.save(Path(out) / "on_air.csv")
+    on_air.plot("psnr", Path(out) / "on_air.png")
+    on_air.print_times()

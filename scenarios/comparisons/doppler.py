@@ -1,31 +1,20 @@
-"""Scenario: picture quality against residual Doppler, its rate, or the terminal's speed."""
+"""Scenario: image quality against residual Doppler, its rate, or the terminal's speed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
-import channels
-from channels import InputError, Link, Residual
-from channels.errors import check_name, check_number
-from scenarios.engine import inputs
-from scenarios.engine.experiment import carry_out, lay_out
+import typer
+
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
-from scenarios.engine.sweep import Sweep
-from scenarios.results.columns import SETTINGS
-from scenarios.results.table import Table
+from scenarios.options.parsing import parse_mcs, parse_names, parse_numbers, parse_rates, parse_snr
+from scenarios.options.shared import Cbr, Codecs, Diagnosis, Links, Mcs, Out, Run, Sent, grouped
 
-VALUES = {
-    "offset_hz": (0.0, 150.0, 300.0, 600.0, 1000.0, 1500.0),
-    "rate_hz_per_s": (0.0, 600.0, 6e3, 6e4, 3e5),
-    "speed_mps": (0.0, 1.0, 10.0, 30.0, 100.0),
-}
-"""What is tried by default.
-
-1500 Hz is a tenth of a subcarrier of 15 kHz; a satellite at 600 km has up to 0.6 kHz/s at 2 GHz and
-6 kHz/s at 20 GHz; 100 m/s is a fast train.
-"""
+if TYPE_CHECKING:
+    from scenarios.engine import inputs
+    from scenarios.engine.sweep import Sweep
+    from scenarios.results.table import Table
 
 
 def doppler(
@@ -55,14 +44,15 @@ def doppler(
         links: names of links, or one.
         along: ``"offset_hz"``, the residual carrier offset in Hz; ``"rate_hz_per_s"``, its rate in
             Hz/s; ``"speed_mps"``, the terminal's speed in m/s.
-        values: what to try, in that unit; by default :data:`VALUES`.
+        values: what to try, in that unit; by default
+            :data:`~scenarios.comparisons.swept_links.VALUES`.
         snr_db: points, or one, average E_s/N_0 in dB.
         cbr: rates, or one, complex channel uses per picture element.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
-        One row per codec × link × value × rate × point × picture × trial; curves run along the
+        One row per codec × link × value × rate × point × image × trial; curves run along the
         value.
 
     Raises:
@@ -76,6 +66,8 @@ def doppler(
     >>> table.located(table.summary("psnr"))[["link", "offset_hz"]].to_numpy().tolist()
     [['awgn', 0.0], ['awgn', 900.0]]
     """
+    from scenarios.engine.experiment import carry_out
+
     drawn, work = parted(run)
     grid = plan(
         images,
@@ -106,7 +98,10 @@ def plan(
     **drawn: Unpack[GridOptions],
 ) -> Sweep:
     """The grid of :func:`doppler`, checked."""
-    varied, settings = varied_links(links, along, values, estimator)
+    from scenarios.comparisons.swept_links import varied_links
+    from scenarios.engine.experiment import lay_out
+
+    varied, link_parameters = varied_links(links, along, values, estimator)
     return lay_out(
         "doppler",
         images,
@@ -115,38 +110,48 @@ def plan(
         links=varied,
         snr_db=snr_db,
         cbr=cbr,
-        settings=settings,
+        link_parameters=link_parameters,
         **drawn,
     )
 
 
-def varied_links(
-    links: str | Sequence[str], along: str, values: Sequence[float] | None, estimator: str
-) -> tuple[list[Link], dict[str, dict[str, float | str]]]:
-    """Links that differ in one setting, and what it is in each; arguments as of :func:`doppler`.
+@grouped
+def command(
+    *,
+    sent: Sent,
+    codecs: Codecs = None,
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
+    along: Annotated[
+        str,
+        typer.Option(
+            help="offset_hz, the residual carrier offset; rate_hz_per_s, its rate; or speed_mps, "
+            "the terminal's."
+        ),
+    ] = "offset_hz",
+    values: Annotated[
+        str | None, typer.Option(help="What to try, in that unit, separated by commas.")
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option(help="How receivers know the channel: lmmse, ls or perfect.")
+    ] = "lmmse",
+    snr: Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step, or one.")] = "10",
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/doppler",
+    run: Run,
+) -> None:
+    """Picture quality against residual Doppler, its rate, or the terminal's speed.
 
-    >>> links, settings = varied_links("rayleigh", "speed_mps", [3.0], "ls")
-    >>> settings
-    {'rayleigh, 3 m/s': {'link': 'rayleigh', 'speed_mps': 3.0}}
+    Prints and writes what semcom run snr does, along that setting.
     """
-    check_name("along", along, VALUES)
-    found: list[Link] = []
-    settings: dict[str, dict[str, float | str]] = {}
-    for name in [links] if isinstance(links, str) else links:
-        for value in sorted(set(VALUES[along] if values is None else values)):
-            found.append(_link(name, along, check_number(along, value, -1e7, 1e7), estimator))
-            settings[found[-1].name] = {"link": name, along: float(value)}
-    return found, settings
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    tried = None if values is None else parse_numbers("--values", values)
+    selection = sent.selection(run.seed)
+    from scenarios.options.writing import Request, compare
 
-
-def _link(name: str, along: str, value: float, estimator: str) -> Link:
-    """A link with one setting, named after it."""
-    if along == "speed_mps":
-        if name == "awgn":
-            raise InputError("awgn has no scatter and knows no speed: name another link")
-        found = channels.link(name, estimator=estimator, speed_mps=value, residual=Residual())
-    else:
-        residual = Residual(**{along: value})
-        found = channels.link(name, estimator=estimator, residual=residual)
-    unit = SETTINGS[along].partition("[")[2].rstrip("]")
-    return replace(found, name=f"{name}, {value:g} {unit}")
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    links = parse_names(link)
+    compare(
+        request, plan, links=links, snr_db=points, along=along, values=tried, estimator=estimator
+    )

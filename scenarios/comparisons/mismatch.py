@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
-from channels import InputError
-from scenarios.engine import inputs
-from scenarios.engine.experiment import carry_out, lay_out
+import typer
+
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
-from scenarios.engine.sweep import Sweep
-from scenarios.results.table import Table
-from semcom.codec import Codec
+from scenarios.options.parsing import parse_mcs, parse_names, parse_rates, parse_snr
+from scenarios.options.shared import Cbr, Diagnosis, Links, Mcs, Out, Run, Sent, grouped
+
+if TYPE_CHECKING:
+    from scenarios.engine import inputs
+    from scenarios.engine.sweep import Sweep
+    from scenarios.results.table import Table
 
 BELIEVED_SNR_DB = 10.0
 SNR_DB = tuple(float(point) for point in range(11))
@@ -58,6 +61,8 @@ def mismatch(
     >>> table.frame[["snr_db", "believed_snr_db", "outage"]].values.tolist()
     [[6.0, 12.0, True], [12.0, 12.0, False]]
     """
+    from scenarios.engine.experiment import carry_out
+
     drawn, work = parted(run)
     grid = plan(
         images,
@@ -84,6 +89,9 @@ def plan(
     **drawn: Unpack[GridOptions],
 ) -> Sweep:
     """The grid of :func:`mismatch`, checked."""
+    from scenarios.engine import inputs
+    from scenarios.engine.experiment import lay_out
+
     contenders = inputs.contenders(codecs)
     refuse_bounds(contenders)
     return lay_out(
@@ -102,10 +110,54 @@ def plan(
 def refuse_bounds(contenders: Mapping[str, inputs.Contender]) -> None:
     """Refuse what cannot believe anything.
 
+    >>> from scenarios.engine import inputs
     >>> refuse_bounds(inputs.contenders("hevc-capacity"))
     Traceback (most recent call last):
     channels.errors.InputError: 'hevc-capacity' is a bound and believes nothing: leave it out
     """
+    from channels import InputError
+    from semcom.codec import Codec
+
     for label, contender in contenders.items():
         if not isinstance(contender, Codec):
             raise InputError(f"{label!r} is a bound and believes nothing: leave it out")
+
+
+@grouped
+def command(
+    *,
+    sent: Sent,
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            "--codecs",
+            "--codec",
+            help="Names of codecs, separated by commas; default: all trained.",
+        ),
+    ] = None,
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
+    believed_snr: Annotated[
+        float, typer.Option(help="E_s/N_0 in dB that the transmitter believes.")
+    ] = 10.0,
+    snr: Annotated[
+        str, typer.Option(help="E_s/N_0 in dB that the channel gives, start:stop:step.")
+    ] = "0:10:1",
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/mismatch",
+    run: Run,
+) -> None:
+    """Picture quality against an SNR that the transmitter does not know.
+
+    Codecs choose modulation, code and rates for the believed SNR. Prints and writes what semcom
+    run snr does.
+    """
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    selection = sent.selection(run.seed)
+    from scenarios.engine.inputs import routes
+    from scenarios.options.writing import Request, compare
+
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    links = list(routes(parse_names(link)).values())
+    compare(request, plan, links=links, snr_db=points, believed_snr_db=believed_snr)

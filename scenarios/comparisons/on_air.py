@@ -1,4 +1,4 @@
-"""Quality against the time that a picture is on air: the result of the scenario ``bandwidth``."""
+"""Quality against the time that an image is on air: the result of the scenario ``bandwidth``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rich.text import Text
 from channels import Link
 from scenarios.engine.sweep import Sweep
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.line_styles import looks
-from scenarios.results.style import INK, dress, frame, hang_legend, rate
+from scenarios.results.line_styles import line_styles
+from scenarios.results.style import INK, add_legend, format_axes, frame, rate
 from scenarios.results.table import Table
 
 _STROKES: tuple[tuple[float, tuple[float, ...]], ...] = (
@@ -35,7 +35,7 @@ _DEFINITION = (
 
 
 def on_air_s(link: Link, cbr: float, pixels: Sequence[int]) -> float:
-    """Mean time on air of pictures of so many pixels, in seconds.
+    """Mean time on air of images of so many pixels, in seconds.
 
     >>> import channels
     >>> round(on_air_s(channels.link("awgn"), 1 / 4, [4096]), 6)
@@ -45,7 +45,7 @@ def on_air_s(link: Link, cbr: float, pixels: Sequence[int]) -> float:
 
 
 class OnAir:
-    """What pictures are worth against the time that they take.
+    """What images are worth against the time that they take.
 
     Args:
         table: results at several rates over links of several bandwidths.
@@ -61,10 +61,10 @@ class OnAir:
         rows = []
         pixels = [picture.image.numel() for picture in grid.pictures]
         for name, link in grid.links.items():
-            settings = grid.settings[name]
+            swept = grid.link_parameters[name]
             for cbr in grid.rates:
                 time_s = on_air_s(link, cbr, pixels)
-                rows.append((settings["link"], settings["bandwidth_mhz"], cbr, time_s, 1 / time_s))
+                rows.append((swept["link"], swept["bandwidth_mhz"], cbr, time_s, 1 / time_s))
         columns = ["link", "bandwidth_mhz", "cbr", "on_air_s", "pictures_per_s"]
         self.frame = pd.DataFrame(rows, columns=columns)
 
@@ -111,7 +111,7 @@ class OnAir:
         summary = self.table.located(self.table.summary(metric))
         summary = summary.merge(self.frame, on=["link", "bandwidth_mhz", "cbr"])
         links, widths = (list(dict.fromkeys(summary[n])) for n in ("link", "bandwidth_mhz"))
-        drawn = looks(list(dict.fromkeys(summary["codec"])))
+        drawn = line_styles(list(dict.fromkeys(summary["codec"])))
         strokes = {width: _STROKES[turn % len(_STROKES)] for turn, width in enumerate(widths)}
         columns = 3
         legend_rows = -(-(len(drawn) + len(strokes)) // columns)
@@ -123,24 +123,24 @@ class OnAir:
             for (codec, width), rows in summary[summary["link"] == link].groupby(
                 ["codec", "bandwidth_mhz"], sort=False
             ):
-                look, its = drawn[str(codec)], rows.sort_values("cbr")
+                style, its = drawn[str(codec)], rows.sort_values("cbr")
                 axis.plot(
-                    1e3 * its["on_air_s"], its["mean"], color=look.colour, marker=look.marker,
+                    1e3 * its["on_air_s"], its["mean"], color=style.colour, marker=style.marker,
                     markersize=4, linewidth=1.4, linestyle=strokes[width],
                 )  # fmt: skip
             axis.set_xscale("log")
             axis.set_title(str(link), fontsize=10)
             axis.set_xlabel("time on air per picture [ms]")
-            dress(axis, which="both")
+            format_axes(axis, which="both")
         axes[0].set_ylabel(self.table.label(metric))
         handles = [
-            Line2D([], [], color=look.colour, marker=look.marker, label=look.legend)
-            for look in drawn.values()
+            Line2D([], [], color=style.colour, marker=style.marker, label=style.legend)
+            for style in drawn.values()
         ] + [
             Line2D([], [], color=INK, linestyle=stroke, label=f"{width:g} MHz")
             for width, stroke in strokes.items()
         ]
-        hang_legend(figure, (handles, [str(h.get_label()) for h in handles]), legend_top, columns)
+        add_legend(figure, (handles, [str(h.get_label()) for h in handles]), legend_top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -1,4 +1,4 @@
-"""Scenario: one picture through one link, before and after."""
+"""Scenario: one image through one link, before and after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scenarios.results.style import rate
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """A picture as each codec delivered it.
+    """An image as each codec delivered it.
 
     Args:
         picture: what was sent, with its region of interest.
@@ -43,7 +43,7 @@ class Sent:
         return [self._line(codec, measured) for codec, (_, measured) in self.received.items()]
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw original, received pictures and errors.
+        """Draw original, received images and errors.
 
         Args:
             path: where to save the figure; ``None`` only returns it.
@@ -81,7 +81,7 @@ def send(
     cbr: float = 1 / 16,
     seed: int = 0,
 ) -> Sent:
-    """Send one picture once.
+    """Send one image once.
 
     Args:
         image: float32 ``[1, 1, H, W]`` in [0, 1].

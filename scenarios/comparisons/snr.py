@@ -1,14 +1,28 @@
-"""Scenario: picture quality against SNR, for every codec over every link, at every rate."""
+"""Scenario: image quality against SNR, for every codec over every link, at every rate."""
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from scenarios.engine import inputs
-from scenarios.engine.experiment import carry_out, lay_out
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
-from scenarios.engine.sweep import Sweep
-from scenarios.results.table import Table
+from scenarios.options.parsing import parse_mcs, parse_names, parse_rates, parse_snr
+from scenarios.options.shared import (
+    Cbr,
+    Codecs,
+    Diagnosis,
+    Links,
+    Mcs,
+    Out,
+    Run,
+    Sent,
+    Snr,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    from scenarios.engine import inputs
+    from scenarios.engine.sweep import Sweep
+    from scenarios.results.table import Table
 
 
 def snr(
@@ -29,7 +43,7 @@ def snr(
     Args:
         images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
         masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
-            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent pictures;
+            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent images;
             ``None`` without.
         codecs: names, codecs or bounds (``semcom.bound``), or one; ``"label=weights.safetensors"``
             is a learned codec with weights of your own; a mapping gives labels of its own.
@@ -39,16 +53,18 @@ def snr(
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
-        One row per codec × link × rate × point × picture × trial, with its definitions.
+        One row per codec × link × rate × point × image × trial, with its definitions.
 
     Raises:
         InputError: if an argument does not fit or a codec cannot serve a rate.
 
     >>> import torch
-    >>> pictures = torch.rand(2, 1, 64, 64)
-    >>> snr(pictures, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
+    >>> images = torch.rand(2, 1, 64, 64)
+    >>> snr(images, codecs=["jpeg2000-ldpc"], links=["awgn"], snr_db=[6, 12], cbr=1/4)
     Table(4 rows: jpeg2000-ldpc over awgn)
     """
+    from scenarios.engine.experiment import carry_out
+
     drawn, work = parted(run)
     grid = plan(images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn)
     return carry_out(grid, **work)
@@ -65,6 +81,36 @@ def plan(
     **drawn: Unpack[GridOptions],
 ) -> Sweep:
     """The grid of :func:`snr`, checked."""
+    from scenarios.engine.experiment import lay_out
+
     return lay_out(
         "snr", images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn
     )
+
+
+@grouped
+def command(
+    *,
+    sent: Sent,
+    codecs: Codecs = None,
+    mcs: Mcs = "auto",
+    link: Links = "ntn-tdl-c",
+    snr: Snr = "0:12:2",
+    cbr: Cbr = "1/16",
+    diagnosis: Diagnosis = None,
+    out: Out = "results/snr",
+    run: Run,
+) -> None:
+    """Picture quality against SNR, at one rate or several, for every codec over every link.
+
+    Prints the table and writes results.parquet, results.csv, curves with 95 % bands and a panel
+    of pictures. A second run finds finished points in the same folder.
+    """
+    rates, points, indices = parse_rates(cbr), parse_snr(snr), parse_mcs(mcs)
+    selection = sent.selection(run.seed)
+    from scenarios.engine.inputs import routes
+    from scenarios.options.writing import Request, compare
+
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    links = list(routes(parse_names(link)).values())
+    compare(request, plan, links=links, snr_db=points)

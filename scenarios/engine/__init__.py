@@ -1,1 +1,1 @@
-"""How a grid of codecs, links and pictures becomes rows: checks, tasks, workers, journal."""
+"""How a grid of codecs, links and images becomes rows: checks, tasks, workers, journal."""

@@ -16,7 +16,7 @@ from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
 from scenarios.engine.stopping import Stop
 from scenarios.results.checks import check_whole
-from scenarios.results.columns import DEFINITIONS, MAX_SNR_DB
+from scenarios.results.columns import MAX_SNR_DB, definitions
 from scenarios.results.table import Table
 from semcom.segmentation import Segmenter
 
@@ -38,12 +38,12 @@ def lay_out(
     believed_snr_db: float | None = None,
     ci_db: float | None = None,
     max_trials: int = MAX_TRIALS,
-    settings: Mapping[str, Mapping[str, float | str]] | None = None,
+    link_parameters: Mapping[str, Mapping[str, float | str]] | None = None,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
 
     ``scenario`` is its name and part of every seed; ``believed_snr_db`` is what every transmitter
-    believes, ``None`` for what is true; ``settings`` are those of
+    believes, ``None`` for what is true; ``link_parameters`` are those of
     :class:`~scenarios.engine.sweep.Sweep`. All else is as of :func:`scenarios.snr`.
 
     Raises:
@@ -77,7 +77,7 @@ def lay_out(
         inputs.finder("diagnosis", diagnosis),
         None if believed_snr_db is None else float(believed_snr_db),
         stop,
-        settings or {},
+        link_parameters or {},
     )
 
 
@@ -113,7 +113,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
     metadata = {
-        "definitions": DEFINITIONS,
+        "definitions": definitions(),
         "parameters": {
             "scenario": grid.scenario,
             "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),
@@ -133,8 +133,8 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
         "links": {name: repr(link) for name, link in grid.links.items()},
         "versions": sweep.versions(),
     }
-    if grid.settings:
-        metadata["settings"] = {name: dict(told) for name, told in grid.settings.items()}
+    if grid.link_parameters:
+        metadata["settings"] = {name: dict(told) for name, told in grid.link_parameters.items()}
     return Table(pd.DataFrame(rows), metadata)
 
 

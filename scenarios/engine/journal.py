@@ -10,10 +10,9 @@ from types import NoneType, TracebackType
 from typing import Self
 
 from scenarios.engine.task import Measured, Outcome
-from scenarios.results.columns import COLUMNS, IDENTITY
+from scenarios.results.columns import measured
 
 _TYPES = {"float64": (float, NoneType), "Int64": (int, NoneType), "bool": (bool,)}
-_MEASURED = {name: _TYPES[kind] for name, kind in COLUMNS.items() if name not in IDENTITY}
 
 
 class Journal:
@@ -25,21 +24,22 @@ class Journal:
     Args:
         folder: where ``journal.jsonl`` lies; created on the first finished task.
             ``None`` keeps nothing.
-        columns: names and types of what is measured; a line of others is passed over.
+        columns: names and types of what is measured, by default those of a table; a line of others
+            is passed over.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     measured = dict.fromkeys(_MEASURED) | {"outage": False}
+    ...     values = dict.fromkeys(measured()) | {"outage": False}
     ...     with Journal(Path(folder)) as journal:
-    ...         journal.write("abc", Outcome(measured, 0.1, 0.2))
+    ...         journal.write("abc", Outcome(values, 0.1, 0.2))
     ...     list(Journal(Path(folder)).read())
     ['abc']
     """
 
     def __init__(
-        self, folder: Path | None, columns: Mapping[str, tuple[type, ...]] = _MEASURED
+        self, folder: Path | None, columns: Mapping[str, tuple[type, ...]] | None = None
     ) -> None:
-        self._columns = columns
+        self._columns = columns or {name: _TYPES[c.dtype] for name, c in measured().items()}
         self._path = None if folder is None else folder / "journal.jsonl"
         self._descriptor: int | None = None
 
@@ -51,11 +51,11 @@ class Journal:
         for line in self._path.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-                key, measured = entry["key"], entry["measured"]
+                key, values = entry["key"], entry["measured"]
             except (ValueError, TypeError, KeyError, RecursionError):
                 continue
-            if isinstance(key, str) and self._is_measured(measured):
-                finished[key] = measured
+            if isinstance(key, str) and self._is_measured(values):
+                finished[key] = values
         return finished
 
     def write(self, key: str, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""A picture as each codec delivers it, and where each one errs."""
+"""An image as each codec delivers it, and where each one errs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROI = "#E69F00"
 
 
 def panel(picture: Picture, received: Mapping[str, tuple[Tensor, Measured]], title: str) -> Figure:
-    """Draw the original, each received picture, and the error maps on one scale.
+    """Draw the original, each received image, and the error maps on one scale.
 
     Args:
         picture: the original and its region of interest, which is outlined.
-        received: by codec: the picture, float32 ``[1, H, W]``, and what was measured of it.
+        received: by codec: the image, float32 ``[1, H, W]``, and what was measured of it.
         title: says link, SNR and rate.
 
     Returns:

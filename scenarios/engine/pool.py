@@ -31,7 +31,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @contextmanager
-def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
+def executor_for(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
     """Give the executor to work with, ``None`` for this process.
 
     Args:
@@ -42,7 +42,7 @@ def hands(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
     Raises:
         InputError: if a worker process died.
 
-    >>> with hands(None, workers=1) as executor:
+    >>> with executor_for(None, workers=1) as executor:
     ...     print(executor)
     None
     """
@@ -71,11 +71,11 @@ def finished(
     """Call ``function`` with each job's arguments and yield results as they come.
 
     Args:
-        executor: from :func:`hands`.
+        executor: from :func:`executor_for`.
         function: importable by name where the executor has other processes.
         jobs: the arguments of each call.
         kinds: what jobs have in common: a process of our own keeps to one kind as long as there is
-            work for all, since a codec remembers what it found out about a picture.
+            work for all, since a codec caches what it learns about an image.
 
     Yields:
         ``(index of the job, result)`` in the order of completion.

@@ -1,25 +1,26 @@
-"""What every scenario that sends pictures can be told beside its own arguments."""
+"""What every scenario that sends images can be told beside its own arguments."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from semcom.segmentation import Segmenter
+if TYPE_CHECKING:
+    from semcom.segmentation import Segmenter
 
 
 class GridOptions(TypedDict, total=False):
-    """How often pictures are sent, and what is measured of them; part of what results depend on.
+    """How often images are sent, and what is measured of them; part of what results depend on.
 
     Attributes:
         diagnosis: ``"chest"``, ``"angiography"``, ``"dental"`` or any segmenter, to measure the
             diagnostic Dice (:func:`~semcom.segmentation.diagnostic_dice`); ``None``, the default,
             leaves it empty.
         seed: seeds every fading and noise draw; 0 by default.
-        trials: transmissions of each picture at each point, with independent draws; 1 by default.
+        trials: transmissions of each image at each point, with independent draws; 1 by default.
         ci_db: repeat each point until half the 95 % interval of every codec's mean PSNR over these
-            pictures is so narrow, in dB, see :class:`scenarios.engine.stopping.Stop`; ``None``, the
+            images is so narrow, in dB, see :class:`scenarios.engine.stopping.Stop`; ``None``, the
             default: no more than ``trials``.
         max_trials: trials that are enough in any case; 64 by default.
     """

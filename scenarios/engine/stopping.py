@@ -22,7 +22,7 @@ class Stop:
     Args:
         ci_db: half the 95 % interval in dB that is narrow enough, see
             :func:`~scenarios.results.statistics.half_width_db`.
-        max_trials: trials of each picture that are enough in any case.
+        max_trials: trials of each image that are enough in any case.
 
     Raises:
         InputError: if one does not fit.
@@ -38,13 +38,13 @@ class Stop:
         check_number("ci_db", self.ci_db, 1e-4, 20)
         check_whole("max_trials", self.max_trials, 2)
 
-    def first(self, trials: int, pictures: int) -> int:
+    def first(self, trials: int, images: int) -> int:
         """Trials of the first round, where a user asked for some at least.
 
-        >>> Stop(0.1, 64).first(1, pictures=8)
+        >>> Stop(0.1, 64).first(1, images=8)
         4
         """
-        return min(max(trials, 2, -(-LEAST_SENT // pictures)), self.max_trials)
+        return min(max(trials, 2, -(-LEAST_SENT // images)), self.max_trials)
 
     def after(self, trials: int) -> int:
         """Trials of the next round."""

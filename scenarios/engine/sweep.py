@@ -1,12 +1,13 @@
-"""The engine: a grid of codecs, links, points and pictures → tasks → rows.
+"""The engine: a grid of codecs, links, points and images → tasks → rows.
 
-Every codec sees the same fading and the same noise at the same (link, point, picture, trial).
+Every codec sees the same fading and the same noise at the same (link, point, image, trial).
 Rows do not depend on the number of workers, on the executor, or on interruptions.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import json
 import math
@@ -28,10 +29,11 @@ import semcom
 from channels import InputError, Link
 from scenarios.engine.inputs import Contender, Picture
 from scenarios.engine.journal import Journal
-from scenarios.engine.pool import finished, hands
+from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
+from scenarios.results import columns
 from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db
@@ -41,7 +43,7 @@ Row: TypeAlias = dict[str, str | float | int | bool | None]
 Point: TypeAlias = tuple[str, float, float]
 """Name of a link, rate, SNR in dB."""
 
-Bench: TypeAlias = tuple[Contender, Link, Segmenter | None]
+Prepared: TypeAlias = tuple[Contender, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
 _CODE = (".py", ".json", ".csv")
@@ -65,7 +67,7 @@ class Sweep:
         diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
         believed_snr_db: what every transmitter believes; ``None``: what is true.
         stop: when a point has been repeated enough; ``None``: after ``trials``.
-        settings: of links that differ in one setting, by name: its value under its own name, and
+        link_parameters: of links that differ in one, by name: its value under its own name, and
             under ``"link"`` the name that they share; with it they share fading and noise.
     """
 
@@ -81,7 +83,7 @@ class Sweep:
     diagnosis: Segmenter | None = None
     believed_snr_db: float | None = None
     stop: Stop | None = None
-    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    link_parameters: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
 
     def points(self) -> list[Point]:
         """Where codecs are compared."""
@@ -109,7 +111,7 @@ class Sweep:
         ]
 
     def _drawn_as(self, link: str) -> str:
-        return str(self.settings.get(link, {}).get("link", link))
+        return str(self.link_parameters.get(link, {}).get("link", link))
 
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""
@@ -117,7 +119,7 @@ class Sweep:
         links = {name: link.identity for name, link in self.links.items()}
         contents = [picture.digest for picture in self.pictures]
         diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
-        common = [self.scenario, code_digest(), versions(), diagnosis]
+        common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
         return [
             _hash(
                 [
@@ -171,7 +173,7 @@ def run(
 
 
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
-    """The picture behind a row, float32 ``[1, H, W]``, and what was measured of it."""
+    """The image behind a row, float32 ``[1, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
     codec = sweep.codecs[task.codec].adapted(link)
     picture, outcome = transmit(codec, link, sweep.pictures[task.image], task, sweep.diagnosis)
@@ -194,21 +196,21 @@ def versions() -> dict[str, str]:
     >>> "torch" in versions()
     True
     """
-    found = {}
+    installed = {}
     for name in ("semcom", "torch", "sionna", "numpy", "av", "imagecodecs", "pillow"):
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 @cache
-def code_digest(part: Path = _ONE_TASK) -> str:
+def code_digest(*parts: Path) -> str:
     """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
 
     Args:
-        part: the file that carries out one part of the work.
+        *parts: files that carry out the work, beside all of ``channels`` and ``semcom``.
 
     >>> len(code_digest())
     12
@@ -216,9 +218,15 @@ def code_digest(part: Path = _ONE_TASK) -> str:
     digest = hashlib.sha256()
     roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
     files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
-    for path in (*sorted(files), part):
+    for path in (*sorted(files), *parts):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _measuring() -> list[Path]:
+    """Files that say how one task is carried out and what is measured of it."""
+    files = {Path(inspect.getfile(c.measure)) for c in columns.measured().values() if c.measure}
+    return [_ONE_TASK, Path(str(columns.__file__)), *sorted(files)]
 
 
 def identity(thing: object) -> str:
@@ -246,34 +254,36 @@ def _hash(parts: list[object]) -> str:
 def _run(
     sweep: Sweep, out: Path | None, executor: Executor | None, workers: int, report: Report
 ) -> list[Row]:
-    found = Journal(out).read()
+    measured = Journal(out).read()
     trials = dict.fromkeys(sweep.points(), sweep.trials)
     with ExitStack() as open_ones:
-        crew: _Crew | None = None
+        runner: _Runner | None = None
         while True:
             tasks = sweep.tasks(trials)
             keys = sweep.keys(tasks)
-            missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in found}
-            if missing and crew is None:
-                pool = open_ones.enter_context(hands(executor, min(workers, len(missing))))
-                crew = _Crew(sweep, pool, open_ones.enter_context(Journal(out)), report)
-            if missing and crew is not None:
-                found |= crew.carry_out(missing)
-            rows = [_row(sweep, task, found[key]) for task, key in zip(tasks, keys, strict=True)]
+            missing = {
+                key: task for key, task in zip(keys, tasks, strict=True) if key not in measured
+            }
+            if missing and runner is None:
+                pool = open_ones.enter_context(executor_for(executor, min(workers, len(missing))))
+                runner = _Runner(sweep, pool, open_ones.enter_context(Journal(out)), report)
+            if missing and runner is not None:
+                measured |= runner.carry_out(missing)
+            rows = [_row(sweep, task, measured[key]) for task, key in zip(tasks, keys, strict=True)]
             longer = {} if sweep.stop is None else _longer(rows, trials, sweep.stop)
             if not longer:
                 return rows
             trials |= longer
 
 
-class _Crew:
-    """Who carries out tasks: fitted codecs, a pool, a journal."""
+class _Runner:
+    """Carries out tasks with codecs that are fitted once, an executor and a journal."""
 
     def __init__(
         self, sweep: Sweep, pool: Executor | None, journal: Journal, report: Report
     ) -> None:
         self._sweep, self._pool, self._journal, self._report = sweep, pool, journal, report
-        self._benches: dict[tuple[str, str], bytes | Bench] = {}
+        self._prepared: dict[tuple[str, str], bytes | Prepared] = {}
         self._pictures = [_pickled(p) if pool else p for p in sweep.pictures]
 
     def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
@@ -281,20 +291,20 @@ class _Crew:
         self._report(0, len(missing), "starting, fitting codecs to links")
         keys, todo = list(missing), list(missing.values())
         self._fit(todo)
-        jobs = [(self._benches[t.codec, t.link], self._pictures[t.image], t) for t in todo]
-        found = {}
+        jobs = [(self._prepared[t.codec, t.link], self._pictures[t.image], t) for t in todo]
+        measured = {}
         outcomes = finished(self._pool, _transmit, jobs, [task.image for task in todo])
         for done, (index, outcome) in enumerate(outcomes, start=1):
             self._journal.write(keys[index], outcome)
-            found[keys[index]] = outcome.measured
+            measured[keys[index]] = outcome.measured
             self._report(done, len(missing), describe(todo[index]))
-        return found
+        return measured
 
     def _fit(self, tasks: Sequence[Task]) -> None:
-        names = {(task.codec, task.link) for task in tasks} - self._benches.keys()
-        new = _benches(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
-        _refuse_early(self._sweep, new, self._pictures, self._pool)
-        self._benches |= new
+        names = {(task.codec, task.link) for task in tasks} - self._prepared.keys()
+        new = _prepared(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
+        _dry_run_all(self._sweep, new, self._pictures, self._pool)
+        self._prepared |= new
 
 
 def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dict[Point, int]:
@@ -305,12 +315,12 @@ def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dic
         pictures = psnr_db.setdefault((point, row["codec"]), {})  # type: ignore[arg-type]
         value = row["psnr"]
         pictures.setdefault(row["image"], []).append(math.inf if value is None else float(value))
-    found = {}
+    longer = {}
     for (point, _), pictures in psnr_db.items():
         tight = half_width_db(list(pictures.values())) <= stop.ci_db
         if not tight and trials[point] < stop.max_trials:
-            found[point] = stop.after(trials[point])
-    return found
+            longer[point] = stop.after(trials[point])
+    return longer
 
 
 def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
@@ -327,54 +337,58 @@ def _row(sweep: Sweep, task: Task, measured: Measured) -> Row:
     }
 
 
-def _benches(
+def _prepared(
     sweep: Sweep, tasks: Sequence[Task], pool: Executor | None
-) -> dict[tuple[str, str], bytes | Bench]:
+) -> dict[tuple[str, str], bytes | Prepared]:
     """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
-    found: dict[tuple[str, str], bytes | Bench] = {}
+    codecs: dict[tuple[str, str], bytes | Prepared] = {}
     for name in dict.fromkeys((task.codec, task.link) for task in tasks):
-        bench = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
-        found[name] = _pickled(bench) if pool else _adapted(*bench)
-    return found
+        parts = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
+        codecs[name] = _pickled(parts) if pool else _adapted(*parts)
+    return codecs
 
 
-def _refuse_early(
+def _dry_run_all(
     sweep: Sweep,
-    benches: Mapping[tuple[str, str], bytes | Bench],
+    prepared: Mapping[tuple[str, str], bytes | Prepared],
     pictures: Sequence[bytes | Picture],
     pool: Executor | None,
 ) -> None:
-    """Let every codec encode the smallest picture with the least SNR and rate, before all else."""
+    """Let every codec encode the smallest image with the least SNR and rate, before all else."""
     sizes = [picture.image.numel() for picture in sweep.pictures]
     smallest, snr_db, cbr = sizes.index(min(sizes)), sweep.snr_db[0], sweep.rates[0]
     jobs = [
-        (bench, pictures[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
-        for name, bench in benches.items()
+        (codec, pictures[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
+        for name, codec in prepared.items()
     ]
-    for _ in finished(pool, _offer, jobs):
+    for _ in finished(pool, _dry_run, jobs):
         pass
 
 
-def _adapted(codec: Contender, link: Link, diagnosis: Segmenter | None) -> Bench:
+def _adapted(codec: Contender, link: Link, diagnosis: Segmenter | None) -> Prepared:
     return codec.adapted(link), link, diagnosis
 
 
 @lru_cache(maxsize=16)
-def _adapted_from(blob: bytes) -> Bench:
-    """A bench as it came by pickle; each process fits it once."""
+def _adapted_from(blob: bytes) -> Prepared:
+    """A prepared codec from its pickle; each process fits it once."""
     return _adapted(*pickle.loads(blob))
 
 
-def _offer(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> None:
+def _unpickled(prepared: bytes | Prepared) -> Prepared:
+    return _adapted_from(prepared) if isinstance(prepared, bytes) else prepared
+
+
+def _dry_run(prepared: bytes | Prepared, picture: bytes | Picture, task: Task) -> None:
     """Encode and no more: an InputError tells that it cannot serve."""
     with TURN:
-        codec, _, _ = _adapted_from(bench) if isinstance(bench, bytes) else bench
+        codec, _, _ = _unpickled(prepared)
         offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
 
 
-def _transmit(bench: bytes | Bench, picture: bytes | Picture, task: Task) -> Outcome:
+def _transmit(prepared: bytes | Prepared, picture: bytes | Picture, task: Task) -> Outcome:
     with TURN:
-        codec, link, diagnosis = _adapted_from(bench) if isinstance(bench, bytes) else bench
+        codec, link, diagnosis = _unpickled(prepared)
         sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
         return transmit(codec, link, sent, task, diagnosis)[1]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,11 +15,11 @@ from torch import Tensor
 
 from channels import InputError, Link
 from scenarios.engine.inputs import Contender, Picture
-from semcom import metrics
-from semcom.segmentation import Segmenter, diagnostic_dice
+from scenarios.results import columns
+from scenarios.results.measures import Delivery
+from semcom.segmentation import Segmenter
 
-Value: TypeAlias = float | int | bool | None
-Measured: TypeAlias = dict[str, Value]
+Measured: TypeAlias = dict[str, columns.Value]
 TURN = threading.Lock()
 """Sionna has one random generator per process: threads take turns."""
 
@@ -136,10 +135,9 @@ def transmit(
     >>> transmit(codec, channels.link("awgn"), picture, task)[1].measured["outage"]
     False
     """
-    images = picture.image[None]
     with one_thread(), torch.no_grad():
         got = contender.deliver(
-            images,
+            picture.image[None],
             link,
             cbr=task.cbr,
             snr_db=task.snr_db,
@@ -147,45 +145,22 @@ def transmit(
             seed=task.draw,
             roi=_masks(picture),
         )
-        used = int(got.used[0])
-        measured: Measured = {
-            "cbr_used": used / images.numel(),
-            "cpp": used / (images.shape[-2] * images.shape[-1]),
-            **_quality(got.images, images, _masks(picture)),
-            "dice": _dice(got.images, images, diagnosis),
-            "outage": bool(got.outage[0]),
-            "rx_snr_db": None if got.rx_snr_db is None else _rounded(got.rx_snr_db, 4),
-            "mcs": got.session.mcs,
-        }
+        delivery = Delivery(
+            picture.image[None],
+            got.images,
+            int(got.used[0]),
+            bool(got.outage[0]),
+            _masks(picture),
+            got.session.mcs,
+            got.rx_snr_db,
+            diagnosis,
+        )
+        measured = {name: column.of(delivery) for name, column in columns.measured().items()}
     return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
 
 
 def _masks(picture: Picture) -> Tensor | None:
     return None if picture.mask is None else picture.mask[None]
-
-
-def _quality(out: Tensor, images: Tensor, masks: Tensor | None) -> Measured:
-    roi_psnr = ms_ssim = None
-    if masks is not None and bool(masks.any()):
-        roi_psnr = _rounded(metrics.roi_psnr(out, images, masks), 4)
-    with suppress(InputError):  # too small a picture for five scales
-        ms_ssim = _rounded(metrics.ms_ssim(out, images), 6)
-    return {
-        "psnr": _rounded(metrics.psnr(out, images), 4),
-        "roi_psnr": roi_psnr,
-        "ssim": _rounded(metrics.ssim(out, images), 6),
-        "ms_ssim": ms_ssim,
-    }
-
-
-def _dice(out: Tensor, images: Tensor, diagnosis: Segmenter | None) -> float | None:
-    return None if diagnosis is None else _rounded(diagnostic_dice(out, images, diagnosis), 6)
-
-
-def _rounded(value: Tensor, digits: int) -> float | None:
-    """Rounding absorbs differences in the last bit between processes."""
-    number = float(value[0])
-    return None if math.isnan(number) else round(number, digits)
 
 
 @contextmanager

@@ -1,35 +1,203 @@
-"""What the columns of a table mean; kept inside every file that a table is saved to."""
+"""The columns of a table, each declared once: whatever is said of one elsewhere derives from that.
+
+A metric is its function, as in :mod:`scenarios.results.measures`, and one :class:`Column`. Imports
+nothing heavy.
+"""
 
 from __future__ import annotations
 
-MAX_SNR_DB = 100
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-DEFINITIONS = {
-    "snr_db": "average E_s/N_0 per complex channel use in dB: noise variance 10^(-snr_db/10) per "
-    "complex symbol, half of it per real dimension",
-    "believed_snr_db": "the E_s/N_0 in dB that both ends believed in before the picture was sent; "
-    "that of the channel but in the scenario mismatch",
-    "cbr": "channel bandwidth ratio offered: complex channel uses / (H*W*C); grey pictures, C = 1",
-    "cbr_used": "channel bandwidth ratio really spent, at most round(cbr*H*W*C) / (H*W*C)",
-    "cpp": "complex channel uses really spent per pixel, used / (H*W)",
-    "image": "index of the picture in the set",
-    "trial": "index of the independent repetition",
-    "psnr": "peak signal-to-noise ratio of each picture in dB, peak 1; means are of dB values",
-    "roi_psnr": "PSNR over the region of interest alone, in dB; empty without a region",
-    "ssim": "structural similarity of each picture",
-    "ms_ssim": "multi-scale SSIM; empty where the picture is too small for five scales",
-    "dice": "diagnostic Dice: overlap of the masks that one frozen segmenter finds in the received "
-    "and in the sent picture, 1 where it finds nothing in either; parameters say which segmenter; "
-    "empty without one",
-    "outage": "true where the receiver lost the picture; what the codec then shows (a grey picture "
-    "or the part that was decoded) counts in every mean; of a codec with on_loss='drop' lost "
-    "pictures are left out of the means of their metrics",
-    "codec": "label of a codec; '… MCS n' is that codec held at one modulation and coding scheme; "
-    "…-capacity is a bound: the same image coder with an ideal code, at the mutual information of "
-    "the same links and draws, without any coded transmission",
-    "rx_snr_db": "the receiver's own estimate of E_s/N_0 over this picture, in dB; empty "
-    "for bounds",
-    "mcs": "index of the modulation and coding scheme; empty for codecs without one and bounds",
+from scenarios.results import measures
+from scenarios.results.measures import Delivery
+
+if TYPE_CHECKING:
+    from scenarios.results.measures import Number
+
+MAX_SNR_DB = 100
+Value: TypeAlias = float | int | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, or a parameter of links that curves run along.
+
+    Args:
+        name: in files and on the command line.
+        dtype: of pandas.
+        label: what it is called, without its unit; ``""``: neither summarised nor drawn.
+        unit: of its values.
+        definition: kept inside every file that a table is saved to.
+        measure: computes it; ``None``: it tells one row from another.
+        decimals: that a measured value is rounded to, which absorbs differences in the last bit
+            between processes; ``None``: it is not.
+        digits: decimals that are printed.
+        better: which values are; ``None``: neither.
+        shown: whether it is printed and drawn where nothing else is asked for.
+        short: its label in narrow tables; by default ``label``.
+        axis: what stands on an axis that it runs along; by default ``label`` and ``unit``.
+        needs: what has to be passed for it to be measured.
+        is_late: whether files of earlier versions lack it, which counts as not measured.
+
+    >>> COLUMNS["psnr"].head, COLUMNS["outage"].is_share
+    ('PSNR [dB]', True)
+    """
+
+    name: str
+    dtype: Literal["str", "bool", "int64", "Int64", "float64"] = "float64"
+    label: str = ""
+    unit: str = ""
+    definition: str = ""
+    measure: Callable[[Delivery], Number] | None = None
+    decimals: int | None = None
+    digits: int = 4
+    better: Literal["higher", "lower"] | None = None
+    shown: bool = False
+    short: str = ""
+    axis: str = ""
+    needs: str = "masks or larger pictures"
+    is_late: bool = False
+
+    @property
+    def head(self) -> str:
+        """Label and unit."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    @property
+    def short_head(self) -> str:
+        """The same for narrow tables, where shares are in percent."""
+        unit = "%" if self.is_share else self.unit
+        return f"{self.short or self.label} [{unit}]" if unit else self.short or self.label
+
+    @property
+    def axis_label(self) -> str:
+        """What stands on an axis."""
+        return self.axis or self.head
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is summarised as the share of rows where it is true."""
+        return self.dtype == "bool"
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether its values are numbers that tell better from worse, so that differences do."""
+        return self.better is not None and not self.is_share
+
+    def of(self, delivery: Delivery) -> Value:
+        """Its value; ``None`` where there is none.
+
+        >>> import torch
+        >>> image = torch.zeros(1, 1, 32, 32)
+        >>> COLUMNS["psnr"].of(Delivery(image, image + 0.1, used=128, is_lost=False))
+        20.0
+        """
+        value = None if self.measure is None else self.measure(delivery)
+        if value is None or self.decimals is None:
+            return value  # type: ignore[return-value]
+        number = float(value)
+        return None if math.isnan(number) else round(number, self.decimals)
+
+
+def _table(*columns: Column) -> dict[str, Column]:
+    return {column.name: column for column in columns}
+
+
+COLUMNS = _table(
+    Column("scenario", "str"),
+    Column(
+        "codec", "str", definition="label of a codec; '… MCS n' is that codec held at one "
+        "modulation and coding scheme; …-capacity is a bound: the same image coder with an ideal "
+        "code, at the mutual information of the same links and draws, without any coded "
+        "transmission",
+    ),
+    Column("link", "str"),
+    Column(
+        "snr_db", label="SNR", unit="dB", axis=r"SNR $E_s/N_0$ [dB]",
+        definition="average E_s/N_0 per complex channel use in dB: noise variance 10^(-snr_db/10) "
+        "per complex symbol, half of it per real dimension",
+    ),
+    Column(
+        "believed_snr_db", is_late=True,
+        definition="the E_s/N_0 in dB that both ends believed in before the picture was sent; "
+        "that of the channel but in the scenario mismatch",
+    ),
+    Column(
+        "cbr", label="CBR", axis="CBR [channel uses per pixel]",
+        definition="channel bandwidth ratio offered: complex channel uses / (H*W*C); grey "
+        "pictures, C = 1",
+    ),
+    Column(
+        "cbr_used", label="channel uses per pixel", measure=measures.cbr_used,
+        definition="channel bandwidth ratio really spent, at most round(cbr*H*W*C) / (H*W*C)",
+    ),
+    Column(
+        "cpp", measure=measures.uses_per_pixel,
+        definition="complex channel uses really spent per pixel, used / (H*W)",
+    ),
+    Column("image", "int64", definition="index of the picture in the set"),
+    Column("trial", "int64", definition="index of the independent repetition"),
+    Column(
+        "psnr", label="PSNR", unit="dB", measure=measures.psnr, decimals=4, digits=2,
+        better="higher", shown=True,
+        definition="peak signal-to-noise ratio of each picture in dB, peak 1; means are of dB "
+        "values",
+    ),
+    Column(
+        "roi_psnr", label="ROI-PSNR", unit="dB", measure=measures.roi_psnr, decimals=4, digits=2,
+        better="higher", shown=True,
+        definition="PSNR over the region of interest alone, in dB; empty without a region",
+    ),
+    Column(
+        "ssim", label="SSIM", measure=measures.ssim, decimals=6, better="higher",
+        definition="structural similarity of each picture",
+    ),
+    Column(
+        "ms_ssim", label="MS-SSIM", measure=measures.ms_ssim, decimals=6, better="higher",
+        definition="multi-scale SSIM; empty where the picture is too small for five scales",
+    ),
+    Column(
+        "dice", label="diagnostic Dice", short="Dice", measure=measures.dice, decimals=6,
+        better="higher", shown=True, needs="diagnosis", is_late=True,
+        definition="diagnostic Dice: overlap of the masks that one frozen segmenter finds in the "
+        "received and in the sent picture, 1 where it finds nothing in either; parameters say "
+        "which segmenter; empty without one",
+    ),
+    Column(
+        "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
+        better="lower", shown=True,
+        definition="true where the receiver lost the picture; what the codec then shows (a grey "
+        "picture or the part that was decoded) counts in every mean; of a codec with "
+        "on_loss='drop' lost pictures are left out of the means of their metrics",
+    ),
+    Column(
+        "rx_snr_db", label="received SNR", unit="dB", measure=measures.rx_snr_db, decimals=4,
+        digits=2, definition="the receiver's own estimate of E_s/N_0 over this picture, in dB; "
+        "empty for bounds",
+    ),
+    Column(
+        "mcs", "Int64", measure=measures.mcs, definition="index of the modulation and coding "
+        "scheme; empty for codecs without one and bounds",
+    ),
+)  # fmt: skip
+"""Columns of a table by name, in its order."""
+
+LINK_PARAMETERS = _table(
+    Column("offset_hz", label="residual carrier offset", unit="Hz"),
+    Column("rate_hz_per_s", label="Doppler rate", unit="Hz/s"),
+    Column("speed_mps", label="terminal speed", unit="m/s"),
+    Column("bandwidth_mhz", label="channel bandwidth", unit="MHz"),
+    Column("elevation_deg", label="elevation", unit="°"),
+)
+"""Swept parameters of links that curves can run along."""
+
+AXES = {name: COLUMNS[name] for name in ("snr_db", "cbr")}
+"""Columns that curves can run along."""
+
+_NOTES = {
     "rounding": "dB values to 4 decimals, similarities to 6",
     "draws": "fading and noise are the same for every codec at the same (link, snr_db, cbr, image, "
     "trial); several rates share a point's seed; all else is independent",
@@ -38,51 +206,38 @@ DEFINITIONS = {
     "overhead": "pilots and cyclic prefix are not part of cbr; each link states its own",
 }
 
-LABELS = {
-    "psnr": "PSNR [dB]",
-    "roi_psnr": "ROI-PSNR [dB]",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "dice": "diagnostic Dice",
-    "outage": "share of pictures lost",
-    "cbr_used": "channel uses per pixel",
-    "rx_snr_db": "received SNR [dB]",
-}
-"""Metrics that a table can summarise and plot, with axis labels."""
 
-AXES = {"snr_db": r"SNR $E_s/N_0$ [dB]", "cbr": "CBR [channel uses per pixel]"}
-"""Columns that curves can run along, with axis labels."""
+def identity() -> list[str]:
+    """Names of the columns that tell one row from another."""
+    return [column.name for column in COLUMNS.values() if column.measure is None]
 
-SETTINGS = {
-    "offset_hz": "residual carrier offset [Hz]",
-    "rate_hz_per_s": "Doppler rate [Hz/s]",
-    "speed_mps": "terminal speed [m/s]",
-    "bandwidth_mhz": "channel bandwidth [MHz]",
-    "elevation_deg": "elevation [°]",
-}
-"""Settings of links that curves can run along, with axis labels."""
 
-COLUMNS = {
-    "scenario": "str",
-    "codec": "str",
-    "link": "str",
-    "snr_db": "float64",
-    "believed_snr_db": "float64",
-    "cbr": "float64",
-    "cbr_used": "float64",
-    "cpp": "float64",
-    "image": "int64",
-    "trial": "int64",
-    "psnr": "float64",
-    "roi_psnr": "float64",
-    "ssim": "float64",
-    "ms_ssim": "float64",
-    "dice": "float64",
-    "outage": "bool",
-    "rx_snr_db": "float64",
-    "mcs": "Int64",
-}
-"""Columns of a table and their pandas types."""
+def measured() -> dict[str, Column]:
+    """Columns that are measured, by name."""
+    return {name: column for name, column in COLUMNS.items() if column.measure is not None}
 
-IDENTITY = ("scenario", "codec", "link", "snr_db", "believed_snr_db", "cbr", "image", "trial")
-"""Columns that tell one row from another; all others are measured."""
+
+def metrics() -> dict[str, Column]:
+    """Columns that a table can summarise and plot, first those that tell better from worse.
+
+    >>> list(metrics())
+    ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'outage', 'cbr_used', 'rx_snr_db']
+    """
+    labelled = [item for item in measured().items() if item[1].label]
+    return dict(sorted(labelled, key=lambda item: item[1].better is None))
+
+
+def shown() -> list[str]:
+    """Names of the metrics that are printed and drawn where nothing else is asked for."""
+    return [name for name, column in metrics().items() if column.shown]
+
+
+def rising() -> list[str]:
+    """Names of the metrics that rise with the rate."""
+    return [name for name, column in metrics().items() if column.better == "higher"]
+
+
+def definitions() -> dict[str, str]:
+    """What columns mean, and how all were measured."""
+    told = {name: column.definition for name, column in COLUMNS.items() if column.definition}
+    return told | _NOTES

@@ -14,16 +14,15 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.results.columns import LABELS
-from scenarios.results.line_styles import Look, looks
-from scenarios.results.rows import Rows, believed
+from scenarios.results.line_styles import LineStyle, line_styles
+from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import (
     INK,
     SCREEN,
     Page,
-    dress,
+    add_legend,
+    format_axes,
     frame,
-    hang_legend,
     page_of,
     rate,
     told,
@@ -36,9 +35,9 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
 
     Bounds and codecs held at one MCS are thin and dashed
-    (:func:`~scenarios.results.line_styles.looks`).
+    (:func:`~scenarios.results.line_styles.line_styles`).
 
-    Where pictures were lost, a lower panel shows their share. Infinite means are left out. A dotted
+    Where images were lost, a lower panel shows their share. Infinite means are left out. A dotted
     line marks the SNR that transmitters believed, where that was another than the channel's.
 
     Args:
@@ -59,22 +58,22 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     """
     x = table.axis(x)
     page = page_of(style)
+    column = metric_of(metric)
     summary = table.located(table.summary(metric))
     if summary["mean"].isna().all():
-        remedy = "diagnosis" if metric == "dice" else "masks or larger pictures"
-        raise InputError(f"the table holds no {metric}: pass {remedy}")
+        raise InputError(f"the table holds no {metric}: pass {column.needs}")
     summary = summary.replace([np.inf, -np.inf], np.nan)
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     codecs = list(dict.fromkeys(summary["codec"]))
-    drawn = looks(codecs, _names(table))
+    drawn = line_styles(codecs, _names(table))
     lost = table.located(table.summary("outage"))
     with_lost = metric != "outage" and bool(lost["mean"].any())
     panels = _panels(summary, x, list(table.axes), page)
     rows, links = len(panels), len(panels[0])
 
     width = max(page.beside + page.panel_width * links, page.least_width)
-    columns = _columns([look.legend for look in drawn.values()], width, page)
+    columns = _columns([style.legend for style in drawn.values()], width, page)
     legend_rows = -(-len(codecs) // columns)
     tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
     figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
@@ -90,15 +89,15 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     )
     for number, row in enumerate(panels):
         below = axes[(1 + with_lost) * number :][: 1 + with_lost]
-        for column, panel in enumerate(row):
-            top: Axes = below[0, column]
+        for place, panel in enumerate(row):
+            top: Axes = below[0, place]
             top.set_title(panel.title, fontsize=page.text)
             _draw(top, panel.part(summary), drawn, x, page)
             if with_lost:
-                _draw(below[1, column], panel.part(lost), drawn, x, page, bands=False)
+                _draw(below[1, place], panel.part(lost), drawn, x, page, bands=False)
         below[0, 0].set_ylim(*_limits(summary))
         below[0, 0].set_ylabel(table.label(metric), fontsize=page.text)
-        if metric == "outage":
+        if column.is_share:
             below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:
             below[1, 0].set_ylim(-0.06, 1.06)
@@ -110,10 +109,10 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     if belief is not None and x == "snr_db":
         for axis in axes.flat:
             axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
-    if table.label(metric) != LABELS[metric]:
+    if table.label(metric) != column.head:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
-    hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
+    add_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
     return figure
 
 
@@ -127,7 +126,7 @@ def caption(table: Rows, metric: str, x: str | None = None) -> str:
     """
     x = table.axis(x)
     summary, lost = table.summary(metric), table.summary("outage")
-    drawn = looks(list(dict.fromkeys(summary["codec"])), _names(table))
+    drawn = line_styles(list(dict.fromkeys(summary["codec"])), _names(table))
     with_lost = metric != "outage" and bool(lost["mean"].any())
     small_print = _definitions(table, metric, x, with_lost, drawn)
     return f"{_title(table, metric, x)}. {small_print}"
@@ -172,7 +171,7 @@ def _panels(summary: pd.DataFrame, x: str, axes: list[str], page: Page) -> list[
 def _draw(
     axis: Axes,
     summary: pd.DataFrame,
-    drawn: Mapping[str, Look],
+    drawn: Mapping[str, LineStyle],
     x: str,
     page: Page,
     bands: bool = True,
@@ -180,34 +179,32 @@ def _draw(
     values = sorted(set(summary[x]))
     places = _places(values, x)
     apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
-    for index, (codec, look) in enumerate(drawn.items()):
+    for index, (codec, style) in enumerate(drawn.items()):
         rows = summary[summary["codec"] == codec].sort_values(x)
         points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-        banded = bands and look.is_solid
+        banded = bands and style.is_solid
         if banded and len(places) == 1:
-            axis.vlines(points, low, high, color=look.colour, linewidth=1.2)
+            axis.vlines(points, low, high, color=style.colour, linewidth=1.2)
         elif banded:
-            axis.fill_between(points, low, high, color=look.colour, alpha=0.15, linewidth=0)
+            axis.fill_between(points, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axis.plot(
-            points, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line,
-            linewidth=look.width * page.stroke, marker=look.marker, markersize=page.marker,
-            label=look.legend, markerfacecolor=look.colour if look.is_solid else "none",
-            zorder=3 if look.is_solid else 2.5,
+            points, rows["mean"].to_numpy(), color=style.colour, linestyle=style.line,
+            linewidth=style.width * page.stroke, marker=style.marker, markersize=page.marker,
+            label=style.legend, markerfacecolor=style.colour if style.is_solid else "none",
+            zorder=3 if style.is_solid else 2.5,
         )  # fmt: skip
     every = slice(None, None, -(-len(places) // _MOST_TICKS))
     axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
     if len(places) == 1:
         axis.set_xlim(places[0] - 1, places[0] + 1)
-    dress(axis, page.legend)
+    format_axes(axis, page.legend)
 
 
 def _places(values: Iterable[float], x: str) -> NDArray[np.float64]:
     """Where values stand on the axis: rates in octaves."""
-    found = np.asarray(list(values), dtype=np.float64)
-    if x == "cbr":
-        found = np.log2(np.maximum(found, 2.0**-20))
-    return found
+    places = np.asarray(list(values), dtype=np.float64)
+    return np.log2(np.maximum(places, 2.0**-20)) if x == "cbr" else places
 
 
 def _tick(x: str, value: float) -> str:
@@ -234,9 +231,9 @@ def _title(table: Rows, metric: str, x: str) -> str:
 
 
 def _set(table: Rows) -> str:
-    pictures, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
+    images, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
     each = f" × {trials} trials" if trials > 1 else ""
-    return f"{pictures} picture{'s' * (pictures > 1)}{each}"
+    return f"{images} picture{'s' * (images > 1)}{each}"
 
 
 def _rate(table: Rows) -> str:
@@ -262,23 +259,24 @@ def _names(table: Rows) -> dict[str, str]:
 
 
 def _definitions(
-    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, Look]
+    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, LineStyle]
 ) -> str:
-    bands = "Wilson's score" if metric == "outage" else "Student's t over pictures"
-    of_db = " of dB values" if LABELS[metric].endswith("[dB]") else ""
+    column = metric_of(metric)
+    bands = "Wilson's score" if column.is_share else "Student's t over pictures"
+    of_db = " of dB values" * (column.unit == "dB")
     lost = (
         " Lost pictures count in every mean unless dropped; their share is below."
         if with_lost
         else ""
     )
-    thin = "" if all(look.is_solid for look in drawn.values()) else " (solid lines only)"
-    bounds = any(look.legend.endswith("(bound)") for look in drawn.values())
+    thin = "" if all(style.is_solid for style in drawn.values()) else " (solid lines only)"
+    bounds = any(style.legend.endswith("(bound)") for style in drawn.values())
     belief = believed(table)
     mark = ""
     if belief is not None:
         mark = f" Transmitters believed {belief:g} dB" + (" (dotted)." if x == "snr_db" else ".")
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
-    what = "means" if table.label(metric) == LABELS[metric] else "mean differences"
+    what = "means" if table.label(metric) == column.head else "mean differences"
     return (
         f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
         f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "

@@ -1,4 +1,4 @@
-"""Paired differences of contenders to one of them, with 95 % intervals over pictures."""
+"""Paired differences of schemes to one of them, with 95 % intervals over images."""
 
 from __future__ import annotations
 
@@ -17,33 +17,32 @@ from rich.text import Text
 
 from channels import InputError
 from channels.errors import unknown_name
+from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import captions
 from scenarios.results.statistics import mean_interval
-from scenarios.results.style import COLOURS, INK, dress, frame, rate
-from scenarios.results.table import METRICS, Table
-
-_HEADS = {"psnr": "PSNR [dB]", "roi_psnr": "ROI-PSNR [dB]", "dice": "Dice", "outage": "lost [%]"}
+from scenarios.results.style import COLOURS, INK, format_axes, frame, rate
+from scenarios.results.table import Table
 
 
 class Differences:
-    """By how much each contender differs from one, picture by picture.
+    """By how much each scheme differs from one, image by image.
 
-    Trials of a picture are averaged first, then its difference is taken: all contenders met the
-    same fading and noise. Intervals are Student's over pictures.
+    Trials of an image are averaged first, then its difference is taken: all schemes met the
+    same fading and noise. Intervals are Student's over images.
 
     Args:
         table: results at one rate.
-        whole: label of the contender that the others are compared with.
+        whole: label of the scheme that the others are compared with.
         meanings: what each label means, for the small print.
 
     Attributes:
         table: the results.
-        frame: columns part, link, metric, snr_db (NaN: each picture's mean over all points), n
-            (pictures), mean, low, high; outage as a share.
+        frame: columns part, link, metric, snr_db (NaN: each image's mean over all points), n
+            (images), mean, low, high; outage as a share.
 
     Raises:
-        InputError: if there is no such contender, or there are several rates.
+        InputError: if there is no such scheme, or there are several rates.
 
     >>> from scenarios.results.columns import COLUMNS
     >>> rows = [
@@ -51,8 +50,8 @@ class Differences:
     ...     | {"psnr": 30 + 5 * image - loss}
     ...     for codec, loss in {"whole": 0, "no mask": 1}.items() for image in range(2)
     ... ]
-    >>> found = Differences(Table(pd.DataFrame(rows), {}), "whole").frame
-    >>> found[found["snr_db"].isna() & (found["metric"] == "psnr")][["part", "n", "mean", "low"]]
+    >>> frame = Differences(Table(pd.DataFrame(rows), {}), "whole").frame
+    >>> frame[frame["snr_db"].isna() & (frame["metric"] == "psnr")][["part", "n", "mean", "low"]]
           part  n  mean  low
     1  no mask  2  -1.0 -1.0
     """
@@ -60,18 +59,18 @@ class Differences:
     def __init__(self, table: Table, whole: str, meanings: Mapping[str, str] | None = None) -> None:
         labels = list(dict.fromkeys(table.frame["codec"]))
         if whole not in labels:
-            raise unknown_name("contender", whole, labels)
+            raise unknown_name("scheme", whole, labels)
         if table.frame["cbr"].nunique() != 1:
-            raise InputError("the table holds several rates: compare contenders at one")
+            raise InputError("the table holds several rates: compare schemes at one")
         self.table, self._whole, self._meanings = table, whole, dict(meanings or {})
         self.frame = pd.DataFrame(
             [
-                (part, link, metric, *found)
+                (part, link, metric, *interval)
                 for link in dict.fromkeys(table.frame["link"])
-                for metric in METRICS
+                for metric in shown()
                 for part in labels
                 if part != whole
-                for found in _found(table.frame, whole, part, link, metric)
+                for interval in _intervals(table.frame, whole, part, link, metric)
             ],
             columns=["part", "link", "metric", "snr_db", "n", "mean", "low", "high"],
         )
@@ -90,10 +89,10 @@ class Differences:
             grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
             grid.add_column("part", no_wrap=True)
             for metric in metrics:
-                grid.add_column(_HEADS[metric], justify="right", no_wrap=True)
+                grid.add_column(COLUMNS[metric].short_head, justify="right", no_wrap=True)
             for part, its in rows.groupby("part", sort=False):
                 values = zip(its["metric"], its["mean"], its["low"], its["high"], strict=True)
-                at = {metric: _cell(metric, mean, low, high) for metric, mean, low, high in values}
+                at = {name: _cell(COLUMNS[name], *interval) for name, *interval in values}
                 grid.add_row(str(part), *(at.get(metric, "-") for metric in metrics))
             console.print(grid)
         for part, meaning in self._meanings.items():
@@ -126,11 +125,11 @@ class Differences:
         size = (1.9 + 2.5 * len(metrics), 1.3 + (0.7 + 0.27 * len(parts)) * len(links))
         figure = Figure(figsize=size)
         cbr = rate(float(self.table.frame["cbr"].iloc[0]))
-        pictures = self.table.frame["image"].nunique()
+        images = self.table.frame["image"].nunique()
         frame(
             figure,
             f"Difference to {self._whole} at CBR {cbr}",
-            f"Dots: mean over {pictures} pictures of part minus {self._whole}, trials and points "
+            f"Dots: mean over {images} pictures of part minus {self._whole}, trials and points "
             f"of a picture averaged first; lines: 95 % intervals, Student's t. {self._points()} "
             "All met the same fading and noise.",
         )
@@ -139,10 +138,11 @@ class Differences:
             for column, metric in enumerate(metrics):
                 axis: Axes = axes[row, column]
                 here = over_all[(over_all["link"] == link) & (over_all["metric"] == metric)]
-                _draw(axis, here.set_index("part").reindex(parts), 100 if metric == "outage" else 1)
+                scale = 100 if COLUMNS[metric].is_share else 1
+                _draw(axis, here.set_index("part").reindex(parts), scale)
                 axis.set_title(str(link), fontsize=10)
                 if row == len(links) - 1:
-                    axis.set_xlabel(_HEADS[metric])
+                    axis.set_xlabel(COLUMNS[metric].short_head)
         axes[0, 0].set_yticks(range(len(parts)), parts)
         axes[0, 0].invert_yaxis()
         if path is not None:
@@ -159,28 +159,28 @@ class Differences:
         return f"SNR: {points} dB."
 
 
-def _found(
+def _intervals(
     rows: pd.DataFrame, whole: str, part: str, link: str, metric: str
 ) -> list[tuple[float, int, float, float, float]]:
-    """SNR, number of pictures, mean and interval: at each point and over all of them."""
+    """SNR, number of images, mean and interval: at each point and over all of them."""
     here = rows[(rows["link"] == link) & rows["codec"].isin([whole, part])]
     values = here.assign(value=here[metric].astype("float64"))
     means = values.groupby(["image", "snr_db", "codec"])["value"].mean().unstack("codec")
     difference = (means[part] - means[whole]).dropna().unstack("snr_db")
-    found = []
+    intervals = []
     for snr_db in [*sorted(set(rows["snr_db"])), math.nan]:
         if math.isnan(snr_db):
             units = difference.dropna().mean(axis=1)
         else:
             units = difference.get(snr_db, pd.Series(dtype="float64")).dropna()
-        found.append((snr_db, len(units), *mean_interval([float(value) for value in units])))
-    return found
+        intervals.append((snr_db, len(units), *mean_interval([float(value) for value in units])))
+    return intervals
 
 
-def _cell(metric: str, mean: float, low: float, high: float) -> str:
+def _cell(metric: Column, mean: float, low: float, high: float) -> str:
     if math.isnan(mean):
         return "-"
-    scale, digits = {"outage": (100, 1), "dice": (1, 3)}.get(metric, (1, 2))
+    scale, digits = (100, 1) if metric.is_share else (1, min(metric.digits, 3))
     half = "" if math.isnan(low) else f" ±{scale * (high - low) / 2:.{digits}f}"
     return f"{scale * mean:+.{digits}f}{half}"
 
@@ -193,4 +193,4 @@ def _draw(axis: Axes, rows: pd.DataFrame, scale: int) -> None:
     axis.plot(mean, places, "o", color=COLOURS[0], markersize=4.5)
     if not np.nan_to_num(mean).any():
         axis.set_xlim(-1, 1)
-    dress(axis, lines="x")
+    format_axes(axis, lines="x")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channels import InputError
-from scenarios.results.columns import LABELS
+from scenarios.results.columns import measured
 from scenarios.results.files import replacing
+from scenarios.results.rows import metric_of
 from scenarios.results.style import rate
 from scenarios.results.table import Table
 
@@ -45,6 +46,7 @@ def latex(table: Table, metric: str = "psnr") -> str:
     summary = table.summary(metric)
     if summary["mean"].isna().all():
         raise InputError(f"the table holds no {metric}: there is nothing to write")
+    digits = min(metric_of(metric).digits, 3)
     codecs = list(dict.fromkeys(summary["codec"]))
     lines = [
         r"\begin{tabular}{r" + "r" * len(codecs) + "}",
@@ -56,7 +58,7 @@ def latex(table: Table, metric: str = "psnr") -> str:
         over = _escaped(f"{table.label(metric)} over {link}, CBR {rate(cbr)}")
         lines += [r"\midrule", rf"\multicolumn{{{len(codecs) + 1}}}{{l}}{{{over}}} \\"]
         for snr_db, rows in block.groupby("snr_db"):
-            at = {row.codec: _cell(row, metric) for row in rows.itertuples()}
+            at = {row.codec: _cell(row, digits) for row in rows.itertuples()}
             lines.append(_line(f"{snr_db:g}", *(at.get(codec, "") for codec in codecs)))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
@@ -64,7 +66,7 @@ def latex(table: Table, metric: str = "psnr") -> str:
 def dataset(table: Table) -> xarray.Dataset:
     """The rows as arrays over codec, link, cbr, snr_db, image and trial; definitions as attributes.
 
-    Needs the package xarray. What was not measured is NaN; ``outage`` and ``mcs`` become floats.
+    Needs the package xarray. What was not measured is NaN; all that is measured becomes floats.
 
     Raises:
         InputError: if xarray is not installed.
@@ -73,12 +75,12 @@ def dataset(table: Table) -> xarray.Dataset:
         import xarray
     except ImportError:
         raise InputError("arrays need xarray: pip install xarray") from None
-    numbers = table.frame.drop(columns="scenario").astype({"outage": "float64", "mcs": "float64"})
-    found = xarray.Dataset.from_dataframe(numbers.set_index(_DIMENSIONS))
-    found.attrs = {
+    numbers = table.frame.drop(columns="scenario").astype(dict.fromkeys(measured(), "float64"))
+    arrays = xarray.Dataset.from_dataframe(numbers.set_index(_DIMENSIONS))
+    arrays.attrs = {
         name: json.dumps(value, sort_keys=True) for name, value in table.metadata.items()
     }
-    return found
+    return arrays
 
 
 def export(table: Table, path: str | Path, metric: str = "psnr") -> None:
@@ -112,10 +114,9 @@ def _line(*cells: str) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(row: Any, metric: str) -> str:
+def _cell(row: Any, digits: int) -> str:
     if math.isnan(row.mean):
         return "--"
-    digits = 2 if LABELS[metric].endswith("[dB]") else 3
     half = "" if math.isnan(row.low) else rf" \pm {(row.high - row.low) / 2:.{digits}f}"
     text = f"{row.mean:.{digits}f}{half}"
     return f"${text}$" if half else text

@@ -1,8 +1,9 @@
-"""How each contender's curve is drawn: codecs, bounds, and codecs held at one MCS."""
+"""How each scheme's curve is drawn: codecs, bounds, and codecs held at one MCS."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ _LONG, _SHORT = (0, (7, 3)), (0, (2.5, 1.5))
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a curve looks like.
+class LineStyle:
+    """How a curve is drawn.
 
     Args:
         colour: of line, band and marker.
@@ -40,8 +41,10 @@ class Look:
         return self.line == "-"
 
 
-def looks(labels: Sequence[str], names: Mapping[str, str] | None = None) -> dict[str, Look]:
-    """Looks by label: what this library ships looks the same in every figure.
+def line_styles(
+    labels: Sequence[str], names: Mapping[str, str] | None = None
+) -> dict[str, LineStyle]:
+    """Line styles by label: what this library ships is drawn alike in every figure.
 
     A codec has a solid line with a colour and a marker of its own. A bound has the colour of its
     image coder's codec, thin long dashes and a stroke for a marker; ``"… MCS 13"`` has its codec's
@@ -51,32 +54,40 @@ def looks(labels: Sequence[str], names: Mapping[str, str] | None = None) -> dict
         labels: what the table calls its codecs and bounds.
         names: by label, the name of the codec or bound, where that is not the label.
 
-    >>> found = looks(["hevc-ldpc", "hevc-capacity", "hevc-ldpc MCS 13"])
-    >>> len({look.colour for look in found.values()})
+    >>> styles = line_styles(["hevc-ldpc", "hevc-capacity", "hevc-ldpc MCS 13"])
+    >>> len({style.colour for style in styles.values()})
     1
-    >>> found["hevc-capacity"].legend
+    >>> styles["hevc-capacity"].legend
     'hevc-capacity (bound)'
     """
     named = dict(names or {})
     ideal = {label for label in labels if named.get(label, label) in bounds()}
     families = {label: _family(label, named, label in ideal) for label in labels}
     places = _places(list(dict.fromkeys(families.values())))
-    found: dict[str, Look] = {}
+    styles: dict[str, LineStyle] = {}
     for label, family in families.items():
         colour = COLOURS[places[family] % len(COLOURS)]
         marker = MARKERS[places[family] % len(MARKERS)]
-        before = [other for other in found if families[other] == family]
+        before = [other for other in styles if families[other] == family]
         if label in ideal:
             stroke = _STROKES[sum(other in ideal for other in before) % len(_STROKES)]
-            found[label] = Look(colour, stroke, _LONG, _THIN, f"{label} (bound)")
+            styles[label] = LineStyle(colour, stroke, _LONG, _THIN, f"{label} (bound)")
         elif label != family:
             others = [other for other in MARKERS if other != marker]
             held = sum(other != family and other not in ideal for other in before)
             hollow = others[held % len(others)]
-            found[label] = Look(colour, hollow, _SHORT, _THIN, label)
+            styles[label] = LineStyle(colour, hollow, _SHORT, _THIN, label)
         else:
-            found[label] = Look(colour, marker, "-", _THICK, label)
-    return found
+            styles[label] = LineStyle(colour, marker, "-", _THICK, label)
+    return styles
+
+
+def __getattr__(name: str) -> object:
+    """Names of before."""
+    if name != "looks":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn("looks is now line_styles", DeprecationWarning, stacklevel=2)
+    return line_styles
 
 
 def _family(label: str, names: Mapping[str, str], ideal: bool) -> str:

@@ -16,7 +16,7 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     >>> merged({"codecs": {"a": "1"}}, {"codecs": {"b": "2"}})
     {'codecs': {'a': '1', 'b': '2'}}
     """
-    found = dict(first)
+    metadata = dict(first)
     for name in sorted(first.keys() | second.keys()):
         ours, theirs = first.get(name), second.get(name)
         if (
@@ -27,12 +27,12 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
             clash = [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
             if clash:
                 raise InputError(f"the tables disagree about {name[:-1]} {min(clash)!r}")
-            found[name] = ours | theirs
+            metadata[name] = ours | theirs
         elif name == "parameters":
-            found[name] = _of_all_rates(ours, theirs)
+            metadata[name] = _of_all_rates(ours, theirs)
         elif ours != theirs:
             raise _disagreement(name)
-    return found
+    return metadata
 
 
 def _of_all_rates(ours: Any, theirs: Any) -> Any:

@@ -14,8 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
-from scenarios.results.columns import LABELS, SETTINGS
-from scenarios.results.rows import Rows, believed
+from scenarios.results.columns import AXES, LINK_PARAMETERS, Column
+from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import rate, told
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def print_table(
 
     Args:
         table: the results.
-        metrics: which columns; those without a value, and links without outage, are left out.
+        metrics: which columns; those without a value, and links with a share of 0, are left out.
         console: where to print; ``None`` means the standard output stream.
         x: what rows stand for; by default the table's first axis.
     """
@@ -42,7 +42,8 @@ def print_table(
     others = [axis for axis in table.axes if axis != x]
     for metric in metrics:
         summary = table.located(table.summary(metric))
-        if metric == "outage":
+        column = metric_of(metric)
+        if column.is_share:
             summary = summary[summary["mean"].groupby(summary["link"]).transform("any")]
         if summary["mean"].isna().all():
             continue
@@ -53,7 +54,7 @@ def print_table(
             over = f"{table.label(metric)} over {first['link']}{' at ' * bool(at)}{at}"
             console.print(Text(over, style="bold"))
             codecs = list(dict.fromkeys(here["codec"]))
-            for grid in grids(codecs, partial(_grid, here, metric, x), console):
+            for grid in grids(codecs, partial(_grid, here, column, x), console):
                 console.print(grid)
     for line in captions(table):
         console.print(Text(line, style="dim"))
@@ -92,16 +93,16 @@ def captions(table: Rows) -> list[str]:
 
 
 def _links(table: Rows) -> list[str]:
-    """What the links are; of those that differ in one setting, the first."""
+    """What the links are; of those that differ in one parameter, the first."""
     links = table.metadata.get("links", {})
-    settings = table.metadata.get("settings", {})
+    swept = table.metadata.get("settings", {})
     groups: dict[str, list[str]] = {}
     for name in links:
-        groups.setdefault(str(settings.get(name, {}).get("link", name)), []).append(name)
+        groups.setdefault(str(swept.get(name, {}).get("link", name)), []).append(name)
     lines = []
     for names in groups.values():
         others = [
-            ", ".join(told(axis, value) for axis, value in settings[name].items() if axis != "link")
+            ", ".join(told(axis, value) for axis, value in swept[name].items() if axis != "link")
             for name in names[1:]
         ]
         also = f"; the same at {'; '.join(others)}" if others else ""
@@ -143,17 +144,16 @@ def grids(
     """
     boundless = console.options.update(width=10_000)
     for size in range(len(columns), 0, -1):
-        found = [make(columns[i : i + size]) for i in range(0, len(columns), size)]
-        if all(Measurement.get(console, boundless, g).maximum <= console.width for g in found):
+        parts = [make(columns[i : i + size]) for i in range(0, len(columns), size)]
+        if all(Measurement.get(console, boundless, g).maximum <= console.width for g in parts):
             break
-    return found
+    return parts
 
 
-def _grid(summary: pd.DataFrame, metric: str, x: str, codecs: Sequence[str]) -> Grid:
+def _grid(summary: pd.DataFrame, metric: Column, x: str, codecs: Sequence[str]) -> Grid:
     """A row for each value along the axis, a column for each codec: four fit on 80 characters."""
     grid = Grid(box=box.SIMPLE_HEAD)
-    head = {"snr_db": "SNR [dB]", "cbr": "CBR"}.get(x) or SETTINGS[x]
-    grid.add_column(Text(head), justify="right", no_wrap=True)
+    grid.add_column(Text((LINK_PARAMETERS | AXES)[x].head), justify="right", no_wrap=True)
     for codec in codecs:
         grid.add_column(str(codec), justify="right", no_wrap=True)
     for value in sorted(set(summary[x])):
@@ -165,11 +165,10 @@ def _grid(summary: pd.DataFrame, metric: str, x: str, codecs: Sequence[str]) -> 
     return grid
 
 
-def _cell(mean: float, low: float, high: float, metric: str) -> str:
-    if metric == "outage":
+def _cell(mean: float, low: float, high: float, metric: Column) -> str:
+    if metric.is_share:
         return f"{100 * mean:.0f} %"
     if math.isnan(mean):
         return "-"
-    digits = 2 if LABELS[metric].endswith("[dB]") else 4
-    half = "" if math.isnan(low) else f" ±{(high - low) / 2:.{digits}f}"
-    return f"{mean:.{digits}f}{half}"
+    half = "" if math.isnan(low) else f" ±{(high - low) / 2:.{metric.digits}f}"
+    return f"{mean:.{metric.digits}f}{half}"

@@ -17,9 +17,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from channels import InputError
-from channels.errors import check_number, unknown_name
+from channels.errors import check_name, check_number, unknown_name
 from scenarios.results.checks import check_whole
-from scenarios.results.columns import LABELS
+from scenarios.results.columns import COLUMNS, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import grids
 from scenarios.results.style import rate
@@ -27,7 +27,6 @@ from scenarios.results.table import Table
 from semcom.metrics import bd_rate
 from semcom.metrics.rate import overlap
 
-QUALITIES = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
 _LEVELS = (2.5, 97.5)
 _MOST_FAILED = 0.05
 
@@ -37,7 +36,7 @@ class RateSaving:
     """Savings and what they mean.
 
     Args:
-        frame: columns codec, link, snr_db, n (pictures), overlap (share of all qualities that both
+        frame: columns codec, link, snr_db, n (images), overlap (share of all qualities that both
             curves reach), bd_cbr (percent of the anchor's cbr at equal quality, negative where the
             codec saves), low, high (95 %), reason (why there is none).
         anchor: label of the codec that all are compared with.
@@ -54,7 +53,9 @@ class RateSaving:
         """Print a grid for each link, a row for each codec, and why cells are empty."""
         console = console or Console()
         for link, rows in self.frame.groupby("link", sort=False):
-            title = f"CBR against {self.anchor} at equal {LABELS[self.metric]} over {link} [%]"
+            title = (
+                f"CBR against {self.anchor} at equal {COLUMNS[self.metric].head} over {link} [%]"
+            )
             console.print(Text(title, style="bold"))
             points = sorted(set(rows["snr_db"]))
             for grid in grids(points, partial(_grid, rows), console):
@@ -94,14 +95,14 @@ def rate_saving(
 ) -> RateSaving:
     """Bjøntegaard delta of the bandwidth ratio against an anchor, for every codec, link and SNR.
 
-    A curve is the mean of a metric over the pictures (trials of a picture averaged first) against
-    the mean of the cbr really spent, through all rates of the table; lost pictures count. Its
-    interval is the bootstrap's, percentiles over resampled pictures, the same for both curves.
+    A curve is the mean of a metric over the images (trials of an image averaged first) against
+    the mean of the cbr really spent, through all rates of the table; lost images count. Its
+    interval is the bootstrap's, percentiles over resampled images, the same for both curves.
 
     Args:
         table: results at two rates or more.
         anchor: label of the codec to compare with.
-        metric: what is equal: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``.
+        metric: what is equal, one of :func:`~scenarios.results.columns.rising`.
         min_overlap: of :func:`semcom.metrics.bd_rate`. Three rates a factor of four apart, and a
             gain of 1 dB, overlap by about 0.7.
         resamples: of the bootstrap.
@@ -109,7 +110,7 @@ def rate_saving(
 
     Returns:
         NaN with a reason where curves overlap less, or do not rise; no interval where that happens
-        to more than 5 % of the resamples, or where there is but one picture.
+        to more than 5 % of the resamples, or where there is but one image.
 
     Raises:
         InputError: on an unknown anchor or metric, or a table of one rate.
@@ -120,14 +121,13 @@ def rate_saving(
     ...     | {"psnr": 30 + 3 * math.log2(k) + gain}
     ...     for codec, gain in {"a": 0, "b": 3}.items() for k in (1 / 16, 1 / 8, 1 / 4)
     ... ]
-    >>> found = rate_saving(Table(pd.DataFrame(rows), {}), "a", "psnr", min_overlap=0.3)
-    >>> found.frame[["codec", "overlap", "bd_cbr"]].round(3)
+    >>> savings = rate_saving(Table(pd.DataFrame(rows), {}), "a", "psnr", min_overlap=0.3)
+    >>> savings.frame[["codec", "overlap", "bd_cbr"]].round(3)
       codec  overlap  bd_cbr
     0     b    0.333   -50.0
     """
     frame = table.frame
-    if metric not in QUALITIES:
-        raise unknown_name("metric", metric, QUALITIES)
+    check_name("metric", metric, rising())
     if anchor not in set(frame["codec"]):
         raise unknown_name("codec", anchor, frame["codec"].unique())
     check_number("min_overlap", min_overlap, 0, 1)
@@ -142,8 +142,8 @@ def rate_saving(
         for codec, curve in curves.items():
             if codec != anchor and anchor in curves:
                 draws = np.random.default_rng(seed)
-                found = _compared(curves[anchor], curve, min_overlap, resamples, draws)
-                rows.append((codec, link, snr_db, *found))
+                saving = _compared(curves[anchor], curve, min_overlap, resamples, draws)
+                rows.append((codec, link, snr_db, *saving))
     columns = ["codec", "link", "snr_db", "n", "overlap", "bd_cbr", "low", "high", "reason"]
     return RateSaving(pd.DataFrame(rows, columns=columns), anchor, metric, rates)
 
@@ -153,9 +153,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Pictures' values: spent cbr and quality, ``[pictures, rates]``, and which pictures."""
+    """Images' values: spent cbr and quality, ``[images, rates]``, and which images."""
 
-    pictures: pd.Index
+    images: pd.Index
     spent: Array
     quality: Array
 
@@ -164,9 +164,9 @@ class _Curve:
         mean = rows.groupby(["image", "cbr"])[["cbr_used", metric]].mean().unstack("cbr").dropna()
         return cls(mean.index, mean["cbr_used"].to_numpy(), mean[metric].to_numpy())
 
-    def only(self, pictures: pd.Index) -> _Curve:
-        places = self.pictures.get_indexer(pictures)
-        return _Curve(pictures, self.spent[places], self.quality[places])
+    def only(self, images: pd.Index) -> _Curve:
+        places = self.images.get_indexer(images)
+        return _Curve(images, self.spent[places], self.quality[places])
 
     def mean(self, draw: NDArray[np.integer] | slice) -> tuple[Array, Array]:
         return self.spent[draw].mean(0), self.quality[draw].mean(0)
@@ -180,7 +180,7 @@ def _compared(
     anchor: _Curve, curve: _Curve, min_overlap: float, resamples: int, draws: np.random.Generator
 ) -> tuple[int, float, float, float, float, str]:
     """Pictures, overlap, percent, its interval, and why there is none."""
-    common = anchor.pictures.intersection(curve.pictures)
+    common = anchor.images.intersection(curve.images)
     n = len(common)
     if n == 0:
         return 0, math.nan, math.nan, math.nan, math.nan, "no picture has the metric at every rate"
@@ -191,15 +191,17 @@ def _compared(
         percent = bd_rate(*anchor.mean(whole), *curve.mean(whole), min_overlap=min_overlap)
     except InputError as error:
         return n, shared, math.nan, math.nan, math.nan, str(error).partition(":")[0]
-    found = []
+    resampled = []
     for draw in draws.integers(n, size=(resamples, n)) if n > 1 else ():
         try:
-            found.append(bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap))
+            resampled.append(
+                bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap)
+            )
         except InputError:
             continue
-    if len(found) < (1 - _MOST_FAILED) * resamples:
+    if len(resampled) < (1 - _MOST_FAILED) * resamples:
         return n, shared, percent, math.nan, math.nan, ""
-    low, high = np.percentile(found, _LEVELS)
+    low, high = np.percentile(resampled, _LEVELS)
     return n, shared, percent, float(low), float(high), ""
 
 

@@ -1,10 +1,11 @@
-"""Rows of a scenario: one per codec × link × point × picture × trial, and what they mean."""
+"""Rows of a scenario: one per codec × link × point × image × trial, and what they mean."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, Self
@@ -15,12 +16,11 @@ import pyarrow.parquet as pq
 
 from channels import InputError
 from channels.errors import check_name, check_number, check_path, shown, unknown_name
-from scenarios.results.columns import AXES, COLUMNS, IDENTITY, LABELS, SETTINGS
+from scenarios.results.columns import AXES, COLUMNS, LINK_PARAMETERS, Column, identity, metrics
 from scenarios.results.files import NAMED, replacing
 from scenarios.results.metadata import merged
 from scenarios.results.statistics import half_width_db, mean_interval, wilson_interval
 
-_DIFFERING = ("psnr", "roi_psnr", "ssim", "ms_ssim", "dice")
 _KEY = b"semcom"
 _SAME = 1e-9
 """Points and rates that differ by less are the same."""
@@ -50,7 +50,8 @@ class Rows:
         lacking = [column for column in COLUMNS if column not in frame]
         if lacking:
             raise InputError(f"this is not a table of results: column {lacking[0]!r} is missing")
-        self.frame = frame[list(COLUMNS)].astype(COLUMNS)
+        dtypes = {name: column.dtype for name, column in COLUMNS.items()}
+        self.frame = frame[list(COLUMNS)].astype(dtypes)
         self.metadata = metadata
 
     def __len__(self) -> int:
@@ -126,7 +127,7 @@ class Rows:
         for table in tables[1:]:
             metadata = merged(metadata, table.metadata)
         frame = pd.concat([table.frame for table in tables], ignore_index=True)
-        if bool(frame.duplicated(list(IDENTITY)).any()):
+        if bool(frame.duplicated(identity()).any()):
             raise InputError("the tables hold the same rows: leave one of them out")
         return cls(frame, metadata)
 
@@ -164,7 +165,7 @@ class Rows:
     def against(self, codec: str) -> Self:
         """By how much every other codec differs from one, draw by draw.
 
-        Pictures differ far more from one another than codecs do: the intervals of differences tell
+        Images differ far more from one another than codecs do: the intervals of differences tell
         what intervals of means hide. Outages stay as they are.
 
         Args:
@@ -179,20 +180,21 @@ class Rows:
           codec  mean
         0     b   1.0
         """
-        places = [column for column in IDENTITY if column != "codec"]
+        places = [column for column in identity() if column != "codec"]
         is_anchor = self.frame["codec"] == codec
         others = self.frame[~is_anchor].reset_index(drop=True)
         if not bool(is_anchor.any()):
             raise unknown_name("codec", codec, list(self.frame["codec"].unique()))
         if others.empty:
             raise InputError(f"the table holds no codec but {codec!r}: there is no difference")
-        anchor = self.frame.loc[is_anchor, [*places, *_DIFFERING]]
+        differing = [name for name, column in metrics().items() if column.is_quality]
+        anchor = self.frame.loc[is_anchor, [*places, *differing]]
         beside = others[places].merge(anchor, how="left", on=places, indicator=True)
         if bool((beside["_merge"] != "both").any()):
             raise InputError(f"{codec!r} was not measured everywhere where others were")
-        found = others.assign(**{name: others[name] - beside[name] for name in _DIFFERING})
+        difference = others.assign(**{name: others[name] - beside[name] for name in differing})
         parameters = {**self.metadata.get("parameters", {}), "against": codec}
-        return type(self)(found, {**self.metadata, "parameters": parameters})
+        return type(self)(difference, {**self.metadata, "parameters": parameters})
 
     @property
     def axes(self) -> dict[str, str]:
@@ -203,20 +205,21 @@ class Rows:
         ['snr_db', 'cbr']
         """
         told = self.metadata.get("settings", {}).values()
-        differing = {name for settings in told for name in settings if name != "link"}
-        return {name: SETTINGS[name] for name in SETTINGS if name in differing} | AXES
+        differing = {name for parameters in told for name in parameters if name != "link"}
+        swept = {name: column for name, column in LINK_PARAMETERS.items() if name in differing}
+        return {name: column.axis_label for name, column in (swept | AXES).items()}
 
     def located(self, summary: pd.DataFrame) -> pd.DataFrame:
-        """A summary whose links have the name that they share, and their settings as columns."""
-        settings = self.metadata.get("settings", {})
-        if not settings:
+        """A summary whose links have the name that they share, and their parameters as columns."""
+        swept = self.metadata.get("settings", {})
+        if not swept:
             return summary
         names = [name for name in self.axes if name not in AXES]
         columns = {
-            name: [settings.get(link, {}).get(name, math.nan) for link in summary["link"]]
+            name: [swept.get(link, {}).get(name, math.nan) for link in summary["link"]]
             for name in names
         }
-        shared = [settings.get(link, {}).get("link", link) for link in summary["link"]]
+        shared = [swept.get(link, {}).get("link", link) for link in summary["link"]]
         return summary.assign(link=shared, **columns)
 
     def label(self, metric: str) -> str:
@@ -225,41 +228,40 @@ class Rows:
         Raises:
             InputError: on an unknown metric.
         """
-        check_name("metric", metric, LABELS)
+        column = metric_of(metric)
         anchor = self.metadata.get("parameters", {}).get("against")
-        if anchor is None or metric not in _DIFFERING:
-            return LABELS[metric]
-        name, _, unit = LABELS[metric].partition(" [")
-        return f"{name} over {anchor}'s" + f" [{unit}" * bool(unit)
+        if anchor is None or not column.is_quality:
+            return column.head
+        return replace(column, label=f"{column.label} over {anchor}'s").head
 
     def summary(self, metric: str) -> pd.DataFrame:
         """Mean and 95 % interval of a metric.
 
-        Pictures are the independent units: the trials of a picture are averaged first. Where there
-        is but one picture its trials are the units. The share of outages has Wilson's interval.
+        Images are the independent units: the trials of an image are averaged first. Where there
+        is but one image its trials are the units. The share of outages has Wilson's interval.
 
         Args:
-            metric: ``"psnr"``, ``"roi_psnr"``, ``"ssim"``, ``"ms_ssim"``, ``"dice"``,
-                ``"outage"``, …
+            metric: ``"psnr"``, ``"roi_psnr"``, …, one of
+                :func:`~scenarios.results.columns.metrics`.
 
         Returns:
-            Columns codec, link, cbr, snr_db, n (pictures or trials), mean, low, high; one row per
+            Columns codec, link, cbr, snr_db, n (images or trials), mean, low, high; one row per
             codec × link × cbr × snr_db, in the table's order.
 
         Raises:
             InputError: on an unknown metric.
         """
-        check_name("metric", metric, LABELS)
+        is_share = metric_of(metric).is_share
         rows = []
         point = ["codec", "link", "cbr", "snr_db"]
         for place, group in self.frame.groupby(point, sort=False):
-            if metric == "outage":
+            if is_share:
                 n = len(group)
-                mean, low, high = wilson_interval(int(group["outage"].sum()), n)
+                mean, low, high = wilson_interval(int(group[metric].sum()), n)
             else:
                 values = group.dropna(subset=[metric])
-                one = values["image"].nunique() == 1
-                units = values[metric] if one else values.groupby("image")[metric].mean()
+                is_alone = values["image"].nunique() == 1
+                units = values[metric] if is_alone else values.groupby("image")[metric].mean()
                 n = len(units)
                 mean, low, high = mean_interval([float(value) for value in units])
             rows.append((*place, n, mean, low, high))
@@ -270,7 +272,7 @@ class Rows:
 
         Returns:
             Columns link, cbr, snr_db, trials, half_db (half the 95 % interval of mean PSNR over
-            these pictures, of the codec that has the widest, see
+            these images, of the codec that has the widest, see
             :func:`scenarios.results.statistics.half_width_db`), stopped (``"ci"``: narrow enough,
             ``"cap"``, or ``"trials"`` where no interval was asked for).
         """
@@ -278,8 +280,8 @@ class Rows:
         rows = []
         for place, group in self.frame.groupby(["link", "cbr", "snr_db"], sort=False):
             halves = [
-                half_width_db([list(its["psnr"]) for _, its in one.groupby("image")])
-                for _, one in group.groupby("codec")
+                half_width_db([list(trials["psnr"]) for _, trials in rows_of.groupby("image")])
+                for _, rows_of in group.groupby("codec")
             ]
             half = math.nan if any(map(math.isnan, halves)) else max(halves)
             narrow = asked is not None and half <= asked["ci_db"]
@@ -295,6 +297,18 @@ class Rows:
             InputError: if the table has no such axis.
         """
         return next(iter(self.axes)) if x is None else check_name("x", x, self.axes)
+
+
+def metric_of(name: object) -> Column:
+    """A metric by its name.
+
+    Raises:
+        InputError: on an unknown one.
+
+    >>> metric_of("psnr").unit
+    'dB'
+    """
+    return metrics()[check_name("metric", name, metrics())]
 
 
 def believed(rows: Rows) -> float | None:
@@ -326,8 +340,8 @@ def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
         parts.append(frame[rows])
     if not parts:
         raise InputError(f"no {column} is chosen: name at least one")
-    found: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return found
+    chosen: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return chosen
 
 
 def _check_held(frame: pd.DataFrame, metadata: object) -> None:
@@ -361,6 +375,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _completed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Files of earlier versions lack columns: nothing was diagnosed, and the SNR was known."""
-    later = {"dice": math.nan, "believed_snr_db": frame.get("snr_db")}
-    return frame.assign(**{name: value for name, value in later.items() if name not in frame})
+    """Files of earlier versions lack columns: those were not measured, and the SNR was known."""
+    late = {name: math.nan for name, column in COLUMNS.items() if column.is_late}
+    late["believed_snr_db"] = frame.get("snr_db")  # type: ignore[assignment]
+    return frame.assign(**{name: value for name, value in late.items() if name not in frame})

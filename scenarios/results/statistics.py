@@ -58,14 +58,14 @@ def wilson_interval(events: int, trials: int) -> tuple[float, float, float]:
 
 
 def half_width_db(psnr_db: Sequence[Sequence[float]]) -> float:
-    """Half the 95 % interval of a mean PSNR over given pictures: what fading and noise leave open.
+    """Half the 95 % interval of a mean PSNR over given images: what fading and noise leave open.
 
-    Pictures count as fixed, trials of each as independent with a variance of their own; Student's t
-    with as many degrees of freedom as there are trials less pictures. That pictures differ is not
+    Images count as fixed, trials of each as independent with a variance of their own; Student's t
+    with as many degrees of freedom as there are trials less images. That images differ is not
     in it: the intervals of :meth:`scenarios.Table.summary` tell that.
 
     Args:
-        psnr_db: for each picture the PSNR of each trial, two trials or more.
+        psnr_db: for each image the PSNR of each trial, two trials or more.
 
     Returns:
         NaN for one trial, or where a PSNR is infinite.
@@ -74,9 +74,9 @@ def half_width_db(psnr_db: Sequence[Sequence[float]]) -> float:
     1.52
     """
     rows = np.asarray(psnr_db, dtype=np.float64)
-    pictures, trials = len(rows), len(rows[0])
+    images, trials = len(rows), len(rows[0])
     if trials < 2 or not np.isfinite(rows).all():
         return math.nan
-    error: float = math.sqrt(float(rows.var(axis=1, ddof=1).sum()) / trials) / pictures
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, pictures * (trials - 1)))
+    error: float = math.sqrt(float(rows.var(axis=1, ddof=1).sum()) / trials) / images
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, images * (trials - 1)))
     return quantile * error

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
-from scenarios.results.columns import SETTINGS
+from scenarios.results.columns import AXES, LINK_PARAMETERS
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
@@ -33,7 +33,7 @@ class Page:
     Args:
         panel_width: of one panel.
         panel_height: of one panel.
-        lost_height: of the panel of lost pictures below it.
+        lost_height: of the panel of lost images below it.
         beside: what the width holds beside panels.
         around: what the height holds beside panels.
         least_width: of the figure.
@@ -87,7 +87,7 @@ def rate(cbr: float) -> str:
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
 
 
-def dress(
+def format_axes(
     axis: Axes,
     size: float = 9,
     lines: Literal["both", "x", "y"] = "both",
@@ -102,7 +102,7 @@ def dress(
         which: ticks that have one.
 
     >>> panel = Figure().subplots()
-    >>> dress(panel)
+    >>> format_axes(panel)
     >>> panel.spines["top"].get_visible()
     False
     """
@@ -120,8 +120,7 @@ def told(axis: str, value: float) -> str:
     """
     if axis == "cbr":
         return f"CBR {rate(value)}"
-    unit = "dB" if axis == "snr_db" else SETTINGS[axis].partition("[")[2].rstrip("]")
-    return f"{value:g} {unit}"
+    return f"{value:g} {(LINK_PARAMETERS | AXES)[axis].unit}"
 
 
 def frame(
@@ -160,7 +159,7 @@ def frame(
     return title_end
 
 
-def hang_legend(
+def add_legend(
     figure: Figure,
     entries: tuple[Sequence[Artist], Sequence[str]],
     top: float,
@@ -179,7 +178,7 @@ def hang_legend(
     >>> figure = Figure(figsize=(4, 3))
     >>> panel = figure.subplots()
     >>> _ = panel.plot([0, 1], label="one")
-    >>> hang_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
+    >>> add_legend(figure, panel.get_legend_handles_labels(), frame(figure, "title", "", 1), 1)
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['one']
     """

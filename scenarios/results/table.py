@@ -7,13 +7,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from scenarios.results.columns import shown
 from scenarios.results.curves import curves
 from scenarios.results.files import save_figure
 from scenarios.results.printing import print_table
 from scenarios.results.rows import Rows
-
-METRICS = ("psnr", "roi_psnr", "dice", "outage")
-"""What is printed and drawn where nothing else is asked for."""
 
 
 class Table(Rows):
@@ -62,11 +60,11 @@ class Table(Rows):
             save_figure(figure, path)
         return figure
 
-    def print(self, metrics: Sequence[str] = METRICS, *, x: str | None = None) -> None:
+    def print(self, metrics: Sequence[str] | None = None, *, x: str | None = None) -> None:
         """Print means and 95 % intervals, and below them what the numbers mean.
 
         Args:
-            metrics: as in :meth:`summary`.
+            metrics: as in :meth:`summary`; by default :func:`~scenarios.results.columns.shown`.
             x: what rows stand for, one of :attr:`axes`; by default the first.
         """
-        print_table(self, metrics, x=x)
+        print_table(self, shown() if metrics is None else metrics, x=x)

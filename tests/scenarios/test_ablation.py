@@ -24,7 +24,7 @@ from channels import InputError
 from scenarios import Table
 from scenarios.command.cli import main
 from scenarios.comparisons.ablation import MEANINGS, WHOLE, parts
-from scenarios.comparisons.guided import FoundMask, Guided, NoMask, SpoiltMask
+from scenarios.comparisons.mask_override import FoundMask, MaskOverride, NoMask, SpoiltMask
 from scenarios.results.columns import COLUMNS
 from scenarios.results.differences import Differences
 from semcom.medjscc import MedJSCC
@@ -46,7 +46,7 @@ def bright(images: Tensor) -> Tensor:
     return (images > 0.5).float()
 
 
-GUIDES = {
+OVERRIDES = {
     "none": NoMask(),
     "found": FoundMask(bright),
     "grown": SpoiltMask(dilate=0.05),
@@ -54,7 +54,7 @@ GUIDES = {
 }
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", OVERRIDES)
 def test_guided_codec_sends_what_the_codec_sends_with_that_mask(
     name: str, phantoms: tuple[Tensor, Tensor]
 ) -> None:
@@ -66,7 +66,7 @@ def test_guided_codec_sends_what_the_codec_sends_with_that_mask(
         "moved": corrupt(masks, shift=(6, -6)),
     }[name]
     codec, link = semcom.codec("hevc-roi-ldpc"), channels.link("awgn")
-    guided = Guided(codec, GUIDES[name]).adapted(link)
+    guided = MaskOverride(codec, OVERRIDES[name]).adapted(link)
     point: dict[str, float] = {"cbr": 1 / 2, "snr_db": 12.0}
     sent = guided.encode(images, roi=masks, **point)
     plain = codec.adapted(link).encode(images, roi=expected, **point)
@@ -79,13 +79,13 @@ def test_guided_codec_sends_what_the_codec_sends_with_that_mask(
 
 def test_guided_codec_says_what_it_is_and_travels(phantoms: tuple[Tensor, Tensor]) -> None:
     codec = semcom.codec("hevc-roi-ldpc")
-    guides = [*GUIDES.values(), SpoiltMask(dilate=0.06), FoundMask(UNetSegmenter())]
-    told = [Guided(codec, guide).fingerprint for guide in guides]
+    guides = [*OVERRIDES.values(), SpoiltMask(dilate=0.06), FoundMask(UNetSegmenter())]
+    told = [MaskOverride(codec, guide).fingerprint for guide in guides]
     assert len(set(told)) == len(told)
     assert all(str(getattr(codec, "fingerprint")) in words for words in told)  # noqa: B009
     images, masks = phantoms
-    for guide in GUIDES.values():
-        guided = Guided(codec, guide)
+    for guide in OVERRIDES.values():
+        guided = MaskOverride(codec, guide)
         again = pickle.loads(pickle.dumps(guided))
         assert again.fingerprint == guided.fingerprint
         way: dict[str, Any] = {"cbr": 1 / 2, "snr_db": 12.0, "roi": masks}
@@ -174,7 +174,7 @@ def test_differences_are_printed_drawn_and_saved(tmp_path: Path) -> None:
 
 def test_differences_need_a_whole_and_one_rate() -> None:
     table = results({WHOLE: [0.0], "part": [1.0]})
-    with pytest.raises(InputError, match="unknown contender 'hole'"):
+    with pytest.raises(InputError, match="unknown scheme 'hole'"):
         Differences(table, "hole")
     other = table.frame.assign(cbr=1 / 8)
     with pytest.raises(InputError, match="several rates"):
@@ -208,7 +208,12 @@ def test_ablation_measures_all_in_the_same_masks(
     assert (frame["cbr"] == 1 / 4).all() and frame["roi_psnr"].notna().all()
     assert found.frame["part"].nunique() == len(MEANINGS) - 1
     blind = scenarios.snr(
-        images, masks, codecs={"a": Guided(small, NoMask())}, links="awgn", snr_db=12, cbr=1 / 4
+        images,
+        masks,
+        codecs={"a": MaskOverride(small, NoMask())},
+        links="awgn",
+        snr_db=12,
+        cbr=1 / 4,
     ).frame
     ours = frame[frame["codec"] == "no mask"]
     assert ours["roi_psnr"].tolist() == pytest.approx(blind["roi_psnr"].tolist(), abs=1.0)

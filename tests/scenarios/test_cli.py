@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenarios.command import comparing as command
 from scenarios.command.cli import main
 from scenarios.engine.cores import cores
+from scenarios.options import writing
 from scenarios.results.table import Table
 
 FILES = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
@@ -223,7 +223,7 @@ def test_interrupt_ends_with_one_line(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.sweep, "run", interrupted)
+    monkeypatch.setattr(writing.sweep, "run", interrupted)
     assert semcom("run", "snr", *QUICK, "--out", str(tmp_path / "out")) == 130
     assert capsys.readouterr().err.strip().endswith("run again to go on")
 

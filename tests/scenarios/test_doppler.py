@@ -12,7 +12,7 @@ import semcom
 from channels import InputError
 from scenarios import Table
 from scenarios.command.cli import main
-from scenarios.comparisons.doppler import varied_links
+from scenarios.comparisons.swept_links import varied_links
 from scenarios.engine.experiment import lay_out
 from scenarios.results.printing import captions
 
@@ -42,10 +42,10 @@ def test_an_offset_costs_quality_and_its_interference_is_the_same_for_all(table:
 
 
 def test_values_share_fading_and_noise() -> None:
-    links, settings = varied_links("rayleigh", "speed_mps", [0, 5], "lmmse")
+    links, parameters = varied_links("rayleigh", "speed_mps", [0, 5], "lmmse")
     grid = lay_out(
         "doppler", PICTURES, None, codecs="deepjscc", links=links, snr_db=[5, 9], cbr=1 / 16,
-        settings=settings,
+        link_parameters=parameters,
     )  # fmt: skip
     draws = {(t.link, t.snr_db, t.image): t.draw for t in grid.tasks()}
     for snr_db in (5.0, 9.0):

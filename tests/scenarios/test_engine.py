@@ -28,7 +28,7 @@ from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from scenarios.engine.inputs import Picture, contenders, pictures, points, routes
 from scenarios.engine.journal import Journal
-from scenarios.engine.pool import _next_kind, finished, hands
+from scenarios.engine.pool import _next_kind, executor_for, finished
 from scenarios.engine.task import Outcome, draw_seed
 from semcom.codec import Codec
 
@@ -140,7 +140,7 @@ def test_a_process_keeps_to_its_picture_then_takes_a_free_one_then_helps() -> No
 @pytest.mark.parametrize("kinds", [None, [0, 0, 0, 1, 1], [0, 1, 2, 3, 4]])
 def test_every_job_is_done_once_whatever_its_kind(kinds: list[int] | None) -> None:
     jobs = [(2, n) for n in range(5)]
-    with hands(None, 2) as pool:
+    with executor_for(None, 2) as pool:
         assert sorted(finished(pool, pow, jobs, kinds)) == [(n, 2**n) for n in range(5)]
         assert pool is None or pool.submit(pow, 2, 5).result() == 32
         assert pool is None or pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"

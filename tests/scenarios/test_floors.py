@@ -8,7 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("scenarios", "semcom", "channels")
-FLOORS = ("scenarios.command", "scenarios.comparisons", "scenarios.engine", "scenarios.results")
+FLOORS = tuple(
+    f"scenarios.{name}" for name in ("command", "comparisons", "options", "engine", "results")
+)
 MOST_FILES = 16
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from channels import InputError
 from scenarios.command.cli import main
-from scenarios.results.columns import COLUMNS, DEFINITIONS
+from scenarios.results.columns import COLUMNS, definitions
 from scenarios.results.curves import caption
 from scenarios.results.exports import dataset, latex
 from scenarios.results.table import Table
@@ -31,7 +31,7 @@ def measured(codecs: dict[str, float] = GAIN) -> Table:
         for codec, link, snr_db, cbr, image in grid
     ]
     metadata = {
-        "definitions": DEFINITIONS,
+        "definitions": definitions(),
         "parameters": {"scenario": "snr"},
         "codecs": {codec: f"{codec} weights" for codec in codecs},
         "links": {"awgn": "Link(awgn)", "ntn-tdl-c": "Link(ntn-tdl-c)"},
@@ -154,7 +154,7 @@ def test_arrays_hold_every_row(table: Table, tmp_path: Path) -> None:
     row = table.frame.iloc[17]
     place = {name: row[name] for name in arrays.sizes}
     assert float(arrays["psnr"].sel(place)) == row["psnr"]
-    assert json.loads(arrays.attrs["definitions"]) == DEFINITIONS
+    assert json.loads(arrays.attrs["definitions"]) == definitions()
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "nc", "tex"])

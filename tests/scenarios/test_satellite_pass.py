@@ -14,8 +14,7 @@ import scenarios
 import semcom
 from channels import InputError, Pass
 from scenarios.command.cli import main
-from scenarios.comparisons.deliveries import Deliveries
-from scenarios.comparisons.satellite_pass import moments_of
+from scenarios.comparisons.goodput import PassGoodput, moments_of
 from scenarios.results.columns import COLUMNS
 from scenarios.results.table import Table
 
@@ -38,7 +37,7 @@ def test_moments_follow_the_orbit_and_the_budget(direction: str) -> None:
     assert snrs_db == sorted(snrs_db, reverse=True)
 
 
-def test_deliveries_are_counted_as_by_hand() -> None:
+def test_goodput_is_counted_as_by_hand() -> None:
     """Two pictures, two rates: one good at the low rate, both at the high one."""
     moments = moments_of("leo600", "s", "suburban", "downlink", 60.0, 3, "lmmse")
     quality = {(0, 1 / 16): 31.0, (1, 1 / 16): 20.0, (0, 1 / 8): 35.0, (1, 1 / 8): 32.0}
@@ -49,7 +48,7 @@ def test_deliveries_are_counted_as_by_hand() -> None:
         for moment, lost in zip(moments, (False, False, True), strict=True)
         for (image, cbr), db in quality.items()
     ]
-    found = Deliveries(Table(pd.DataFrame(rows), {}), moments, [4096, 4096], 30.0)
+    found = PassGoodput(Table(pd.DataFrame(rows), {}), moments, [4096, 4096], 30.0)
     speed = moments[0].link.grid.symbols_per_s
     # Half of the pictures at twice the speed is as many: the smaller rate is taken.
     assert found.frame["cbr"].tolist() == [1 / 16] * 3

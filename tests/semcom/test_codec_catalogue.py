@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scenarios.command.selection import segmenter_of
 from torch import Tensor
 
 import channels
@@ -20,9 +21,8 @@ from channels import registry as registries
 from channels.power import normalize_power
 from channels.tensorfile import store
 from scenarios.command.cli import main
-from scenarios.command.selection import segmenter_of
 from scenarios.engine.inputs import contenders
-from scenarios.results.line_styles import looks
+from scenarios.results.line_styles import line_styles
 from scenarios.results.table import Table
 from semcom import catalogue
 from semcom.codec import open_session
@@ -130,10 +130,10 @@ def test_a_package_offers_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_codecs_of_the_package_are_as_before() -> None:
-    before, colours = list(semcom.codecs()), looks(["medjscc", "hevc-ldpc"])
+    before, colours = list(semcom.codecs()), line_styles(["medjscc", "hevc-ldpc"])
     semcom.register("mine", Rows)
     assert list(semcom.codecs()) == [*before, "mine"]
-    assert {name: looks([*colours, "mine"])[name] for name in colours} == colours
+    assert {name: line_styles([*colours, "mine"])[name] for name in colours} == colours
     assert catalogue.COMPARED == (
         "medjscc", "deepjscc", "adjscc", "hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc", "jpegxl-ldpc",
         "jpeg2000-ldpc",

@@ -1,1 +1,1 @@
-"""Bits without pictures: the scenario ``ber``, one point of it, its table, what theory says."""
+"""Bits without images: the scenario ``ber``, one point of it, its table, what theory says."""

@@ -103,8 +103,8 @@ def count(
         max_blocks: blocks that are enough in any case.
 
     >>> import channels
-    >>> found = count(Series(2, None, 100), channels.link("awgn"), 6.0, 0, 10, 1000)
-    >>> found.blocks, found.block_errors > 10
+    >>> counts = count(Series(2, None, 100), channels.link("awgn"), 6.0, 0, 10, 1000)
+    >>> counts.blocks, counts.block_errors > 10
     (50, True)
     """
     blocks = block_errors = bit_errors = squares = 0

@@ -21,7 +21,7 @@ from scenarios.comparisons.bits.block_errors import Counts, Series
 from scenarios.comparisons.bits.theory import Array, best_snr_db, rayleigh_ber, uncoded_ber
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.statistics import LEVEL, wilson_interval
-from scenarios.results.style import COLOURS, MARKERS, dress, frame, hang_legend
+from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame
 
 _DEFINITIONS = (
     "Symbols: measured, with 95 % intervals (BLER: Wilson's score; BER: Student's t over blocks, "
@@ -110,14 +110,14 @@ class ErrorRates:
             rows = self.frame[self.frame["link"] == link]
             for axis, rate in zip(row, ("ber", "bler"), strict=True):
                 self._draw(axis, rows, rate, schemes, link)
-        hang_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns)
+        add_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure
 
     @staticmethod
     def _draw(axis: Axes, rows: pd.DataFrame, rate: str, schemes: list[str], link: str) -> None:
-        for scheme, (colour, marker) in _looks(schemes).items():
+        for scheme, (colour, marker) in _colours_and_markers(schemes).items():
             its = rows[rows["scheme"] == scheme].sort_values("snr_db")
             if its.empty or (rate == "bler" and its["mcs"].isna().all()):
                 continue
@@ -143,10 +143,10 @@ class ErrorRates:
         axis.set_title(link, fontsize=10)
         axis.set_xlabel(r"SNR $E_s/N_0$ [dB]")
         axis.set_ylabel(rate.upper())
-        dress(axis)
+        format_axes(axis)
 
 
-def _looks(schemes: list[str]) -> dict[str, tuple[str, str]]:
+def _colours_and_markers(schemes: list[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each scheme; what has no code is grey."""
     plain = [scheme for scheme in schemes if scheme.startswith("uncoded")]
     coded = [scheme for scheme in schemes if scheme not in plain]

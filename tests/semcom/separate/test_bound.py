@@ -22,7 +22,7 @@ from scenarios import Table
 from scenarios.command.cli import main
 from scenarios.engine.inputs import contenders
 from scenarios.results.columns import COLUMNS
-from scenarios.results.line_styles import looks
+from scenarios.results.line_styles import line_styles
 from scenarios.results.style import COLOURS, MARKERS
 from semcom.image_coders import payloads
 from semcom.modem.capacity import carried, outage_rate
@@ -246,7 +246,7 @@ def test_bad_pictures_and_masks_get_one_line() -> None:
 
 def test_what_is_shipped_looks_different_and_bounds_like_their_family() -> None:
     codecs, bounds = list(semcom.codecs()), list(semcom.bounds())
-    found = looks([*codecs, *bounds, "hevc-ldpc MCS 4", "hevc-ldpc MCS 9", "mine"])
+    found = line_styles([*codecs, *bounds, "hevc-ldpc MCS 4", "hevc-ldpc MCS 9", "mine"])
     solid = [found[name] for name in codecs]
     for seen in ({look.colour for look in solid}, {look.marker for look in solid}):
         assert len(seen) == len(codecs)
@@ -262,10 +262,10 @@ def test_what_is_shipped_looks_different_and_bounds_like_their_family() -> None:
 
 def test_own_codecs_take_colours_that_are_free_and_own_labels_keep_the_family() -> None:
     names = {"ideal": "hevc-capacity", "ergodic": "hevc-capacity"}
-    found = looks(["medjscc", "mine", "ideal", "ergodic"], names)
+    found = line_styles(["medjscc", "mine", "ideal", "ergodic"], names)
     assert found["ideal"].marker != found["ergodic"].marker
     assert len({look.colour for look in found.values()}) == 3
-    assert found["ideal"].colour == looks(["hevc-ldpc"])["hevc-ldpc"].colour
+    assert found["ideal"].colour == line_styles(["hevc-ldpc"])["hevc-ldpc"].colour
     assert found["ideal"].legend == "ideal (bound)"
 
 

@@ -380,10 +380,10 @@ def test_processes_are_no_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(pool, "_Processes", Counted)
     monkeypatch.setattr(pool, "cores", lambda: 3)
-    with pool.hands(None, 99) as found:
+    with pool.executor_for(None, 99) as found:
         assert isinstance(found, Counted) and len(found._pools) == 3
     monkeypatch.setattr(pool, "cores", lambda: 1)
-    with pool.hands(None, 2) as found:
+    with pool.executor_for(None, 2) as found:
         assert found is None
 
 

@@ -133,9 +133,9 @@ def parse_numbers(option: str, text: str) -> list[float]:
     [0.0, 0.5, 300.0]
     """
     try:
-        found = [float(_fraction(name)) for name in parse_names(text)]
+        numbers = [float(_fraction(name)) for name in parse_names(text)]
     except (ValueError, ZeroDivisionError, OverflowError):
-        found = []
-    if not found:
+        numbers = []
+    if not numbers:
         raise typer.BadParameter(f"{option} {text!r}: write numbers, e.g. 0,100,300")
-    return found
+    return numbers

@@ -1,29 +1,33 @@
-"""What ``semcom run`` does with the options of scenarios whose result is a table."""
+"""What ``semcom run`` does with the options of scenarios: compare, print, write."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import typer
 from PIL import Image
 from rich.console import Console
 
-from scenarios.command.options import parse_names
-from scenarios.command.selection import Selection, segmenter_of
-from scenarios.command.shared import Run
 from scenarios.engine import inputs, sweep
 from scenarios.engine.cluster import cluster
 from scenarios.engine.experiment import carry_out
+from scenarios.engine.mcs_curves import MCSChoice, with_mcs
 from scenarios.engine.panel import panel
-from scenarios.engine.schemes import Scheme, with_schemes
+from scenarios.engine.run_options import WorkOptions
 from scenarios.engine.sweep import Sweep
+from scenarios.options.parsing import parse_names
+from scenarios.options.selection import Selection, segmenter_of
+from scenarios.options.shared import Run
+from scenarios.results.columns import COLUMNS, shown
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
-from scenarios.results.table import METRICS, Table
+from scenarios.results.table import Table
 from semcom.catalogue import COMPARED
 
 _KEY = "semcom"
@@ -34,7 +38,7 @@ class Request:
     """What commands that compare codecs are asked alike, parsed as far as that needs no PyTorch.
 
     Args:
-        sent: which pictures.
+        sent: which images.
         codecs: names, separated by commas; ``None`` for those that are compared by default.
         mcs: curves of each separate codec.
         cbr: rates.
@@ -46,7 +50,7 @@ class Request:
 
     sent: Selection
     codecs: str | None
-    mcs: list[Scheme]
+    mcs: list[MCSChoice]
     cbr: list[float]
     diagnosis: str | None
     out: str
@@ -70,34 +74,76 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     """
     out = inputs.folder(request.out)
     named = COMPARED if request.codecs is None else parse_names(request.codecs)
-    contenders = with_schemes(inputs.contenders(named), request.mcs)
+    schemes = with_mcs(inputs.contenders(named), request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()
     grid = plan(
         images,
         masks,
-        codecs=contenders,
+        codecs=schemes,
         cbr=request.cbr,
         **own,
         **request.run.drawn(diagnosis),
     )
-    with cluster(request.run.scheduler) as executor:
-        workers = request.run.processes
-        table = carry_out(grid, out=out, executor=executor, workers=workers, progress=True)
+    with working(request.run, request.out) as work:
+        table = carry_out(grid, **work)
     _write(table, grid, out, request.x)
     table.print(x=request.x)
     Console().print(f"Results are in {out}", highlight=False)
     return table, grid
 
 
-def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
+@contextmanager
+def working(run: Run, out: str) -> Iterator[WorkOptions]:
+    """Who does the work, and where results go, for as long as the block runs."""
+    folder = inputs.folder(out)
+    with cluster(run.scheduler) as executor:
+        yield {"executor": executor, "workers": run.processes, "out": folder, "progress": True}
+
+
+class Result(Protocol):
+    """What a scenario comes to, where that is more than a table."""
+
+    def save(self, path: Path) -> None:
+        """Write its numbers."""
+
+    def plot(self, path: Path) -> object:
+        """Draw it."""
+
+    def print(self) -> None:
+        """Print it."""
+
+
+def write(result: Result, name: str, out: str, table: Table | None = None) -> None:
+    """Write a result and the table behind it into a folder, and print it.
+
+    Args:
+        result: the result.
+        name: of its files.
+        out: the folder.
+        table: rows that it is from.
+    """
+    folder = Path(out)
+    if table is not None:
+        _save(table, folder)
+    result.save(folder / f"{name}.csv")
+    result.plot(folder / f"{name}.png")
+    result.print()
+    typer.echo(f"Results are in {folder}")
+
+
+def _save(table: Table, out: Path) -> None:
     table.save(out / "results.parquet")
     table.save(out / "results.csv")
-    for metric in METRICS:
+
+
+def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
+    _save(table, out)
+    for metric in shown():
         path = out / f"{metric}.png"
         means = table.summary(metric)["mean"]
-        if np.isfinite(means).any() and (metric != "outage" or means.any()):
+        if np.isfinite(means).any() and (means.any() or not COLUMNS[metric].is_share):
             table.plot(metric, path, x=x)
         else:
             path.unlink(missing_ok=True)
@@ -105,12 +151,12 @@ def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
 
 
 def _write_panel(grid: Sweep, path: Path) -> None:
-    """The first picture at the middle SNR and rate over the first link; drawn once.
+    """The first image at the middle SNR and rate over the first link; drawn once.
 
     Where links differ in one setting alone, it is the middle one's.
     """
     middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
-    link = list(grid.links)[len(grid.settings) // 2]
+    link = list(grid.links)[len(grid.link_parameters) // 2]
     tasks = [
         task
         for task in grid.tasks()

@@ -15,8 +15,8 @@ from typer.core import TyperCommand
 from scenarios.engine.cores import cores
 
 if TYPE_CHECKING:
-    from scenarios.command.selection import Selection
     from scenarios.engine.run_options import GridOptions
+    from scenarios.options.selection import Selection
     from semcom.segmentation import Segmenter
 
 Codecs = Annotated[
@@ -92,7 +92,7 @@ class Sent:
         from rich.console import Console
 
         with Console(stderr=True).status("loading PyTorch and Sionna"):
-            from scenarios.command.selection import Selection
+            from scenarios.options.selection import Selection
 
         return Selection(self.images, self.masks, self.limit, self.size, seed)
 

@@ -16,47 +16,47 @@ from semcom.segmentation import Segmenter, corrupt
 from semcom.segmentation.segmenter import probabilities
 
 
-class Guide(Protocol):
+class MaskSource(Protocol):
     """Says which mask an encoder gets; ``str`` of it says so in words."""
 
     def __call__(self, images: Tensor, roi: Tensor | None) -> Tensor | None:
-        """Bool ``[batch, 1, H, W]`` or none, from pictures and the masks that metrics use."""
+        """Bool ``[batch, 1, H, W]`` or none, from images and the masks that metrics use."""
 
 
-class Guided(Codec):
+class MaskOverride(Codec):
     """A codec as it is, but for the mask that its encoder gets.
 
     Args:
         codec: the codec.
-        guide: gives the mask.
+        masks: gives the mask.
 
     >>> import semcom
-    >>> codec, pictures = semcom.codec("hevc-roi-ldpc"), torch.rand(1, 1, 64, 64)
+    >>> codec, images = semcom.codec("hevc-roi-ldpc"), torch.rand(1, 1, 64, 64)
     >>> ways, masks = {"cbr": 1/4, "snr_db": 12.0}, torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     >>> masks[..., :32] = True
-    >>> blind = Guided(codec, NoMask()).encode(pictures, roi=masks, **ways).symbols
-    >>> bool((blind == codec.encode(pictures, **ways).symbols).all())
+    >>> blind = MaskOverride(codec, NoMask()).encode(images, roi=masks, **ways).symbols
+    >>> bool((blind == codec.encode(images, **ways).symbols).all())
     True
-    >>> bool((blind == codec.encode(pictures, roi=masks, **ways).symbols).all())
+    >>> bool((blind == codec.encode(images, roi=masks, **ways).symbols).all())
     False
     """
 
-    def __init__(self, codec: Codec, guide: Guide) -> None:
-        self._codec, self._guide = codec, guide
+    def __init__(self, codec: Codec, masks: MaskSource) -> None:
+        self._codec, self._masks = codec, masks
         self.name, self.channels = codec.name, codec.channels
 
     @property
     def fingerprint(self) -> str:
         """The codec's own, and which mask it gets."""
-        return f"{identity(self._codec)}, {self._guide}"
+        return f"{identity(self._codec)}, {self._masks}"
 
     def adapted(self, link: Link) -> Self:
         """A copy whose codec is fitted to a link."""
-        return type(self)(self._codec.adapted(link), self._guide)
+        return type(self)(self._codec.adapted(link), self._masks)
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         cbr = session.channel_uses / images[0].numel()
-        mask = self._guide(images, roi)
+        mask = self._masks(images, roi)
         return self._codec.encode(images, cbr=cbr, snr_db=session.snr_db, roi=mask)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,7 @@ class NoMask:
 
 @dataclass(frozen=True, eq=False)
 class FoundMask:
-    """What a segmenter finds in the picture.
+    """What a segmenter finds in the image.
 
     Args:
         segmenter: any mask source.
@@ -94,9 +94,9 @@ class FoundMask:
 
 @dataclass(frozen=True)
 class SpoiltMask:
-    """The mask that metrics use, spoilt as :func:`semcom.segmentation.corrupt` does.
+    """The mask that metrics use, corrupted as :func:`semcom.segmentation.corrupt` does.
 
-    Lengths are shares of the picture's longer side; regions are dropped by the picture's content.
+    Lengths are shares of the image's longer side; regions are dropped by the image's content.
 
     Args:
         dilate: by how much regions grow.
@@ -116,12 +116,12 @@ class SpoiltMask:
     shift: tuple[float, float] = (0.0, 0.0)
 
     def __call__(self, images: Tensor, roi: Tensor | None) -> Tensor | None:
-        """The spoilt masks; none where there are none."""
+        """The corrupted masks; none where there are none."""
         if roi is None:
             return None
         side = max(images.shape[-2:])
         down, right = (round(share * side) for share in self.shift)
-        found = [
+        masks = [
             corrupt(
                 mask > 0.5,
                 dilate=round(self.dilate * side),
@@ -132,7 +132,7 @@ class SpoiltMask:
             )
             for image, mask in zip(images, roi, strict=True)
         ]
-        return torch.stack(found)
+        return torch.stack(masks)
 
 
 def _seed(image: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""Which pictures, masks and segmenters the options of a command mean."""
+"""Which images, masks and segmenters the options of a command mean."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Selection:
     """The options of a command that say what is sent.
 
     Args:
-        images: folder of pictures; ``None`` for phantoms.
+        images: folder of images; ``None`` for phantoms.
         masks: a folder, a segmenter's name, a file of weights, ``"none"``; ``None``: the chest
             segmenter, or the phantoms' own.
-        limit: take the first pictures only.
+        limit: take the first images only.
         size: shrink to this longest side; of phantoms, their side.
         seed: of phantoms.
     """
@@ -82,7 +82,7 @@ class Selection:
 def one_picture(
     picture: Path | None, mask: str | None, size: int | None, seed: int
 ) -> tuple[Tensor, Masks]:
-    """A picture, or a chest phantom, and its mask or the segmenter that finds it.
+    """An image, or a chest phantom, and its mask or the segmenter that finds it.
 
     Raises:
         InputError: if an option does not fit, or a file cannot be read.
@@ -112,13 +112,13 @@ def segmenter_of(option: str, name: str | None) -> Segmenter | None:
     """
     if name is None:
         return None
-    found = _segmenter(name)
-    if found is None:
+    named = _segmenter(name)
+    if named is None:
         known = ", ".join(segmenters())
         raise InputError(
             f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
         )
-    return found
+    return named
 
 
 def _segmenter(name: str) -> Segmenter | None:
@@ -132,11 +132,11 @@ def _finder(masks: str, named: bool) -> Segmenter | None:
     """The segmenter that ``--masks`` means, if it means one."""
     if masks in segmenters() and named and Path(masks).is_dir():
         raise InputError(f"--masks {masks} is a segmenter and a folder here: write ./{masks}")
-    found = _segmenter(masks)
-    if found is None and masks != "none" and not Path(masks).exists():
+    finder = _segmenter(masks)
+    if finder is None and masks != "none" and not Path(masks).exists():
         known = ", ".join(segmenters())
         raise InputError(
             f"--masks {masks} is no folder: pass one, a segmenter ({known}), a file of weights, or "
             "none"
         )
-    return found
+    return finder

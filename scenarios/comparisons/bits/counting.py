@@ -1,0 +1,122 @@
+"""Which blocks are sent over which link at which SNR, and the counts of all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from channels import InputError, Link
+from channels.errors import check_count
+from scenarios.comparisons.bits.block_errors import Counts, Series, count
+from scenarios.comparisons.bits.theory import uncoded_ber
+from scenarios.engine import sweep
+from scenarios.engine.journal import Journal
+from scenarios.engine.pool import executor_for, finished
+from scenarios.engine.progress import Report
+from scenarios.engine.task import Outcome
+from semcom.modem.adaptation import awgn_success, link_success
+from semcom.modem.mcs import mcs_table
+
+Job: TypeAlias = tuple[Series, Link, float, int, int, int]
+"""Series, link, SNR in dB, seed, wrong blocks that are enough, blocks that are enough anyhow."""
+
+_UNCODED_DB = np.arange(-6.0, 31.0, 2.0)
+_RANGE_DB = (-12.0, 42.0)
+_LEAST_BER, _LEAST_BLER, _MOST_BLER = 1e-6, 3e-4, 0.98
+_SENDING = Path(__file__).with_name("block_errors.py")
+_COLUMNS = dict.fromkeys(("blocks", "block_errors", "bit_errors", "squares"), (int,))
+
+
+def telling_points(series: Series, link: Link) -> tuple[float, ...]:
+    """SNRs in dB at which a scheme is expected to fail now and then over a link.
+
+    >>> import channels
+    >>> telling_points(Series(2, mcs_table(1)[4], 512), channels.link("awgn"))[::3]
+    (-3.0, -2.25, -1.5, -0.75)
+    """
+    gaussian = link.propagation is None
+    if series.mcs is None:
+        rates = uncoded_ber(series.bits_per_symbol, _UNCODED_DB)
+        return tuple(_UNCODED_DB[(rates > _LEAST_BER) | (not gaussian)].tolist())
+    block = series.block
+    step_db = 0.25 if gaussian else 2.0
+    points = []
+    for snr_db in np.arange(*_RANGE_DB, step_db).tolist():
+        if gaussian:
+            success = awgn_success(snr_db)
+        else:
+            success = link_success(link, series.channel_uses, snr_db)
+        failing = 1 - success(block)
+        if failing < _MOST_BLER:
+            points.append(snr_db)
+        if failing < _LEAST_BLER:
+            break
+    return tuple(points)
+
+
+def series_of(
+    mcs: Sequence[int], uncoded: Sequence[int], channel_uses: int, table: int
+) -> list[Series]:
+    """What is sent, checked; arguments as of :func:`scenarios.ber`."""
+    schemes = mcs_table(table)
+    check_count("channel_uses", channel_uses, 1, 10**6)
+    series = []
+    for index in mcs:
+        if (
+            isinstance(index, bool)
+            or not isinstance(index, int)
+            or index not in range(len(schemes))
+        ):
+            raise InputError(f"mcs must be 0 to {len(schemes) - 1} in table {table}, got {index!r}")
+        series.append(Series(schemes[index].bits_per_symbol, schemes[index], channel_uses))
+        _ = series[-1].info_bits
+    for order in uncoded:
+        if order not in (2, 4, 6, 8):
+            raise InputError(f"uncoded must be 2, 4, 6 or 8 bits per symbol, got {order!r}")
+        series.append(Series(order, None, channel_uses))
+    if not series:
+        raise InputError("nothing to send: name an MCS or an uncoded modulation")
+    return series
+
+
+def counted(
+    jobs: list[Job],
+    folder: Path | None,
+    executor: Executor | None,
+    workers: int,
+    report: Report,
+) -> list[Counts]:
+    """Counts of every job, those that the folder holds and those that are missing."""
+    keys = [_key(*job) for job in jobs]
+    known = Journal(folder, _COLUMNS).read()
+    missing = [index for index, key in enumerate(keys) if key not in known]
+    if missing:
+        todo = [jobs[index] for index in missing]
+        with (
+            executor_for(executor, min(workers, len(todo))) as pool,
+            Journal(folder, _COLUMNS) as journal,
+        ):
+            report(0, len(todo), "starting")
+            for done, (place, counts) in enumerate(finished(pool, count, todo), start=1):
+                key = keys[missing[place]]
+                known[key] = asdict(counts)
+                journal.write(key, Outcome(known[key], 0.0, 0.0))
+                series, link, point, *_ = todo[place]
+                report(done, len(todo), f"{series.label} over {link.name} at {point:g} dB")
+    return [Counts(**known[key]) for key in keys]  # type: ignore[arg-type]
+
+
+def _key(
+    series: Series, link: Link, snr_db: float, seed: int, min_errors: int, max_blocks: int
+) -> str:
+    """A hash of everything that the counts depend on."""
+    common = ["ber", sweep.code_digest(_SENDING), sweep.versions(), link.identity]
+    parts = [*common, asdict(series), snr_db, seed, min_errors, max_blocks]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]

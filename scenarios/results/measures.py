@@ -1,0 +1,109 @@
+"""What is measured of an image that was sent, a function for each column.
+
+PyTorch is imported by the first that is called: command lines list metrics without waiting for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semcom.segmentation import Segmenter
+
+    Number: TypeAlias = Tensor | float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """An image as it was sent and as it arrived.
+
+    Args:
+        sent: float32 ``[1, C, H, W]`` in [0, 1].
+        received: of the same shape.
+        used: channel uses that it took.
+        is_lost: whether the receiver lost it.
+        roi: bool ``[1, 1, H, W]``, true in the region of interest, or ``None``.
+        mcs: index of the modulation and coding scheme, if there is one.
+        rx_snr_db: float32 ``[1]``, the receiver's estimate of E_s/N_0 in dB; ``None`` for bounds.
+        diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
+    """
+
+    sent: Tensor
+    received: Tensor
+    used: int
+    is_lost: bool
+    roi: Tensor | None = None
+    mcs: int | None = None
+    rx_snr_db: Tensor | None = None
+    diagnosis: Segmenter | None = None
+
+
+def cbr_used(delivery: Delivery) -> float:
+    """Channel uses over picture elements."""
+    return delivery.used / delivery.sent.numel()
+
+
+def uses_per_pixel(delivery: Delivery) -> float:
+    """Channel uses over pixels."""
+    return delivery.used / (delivery.sent.shape[-2] * delivery.sent.shape[-1])
+
+
+def psnr(delivery: Delivery) -> Tensor:
+    """PSNR in dB."""
+    from semcom import metrics
+
+    return metrics.psnr(delivery.received, delivery.sent)
+
+
+def roi_psnr(delivery: Delivery) -> Tensor | None:
+    """PSNR over the region of interest in dB, where there is one."""
+    from semcom import metrics
+
+    if delivery.roi is None or not bool(delivery.roi.any()):
+        return None
+    return metrics.roi_psnr(delivery.received, delivery.sent, delivery.roi)
+
+
+def ssim(delivery: Delivery) -> Tensor:
+    """SSIM."""
+    from semcom import metrics
+
+    return metrics.ssim(delivery.received, delivery.sent)
+
+
+def ms_ssim(delivery: Delivery) -> Tensor | None:
+    """MS-SSIM, where the image is large enough for five scales."""
+    from channels import InputError
+    from semcom import metrics
+
+    with suppress(InputError):
+        return metrics.ms_ssim(delivery.received, delivery.sent)
+    return None
+
+
+def dice(delivery: Delivery) -> Tensor | None:
+    """Diagnostic Dice, where a segmenter diagnoses."""
+    from semcom.segmentation import diagnostic_dice
+
+    if delivery.diagnosis is None:
+        return None
+    return diagnostic_dice(delivery.received, delivery.sent, delivery.diagnosis)
+
+
+def outage(delivery: Delivery) -> bool:
+    """Whether the image was lost."""
+    return delivery.is_lost
+
+
+def rx_snr_db(delivery: Delivery) -> Tensor | None:
+    """The receiver's estimate of the SNR in dB."""
+    return delivery.rx_snr_db
+
+
+def mcs(delivery: Delivery) -> int | None:
+    """Index of the modulation and coding scheme."""
+    return delivery.mcs
