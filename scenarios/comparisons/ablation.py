@@ -50,7 +50,7 @@ _CORRUPTIONS: dict[str, dict[str, Any]] = {
 
 
 def ablation(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codec: str | Codec = "medjscc",
@@ -71,7 +71,7 @@ def ablation(
         codec: ``"medjscc"``, or a Med-JSCC of your own weights.
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
-        cbr: complex channel uses per picture element.
+        cbr: complex channel uses per image sample.
         segmenter: gives the masks of the scheme "found mask", beside true ``masks``; ``None``
             leaves it out.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
@@ -109,7 +109,7 @@ def ablation(
 
 
 def plan(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codec: str | Codec,

@@ -22,7 +22,7 @@ BANDWIDTHS_HZ = (5e6, 20e6, 100e6, 400e6)
 
 
 def bandwidth(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
@@ -46,7 +46,7 @@ def bandwidth(
         bandwidths_hz: NR channel bandwidths in Hz, 5 to 400 MHz: at 15 kHz spacing up to 50 MHz,
             at 30 kHz up to 100 MHz, at 120 kHz (FR2) beyond and above 7 GHz.
         snr_db: average E_s/N_0 in dB.
-        cbr: rates, or one, complex channel uses per picture element.
+        cbr: rates, or one, complex channel uses per image sample.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
@@ -82,7 +82,7 @@ def bandwidth(
 
 
 def plan(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codecs: inputs.Codecs,

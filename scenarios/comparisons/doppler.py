@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def doppler(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
@@ -47,7 +47,7 @@ def doppler(
         values: what to try, in that unit; by default
             :data:`~scenarios.comparisons.swept_links.VALUES`.
         snr_db: points, or one, average E_s/N_0 in dB.
-        cbr: rates, or one, complex channel uses per picture element.
+        cbr: rates, or one, complex channel uses per image sample.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
@@ -85,7 +85,7 @@ def doppler(
 
 
 def plan(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codecs: inputs.Codecs,

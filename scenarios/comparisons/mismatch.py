@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from scenarios.engine import inputs
     from scenarios.engine.sweep import Sweep
     from scenarios.results.table import Table
+    from semcom.scheme import Scheme
 
 BELIEVED_SNR_DB = 10.0
 SNR_DB = tuple(float(point) for point in range(11))
 
 
 def mismatch(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
@@ -44,7 +45,7 @@ def mismatch(
         links: names or links, or one; codecs are adapted to their statistics.
         believed_snr_db: average E_s/N_0 in dB that the transmitter believes.
         snr_db: points, or one: the channel's average E_s/N_0 in dB.
-        cbr: rates, or one, complex channel uses per picture element.
+        cbr: rates, or one, complex channel uses per image sample.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
@@ -78,7 +79,7 @@ def mismatch(
 
 
 def plan(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codecs: inputs.Codecs,
@@ -92,13 +93,13 @@ def plan(
     from scenarios.engine import inputs
     from scenarios.engine.experiment import lay_out
 
-    contenders = inputs.contenders(codecs)
-    refuse_bounds(contenders)
+    schemes = inputs.schemes(codecs)
+    refuse_bounds(schemes)
     return lay_out(
         "mismatch",
         images,
         masks,
-        codecs=contenders,
+        codecs=schemes,
         links=links,
         snr_db=snr_db,
         cbr=cbr,
@@ -107,19 +108,19 @@ def plan(
     )
 
 
-def refuse_bounds(contenders: Mapping[str, inputs.Contender]) -> None:
+def refuse_bounds(schemes: Mapping[str, Scheme]) -> None:
     """Refuse what cannot believe anything.
 
     >>> from scenarios.engine import inputs
-    >>> refuse_bounds(inputs.contenders("hevc-capacity"))
+    >>> refuse_bounds(inputs.schemes("hevc-capacity"))
     Traceback (most recent call last):
     channels.errors.InputError: 'hevc-capacity' is a bound and believes nothing: leave it out
     """
     from channels import InputError
     from semcom.codec import Codec
 
-    for label, contender in contenders.items():
-        if not isinstance(contender, Codec):
+    for label, scheme in schemes.items():
+        if not isinstance(scheme, Codec):
             raise InputError(f"{label!r} is a bound and believes nothing: leave it out")
 
 

@@ -59,7 +59,7 @@ class OnAir:
     def __init__(self, table: Table, grid: Sweep) -> None:
         self.table = table
         rows = []
-        pixels = [picture.image.numel() for picture in grid.pictures]
+        pixels = [sample.image.numel() for sample in grid.samples]
         for name, link in grid.links.items():
             swept = grid.link_parameters[name]
             for cbr in grid.rates:

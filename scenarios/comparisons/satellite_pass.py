@@ -20,7 +20,7 @@ CBR = (1 / 64, 1 / 32, 1 / 16)
 
 
 def satellite_pass(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
@@ -53,7 +53,7 @@ def satellite_pass(
         max_elevation_deg: how high the satellite rises, 10 to 90.
         moments: elevations that are simulated, from the highest to 10 degrees; what lies between
             is interpolated, and the satellite rises as it sets.
-        cbr: rates that codecs choose from, complex channel uses per picture element.
+        cbr: rates that codecs choose from, complex channel uses per image sample.
         threshold_db: least ROI-PSNR of an image that counts, in dB.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
@@ -91,7 +91,7 @@ def satellite_pass(
     with executor_for(work.get("executor"), work.get("workers", 1)) as pool:
         shared: WorkOptions = {**work, "executor": pool, "workers": 1}
         tables = [carry_out(_at(first, step), **shared) for step in steps]
-    pixels = [picture.image.numel() for picture in first.pictures]
+    pixels = [sample.image.numel() for sample in first.samples]
     return PassGoodput(Table.merge(tables), steps, pixels, threshold_db)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Sent:
     """An image as each codec delivered it.
 
     Args:
-        picture: what was sent, with its region of interest.
+        sample: what was sent, with its region of interest.
         received: by codec: float32 ``[1, H, W]``, and what was measured of it.
         link: name of the link.
         snr_db: average E_s/N_0 in dB.
@@ -31,12 +32,18 @@ class Sent:
             seconds.
     """
 
-    picture: inputs.Picture
+    sample: inputs.Sample
     received: dict[str, tuple[Tensor, Measured]]
     link: str
     snr_db: float
     cbr: float
     on_air_s: float
+
+    @property
+    def picture(self) -> inputs.Sample:
+        """Deprecated: ``sample``."""
+        warnings.warn("Sent.picture is now .sample", DeprecationWarning, stacklevel=2)
+        return self.sample
 
     def lines(self) -> list[str]:
         """A line of numbers for each codec."""
@@ -52,13 +59,13 @@ class Sent:
             InputError: if the path cannot be written to.
         """
         title = f"{self.link} at {self.snr_db:g} dB, CBR {rate(self.cbr)}"
-        figure = panel(self.picture, self.received, title)
+        figure = panel(self.sample, self.received, title)
         if path is not None:
             save_figure(figure, path)
         return figure
 
     def _line(self, codec: str, measured: Measured) -> str:
-        used = round(float(measured["cbr_used"] or 0) * self.picture.image.numel())
+        used = round(float(measured["cbr_used"] or 0) * self.sample.image.numel())
         scores = {"PSNR": measured["psnr"], "ROI-PSNR": measured["roi_psnr"]}
         told = [f"{name} {value:.2f} dB" for name, value in scores.items() if value is not None]
         return ", ".join(
@@ -113,7 +120,7 @@ def send(
             received[task.codec] = sweep.receive(grid, task)
         except InputError as error:
             raise InputError(f"{task.codec}: {error}") from None
-    (name, route), picture = next(iter(grid.links.items())), grid.pictures[0]
-    uses = round(grid.rates[0] * picture.image.numel())
+    (name, route), sample = next(iter(grid.links.items())), grid.samples[0]
+    uses = round(grid.rates[0] * sample.image.numel())
     on_air_s = route.grid.duration_s(uses)
-    return Sent(picture, received, name, grid.snr_db[0], grid.rates[0], on_air_s)
+    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s)

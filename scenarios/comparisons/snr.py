@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def snr(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks = None,
     *,
     codecs: inputs.Codecs,
@@ -49,7 +49,7 @@ def snr(
             is a learned codec with weights of your own; a mapping gives labels of its own.
         links: names or links, or one.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
-        cbr: rates, or one, complex channel uses per picture element, uses / (H * W * C).
+        cbr: rates, or one, complex channel uses per image sample, uses / (H * W * C).
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
 
     Returns:
@@ -71,7 +71,7 @@ def snr(
 
 
 def plan(
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codecs: inputs.Codecs,

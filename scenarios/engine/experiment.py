@@ -25,7 +25,7 @@ MAX_TRIALS = 64
 
 def lay_out(
     scenario: str,
-    images: inputs.Pictures,
+    images: inputs.Images,
     masks: inputs.Masks,
     *,
     codecs: inputs.Codecs,
@@ -56,19 +56,19 @@ def lay_out(
     >>> len(grid.tasks())
     6
     """
-    pictures = inputs.pictures(images, masks)
+    samples = inputs.samples(images, masks)
     check_whole("trials", trials, 1)
     check_whole("seed", seed, 0)
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
-        trials = stop.first(trials, len(pictures))
+        trials = stop.first(trials, len(samples))
     if believed_snr_db is not None:
         check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
     return sweep.Sweep(
         scenario,
-        inputs.contenders(codecs),
+        inputs.schemes(codecs),
         inputs.routes(links),
-        pictures,
+        samples,
         inputs.points(snr_db),
         inputs.rates(cbr),
         seed,
@@ -109,7 +109,7 @@ def carry_out(
 
 def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     """The table of a grid, with all that is needed to read or repeat it."""
-    contents = hashlib.sha256("".join(p.digest for p in grid.pictures).encode()).hexdigest()[:16]
+    contents = hashlib.sha256("".join(p.digest for p in grid.samples).encode()).hexdigest()[:16]
     stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
     metadata = {
@@ -119,7 +119,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),
             "seed": grid.seed,
             "trials": grid.trials,
-            "pictures": len(grid.pictures),
+            "pictures": len(grid.samples),
             "pictures_sha256": contents,
             "regions": grid.regions,
             "diagnosis": _named(grid.diagnosis),

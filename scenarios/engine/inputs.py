@@ -23,19 +23,18 @@ from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
 
-Pictures: TypeAlias = Tensor | Sequence[Tensor]
-Masks: TypeAlias = Pictures | str | Segmenter | None
+Images: TypeAlias = Tensor | Sequence[Tensor]
+Masks: TypeAlias = Images | str | Segmenter | None
 T = TypeVar("T")
 MAX_CBR = 8
-Contender: TypeAlias = Scheme
-Codecs: TypeAlias = str | Contender | Sequence[str | Contender] | Mapping[str, Contender]
+Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, Scheme]
 Links: TypeAlias = str | Link | Sequence[str | Link]
 Points: TypeAlias = float | Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture and its region of interest.
+class Sample:
+    """An image and its region of interest.
 
     Args:
         image: float32 ``[1, H, W]`` in [0, 1].
@@ -58,8 +57,8 @@ class Picture:
         return digest.hexdigest()[:16]
 
 
-def pictures(images: Pictures, masks: Masks) -> list[Picture]:
-    """Check pictures and masks one by one.
+def samples(images: Images, masks: Masks) -> list[Sample]:
+    """Check images and masks one by one.
 
     Args:
         images: float32 ``[n, 1, H, W]``, or n tensors ``[1, H, W]`` of any sizes.
@@ -68,10 +67,10 @@ def pictures(images: Pictures, masks: Masks) -> list[Picture]:
             interest.
 
     Raises:
-        InputError: naming the index of the picture that does not fit.
+        InputError: naming the index of the image that does not fit.
 
     >>> import torch
-    >>> len(pictures(torch.zeros(2, 1, 64, 64), None))
+    >>> len(samples(torch.zeros(2, 1, 64, 64), None))
     2
     """
     images = _tensors("images", images)
@@ -96,7 +95,7 @@ def pictures(images: Pictures, masks: Masks) -> list[Picture]:
                 check_roi(mask[None], image[None])
         except InputError as error:
             raise InputError(f"picture {index}: {error}") from None
-        found.append(Picture(image, mask))
+        found.append(Sample(image, mask))
     return found
 
 
@@ -139,7 +138,7 @@ def finder(name: str, segmenter: str | Segmenter | None) -> Segmenter | None:
     return segmenter
 
 
-def contenders(codecs: Codecs) -> dict[str, Contender]:
+def schemes(codecs: Codecs) -> dict[str, Scheme]:
     """Codecs and bounds by the label they carry in tables.
 
     Args:
@@ -150,7 +149,7 @@ def contenders(codecs: Codecs) -> dict[str, Contender]:
     Raises:
         InputError: on an unknown name, a label twice, no codec at all, or something else.
 
-    >>> list(contenders(["hevc-ldpc", "hevc-capacity"]))
+    >>> list(schemes(["hevc-ldpc", "hevc-capacity"]))
     ['hevc-ldpc', 'hevc-capacity']
     """
     if isinstance(codecs, Mapping):
@@ -207,7 +206,7 @@ def folder(out: str | Path) -> Path:
 
 
 def rates(cbr: Points) -> tuple[float, ...]:
-    """Rates in complex channel uses per picture element, sorted, each once.
+    """Rates in complex channel uses per image sample, sorted, each once.
 
     Raises:
         InputError: if there is none, or no picture can be sent at one.
@@ -237,7 +236,7 @@ def check_rate(cbr: object) -> None:
         )
 
 
-def _labelled(codec: str | Contender) -> tuple[str, Contender]:
+def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
     if isinstance(codec, str) and "=" in codec:
         label, path = (part.strip() for part in codec.split("=", 1))
         if not label or not path:
@@ -250,7 +249,7 @@ def _labelled(codec: str | Contender) -> tuple[str, Contender]:
     return built.name, built
 
 
-def _tensors(name: str, values: Pictures) -> list[Tensor]:
+def _tensors(name: str, values: Images) -> list[Tensor]:
     if isinstance(values, Tensor) and values.ndim != 4:
         raise InputError(f"{name} must have shape [n, 1, H, W], got {list(values.shape)}")
     return _listed(name, values, (Tensor,), alone=False)

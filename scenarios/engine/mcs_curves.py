@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from channels import InputError
-from scenarios.engine.inputs import Contender
+from semcom.scheme import Scheme
 from semcom.separate import SeparateCodec
 
 MCSChoice: TypeAlias = int | Literal["auto"]
 
 
-def with_mcs(schemes: Mapping[str, Contender], mcs: Sequence[MCSChoice]) -> dict[str, Contender]:
+def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[str, Scheme]:
     """Give every separate codec a curve for each MCS; others stay as they are.
 
     Args:
@@ -22,14 +22,14 @@ def with_mcs(schemes: Mapping[str, Contender], mcs: Sequence[MCSChoice]) -> dict
     Raises:
         InputError: on an index beyond the table, or an MCS without a separate codec.
 
-    >>> from scenarios.engine.inputs import contenders
-    >>> list(with_mcs(contenders(["hevc-ldpc", "hevc-capacity"]), ["auto", 4]))
+    >>> from scenarios.engine.inputs import schemes
+    >>> list(with_mcs(schemes(["hevc-ldpc", "hevc-capacity"]), ["auto", 4]))
     ['hevc-ldpc', 'hevc-ldpc MCS 4', 'hevc-capacity']
     """
     separate = any(isinstance(scheme, SeparateCodec) for scheme in schemes.values())
     if not separate and list(mcs) != ["auto"]:
         raise InputError("an MCS belongs to separate coding: name such a codec, e.g. hevc-ldpc")
-    curves: dict[str, Contender] = {}
+    curves: dict[str, Scheme] = {}
     for label, scheme in schemes.items():
         if not isinstance(scheme, SeparateCodec):
             curves[label] = scheme

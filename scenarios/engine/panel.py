@@ -10,26 +10,26 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scenarios.engine.inputs import Picture
+from scenarios.engine.inputs import Sample
 from scenarios.engine.task import Measured
 from scenarios.results.style import INK, SMALL, frame
 
 ROI = "#E69F00"
 
 
-def panel(picture: Picture, received: Mapping[str, tuple[Tensor, Measured]], title: str) -> Figure:
+def panel(sample: Sample, received: Mapping[str, tuple[Tensor, Measured]], title: str) -> Figure:
     """Draw the original, each received image, and the error maps on one scale.
 
     Args:
-        picture: the original and its region of interest, which is outlined.
+        sample: the original and its region of interest, which is outlined.
         received: by codec: the image, float32 ``[1, H, W]``, and what was measured of it.
         title: says link, SNR and rate.
 
     Returns:
         A figure of two rows and one column for each codec beside the original.
     """
-    original = picture.image[0].numpy()
-    mask = None if picture.mask is None else picture.mask[0].numpy() > 0
+    original = sample.image[0].numpy()
+    mask = None if sample.mask is None else sample.mask[0].numpy() > 0
     errors = {label: np.abs(out[0].numpy() - original) for label, (out, _) in received.items()}
     top = max(float(np.quantile(np.stack(list(errors.values())), 0.995)), 1 / 255)
 

@@ -27,23 +27,24 @@ from torch import Tensor
 import channels
 import semcom
 from channels import InputError, Link
-from scenarios.engine.inputs import Contender, Picture
+from scenarios.engine.inputs import Sample
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.stopping import Stop
-from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, offer, transmit
+from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, dry_run, transmit
 from scenarios.results import columns
 from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db
+from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter
 
 Row: TypeAlias = dict[str, str | float | int | bool | None]
 Point: TypeAlias = tuple[str, float, float]
 """Name of a link, rate, SNR in dB."""
 
-Prepared: TypeAlias = tuple[Contender, Link, Segmenter | None]
+Prepared: TypeAlias = tuple[Scheme, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
 _CODE = (".py", ".json", ".csv")
@@ -58,9 +59,9 @@ class Sweep:
         scenario: name in tables; part of every seed.
         codecs: codecs and bounds by label.
         links: links by name.
-        pictures: what is sent.
+        samples: what is sent.
         snr_db: points, average E_s/N_0 in dB.
-        rates: complex channel uses per picture element.
+        rates: complex channel uses per image sample.
         seed: seeds every fading and noise draw.
         trials: repetitions with independent draws.
         regions: where the regions of interest come from, in words.
@@ -72,9 +73,9 @@ class Sweep:
     """
 
     scenario: str
-    codecs: Mapping[str, Contender]
+    codecs: Mapping[str, Scheme]
     links: Mapping[str, Link]
-    pictures: Sequence[Picture]
+    samples: Sequence[Sample]
     snr_db: tuple[float, ...]
     rates: tuple[float, ...]
     seed: int
@@ -106,7 +107,7 @@ class Sweep:
             for cbr in self.rates
             for codec in self.codecs
             for snr_db in self.snr_db
-            for image in range(len(self.pictures))
+            for image in range(len(self.samples))
             for trial in range((trials or {}).get((link, cbr, snr_db), self.trials))
         ]
 
@@ -117,7 +118,7 @@ class Sweep:
         """A hash for each task of everything that its outcome depends on."""
         codecs = {label: identity(codec) for label, codec in self.codecs.items()}
         links = {name: link.identity for name, link in self.links.items()}
-        contents = [picture.digest for picture in self.pictures]
+        contents = [sample.digest for sample in self.samples]
         diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
         common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
         return [
@@ -176,8 +177,8 @@ def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
     """The image behind a row, float32 ``[1, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
     codec = sweep.codecs[task.codec].adapted(link)
-    picture, outcome = transmit(codec, link, sweep.pictures[task.image], task, sweep.diagnosis)
-    return picture, outcome.measured
+    image, outcome = transmit(codec, link, sweep.samples[task.image], task, sweep.diagnosis)
+    return image, outcome.measured
 
 
 def describe(task: Task) -> str:
@@ -284,14 +285,14 @@ class _Runner:
     ) -> None:
         self._sweep, self._pool, self._journal, self._report = sweep, pool, journal, report
         self._prepared: dict[tuple[str, str], bytes | Prepared] = {}
-        self._pictures = [_pickled(p) if pool else p for p in sweep.pictures]
+        self._samples = [_pickled(p) if pool else p for p in sweep.samples]
 
     def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
         """Do what is missing, and keep each outcome as it comes."""
         self._report(0, len(missing), "starting, fitting codecs to links")
         keys, todo = list(missing), list(missing.values())
         self._fit(todo)
-        jobs = [(self._prepared[t.codec, t.link], self._pictures[t.image], t) for t in todo]
+        jobs = [(self._prepared[t.codec, t.link], self._samples[t.image], t) for t in todo]
         measured = {}
         outcomes = finished(self._pool, _transmit, jobs, [task.image for task in todo])
         for done, (index, outcome) in enumerate(outcomes, start=1):
@@ -303,7 +304,7 @@ class _Runner:
     def _fit(self, tasks: Sequence[Task]) -> None:
         names = {(task.codec, task.link) for task in tasks} - self._prepared.keys()
         new = _prepared(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
-        _dry_run_all(self._sweep, new, self._pictures, self._pool)
+        _dry_run_all(self._sweep, new, self._samples, self._pool)
         self._prepared |= new
 
 
@@ -312,12 +313,12 @@ def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dic
     psnr_db: dict[tuple[Point, object], dict[object, list[float]]] = {}
     for row in rows:
         point = row["link"], row["cbr"], row["snr_db"]
-        pictures = psnr_db.setdefault((point, row["codec"]), {})  # type: ignore[arg-type]
+        by_image = psnr_db.setdefault((point, row["codec"]), {})  # type: ignore[arg-type]
         value = row["psnr"]
-        pictures.setdefault(row["image"], []).append(math.inf if value is None else float(value))
+        by_image.setdefault(row["image"], []).append(math.inf if value is None else float(value))
     longer = {}
-    for (point, _), pictures in psnr_db.items():
-        tight = half_width_db(list(pictures.values())) <= stop.ci_db
+    for (point, _), by_image in psnr_db.items():
+        tight = half_width_db(list(by_image.values())) <= stop.ci_db
         if not tight and trials[point] < stop.max_trials:
             longer[point] = stop.after(trials[point])
     return longer
@@ -351,21 +352,21 @@ def _prepared(
 def _dry_run_all(
     sweep: Sweep,
     prepared: Mapping[tuple[str, str], bytes | Prepared],
-    pictures: Sequence[bytes | Picture],
+    samples: Sequence[bytes | Sample],
     pool: Executor | None,
 ) -> None:
     """Let every codec encode the smallest image with the least SNR and rate, before all else."""
-    sizes = [picture.image.numel() for picture in sweep.pictures]
+    sizes = [sample.image.numel() for sample in sweep.samples]
     smallest, snr_db, cbr = sizes.index(min(sizes)), sweep.snr_db[0], sweep.rates[0]
     jobs = [
-        (codec, pictures[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
+        (codec, samples[smallest], Task(*name, snr_db, cbr, smallest, 0, 0, sweep.believed_snr_db))
         for name, codec in prepared.items()
     ]
     for _ in finished(pool, _dry_run, jobs):
         pass
 
 
-def _adapted(codec: Contender, link: Link, diagnosis: Segmenter | None) -> Prepared:
+def _adapted(codec: Scheme, link: Link, diagnosis: Segmenter | None) -> Prepared:
     return codec.adapted(link), link, diagnosis
 
 
@@ -379,17 +380,17 @@ def _unpickled(prepared: bytes | Prepared) -> Prepared:
     return _adapted_from(prepared) if isinstance(prepared, bytes) else prepared
 
 
-def _dry_run(prepared: bytes | Prepared, picture: bytes | Picture, task: Task) -> None:
+def _dry_run(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) -> None:
     """Encode and no more: an InputError tells that it cannot serve."""
     with TURN:
         codec, _, _ = _unpickled(prepared)
-        offer(codec, pickle.loads(picture) if isinstance(picture, bytes) else picture, task)
+        dry_run(codec, pickle.loads(sample) if isinstance(sample, bytes) else sample, task)
 
 
-def _transmit(prepared: bytes | Prepared, picture: bytes | Picture, task: Task) -> Outcome:
+def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) -> Outcome:
     with TURN:
         codec, link, diagnosis = _unpickled(prepared)
-        sent = pickle.loads(picture) if isinstance(picture, bytes) else picture
+        sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
         return transmit(codec, link, sent, task, diagnosis)[1]
 
 

@@ -1,4 +1,4 @@
-"""One task of a sweep: a picture sent once with a codec over a link at an SNR, and measured."""
+"""One task of a sweep: an image sent once with a codec over a link at an SNR, and measured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link
-from scenarios.engine.inputs import Contender, Picture
+from scenarios.engine.inputs import Sample
 from scenarios.results import columns
 from scenarios.results.measures import Delivery
+from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter
 
 Measured: TypeAlias = dict[str, columns.Value]
@@ -32,8 +33,8 @@ class Task:
         codec: label of the codec or bound.
         link: name of the link.
         snr_db: average E_s/N_0 of the channel in dB.
-        cbr: complex channel uses per picture element.
-        image: index of the picture.
+        cbr: complex channel uses per image sample.
+        image: index of the image.
         trial: index of the repetition.
         draw: seeds fading and noise.
         believed_snr_db: the E_s/N_0 in dB that the transmitter goes by; ``None``: the channel's.
@@ -85,45 +86,45 @@ def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, tr
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def offer(contender: Contender, picture: Picture, task: Task) -> None:
-    """Let a codec encode a picture, or a bound tell its budget; nothing is sent.
+def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
+    """Let a codec encode a sample, or a bound tell its budget; nothing is sent.
 
     Raises:
         InputError: naming it, if it cannot serve this rate.
 
     >>> from semcom.separate import SeparateCodec
     >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4096, image=0, trial=0, draw=1)
-    >>> offer(SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None), task)
+    >>> dry_run(SeparateCodec("jpeg2000"), Sample(torch.rand(1, 64, 64), None), task)
     Traceback (most recent call last):
     channels.errors.InputError: jpeg2000-ldpc: 1 channel uses hold less than the 164 bytes ...
     """
     with one_thread(), torch.no_grad():
         try:
-            contender.dry_run(
-                picture.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(picture)
+            scheme.dry_run(
+                sample.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(sample)
             )
         except InputError as error:
             raise InputError(f"{task.codec}: {error}") from None
 
 
 def transmit(
-    contender: Contender,
+    scheme: Scheme,
     link: Link,
-    picture: Picture,
+    sample: Sample,
     task: Task,
     diagnosis: Segmenter | None = None,
 ) -> tuple[Tensor, Outcome]:
-    """Send one picture, or see what a bound delivers of it.
+    """Send one sample, or see what a bound delivers of it.
 
     Args:
-        contender: a codec or bound, adapted to the link.
+        scheme: a codec or bound, adapted to the link.
         link: the link.
-        picture: the picture and its mask.
+        sample: the image and its mask.
         task: point, rate and seed.
         diagnosis: the segmenter of the diagnostic Dice; ``None`` leaves it empty.
 
     Returns:
-        The received picture, float32 ``[1, H, W]``, and what was measured.
+        The received sample, float32 ``[1, H, W]``, and what was measured.
 
     Raises:
         InputError: if the codec cannot serve this rate.
@@ -131,26 +132,26 @@ def transmit(
     >>> import channels
     >>> from semcom.separate import SeparateCodec
     >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
-    >>> codec, picture = SeparateCodec("jpeg2000"), Picture(torch.rand(1, 64, 64), None)
-    >>> transmit(codec, channels.link("awgn"), picture, task)[1].measured["outage"]
+    >>> codec, sample = SeparateCodec("jpeg2000"), Sample(torch.rand(1, 64, 64), None)
+    >>> transmit(codec, channels.link("awgn"), sample, task)[1].measured["outage"]
     False
     """
     with one_thread(), torch.no_grad():
-        got = contender.deliver(
-            picture.image[None],
+        got = scheme.deliver(
+            sample.image[None],
             link,
             cbr=task.cbr,
             snr_db=task.snr_db,
             believed_snr_db=task.believed_snr_db,
             seed=task.draw,
-            roi=_masks(picture),
+            roi=_masks(sample),
         )
         delivery = Delivery(
-            picture.image[None],
+            sample.image[None],
             got.images,
             int(got.used[0]),
             bool(got.outage[0]),
-            _masks(picture),
+            _masks(sample),
             got.session.mcs,
             got.rx_snr_db,
             diagnosis,
@@ -159,8 +160,8 @@ def transmit(
     return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
 
 
-def _masks(picture: Picture) -> Tensor | None:
-    return None if picture.mask is None else picture.mask[None]
+def _masks(sample: Sample) -> Tensor | None:
+    return None if sample.mask is None else sample.mask[None]
 
 
 @contextmanager

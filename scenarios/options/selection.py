@@ -10,7 +10,7 @@ from torch import Tensor
 
 from channels import InputError
 from channels.registry import is_place
-from scenarios.engine.inputs import Masks, Pictures
+from scenarios.engine.inputs import Images, Masks
 from semcom.catalogue import segmenter, segmenters
 from semcom.data import load_folder, load_image, phantoms
 from semcom.segmentation import Segmenter
@@ -39,7 +39,7 @@ class Selection:
     size: int | None
     seed: int
 
-    def load(self) -> tuple[Pictures, Masks]:
+    def load(self) -> tuple[Images, Masks]:
         """Pictures, and masks or the segmenter that finds them.
 
         Raises:

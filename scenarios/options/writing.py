@@ -74,7 +74,7 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     """
     out = inputs.folder(request.out)
     named = COMPARED if request.codecs is None else parse_names(request.codecs)
-    schemes = with_mcs(inputs.contenders(named), request.mcs)
+    schemes = with_mcs(inputs.schemes(named), request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()
@@ -168,7 +168,7 @@ def _write_panel(grid: Sweep, path: Path) -> None:
     received = {task.codec: sweep.receive(grid, task) for task in tasks}
     told = grid.believed_snr_db
     figure = panel(
-        grid.pictures[0],
+        grid.samples[0],
         received,
         f"Picture 0 over {link} at {middle:g} dB, CBR {rate(cbr)}"
         + ("" if told is None else f", {told:g} dB believed"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from channels.renamed import renamed
 from scenarios.results.style import COLOURS, MARKERS
 from semcom.catalogue import bounds
-from semcom.entries import CODECS
+from semcom.entries import BOUNDS, CODECS
 
 _FIXED = re.compile(r"(.+) MCS \d+")
 _THICK, _THIN = 1.8, 0.9
@@ -82,18 +82,11 @@ def line_styles(
     return styles
 
 
-def __getattr__(name: str) -> object:
-    """Names of before."""
-    if name != "looks":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn("looks is now line_styles", DeprecationWarning, stacklevel=2)
-    return line_styles
-
-
 def _family(label: str, names: Mapping[str, str], ideal: bool) -> str:
     """The label whose colour it shares."""
     if ideal:
-        return names.get(label, label).removesuffix("-capacity") + "-ldpc"
+        entry = BOUNDS.get(names.get(label, label))
+        return label if entry is None or entry.bounds is None else entry.bounds
     held = _FIXED.fullmatch(label)
     return held[1] if held else label
 
@@ -106,3 +99,6 @@ def _places(families: list[str]) -> dict[str, int]:
     size = len(COLOURS)
     free = [place for place in range(size) if place not in places.values()] or list(range(size))
     return places | {family: free[turn % len(free)] for turn, family in enumerate(others)}
+
+
+__getattr__ = renamed(__name__, looks="line_styles")

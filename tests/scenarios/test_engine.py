@@ -26,7 +26,7 @@ import scenarios
 import semcom
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
-from scenarios.engine.inputs import Picture, contenders, pictures, points, routes
+from scenarios.engine.inputs import Picture, pictures, points, routes, schemes
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import _next_kind, executor_for, finished
 from scenarios.engine.task import Outcome, draw_seed
@@ -421,13 +421,13 @@ def test_bad_pictures_are_named() -> None:
 
 
 def test_inputs_in_their_order() -> None:
-    assert list(contenders({"b": BlockMean(), "a": BlockMean()})) == ["b", "a"]
+    assert list(schemes({"b": BlockMean(), "a": BlockMean()})) == ["b", "a"]
     assert list(routes(["rayleigh", "awgn"])) == ["rayleigh", "awgn"]
     assert points([6, -0.0, 6.0]) == (0.0, 6.0)
 
 
 def test_lone_inputs_are_wrapped() -> None:
-    assert list(contenders(BlockMean())) == ["block-mean"]
+    assert list(schemes(BlockMean())) == ["block-mean"]
     assert list(routes("awgn")) == list(routes(channels.link("awgn"))) == ["awgn"]
     assert points(6) == (6.0,)
     assert points(torch.tensor([6.0])) == (6.0,)  # type: ignore[arg-type]

@@ -14,8 +14,6 @@ import typer
 import scenarios
 from scenarios.command import run
 from scenarios.command.cli import main
-from scenarios.comparisons import deliveries
-from scenarios.comparisons.goodput import PassGoodput
 from scenarios.registry import SCENARIOS
 from scenarios.results import line_styles
 
@@ -58,7 +56,5 @@ def test_a_line_more_is_a_command_more(
 
 
 def test_names_of_before_say_what_they_are_now() -> None:
-    with pytest.warns(DeprecationWarning, match="PassGoodput"):
-        assert deliveries.Deliveries is PassGoodput
     with pytest.warns(DeprecationWarning, match="line_styles"):
         assert line_styles.looks is line_styles.line_styles

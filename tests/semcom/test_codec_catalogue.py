@@ -21,7 +21,7 @@ from channels import registry as registries
 from channels.power import normalize_power
 from channels.tensorfile import store
 from scenarios.command.cli import main
-from scenarios.engine.inputs import contenders
+from scenarios.engine.inputs import schemes
 from scenarios.results.line_styles import line_styles
 from scenarios.results.table import Table
 from semcom import catalogue
@@ -100,7 +100,7 @@ def test_a_script_adds_a_codec() -> None:
     assert semcom.codecs()["mine"] == "Every other row as it is."
     codec = semcom.codec("mine", gain=2.0)
     assert isinstance(codec, Rows) and (codec.name, codec.gain) == ("mine", 2.0)
-    assert list(contenders("mine")) == ["mine"] and Rows.name == "rows"
+    assert list(schemes("mine")) == ["mine"] and Rows.name == "rows"
     semcom.register("nameless", Nameless)
     assert semcom.codec("nameless").name == "nameless"
 
@@ -117,7 +117,7 @@ def test_what_was_registered_can_be_replaced() -> None:
 def test_a_class_is_found_by_its_place() -> None:
     codec = semcom.codec(f"{__name__}:Rows", gain=3.0)
     assert isinstance(codec, Rows) and (codec.name, codec.gain) == ("rows", 3.0)
-    assert list(contenders([f"{__name__}:Rows", "hevc-capacity"])) == ["rows", "hevc-capacity"]
+    assert list(schemes([f"{__name__}:Rows", "hevc-capacity"])) == ["rows", "hevc-capacity"]
 
 
 def test_a_package_offers_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,29 +285,29 @@ class Own(DeepJSCC):
 
 
 def test_a_file_of_weights_says_which_codec_it_is(tmp_path: Path) -> None:
-    found = contenders([f"mine={SHIPPED}", "deepjscc", f" small = {SHIPPED}"])
+    found = schemes([f"mine={SHIPPED}", "deepjscc", f" small = {SHIPPED}"])
     assert [codec.name for codec in found.values()] == ["deepjscc"] * 3
     assert list(found) == ["mine", "deepjscc", "small"]
     assert found["mine"].fingerprint == found["deepjscc"].fingerprint
     own = tmp_path / "own.safetensors"
     Own(width=8).save(own)
-    refused(lambda: contenders(f"mine={own}"), "'own', which is no learned codec known here")
-    assert isinstance(contenders(f"{__name__}:Own={own}")["own"], Own)
-    refused(lambda: contenders(f"{__name__}:Rows={own}"), "it is no class of semcom.LearnedCodec")
+    refused(lambda: schemes(f"mine={own}"), "'own', which is no learned codec known here")
+    assert isinstance(schemes(f"{__name__}:Own={own}")["own"], Own)
+    refused(lambda: schemes(f"{__name__}:Rows={own}"), "it is no class of semcom.LearnedCodec")
     semcom.register("own", Own)
-    assert isinstance(contenders(f"mine={own}")["mine"], Own)
+    assert isinstance(schemes(f"mine={own}")["mine"], Own)
     assert catalogue.begun("own", own).width == 8  # type: ignore[attr-defined]
 
 
 def test_files_without_weights_of_a_codec_are_refused(tmp_path: Path) -> None:
     chest = SHIPPED.with_name("segmenter-chest.safetensors")
-    refused(lambda: contenders(f"mine={chest}"), "does not say which codec's weights")
-    refused(lambda: contenders("mine=nowhere.safetensors"), "nowhere.safetensors is not there")
-    refused(lambda: contenders([f"={SHIPPED}"]), "label=weights.safetensors, got")
-    refused(lambda: contenders("mine="), "weights need a label")
+    refused(lambda: schemes(f"mine={chest}"), "does not say which codec's weights")
+    refused(lambda: schemes("mine=nowhere.safetensors"), "nowhere.safetensors is not there")
+    refused(lambda: schemes([f"={SHIPPED}"]), "label=weights.safetensors, got")
+    refused(lambda: schemes("mine="), "weights need a label")
     foreign = tmp_path / "foreign.safetensors"
     store({"a": torch.zeros(1)}, foreign, {"codec": f"{__name__}:Own"})
-    refused(lambda: contenders(f"mine={foreign}"), "which is no learned codec known here")
+    refused(lambda: schemes(f"mine={foreign}"), "which is no learned codec known here")
 
 
 def test_worker_processes_know_codecs_of_a_module(

@@ -165,17 +165,17 @@ def bright(images: Tensor) -> Tensor:
 
 def test_scenarios_take_masks_from_any_source() -> None:
     images, masks = semcom.data.phantoms("chest", n=2, size=64, seed=4)
-    given = inputs.pictures(images, masks)
-    found = inputs.pictures(images, bright)
-    shipped = inputs.pictures(images, "chest")
+    given = inputs.samples(images, masks)
+    found = inputs.samples(images, bright)
+    shipped = inputs.samples(images, "chest")
     for i, image in enumerate(images):
         assert torch.equal(given[i].mask, masks[i])  # type: ignore[arg-type]
         assert torch.equal(found[i].mask, image > 0.5)  # type: ignore[arg-type]
         wanted = semcom.segmenter("chest")(image[None])[0] > 0.5
         assert torch.equal(shipped[i].mask, wanted)  # type: ignore[arg-type]
-        assert inputs.pictures(images, None)[i].mask is None
+        assert inputs.samples(images, None)[i].mask is None
     with pytest.raises(InputError, match="unknown segmenter 'chests'"):
-        inputs.pictures(images, "chests")
+        inputs.samples(images, "chests")
 
 
 def test_semcom_run_says_where_regions_come_from(
@@ -228,7 +228,7 @@ def into_nan(images: Tensor) -> Tensor:
 def test_a_segmenter_is_held_to_its_contract(segmenter: Segmenter, message: str) -> None:
     images, _ = semcom.data.phantoms("chest", n=1, size=64)
     with pytest.raises(InputError, match=message):
-        inputs.pictures(images, segmenter)
+        inputs.samples(images, segmenter)
     with pytest.raises(InputError, match=message):
         diagnostic_dice(images, images, segmenter)
 
@@ -236,7 +236,7 @@ def test_a_segmenter_is_held_to_its_contract(segmenter: Segmenter, message: str)
 def test_a_segmenter_cannot_change_the_pictures() -> None:
     images, _ = semcom.data.phantoms("chest", n=1, size=64)
     before = images.clone()
-    sent = inputs.pictures(images, lambda pictures: pictures.zero_())
+    sent = inputs.samples(images, lambda pictures: pictures.zero_())
     assert torch.equal(images, before) and torch.equal(sent[0].image, before[0])
 
 

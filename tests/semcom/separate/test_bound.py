@@ -20,7 +20,7 @@ import semcom
 from channels import InputError
 from scenarios import Table
 from scenarios.command.cli import main
-from scenarios.engine.inputs import contenders
+from scenarios.engine.inputs import schemes
 from scenarios.results.columns import COLUMNS
 from scenarios.results.line_styles import line_styles
 from scenarios.results.style import COLOURS, MARKERS
@@ -202,7 +202,7 @@ def test_no_codec_and_no_way_to_decode() -> None:
     assert not isinstance(bound, semcom.Codec)
     assert not hasattr(bound, "decode") and not hasattr(bound, "encode")
     assert not set(semcom.bounds()) & set(semcom.codecs())
-    assert list(contenders([*semcom.bounds()])) == list(semcom.bounds())
+    assert list(schemes([*semcom.bounds()])) == list(semcom.bounds())
     for name in semcom.bounds():
         assert semcom.bound(name).name == name
         assert name.replace("-capacity", "-ldpc") in semcom.codecs()
