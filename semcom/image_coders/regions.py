@@ -1,4 +1,4 @@
-"""Regions of a picture that an encoder is asked to quantise more finely or more coarsely."""
+"""Regions of an image that an encoder is asked to quantise more finely or more coarsely."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ def corrupt(
     Args:
         masks: bool ``[..., H, W]``.
         dilate: pixels by which regions grow on all sides (Euclidean distance).
-        erode: pixels by which they shrink; the border of the picture does not eat at them.
+        erode: pixels by which they shrink; the border of the image does not eat at them.
         drop: chance of each connected region (4-neighbourhood) to be left out, 0 to 1.
-        shift: pixels down and to the right; what leaves the picture is lost.
+        shift: pixels down and to the right; what leaves the image is lost.
         seed: of the regions that are dropped.
 
     Returns:

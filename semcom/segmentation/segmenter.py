@@ -1,4 +1,4 @@
-"""The contract of every mask source: pictures in, probabilities of the region of interest out."""
+"""The contract of every mask source: images in, probabilities of the region of interest out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
     """Ask a mask source, and hold it to its contract.
 
     Args:
-        segmenter: the source; it gets a copy of the pictures.
+        segmenter: the source; it gets a copy of the images.
         images: float ``[batch, 1, H, W]`` in [0, 1].
 
     Returns:
@@ -56,7 +56,7 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
         raise InputError(f"a segmenter must give a float tensor, got {what}")
     if found.shape != images.shape:
         raise InputError(
-            f"a segmenter must give {list(images.shape)} for such pictures, got {list(found.shape)}"
+            f"a segmenter must give {list(images.shape)} for such images, got {list(found.shape)}"
         )
     if not bool(((found >= 0) & (found <= 1)).all()):
         raise InputError(
@@ -66,7 +66,7 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
 
 
 def check_grey(images: object) -> Tensor:
-    """Refuse what is no batch of grey pictures.
+    """Refuse what is no batch of grey images.
 
     Raises:
         InputError: unless ``images`` is a finite floating-point tensor ``[batch, 1, H, W]``, sides
@@ -84,7 +84,7 @@ def check_grey(images: object) -> Tensor:
         hint = ": make them grey" if images.ndim == 4 else ""
         raise InputError(f"images must be [batch, 1, H, W], got {list(images.shape)}{hint}")
     if not len(images):
-        raise InputError("images hold no picture: pass at least one")
+        raise InputError("images hold no image: pass at least one")
     if min(images.shape[2:]) < MIN_SIDE:
         raise InputError(
             f"images must be at least {MIN_SIDE} x {MIN_SIDE}, got "

@@ -1,4 +1,4 @@
-"""Two transport blocks for one picture, base and refinement, and the number that names them."""
+"""Two transport blocks for one image, base and refinement, and the number that names them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTS = 8
 
 @dataclass(frozen=True)
 class Layers:
-    """A picture's channel uses: the base's block, then the refinement's.
+    """An image's channel uses: the base's block, then the refinement's.
 
     Args:
         base: holds the first bytes of a payload.
@@ -87,7 +87,7 @@ def layers_of(code: int, channel_uses: int, table: int) -> Layers | None:
 
     Args:
         code: the number.
-        channel_uses: complex symbols of a picture.
+        channel_uses: complex symbols of an image.
         table: number of the MCS table.
 
     Raises:
