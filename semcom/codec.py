@@ -72,9 +72,9 @@ class Codec(Scheme):
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
         """Like :meth:`decode`, with bool ``[batch]``: true where the image was lost."""
         check_reception(rx, self.name, self.channels)
-        made = self._decode(in_single(rx))
-        _check_made(made, rx)
-        return made
+        decoded = self._decode(in_single(rx))
+        _check_decoded(decoded, rx)
+        return decoded
 
     def deliver(
         self,
@@ -93,8 +93,8 @@ class Codec(Scheme):
 
         >>> import channels, semcom
         >>> codec, images = semcom.codec("jpeg2000-ldpc"), torch.rand(1, 1, 64, 64)
-        >>> got = codec.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=12.0, seed=1)
-        >>> got.images.shape, got.outage.tolist(), got.used.tolist()
+        >>> delivered = codec.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=12.0, seed=1)
+        >>> delivered.images.shape, delivered.outage.tolist(), delivered.used.tolist()
         (torch.Size([1, 1, 64, 64]), [False], [1024])
         """
         check_link(link)
@@ -242,12 +242,12 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
         )
 
 
-def _check_made(made: object, rx: Reception) -> None:
+def _check_decoded(decoded: object, rx: Reception) -> None:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
-    images, lost = made if isinstance(made, tuple) and len(made) == 2 else (None, None)
+    images, lost = decoded if isinstance(decoded, tuple) and len(decoded) == 2 else (None, None)
     if not isinstance(images, Tensor) or not isinstance(lost, Tensor):
-        raise InputError(f"{name}: _decode must return images and outages, got {shown(made)}")
+        raise InputError(f"{name}: _decode must return images and outages, got {shown(decoded)}")
     if list(images.shape) != shape or images.dtype != torch.float32:
         raise InputError(
             f"{name}: _decode must return float32 {shape}, got {images.dtype} {list(images.shape)}"

@@ -156,7 +156,7 @@ class Autoencoder(nn.Module):
             ((half, inner, width, width), (width, width, inner, half)) if attentive else ((), ())
         )
         self.encoder_attention, self.decoder_attention = (
-            nn.ModuleList(AttentionFeature(features) for features in found) for found in sizes
+            nn.ModuleList(AttentionFeature(features) for features in layers) for layers in sizes
         )
 
     def send(self, images: Tensor, snr_db: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from channels import InputError
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import first_frame, from_frame, to_frame, undecodable
-from semcom.image_coders.regions import any_in_cells, mark, regions
+from semcom.image_coders.regions import any_in_blocks, mark, regions
 from semcom.image_coders.scale import ImageArray
 
 QP_MAX = 51
@@ -72,7 +72,7 @@ def encode(
     base = math.floor(qp)
     offsets = _coarser_share(image.shape[-2], image.shape[-1], qp - base)
     if roi is not None:
-        offsets = offsets + roi_qp_offset * any_in_cells(roi, UNIT)
+        offsets = offsets + roi_qp_offset * any_in_blocks(roi, UNIT)
     frame = mark(to_frame(image, bit_depth), regions(offsets, UNIT), bit_depth)
     frame.pts = 0
     encoder = av.CodecContext.create("libx265", "w")

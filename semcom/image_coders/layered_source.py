@@ -65,16 +65,16 @@ class LayeredSource(SourceCoder):
         True
         """
         height, width = image.shape[-2:]
-        found: dict[int, _Layers] = {}
+        by_scale: dict[int, _Layers] = {}
         for scale in self._scales(height, width, self.base_bytes):
             try:
-                found[scale] = self._layers(image, scale, 0, budget)
+                by_scale[scale] = self._layers(image, scale, 0, budget)
             except BudgetTooSmall as error:
                 too_small = error
-        if not found:
+        if not by_scale:
             raise too_small
-        scale = min(found, key=lambda scale: found[scale].error)
-        tried = [found[scale]]
+        scale = min(by_scale, key=lambda scale: by_scale[scale].error)
+        tried = [by_scale[scale]]
         for layout in range(1, self.format.layouts):
             if tried[-1].fills(self.base_bytes, budget):
                 return tried[-1].payload
@@ -97,13 +97,13 @@ class LayeredSource(SourceCoder):
             decoded = coder.decode(payload, height, width, channels)
             return float(np.mean((decoded - image) ** 2, dtype=np.float64))
 
-        def remembered(step: int, number: int) -> bytes:
+        def recorded(step: int, number: int) -> bytes:
             stream = ladder.encode(step, number)
             steps[stream] = step - BLURS
             return stream
 
         ladder = plain._ladder(image, None, scale, layout, self.base_bytes)
-        base = fit(replace(ladder, encode=remembered), self.base_bytes, error)
+        base = fit(replace(ladder, encode=recorded), self.base_bytes, error)
         payload = base.removesuffix(_END)
         if self.header == "billed":
             payload = jpeg2000.with_layers(payload, 2)

@@ -36,9 +36,9 @@ def payload(
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    found = source.fit(image, budget, roi)
+    coded = source.fit(image, budget, roi)
     with _lock:
-        _kept[key] = found
+        _kept[key] = coded
         while len(_kept) > _MOST:
             _kept.popitem(last=False)
-    return found
+    return coded

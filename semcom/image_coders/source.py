@@ -18,7 +18,7 @@ from semcom.image_coders.jpeg2000 import Jpeg2000
 from semcom.image_coders.jpegxl import JpegXl
 from semcom.image_coders.planes import BIT_DEPTHS
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
-from semcom.image_coders.regions import any_in_cells
+from semcom.image_coders.regions import any_in_blocks
 from semcom.image_coders.scale import BLURS, SOFTENINGS, ImageArray, blur, resize, soften
 
 HEADERS = ("billed", "external")
@@ -117,7 +117,7 @@ class SourceCoder:
         shape = _scaled(image.shape[-2], scale), _scaled(image.shape[-1], scale)
         if scale > 1:
             image = resize(image, *shape)
-            mask = None if mask is None else any_in_cells(mask, scale)
+            mask = None if mask is None else any_in_blocks(mask, scale)
 
         @cache
         def coded(step: int, number: int) -> bytes:

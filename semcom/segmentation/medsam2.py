@@ -116,7 +116,7 @@ class MedSAM2(nn.Module):
                 return self._automatic(images)
             boxes = boxes_around(probabilities(self.prompt, images) > 0.5)
         prompts = prompts_of(images.shape, boxes, points, point_labels)
-        found = torch.zeros(images.shape, device=self.device)
+        output = torch.zeros(images.shape, device=self.device)
         wanted = [
             i for i, prompt in enumerate(prompts) if prompt.boxes is None or len(prompt.boxes)
         ]
@@ -125,8 +125,8 @@ class MedSAM2(nn.Module):
         )
         for start in range(0, len(wanted), self.batch):
             places = wanted[start : start + self.batch]
-            found[places] = self._prompted(images[places], [prompts[i] for i in places], several)
-        return found
+            output[places] = self._prompted(images[places], [prompts[i] for i in places], several)
+        return output
 
     @property
     def device(self) -> torch.device:
@@ -160,13 +160,13 @@ class MedSAM2(nn.Module):
             stability_score_thresh=self.min_stability,
         )
         generator.predictor = self._predictor()
-        found = torch.zeros(images.shape)
-        for image, union in zip(images, found, strict=True):
+        output = torch.zeros(images.shape)
+        for image, union in zip(images, output, strict=True):
             for mask in generator.generate(np.round(255 * _coloured(image)).astype(np.uint8)):
                 if mask["area"] <= LARGEST_SHARE * image.numel():
                     sure = mask["predicted_iou"] * torch.as_tensor(mask["segmentation"])
                     union.copy_(torch.maximum(union, sure.clamp(0, 1)))
-        return found.to(self.device)
+        return output.to(self.device)
 
     def _predictor(self) -> Any:
         from sam2.sam2_image_predictor import SAM2ImagePredictor

@@ -92,17 +92,17 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
     [tensor([[19.,  9., 41., 31.]])]
     """
     height, width = masks.shape[2:]
-    found = []
+    boxes = []
     for mask in masks[:, 0].cpu().numpy():
         labels, _ = ndimage.label(mask)
         areas = np.bincount(labels.ravel())[1:]
-        boxes = []
+        corners = []
         for area, place in zip(areas, ndimage.find_objects(labels), strict=True):
             if area >= SMALLEST_SHARE * mask.size:
                 rows, columns = place
                 up = margin * (rows.stop - rows.start)
                 aside = margin * (columns.stop - columns.start)
-                boxes.append(
+                corners.append(
                     [
                         max(columns.start - aside, 0),
                         max(rows.start - up, 0),
@@ -110,8 +110,8 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
                         min(rows.stop + up, height),
                     ]
                 )
-        found.append(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4))
-    return found
+        boxes.append(torch.tensor(corners, dtype=torch.float32).reshape(-1, 4))
+    return boxes
 
 
 def _given(what: str, given: Each, batch: int) -> list[Tensor] | None:

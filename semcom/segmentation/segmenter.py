@@ -50,19 +50,19 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
     """
     if isinstance(segmenter, type) or not callable(segmenter):
         raise InputError(f"a segmenter must be an object that can be called, got {segmenter!r}")
-    found = segmenter(images.clone())
-    if not isinstance(found, Tensor) or not found.is_floating_point():
-        what = found.dtype if isinstance(found, Tensor) else type(found).__name__
+    output = segmenter(images.clone())
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        what = output.dtype if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"a segmenter must give a float tensor, got {what}")
-    if found.shape != images.shape:
+    if output.shape != images.shape:
         raise InputError(
-            f"a segmenter must give {list(images.shape)} for such images, got {list(found.shape)}"
+            f"a segmenter must give {list(images.shape)} for such images, got {list(output.shape)}"
         )
-    if not bool(((found >= 0) & (found <= 1)).all()):
+    if not bool(((output >= 0) & (output <= 1)).all()):
         raise InputError(
             "a segmenter must give probabilities in [0, 1]: put a sigmoid behind logits"
         )
-    return found.to(images.device)
+    return output.to(images.device)
 
 
 def check_grey(images: object) -> Tensor:

@@ -70,8 +70,8 @@ class CapacityBound(Scheme):
     >>> images = torch.rand(1, 1, 64, 64)
     >>> bound.budget(images, cbr=1/4, snr_db=10.0)  # log2(11) * 1024 / 8
     442
-    >>> got = bound.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=10.0, seed=1)
-    >>> got.images.shape, got.outage.tolist(), got.used.tolist()
+    >>> delivered = bound.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=10.0, seed=1)
+    >>> delivered.images.shape, delivered.outage.tolist(), delivered.used.tolist()
     (torch.Size([1, 1, 64, 64]), [False], [1024])
     """
 

@@ -153,7 +153,7 @@ class SeparateCodec(Codec):
             else None
             for row, ok in zip(bits, whole, strict=True)
         ]
-        return self._made(shown, whole, rx)
+        return self._batched(shown, whole, rx)
 
     def _fixed(self, mcs: int | str) -> int | None:
         """The index to use at every SNR, or ``None`` for ``"auto"``."""
@@ -178,7 +178,7 @@ class SeparateCodec(Codec):
         used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
         return Transmission(symbols, used.to(images.device), session)
 
-    def _made(
+    def _batched(
         self, shown: list[ImageArray | None], whole: Tensor, rx: Reception
     ) -> tuple[Tensor, Tensor]:
         """Images as a batch, blank where there is none, and which are lost."""

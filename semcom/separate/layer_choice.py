@@ -97,9 +97,9 @@ def layers_gain_db(
         header_bytes: bytes of a payload that say nothing about the image.
 
     >>> from semcom.separate.layers import split
-    >>> found, fade = split(8192, 0, 9, 4, table=1), np.array([1.0, 0.0])
+    >>> layers, fade = split(8192, 0, 9, 4, table=1), np.array([1.0, 0.0])
     >>> both_lost, base_left = (
-    ...     layers_gain_db(found, arriving, fade, 65536) for arriving in (fade, np.ones(2))
+    ...     layers_gain_db(layers, arriving, fade, 65536) for arriving in (fade, np.ones(2))
     ... )
     >>> round(both_lost, 2), round(base_left, 2)  # the base is worth 12.5 dB
     (10.36, 16.63)

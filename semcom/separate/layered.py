@@ -113,7 +113,7 @@ class LayeredCodec(SeparateCodec):
                 shown.append(self._image(source.decode, base + packed(others[row]), shape))
             else:
                 shown.append(None)
-        return self._made(shown, whole, rx)
+        return self._batched(shown, whole, rx)
 
     def _choose(self, session: Session) -> int:
         if self._mcs is not None:

@@ -20,10 +20,10 @@ class Layers:
         base: holds the first bytes of a payload.
         refinement: holds the others.
 
-    >>> found = layers_of(layers_code(2, 9, 4, table=1), 4096, table=1)
-    >>> found.base.channel_uses, found.base.mcs.index, found.refinement.mcs.index
+    >>> layers = layers_of(layers_code(2, 9, 4, table=1), 4096, table=1)
+    >>> layers.base.channel_uses, layers.base.mcs.index, layers.refinement.mcs.index
     (2048, 2, 9)
-    >>> found.base_bytes, found.bytes
+    >>> layers.base_bytes, layers.bytes
     (94, 431)
     """
 

@@ -84,8 +84,8 @@ def default_plan(codec: str, steps: int, seed: int = 0) -> Plan:
 def weighted_distortion_db(out: Tensor, images: Tensor, roi: Tensor, roi_weight: float) -> Tensor:
     """``10 log10`` of the ROI-weighted mean squared error of each image, float32 ``[batch]``.
 
-    >>> one = torch.zeros(1, 1, 32, 32)
-    >>> weighted_distortion_db(one + 0.1, one, one, 3.0).round().tolist()
+    >>> image = torch.zeros(1, 1, 32, 32)
+    >>> weighted_distortion_db(image + 0.1, image, image, 3.0).round().tolist()
     [-20.0]
     """
     weight = 1 + roi_weight * roi

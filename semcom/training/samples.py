@@ -48,11 +48,11 @@ def load_samples(
         loaded, _ = load_folder(images, size=size)
         regions: dict[str, object] = {}
         if masks is not None:
-            _, found = load_folder(images, masks, size=size)
+            _, rois = load_folder(images, masks, size=size)
             named = [path.name for path in list_images(images, masks)]
-            regions = dict(zip(named, found, strict=True))  # type: ignore[arg-type]
+            regions = dict(zip(named, rois, strict=True))  # type: ignore[arg-type]
         names = [path.name for path in list_images(images)]
-        samples += [(p, regions.get(n)) for n, p in zip(names, loaded, strict=True)]  # type: ignore[misc]
+        samples += [(image, regions.get(name)) for name, image in zip(names, loaded, strict=True)]  # type: ignore[misc]
     for kind in ("chest", "dental"):
         if num_phantoms:
             drawn, roi = phantoms(

@@ -59,14 +59,14 @@ def train_medjscc(
         check_sizes([*samples, *(validation or [])], plan.crop)
     before = 0
     for folder, plan in zip(folders, plans, strict=True):
-        told = None if on_step is None else partial(_counting_from, before, on_step)
+        on_stage_step = None if on_step is None else partial(_counting_from, before, on_step)
         # A stage that has ended does no step, but is compared with its checkpoint.
         loop.run(
             MedJSCCTask(codec, samples, validation or [], plan),
             folder,
             device=device,
             log_every=log_every,
-            on_step=told,
+            on_step=on_stage_step,
             mixed_precision=mixed_precision,
             accumulate=plan.accumulate,
         )

@@ -235,9 +235,9 @@ class _SegmenterTask:
         device = next(self.module.parameters()).device
         scores = []
         for image, mask in self._validation:
-            found = self._segmenter(image[None].to(device)) > 0.5
+            predicted = self._segmenter(image[None].to(device)) > 0.5
             if mask is not None:
-                scores.append(dice(found, mask[None].to(device)))
+                scores.append(dice(predicted, mask[None].to(device)))
         return float(torch.cat(scores).mean())
 
     def save(self, path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from channels import InputError
 from semcom.image_coders import hevc
 from semcom.image_coders.planes import from_frame, to_frame
-from semcom.image_coders.regions import Region, any_in_cells, mark, regions
+from semcom.image_coders.regions import Region, any_in_blocks, mark, regions
 from semcom.image_coders.source import source_coder
 from tests.semcom.images import coloured, psnr, textured
 
@@ -171,8 +171,8 @@ def test_an_offset_is_that_many_qps_at_every_depth(bit_depth: int) -> None:
 def test_soft_edges_of_a_cell_belong_to_the_region() -> None:
     mask = np.zeros((40, 50), dtype=bool)
     mask[15, 16] = True
-    assert np.argwhere(any_in_cells(mask, 16)).tolist() == [[0, 1]]
-    assert any_in_cells(mask, 16).shape == (3, 4)
+    assert np.argwhere(any_in_blocks(mask, 16)).tolist() == [[0, 1]]
+    assert any_in_blocks(mask, 16).shape == (3, 4)
 
 
 def test_regions_cover_each_cell_once() -> None:
