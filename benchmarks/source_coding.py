@@ -39,7 +39,7 @@ from semcom.image_coders import avif, hevc
 from semcom.image_coders.avif import Avif
 from semcom.image_coders.hevc import Hevc
 from semcom.image_coders.image_format import ImageFormat
-from semcom.image_coders.scale import Picture, resize
+from semcom.image_coders.scale import ImageArray, resize
 from semcom.metrics import bd_rate
 
 COLUMNS = ("kind", "stem", "coder", "quality", "bytes", "psnr_db", "width", "height")
@@ -104,7 +104,7 @@ def add_row(path: Path, row: dict[str, Any]) -> None:
         writer.writerow({**row, "psnr_db": f"{row['psnr_db']:.4f}"})
 
 
-def coded(coder: str, picture: Picture, quality: int, scale: int) -> tuple[int, Picture]:
+def coded(coder: str, picture: ImageArray, quality: int, scale: int) -> tuple[int, ImageArray]:
     """Bytes of a picture shrunk by a scale and coded, and the picture that comes out."""
     form, _, step = CODERS[coder]
     height, width = picture.shape

@@ -20,8 +20,8 @@ class ADJSCC(DeepJSCC):
 
     >>> import torch
     >>> codec = ADJSCC()
-    >>> picture = torch.rand(1, 1, 64, 64)
-    >>> noisy, clear = (codec.encode(picture, cbr=1/16, snr_db=snr) for snr in (0.0, 20.0))
+    >>> image = torch.rand(1, 1, 64, 64)
+    >>> noisy, clear = (codec.encode(image, cbr=1/16, snr_db=snr) for snr in (0.0, 20.0))
     >>> torch.equal(noisy.symbols, clear.symbols)
     False
     """

@@ -207,7 +207,7 @@ def _made(
     try:
         signature = inspect.signature(build)
         parameters = signature.parameters
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             for option in options:
                 if option not in parameters:
                     raise unknown_name(f"option of {name!r}", option, list(parameters))
@@ -216,23 +216,23 @@ def _made(
         raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{kind} {name!r} cannot be made so: {error}") from error
-    made = build(**options)
-    if not isinstance(made, cls):
-        raise InputError(f"{kind} {name!r} must be made as a {registry.made}, got {shown(made)}")
-    return made
+    built = build(**options)
+    if not isinstance(built, cls):
+        raise InputError(f"{kind} {name!r} must be made as a {registry.made}, got {shown(built)}")
+    return built
 
 
 S = TypeVar("S", bound=Scheme)
 
 
-def _named(made: S, name: str) -> S:
+def _named(scheme: S, name: str) -> S:
     """Called as the catalogue calls it; at a place, as it calls itself."""
     if ":" not in name:
-        if getattr(made, "name", None) != name:
-            made.name = name
-    elif not isinstance(getattr(made, "name", None), str):
+        if getattr(scheme, "name", None) != name:
+            scheme.name = name
+    elif not isinstance(getattr(scheme, "name", None), str):
         raise InputError(f"codec {name!r} has no name: give its class one, name = 'mine'")
-    return made
+    return scheme
 
 
 def held(path: str | Path, place: str | None = None) -> LearnedCodec:
@@ -276,14 +276,14 @@ def weights() -> dict[str, str]:
     True
     """
     folder = files("semcom").joinpath("weights")
-    found = {}
+    summaries = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".safetensors"):
             card = folder.joinpath(file.name.replace(".safetensors", ".md")).read_text("utf-8")
             size = len(file.read_bytes()) / 2**20
-            said = re.sub(r" \(\[.*?\)\)|[*`]", "", card.split("\n", 1)[1].split("|", 1)[0])
-            found[file.name] = f"{size:.1f} MiB: {shorten(said, 80, placeholder=' …')}"
-    return found
+            summary = re.sub(r" \(\[.*?\)\)|[*`]", "", card.split("\n", 1)[1].split("|", 1)[0])
+            summaries[file.name] = f"{size:.1f} MiB: {shorten(summary, 80, placeholder=' …')}"
+    return summaries
 
 
 def learned(name: str) -> LearnedCodec:

@@ -70,11 +70,11 @@ class Codec(Scheme):
         return self.decode_with_outage(rx)[0]
 
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
-        """Like :meth:`decode`, with bool ``[batch]``: true where the picture was lost."""
+        """Like :meth:`decode`, with bool ``[batch]``: true where the image was lost."""
         check_reception(rx, self.name, self.channels)
-        made = self._decode(in_single(rx))
-        _check_made(made, rx)
-        return made
+        decoded = self._decode(in_single(rx))
+        _check_decoded(decoded, rx)
+        return decoded
 
     def deliver(
         self,
@@ -93,8 +93,8 @@ class Codec(Scheme):
 
         >>> import channels, semcom
         >>> codec, images = semcom.codec("jpeg2000-ldpc"), torch.rand(1, 1, 64, 64)
-        >>> got = codec.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=12.0, seed=1)
-        >>> got.images.shape, got.outage.tolist(), got.used.tolist()
+        >>> delivered = codec.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=12.0, seed=1)
+        >>> delivered.images.shape, delivered.outage.tolist(), delivered.used.tolist()
         (torch.Size([1, 1, 64, 64]), [False], [1024])
         """
         check_link(link)
@@ -139,7 +139,7 @@ def check_images(images: Tensor, known: tuple[int, ...] = (1,)) -> None:
         raise InputError(f"images must be a float32 tensor [batch, {layout}, H, W], got {got}")
     batch, channels, height, width = images.shape
     if batch == 0:
-        raise InputError("images hold no picture: pass at least one")
+        raise InputError("images hold no image: pass at least one")
     if channels not in known:
         kinds = " or ".join(_KINDS[kind] for kind in known)
         raise InputError(
@@ -186,7 +186,7 @@ def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> No
     Args:
         rx: what should be a :class:`~channels.Reception`.
         codec: the codec's name.
-        known: the numbers of channels of its pictures.
+        known: the numbers of channels of its images.
 
     >>> check_reception("symbols", "medjscc")
     Traceback (most recent call last):
@@ -203,9 +203,7 @@ def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> No
     channels, *sides = session.image_shape
     if channels not in known or min(sides) < MIN_SIDE:
         kinds = " or ".join(_KINDS[kind] for kind in known)
-        raise InputError(
-            f"the session's image_shape {session.image_shape} is not a {kinds} picture"
-        )
+        raise InputError(f"the session's image_shape {session.image_shape} is not a {kinds} image")
     if rx.symbols.shape[1] > session.channel_uses:
         raise InputError(
             f"the reception holds {rx.symbols.shape[1]} symbols, its session allows "
@@ -240,30 +238,29 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
     if len(tx.symbols) != batch or most > session.channel_uses:
         raise InputError(
             f"{name}: _encode returned {len(tx.symbols)} rows of up to {most} channel uses for "
-            f"{batch} pictures of {session.channel_uses}"
+            f"{batch} images of {session.channel_uses}"
         )
 
 
-def _check_made(made: object, rx: Reception) -> None:
+def _check_decoded(decoded: object, rx: Reception) -> None:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
-    pictures, lost = made if isinstance(made, tuple) and len(made) == 2 else (None, None)
-    if not isinstance(pictures, Tensor) or not isinstance(lost, Tensor):
-        raise InputError(f"{name}: _decode must return pictures and outages, got {shown(made)}")
-    if list(pictures.shape) != shape or pictures.dtype != torch.float32:
+    images, lost = decoded if isinstance(decoded, tuple) and len(decoded) == 2 else (None, None)
+    if not isinstance(images, Tensor) or not isinstance(lost, Tensor):
+        raise InputError(f"{name}: _decode must return images and outages, got {shown(decoded)}")
+    if list(images.shape) != shape or images.dtype != torch.float32:
         raise InputError(
-            f"{name}: _decode must return float32 {shape}, got {pictures.dtype} "
-            f"{list(pictures.shape)}"
+            f"{name}: _decode must return float32 {shape}, got {images.dtype} {list(images.shape)}"
         )
     if list(lost.shape) != shape[:1] or lost.dtype != torch.bool:
         raise InputError(
             f"{name}: outages must be bool {shape[:1]}, got {lost.dtype} {list(lost.shape)}"
         )
-    kept = pictures.detach()[~lost]
+    kept = images.detach()[~lost]
     if kept.numel() and not bool(((kept >= 0) & (kept <= 1)).all()):
         low, high = (float(end) for end in kept.aminmax())
         raise InputError(
-            f"{name}: pictures that are not lost must lie in [0, 1], got [{low:g}, {high:g}]: "
+            f"{name}: images that are not lost must lie in [0, 1], got [{low:g}, {high:g}]: "
             "clamp or rescale them"
         )
 
@@ -271,7 +268,7 @@ def _check_made(made: object, rx: Reception) -> None:
 def open_session(
     codec: str, images: Tensor, cbr: float, snr_db: float, mcs: int | None = None
 ) -> Session:
-    """What both ends agree on before a picture of this shape is sent.
+    """What both ends agree on before an image of this shape is sent.
 
     >>> open_session("deepjscc", torch.zeros(1, 1, 256, 256), cbr=1/16, snr_db=6.0).channel_uses
     4096

@@ -2,7 +2,7 @@
 
 After Bourtsoulatze, Burth Kurka, Gündüz, "Deep joint source-channel coding for wireless image
 transmission", IEEE TCCN 2019: strided convolutions with PReLU, no knowledge of the channel. The
-published network has two strided layers; this one has three and is wider, so that a grey picture
+published network has two strided layers; this one has three and is wider, so that a grey image
 at one channel use per 16 pixels is not squeezed through a latent of two maps. Each rate has a
 network of its own, as in the paper.
 """
@@ -31,12 +31,12 @@ STRIDE = 8
 
 
 class DeepJSCC(LearnedCodec):
-    """Convolutional joint source-channel codec for grey pictures, one network for each rate.
+    """Convolutional joint source-channel codec for grey images, one network for each rate.
 
     The largest rate that a session's channel uses hold is sent; both ends know which.
 
     Args:
-        latent_channels: real maps at 1/8 of the picture's sides, for each network in rising order;
+        latent_channels: real maps at 1/8 of the image's sides, for each network in rising order;
             2, 4 and 8 give cbr = 1/64, 1/32 and 1/16.
         width: features of the inner layers.
 
@@ -78,7 +78,7 @@ class DeepJSCC(LearnedCodec):
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
     ) -> TrainingOutput:
-        """Send the pictures at every rate, so that a step trains all networks alike."""
+        """Send the images at every rate, so that a step trains all networks alike."""
         sent = [self.encode(images, cbr=rate, snr_db=snr_db) for rate in self.cbrs]
         return TrainingOutput(tuple(self.reconstruct(through(tx)) for tx in sent))
 
@@ -89,7 +89,7 @@ class DeepJSCC(LearnedCodec):
         return transmission(to_symbols(latents, session.channel_uses), session)
 
     def reconstruct(self, rx: Reception) -> Tensor:
-        """Picture before clamping, float32 ``[batch, 1, H, W]``."""
+        """Image before clamping, float32 ``[batch, 1, H, W]``."""
         network = self._network(rx.session)
         _, height, width = rx.session.image_shape
         rows, columns = -(-height // STRIDE), -(-width // STRIDE)
@@ -117,7 +117,7 @@ class Autoencoder(nn.Module):
     """Encoder and decoder of one rate.
 
     Args:
-        latent_channels: maps at 1/8 of the picture's sides.
+        latent_channels: maps at 1/8 of the image's sides.
         width: features of the inner layers.
         attentive: whether an attention feature module follows every inner layer.
     """
@@ -156,7 +156,7 @@ class Autoencoder(nn.Module):
             ((half, inner, width, width), (width, width, inner, half)) if attentive else ((), ())
         )
         self.encoder_attention, self.decoder_attention = (
-            nn.ModuleList(AttentionFeature(features) for features in found) for found in sizes
+            nn.ModuleList(AttentionFeature(features) for features in layers) for layers in sizes
         )
 
     def send(self, images: Tensor, snr_db: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ class Autoencoder(nn.Module):
         return _through(self.encoder, self.encoder_attention, images, snr_db)
 
     def receive(self, latents: Tensor, snr_db: Tensor) -> Tensor:
-        """Pictures ``[batch, 1, H, W]`` of ``[batch, latent_channels, H/8, W/8]``."""
+        """Images ``[batch, 1, H, W]`` of ``[batch, latent_channels, H/8, W/8]``."""
         return _through(self.decoder, self.decoder_attention, latents, snr_db)
 
 

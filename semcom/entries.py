@@ -52,9 +52,9 @@ def _segmenter(task: str) -> UNetSegmenter:
 
 
 def _uniform(weights: str | Path | None = None) -> LearnedCodec:
-    found = _learned(MedJSCC, "medjscc", weights)
-    assert isinstance(found, MedJSCC)
-    return found.with_options(roi_ratio=1.0)
+    codec = _learned(MedJSCC, "medjscc", weights)
+    assert isinstance(codec, MedJSCC)
+    return codec.with_options(roi_ratio=1.0)
 
 
 CODECS: dict[str, Entry] = {

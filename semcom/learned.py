@@ -29,12 +29,18 @@ class TrainingOutput(NamedTuple):
     """What a training step judges.
 
     Args:
-        pictures: float ``[batch, 1, H, W]`` each, not clamped; their distortions add up.
+        images: float ``[batch, 1, H, W]`` each, not clamped; their distortions add up.
         penalty_db: what the loss holds beside the distortions, in dB.
     """
 
-    pictures: tuple[Tensor, ...]
+    images: tuple[Tensor, ...]
     penalty_db: Tensor | float = 0.0
+
+    @property
+    @deprecated("TrainingOutput.pictures is now .images")
+    def pictures(self) -> tuple[Tensor, ...]:
+        """Deprecated: ``images``."""
+        return self.images
 
 
 class LearnedCodec(nn.Module, Codec):
@@ -45,7 +51,7 @@ class LearnedCodec(nn.Module, Codec):
     A codec holds no link; channel models would enter its weights.
 
     Attributes:
-        stride: pictures are padded to a multiple of this.
+        stride: images are padded to a multiple of this.
     """
 
     stride: int
@@ -76,7 +82,7 @@ class LearnedCodec(nn.Module, Codec):
         through: Callable[[Transmission], Reception],
         draws: torch.Generator,
     ) -> TrainingOutput:
-        """Send pictures as in use, or in whatever way the networks learn it.
+        """Send images as in use, or in whatever way the networks learn it.
 
         Args:
             images: float32 ``[batch, 1, H, W]`` in [0, 1].
@@ -108,7 +114,7 @@ class LearnedCodec(nn.Module, Codec):
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision.
 
-        With them goes a golden pair: symbols that the codec sent, and the picture that it made of
+        With them goes a golden pair: symbols that the codec sent, and the image that it made of
         them. :meth:`load` checks that it still makes the same.
         """
         metadata = {"codec": type(self).name, "config": json.dumps(self.config())}
@@ -120,11 +126,11 @@ class LearnedCodec(nn.Module, Codec):
 
     @torch.no_grad()
     def _golden_pair(self) -> dict[str, Tensor]:
-        tx = self.encode(_golden_picture(), cbr=_GOLDEN_CBR, snr_db=_GOLDEN_SNR_DB)
+        tx = self.encode(_golden_image(), cbr=_GOLDEN_CBR, snr_db=_GOLDEN_SNR_DB)
         mcs = -1 if tx.session.mcs is None else tx.session.mcs
         symbols = torch.view_as_real(tx.symbols)
-        picture = self.decode(_golden_reception(self.name, symbols, mcs))
-        return {_GOLDEN_IN: symbols, _GOLDEN_MCS: torch.tensor(mcs), _GOLDEN_OUT: picture}
+        image = self.decode(_golden_reception(self.name, symbols, mcs))
+        return {_GOLDEN_IN: symbols, _GOLDEN_MCS: torch.tensor(mcs), _GOLDEN_OUT: image}
 
     @torch.no_grad()
     def _check_golden_pair(self, pair: dict[str, Tensor]) -> None:
@@ -133,14 +139,14 @@ class LearnedCodec(nn.Module, Codec):
         if not error < _GOLDEN_TOLERANCE:
             raise InputError(
                 f"these weights of {self.name!r} do not give here what they gave where they were "
-                f"written: a picture differs by {error:.2g}; update semcom or train anew"
+                f"written: an image differs by {error:.2g}; update semcom or train anew"
             )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Rebuild a codec from a file that :meth:`save` wrote, in evaluation mode.
 
-        Its weights are frozen, so that pictures carry no graph; ``codec.requires_grad_()`` opens
+        Its weights are frozen, so that images carry no graph; ``codec.requires_grad_()`` opens
         them for training.
 
         Raises:
@@ -168,7 +174,7 @@ class LearnedCodec(nn.Module, Codec):
         return codec
 
 
-def _golden_picture() -> Tensor:
+def _golden_image() -> Tensor:
     """A ramp with a disc on it: float32 ``[1, 1, 64, 64]``."""
     place = torch.arange(_GOLDEN_SIDE) / _GOLDEN_SIDE
     disc = (place - 0.4).square()[:, None] + (place - 0.6).square() < 0.06

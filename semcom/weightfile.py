@@ -50,11 +50,11 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     >>> digest({"a": torch.zeros(1)}) == digest({"a": torch.ones(1)})
     False
     """
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name, value in sorted(tensors.items()):
-        found.update(name.encode())
-        found.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:12]
+        sha256.update(name.encode())
+        sha256.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return sha256.hexdigest()[:12]
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -67,9 +67,9 @@ def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Traceback (most recent call last):
     channels.errors.InputError: a does not fit half precision: it holds numbers beyond 65504
     """
-    found = {}
+    halves = {}
     for name, value in tensors.items():
-        found[name] = value.half() if value.is_floating_point() else value
-        if not bool(torch.isfinite(found[name]).all()):
+        halves[name] = value.half() if value.is_floating_point() else value
+        if not bool(torch.isfinite(halves[name]).all()):
             raise InputError(f"{name} does not fit half precision: it holds numbers beyond 65504")
-    return found
+    return halves

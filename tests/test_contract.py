@@ -62,9 +62,9 @@ def overfull(images: Tensor, session: Session) -> Transmission:
     [
         ({"send": lambda images, session: None}, "must return a Transmission"),
         ({"send": spendthrift}, "no change but the mcs"),
-        ({"send": overfull}, "1 rows of up to 4096 channel uses for 1 pictures of 1024"),
-        ({"make": lambda rx: grey(rx)[0]}, "must return pictures and outages"),
-        ({"make": lambda rx: (grey(rx)[0], None)}, "must return pictures and outages"),
+        ({"send": overfull}, "1 rows of up to 4096 channel uses for 1 images of 1024"),
+        ({"make": lambda rx: grey(rx)[0]}, "must return images and outages"),
+        ({"make": lambda rx: (grey(rx)[0], None)}, "must return images and outages"),
         ({"make": lambda rx: (grey(rx)[0][..., 1:], grey(rx)[1])}, "must return float32"),
         ({"make": lambda rx: (grey(rx)[0].double(), grey(rx)[1])}, "must return float32"),
         ({"make": lambda rx: (grey(rx)[0], grey(rx)[1].float())}, "outages must be bool"),
@@ -80,7 +80,7 @@ def test_a_codec_that_breaks_the_contract_is_named(changes: dict[str, Any], mess
         scenarios.snr(images, codecs={"m": Mine(**changes)}, **ways)
 
 
-def test_a_lost_picture_may_be_nan() -> None:
+def test_a_lost_image_may_be_nan() -> None:
     codec = Mine(make=lambda rx: (torch.nan * grey(rx)[0], ~grey(rx)[1]))
     rx = channels.link("awgn")(codec.encode(torch.rand(1, 1, 64, 64), cbr=1 / 4, snr_db=6.0), 6.0)
     assert codec.decode(rx).isnan().all()
@@ -152,7 +152,7 @@ def test_no_weights_are_the_shipped_ones() -> None:
 
 
 @pytest.mark.parametrize("measure", [psnr, ssim])
-def test_metrics_refuse_what_is_no_picture(measure: Callable[[Tensor, Tensor], Tensor]) -> None:
+def test_metrics_refuse_what_is_no_image(measure: Callable[[Tensor, Tensor], Tensor]) -> None:
     images = torch.rand(1, 1, 64, 64)
     for out, sent_ones in ((images * torch.inf, images), (images, images * torch.nan)):
         with pytest.raises(InputError, match="infinite"):

@@ -12,6 +12,7 @@ import pytest
     [
         ("semcom.data", "list_pictures", "list_images"),
         ("semcom.data", "load_picture", "load_image"),
+        ("semcom.image_coders.scale", "Picture", "ImageArray"),
         ("semcom.separate", "TransportBlock", "ModulatedBlock"),
         ("semcom.modem.transport", "TransportBlock", "ModulatedBlock"),
         ("semcom.modem.adaptation", "gaussian_success", "awgn_success"),

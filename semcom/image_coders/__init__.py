@@ -2,5 +2,5 @@
 
 ``hevc``, ``avif``, ``jpeg2000`` and ``jpegxl`` call the libraries and are each an ``image_format``,
 which says which of their bytes are sent; ``source`` searches scale and quality for a budget by
-``rate``, and ``payloads`` remembers what it found.
+``rate``, and ``payloads`` caches what it found.
 """

@@ -16,7 +16,7 @@ import numpy as np
 from channels import InputError
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import fill, first_frame, luma, undecodable
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 LARGEST = (8704, 16384)
 QINDEX = (4, 252)
@@ -30,15 +30,15 @@ _OFFSET = 8
 _PARAMS = "lp=1:tune=1:use-fixed-qindex-offsets=1"
 
 
-def encode(picture: Picture, qindex: int) -> bytes:
-    """Code one grey picture as an AV1 key frame, in the low-overhead format (AV1 clause 5.2).
+def encode(image: ImageArray, qindex: int) -> bytes:
+    """Code one grey image as an AV1 key frame, in the low-overhead format (AV1 clause 5.2).
 
     SVT-AV1 at preset 3, tuned for PSNR, 10 bits. It knows no monochrome: the two quarter-size
     chroma planes are flat and take a few bytes. The boxes of an AVIF file (about 270 bytes) and
     the temporal delimiter, which AVIF leaves out as well, are not there.
 
     Args:
-        picture: float32 ``[H, W]`` in [0, 1].
+        image: float32 ``[H, W]`` in [0, 1].
         qindex: AV1's quantiser index (clause 7.12.2), here 4 to 252; 35 more about double the
             step size.
 
@@ -46,7 +46,7 @@ def encode(picture: Picture, qindex: int) -> bytes:
         A sequence header and a frame. Zero bytes after them change nothing.
 
     Raises:
-        InputError: if ``qindex`` is out of range, the picture larger than ``LARGEST``, or PyAV
+        InputError: if ``qindex`` is out of range, the image larger than ``LARGEST``, or PyAV
             comes without SVT-AV1.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
@@ -55,17 +55,17 @@ def encode(picture: Picture, qindex: int) -> bytes:
     """
     if not QINDEX[0] <= qindex <= QINDEX[1]:
         raise InputError(f"qindex must lie in {list(QINDEX)}, got {qindex}")
-    if picture.shape[0] > LARGEST[0] or picture.shape[1] > LARGEST[1]:
+    if image.shape[0] > LARGEST[0] or image.shape[1] > LARGEST[1]:
         raise InputError(
-            f"SVT-AV1 takes pictures of at most {LARGEST[0]} x {LARGEST[1]}, got "
-            f"{picture.shape[0]} x {picture.shape[1]}: shrink it or take another codec"
+            f"SVT-AV1 takes images of at most {LARGEST[0]} x {LARGEST[1]}, got "
+            f"{image.shape[0]} x {image.shape[1]}: shrink it or take another codec"
         )
     if "libsvtav1" not in av.codecs_available:
         raise InputError("this build of PyAV has no SVT-AV1: install the wheel, pip install av")
     _silence()
-    frame = av.VideoFrame(picture.shape[1], picture.shape[0], _FORMAT)
+    frame = av.VideoFrame(image.shape[1], image.shape[0], _FORMAT)
     chroma = np.full((2, math.ceil(frame.height / 2), math.ceil(frame.width / 2)), 512)
-    samples = np.round(picture * (2**_BIT_DEPTH - 1))
+    samples = np.round(image * (2**_BIT_DEPTH - 1))
     fill(frame, [samples, *chroma], _BIT_DEPTH)
     frame.pts = 0
     crf = min(math.ceil((qindex + _OFFSET) / 4), 63)
@@ -104,14 +104,14 @@ def _scheduled_as_before() -> Iterator[None]:
         os.sched_setscheduler(0, policy, priority)
 
 
-def decode(stream: bytes) -> Picture:
+def decode(stream: bytes) -> ImageArray:
     """Decode a stream of :func:`encode` with dav1d.
 
     Returns:
         float32 ``[H, W]`` in [0, 1].
 
     Raises:
-        InputError: if the decoder finds no picture. Bit errors mostly go unnoticed.
+        InputError: if the decoder finds no image. Bit errors mostly go unnoticed.
 
     >>> flat = np.full((40, 33), 0.25, dtype=np.float32)
     >>> float(np.abs(decode(encode(flat, 100) + bytes(9)) - flat).max()) < 0.01
@@ -125,7 +125,7 @@ def decode(stream: bytes) -> Picture:
 
 @lru_cache(maxsize=64)
 def headers(height: int, width: int) -> tuple[bytes, ...]:
-    """What can begin a stream of a picture size: the sequence header and the frame's OBU type.
+    """What can begin a stream of an image size: the sequence header and the frame's OBU type.
 
     SVT-AV1 turns one tool off at the coarsest quantisers; so there are two.
 
@@ -155,15 +155,15 @@ class Avif:
     smallest_scale = 8
     roi_weight = 1.0
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.image_coders.avif.encode`.
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image; see :func:`semcom.image_coders.avif.encode`.
 
         >>> Avif().encode(np.zeros((32, 32), np.float32), 0, 0, None)[:1].hex()
         '0a'
         """
-        return encode(picture, QINDEX[1] - step)
+        return encode(image, QINDEX[1] - step)
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; see :func:`semcom.image_coders.avif.decode`."""
         return decode(stream)
 
@@ -176,5 +176,5 @@ class Avif:
         return headers(height, width)
 
     def smallest(self, height: int, width: int, channels: int) -> int:
-        """Bytes of a frame that holds a picture blurred out of recognition."""
+        """Bytes of a frame that holds an image blurred out of recognition."""
         return 48 + height * width // 1024

@@ -1,4 +1,4 @@
-"""HEVC intra coding of one picture with x265, set up to optimise PSNR."""
+"""HEVC intra coding of one image with x265, set up to optimise PSNR."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from channels import InputError
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import first_frame, from_frame, to_frame, undecodable
-from semcom.image_coders.regions import any_in_cells, mark, regions
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.regions import any_in_blocks, mark, regions
+from semcom.image_coders.scale import ImageArray
 
 QP_MAX = 51
 PRESET = "veryslow"
@@ -33,13 +33,13 @@ _STEPS_PER_QP = 64
 
 
 def encode(
-    picture: Picture,
+    image: ImageArray,
     qp: float,
     bit_depth: int = 10,
     roi: NDArray[np.bool_] | None = None,
     roi_qp_offset: int = 0,
 ) -> bytes:
-    """Code one picture as an HEVC intra frame (ITU-T H.265), an Annex B byte stream.
+    """Code one image as an HEVC intra frame (ITU-T H.265), an Annex B byte stream.
 
     The quantiser is flat but for one step: of the units of 16 x 16 samples, the share
     ``qp - floor(qp)`` that comes first in raster order is coded at ``floor(qp) + 1`` and the rest
@@ -51,7 +51,7 @@ def encode(
     0.9 to 2.7 dB less PSNR at equal bytes.
 
     Args:
-        picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
         qp: quantisation parameter in [0, 51]; 6 more double the step size.
         bit_depth: bits a sample is coded with: 8, 10 or 12.
         roi: bool ``[H, W]``, true in the region of interest.
@@ -70,10 +70,10 @@ def encode(
     if not 0 <= qp <= QP_MAX:
         raise InputError(f"qp must lie in [0, {QP_MAX}], got {qp}")
     base = math.floor(qp)
-    offsets = _coarser_share(picture.shape[-2], picture.shape[-1], qp - base)
+    offsets = _coarser_share(image.shape[-2], image.shape[-1], qp - base)
     if roi is not None:
-        offsets = offsets + roi_qp_offset * any_in_cells(roi, UNIT)
-    frame = mark(to_frame(picture, bit_depth), regions(offsets, UNIT), bit_depth)
+        offsets = offsets + roi_qp_offset * any_in_blocks(roi, UNIT)
+    frame = mark(to_frame(image, bit_depth), regions(offsets, UNIT), bit_depth)
     frame.pts = 0
     encoder = av.CodecContext.create("libx265", "w")
     encoder.width, encoder.height = frame.width, frame.height
@@ -95,29 +95,29 @@ def _coarser_share(height: int, width: int, share: float) -> NDArray[np.int64]:
     return coarser.astype(np.int64).reshape(rows, columns)
 
 
-def decode(stream: bytes) -> Picture:
+def decode(stream: bytes) -> ImageArray:
     """Decode an Annex B stream that :func:`encode` wrote.
 
     Returns:
         float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
 
     Raises:
-        InputError: if the decoder finds no picture. Bit errors mostly go unnoticed: a checksum
+        InputError: if the decoder finds no image. Bit errors mostly go unnoticed: a checksum
             has to find them.
 
     >>> flat = np.full((40, 33), 0.25, dtype=np.float32)
     >>> float(np.abs(decode(encode(flat, 30) + bytes(9)) - flat).max()) < 0.01
     True
     """
-    picture = from_frame(first_frame(stream, "hevc", "HEVC"))
-    if picture is None:
+    image = from_frame(first_frame(stream, "hevc", "HEVC"))
+    if image is None:
         raise undecodable("HEVC")
-    return picture
+    return image
 
 
 @lru_cache(maxsize=64)
 def header(height: int, width: int, channels: int = 1, bit_depth: int = 10) -> bytes:
-    """The bytes that begin every stream of a picture size: VPS, SPS, PPS, slice NAL header.
+    """The bytes that begin every stream of an image size: VPS, SPS, PPS, slice NAL header.
 
     They depend on the encoder's settings and the size alone, never on content or QP, so both ends
     can know them beforehand.
@@ -159,16 +159,16 @@ class Hevc:
         """The squared step size of the background over that of the region."""
         return float(2 ** (-self.roi_qp_offset / 3))
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        r"""Code a picture; see :func:`semcom.image_coders.hevc.encode`.
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        r"""Code an image; see :func:`semcom.image_coders.hevc.encode`.
 
         >>> Hevc(10).encode(np.zeros((32, 32), np.float32), 0, 0, None)[:4]
         b'\x00\x00\x00\x01'
         """
         qp = QP_MAX - step / _STEPS_PER_QP
-        return encode(picture, qp, self.bit_depth, roi, self.roi_qp_offset)
+        return encode(image, qp, self.bit_depth, roi, self.roi_qp_offset)
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; see :func:`semcom.image_coders.hevc.decode`."""
         return decode(stream)
 
@@ -181,5 +181,5 @@ class Hevc:
         return (header(height, width, channels, self.bit_depth),)
 
     def smallest(self, height: int, width: int, channels: int) -> int:
-        """Bytes of a slice that holds a picture blurred out of recognition."""
+        """Bytes of a slice that holds an image blurred out of recognition."""
         return 24 + channels * height * width // 1536

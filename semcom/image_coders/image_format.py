@@ -1,4 +1,4 @@
-"""What every image format offers to the search for the best picture of a budget."""
+"""What every image format offers to the search for the best image of a budget."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 Mask = NDArray[np.bool_]
 """bool ``[H, W]``, true in the region of interest."""
 
 
 class ImageFormat(Protocol):
-    """A picture coder at all its qualities, as streams that any decoder of the format reads.
+    """An image coder at all its qualities, as streams that any decoder of the format reads.
 
     Attributes:
         channels: the numbers of channels it takes, of 1 (grey) and 3 (RGB).
         finest: its highest quality step; 0 is the coarsest.
-        layouts: in how many ways it codes a picture at one step, about equally good.
+        layouts: in how many ways it codes an image at one step, about equally good.
         step_of_one_bit: the step at which a chest X-ray takes about 1 bit per pixel.
         steps_per_octave: about how many steps double the bytes.
-        scaling_bits_per_pixel: rate below which a shrunk picture may come out better.
-        smallest_scale: by what the sides of the picture are divided at most where ``smallest``
-            is asked how little holds any picture.
+        scaling_bits_per_pixel: rate below which a shrunk image may come out better.
+        smallest_scale: by what the sides of the image are divided at most where ``smallest``
+            is asked how little holds any image.
         roi_weight: how many times a squared error counts in the region of interest.
     """
 
@@ -45,27 +45,27 @@ class ImageFormat(Protocol):
     @property
     def roi_weight(self) -> float: ...  # noqa: D102
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture at a step, in one of the ``layouts`` ways; the headers come first."""
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image at a step, in one of the ``layouts`` ways; the headers come first."""
         ...
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; zero bytes after it change nothing.
 
         Args:
             stream: what arrived.
-            largest: rows and columns of the picture at most; a damaged stream may promise millions,
+            largest: rows and columns of the image at most; a damaged stream may promise millions,
                 and a decoder that would go and make them refuses beforehand.
 
         Raises:
-            InputError: if it holds no picture.
+            InputError: if it holds no image.
         """
         ...
 
     def headers(self, height: int, width: int, channels: int) -> tuple[bytes, ...]:
-        """The beginnings that streams of a picture size can have, whatever the picture shows."""
+        """The beginnings that streams of an image size can have, whatever the image shows."""
         ...
 
     def smallest(self, height: int, width: int, channels: int) -> int:
-        """Bytes that hold the coarsest stream of any picture, without its header."""
+        """Bytes that hold the coarsest stream of any image, without its header."""
         ...

@@ -1,4 +1,4 @@
-"""JPEG 2000 coding of one picture with OpenJPEG."""
+"""JPEG 2000 coding of one image with OpenJPEG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from channels import InputError
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import from_bytes, undecodable
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 _COMMENT = b"\xff\x64"
 _CODING_STYLE = b"\xff\x52"
@@ -41,12 +41,12 @@ _OCTAVES_BELOW_ONE_BIT, _OCTAVES_ABOVE = 12, 4
 
 
 def encode(
-    picture: Picture,
+    image: ImageArray,
     bits_per_pixel: float,
     layout: int = 0,
     base_bits_per_pixel: float | None = None,
 ) -> bytes:
-    """Code one picture as a JPEG 2000 codestream (ISO/IEC 15444-1 Annex A), without JP2 boxes.
+    """Code one image as a JPEG 2000 codestream (ISO/IEC 15444-1 Annex A), without JP2 boxes.
 
     One tile, one quality layer (or two), the irreversible 9/7 wavelet and, for RGB, the
     irreversible colour transform; 8-bit samples; truncated by OpenJPEG's rate-distortion
@@ -55,7 +55,7 @@ def encode(
     and the number of layers alone.
 
     Args:
-        picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
         bits_per_pixel: the rate to aim at; what is reached differs by some per cent.
         layout: index in ``LAYOUTS``.
         base_bits_per_pixel: the rate of the first of two layers, which stands first (progression
@@ -75,12 +75,12 @@ def encode(
     for rate in rates:
         if not rate > 0:
             raise InputError(f"bits_per_pixel must be positive, got {rate}")
-    samples = np.round(picture * 255).astype(np.uint8)
-    image = Image.fromarray(samples if samples.ndim == 2 else np.moveaxis(samples, 0, 2).copy())
+    samples = np.round(image * 255).astype(np.uint8)
+    pil = Image.fromarray(samples if samples.ndim == 2 else np.moveaxis(samples, 0, 2).copy())
     code_block, resolutions = LAYOUTS[layout]
     colours = 1 if samples.ndim == 2 else len(samples)
     file = BytesIO()
-    image.save(
+    pil.save(
         file,
         "JPEG2000",
         no_jp2=True,
@@ -89,7 +89,7 @@ def encode(
         quality_mode="rates",
         quality_layers=[max(8 * colours / rate, 1.0) for rate in rates],
         codeblock_size=code_block,
-        num_resolutions=min(resolutions, min(picture.shape[-2:]).bit_length()),
+        num_resolutions=min(resolutions, min(image.shape[-2:]).bit_length()),
     )
     return _plain(file.getvalue())
 
@@ -131,7 +131,7 @@ def with_layers(stream: bytes, layers: int) -> bytes:
     return stream[:at] + layers.to_bytes(2, "big") + stream[at + 2 :]
 
 
-def decode(stream: bytes, largest: tuple[int, int] | None = None) -> Picture:
+def decode(stream: bytes, largest: tuple[int, int] | None = None) -> ImageArray:
     """Decode a codestream; zero bytes after its end change nothing.
 
     Args:
@@ -156,13 +156,13 @@ def decode(stream: bytes, largest: tuple[int, int] | None = None) -> Picture:
         samples = imagecodecs.jpeg2k_decode(stream, numthreads=1)
     except (imagecodecs.Jpeg2kError, RuntimeError, ValueError) as error:
         raise undecodable("JPEG 2000", str(error)) from error
-    picture = from_bytes(samples, "JPEG 2000")
-    return picture if picture.ndim == 2 else np.moveaxis(picture, 2, 0)
+    image = from_bytes(samples, "JPEG 2000")
+    return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
 
 
 @lru_cache(maxsize=512)
 def header(height: int, width: int, channels: int = 1, layout: int = 0) -> bytes:
-    """What begins every one-layer stream of a picture size and layout: SIZ, COD, QCD, SOT, SOD.
+    """What begins every one-layer stream of an image size and layout: SIZ, COD, QCD, SOT, SOD.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> encode(ramp, 0.7).startswith(header(64, 64))
@@ -193,15 +193,15 @@ class Jpeg2000:
     smallest_scale = 8
     roi_weight = 1.0
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.image_coders.jpeg2000.encode`.
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image; see :func:`semcom.image_coders.jpeg2000.encode`.
 
         >>> Jpeg2000().encode(np.zeros((32, 32), np.float32), 0, 0, None)[-2:].hex()
         'ffd9'
         """
-        return encode(picture, rate_of(step), layout)
+        return encode(image, rate_of(step), layout)
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; see :func:`semcom.image_coders.jpeg2000.decode`."""
         return decode(stream, largest)
 
@@ -215,7 +215,7 @@ class Jpeg2000:
         return tuple(header(height, width, channels, layout) for layout in layouts)
 
     def smallest(self, height: int, width: int, channels: int) -> int:
-        """Bytes of the packets that hold a picture blurred out of recognition."""
+        """Bytes of the packets that hold an image blurred out of recognition."""
         return 48 + channels * height * width // 16384
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from semcom.image_coders import jpeg2000
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.jpeg2000 import Jpeg2000, rate_of
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 _EMPTY_PACKETS = 64
 """Zero bytes: more than a layer has packets. A packet of one zero bit is empty (clause B.10.3)."""
@@ -38,12 +38,12 @@ class LayeredJpeg2000(Jpeg2000):
     base_step: int = 0
     base_only: bool = False
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; steps up to the base's leave next to nothing for the second layer."""
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image; steps up to the base's leave next to nothing for the second layer."""
         base = rate_of(self.base_step)
-        return jpeg2000.encode(picture, max(rate_of(step), base), layout, base)
+        return jpeg2000.encode(image, max(rate_of(step), base), layout, base)
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode both layers, or the first; see :func:`semcom.image_coders.jpeg2000.decode`."""
         if self.base_only:
             stream = jpeg2000.with_layers(stream, 1)

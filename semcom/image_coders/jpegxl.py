@@ -1,4 +1,4 @@
-"""JPEG XL coding of one picture with libjxl."""
+"""JPEG XL coding of one image with libjxl."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from channels import InputError
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.planes import from_bytes, undecodable
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 DISTANCES = (0.05, 25.0)
 _EFFORT = 5
 _STEPS_PER_OCTAVE = 256
 
 
-def encode(picture: Picture, distance: float) -> bytes:
-    """Code one picture as a JPEG XL codestream (ISO/IEC 18181-1), without a container.
+def encode(image: ImageArray, distance: float) -> bytes:
+    """Code one image as a JPEG XL codestream (ISO/IEC 18181-1), without a container.
 
     VarDCT at effort 5, 8-bit sRGB samples. On chest X-rays that is as good in PSNR as effort 7
     (effort 8 gains 0.2 dB at low rates for eight times the time) and better than 10 or 16 bits.
 
     Args:
-        picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
         distance: Butteraugli distance in [0.05, 25], the coarsest that libjxl accepts.
 
     Raises:
@@ -38,7 +38,7 @@ def encode(picture: Picture, distance: float) -> bytes:
     """
     if not DISTANCES[0] <= distance <= DISTANCES[1]:
         raise InputError(f"distance must lie in {list(DISTANCES)}, got {distance}")
-    samples = np.round(picture * 255).astype(np.uint8)
+    samples = np.round(image * 255).astype(np.uint8)
     if samples.ndim == 3:
         samples = np.ascontiguousarray(np.moveaxis(samples, 0, 2))
     return bytes(
@@ -48,7 +48,7 @@ def encode(picture: Picture, distance: float) -> bytes:
     )
 
 
-def decode(stream: bytes) -> Picture:
+def decode(stream: bytes) -> ImageArray:
     """Decode a codestream; zero bytes after its end change nothing.
 
     Returns:
@@ -65,15 +65,15 @@ def decode(stream: bytes) -> Picture:
         samples = imagecodecs.jpegxl_decode(stream, numthreads=1)
     except (imagecodecs.JpegxlError, RuntimeError, ValueError) as error:
         raise undecodable("JPEG XL", str(error)) from error
-    picture = from_bytes(samples, "JPEG XL")
-    if picture.ndim == 3 and picture.shape[2] == 1:
-        return picture[..., 0]
-    return picture if picture.ndim == 2 else np.moveaxis(picture, 2, 0)
+    image = from_bytes(samples, "JPEG XL")
+    if image.ndim == 3 and image.shape[2] == 1:
+        return image[..., 0]
+    return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
 
 
 @lru_cache(maxsize=64)
 def header(height: int, width: int, channels: int = 1) -> bytes:
-    """What begins every stream of a picture size: signature, size and metadata.
+    """What begins every stream of an image size: signature, size and metadata.
 
     The frame begins at the next whole byte, and its first byte tells a distance of 25, which
     libjxl codes at half the resolution, from one of 4.
@@ -92,7 +92,7 @@ def header(height: int, width: int, channels: int = 1) -> bytes:
 class JpegXl:
     """JPEG XL with libjxl; a step is 1/256 octave of distance, from 25 down to 0.05.
 
-    Distance 25 still takes about 0.16 bits per pixel: lower rates come from shrunk pictures.
+    Distance 25 still takes about 0.16 bits per pixel: lower rates come from shrunk images.
 
     >>> JpegXl().finest
     2295
@@ -107,16 +107,16 @@ class JpegXl:
     smallest_scale = 1
     roi_weight = 1.0
 
-    def encode(self, picture: Picture, step: int, layout: int, roi: Mask | None) -> bytes:
-        """Code a picture; see :func:`semcom.image_coders.jpegxl.encode`.
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image; see :func:`semcom.image_coders.jpegxl.encode`.
 
         >>> JpegXl().encode(np.zeros((32, 32), np.float32), 0, 0, None)[:2].hex()
         'ff0a'
         """
         distance = DISTANCES[1] * 2 ** (-step / _STEPS_PER_OCTAVE)
-        return encode(picture, distance)
+        return encode(image, distance)
 
-    def decode(self, stream: bytes, largest: tuple[int, int]) -> Picture:
+    def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; see :func:`semcom.image_coders.jpegxl.decode`."""
         return decode(stream)
 
@@ -129,5 +129,5 @@ class JpegXl:
         return (header(height, width, channels),)
 
     def smallest(self, height: int, width: int, channels: int) -> int:
-        """Bytes of a frame that holds a shrunk picture blurred out of recognition."""
+        """Bytes of a frame that holds a shrunk image blurred out of recognition."""
         return 96 + channels * height * width // 768

@@ -12,7 +12,7 @@ from semcom.image_coders import jpeg2000
 from semcom.image_coders.jpeg2000 import Jpeg2000
 from semcom.image_coders.jpeg2000_layers import LayeredJpeg2000
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
-from semcom.image_coders.scale import BLURS, Picture
+from semcom.image_coders.scale import BLURS, ImageArray
 from semcom.image_coders.source import SourceCoder
 
 _BASE_FILLED = 0.97
@@ -22,7 +22,7 @@ _LEAST_ERROR = 1e-12
 
 @dataclass(frozen=True)
 class LayeredSource(SourceCoder):
-    """A coder of payloads whose first ``base_bytes`` bytes show the picture too.
+    """A coder of payloads whose first ``base_bytes`` bytes show the image too.
 
     Both layers have one scale and one layout of code blocks, those of the highest mean of their
     PSNRs. The base's length is not sent: a payload is cut at ``base_bytes``, wherever in the second
@@ -37,15 +37,15 @@ class LayeredSource(SourceCoder):
     >>> grain = np.random.default_rng(0).random((64, 64), dtype=np.float32)
     >>> coder = layered_source("billed", base_bytes=400)
     >>> payload = coder.fit(grain, 800)
-    >>> pictures = coder.decode_base(payload[:400], 64, 64), coder.decode(payload, 64, 64)
-    >>> [round(float(np.abs(picture - grain).mean()), 2) for picture in pictures]
+    >>> images = coder.decode_base(payload[:400], 64, 64), coder.decode(payload, 64, 64)
+    >>> [round(float(np.abs(image - grain).mean()), 2) for image in images]
     [0.21, 0.14]
     """
 
     base_bytes: int
 
     def fit(
-        self, picture: Picture, budget: int, roi: NDArray[np.floating | np.bool_] | None = None
+        self, image: ImageArray, budget: int, roi: NDArray[np.floating | np.bool_] | None = None
     ) -> bytes:
         """The payload of at most ``budget`` bytes of which the first ``base_bytes`` stand alone.
 
@@ -53,7 +53,7 @@ class LayeredSource(SourceCoder):
         blocks does both. Where the budget leaves no room for a second layer, that is empty.
 
         Args:
-            picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
+            image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
             budget: bytes of base and refinement together.
             roi: of no use here.
 
@@ -64,51 +64,51 @@ class LayeredSource(SourceCoder):
         >>> len(layered_source("billed", base_bytes=200).fit(ramp, 400)) <= 400
         True
         """
-        height, width = picture.shape[-2:]
-        found: dict[int, _Layers] = {}
+        height, width = image.shape[-2:]
+        by_scale: dict[int, _Layers] = {}
         for scale in self._scales(height, width, self.base_bytes):
             try:
-                found[scale] = self._layers(picture, scale, 0, budget)
+                by_scale[scale] = self._layers(image, scale, 0, budget)
             except BudgetTooSmall as error:
                 too_small = error
-        if not found:
+        if not by_scale:
             raise too_small
-        scale = min(found, key=lambda scale: found[scale].error)
-        tried = [found[scale]]
+        scale = min(by_scale, key=lambda scale: by_scale[scale].error)
+        tried = [by_scale[scale]]
         for layout in range(1, self.format.layouts):
             if tried[-1].fills(self.base_bytes, budget):
                 return tried[-1].payload
-            tried.append(self._layers(picture, scale, layout, budget))
+            tried.append(self._layers(image, scale, layout, budget))
         return min(tried, key=lambda layers: layers.error).payload
 
-    def decode_base(self, base: bytes, height: int, width: int, channels: int = 1) -> Picture:
+    def decode_base(self, base: bytes, height: int, width: int, channels: int = 1) -> ImageArray:
         """Decode the first ``base_bytes`` bytes of a payload; else like :meth:`decode`."""
         alone = replace(self, format=LayeredJpeg2000(base_only=True))
         return alone.decode(base, height, width, channels)
 
-    def _layers(self, picture: Picture, scale: int, layout: int, budget: int) -> _Layers:
-        """One scale of a picture in one layout."""
-        channels, (height, width) = math.prod(picture.shape[:-2]), picture.shape[-2:]
+    def _layers(self, image: ImageArray, scale: int, layout: int, budget: int) -> _Layers:
+        """One scale of an image in one layout."""
+        channels, (height, width) = math.prod(image.shape[:-2]), image.shape[-2:]
         plain = SourceCoder(self.name, Jpeg2000(), self.header)
         steps: dict[bytes, int] = {}
 
         def error(payload: bytes) -> float:
             coder = plain if payload in steps else self
             decoded = coder.decode(payload, height, width, channels)
-            return float(np.mean((decoded - picture) ** 2, dtype=np.float64))
+            return float(np.mean((decoded - image) ** 2, dtype=np.float64))
 
-        def remembered(step: int, number: int) -> bytes:
+        def recorded(step: int, number: int) -> bytes:
             stream = ladder.encode(step, number)
             steps[stream] = step - BLURS
             return stream
 
-        ladder = plain._ladder(picture, None, scale, layout, self.base_bytes)
-        base = fit(replace(ladder, encode=remembered), self.base_bytes, error)
+        ladder = plain._ladder(image, None, scale, layout, self.base_bytes)
+        base = fit(replace(ladder, encode=recorded), self.base_bytes, error)
         payload = base.removesuffix(_END)
         if self.header == "billed":
             payload = jpeg2000.with_layers(payload, 2)
         reached = error(base), error(base)
-        finer = self._finer(picture, scale, layout, budget, steps[base])
+        finer = self._finer(image, scale, layout, budget, steps[base])
         if finer is not None:
             try:
                 both = fit(finer, budget, error)
@@ -119,12 +119,12 @@ class LayeredSource(SourceCoder):
         return _Layers(payload, len(base), sum(math.log(max(e, _LEAST_ERROR)) for e in reached))
 
     def _finer(
-        self, picture: Picture, scale: int, layout: int, budget: int, base_step: int
+        self, image: ImageArray, scale: int, layout: int, budget: int, base_step: int
     ) -> Ladder | None:
         """Two layers at all steps above the base's; ``None`` where there is none."""
         lowest = BLURS + base_step + 1
         coder = replace(self, format=LayeredJpeg2000(base_step))
-        ladder = coder._ladder(picture, None, scale, layout, budget)
+        ladder = coder._ladder(image, None, scale, layout, budget)
         if base_step < 0 or lowest > ladder.finest:
             return None
         return replace(

@@ -1,4 +1,4 @@
-"""Payloads found before: a sweep sends the same picture at the same rate many times."""
+"""Payloads found before: a sweep sends the same image at the same rate many times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 from semcom.image_coders.source import SourceCoder
 
 _MOST = 2048
@@ -18,7 +18,7 @@ _lock = Lock()
 
 
 def payload(
-    source: SourceCoder, picture: Picture, budget: int, roi: NDArray[np.floating] | None
+    source: SourceCoder, image: ImageArray, budget: int, roi: NDArray[np.floating] | None
 ) -> bytes:
     """What :meth:`SourceCoder.fit` gives for these arguments; the last 2048 are kept.
 
@@ -27,7 +27,7 @@ def payload(
     >>> payload(coder, flat, 190, None) is payload(coder, flat, 190, None)
     True
     """
-    parts = [picture] if roi is None else [picture, roi]
+    parts = [image] if roi is None else [image, roi]
     digest = hashlib.sha256(repr([part.shape for part in parts]).encode())
     for part in parts:
         digest.update(np.ascontiguousarray(part).tobytes())
@@ -36,9 +36,9 @@ def payload(
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    found = source.fit(picture, budget, roi)
+    coded = source.fit(image, budget, roi)
     with _lock:
-        _kept[key] = found
+        _kept[key] = coded
         while len(_kept) > _MOST:
             _kept.popitem(last=False)
-    return found
+    return coded

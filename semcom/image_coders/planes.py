@@ -1,4 +1,4 @@
-"""Pictures as the planes of video frames: grey as it is, RGB as full-range BT.709 YCbCr 4:4:4."""
+"""Images as the planes of video frames: grey as it is, RGB as full-range BT.709 YCbCr 4:4:4."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 BIT_DEPTHS = (8, 10, 12)
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}
@@ -29,28 +29,28 @@ _FROM_RGB = np.array(
 _TO_RGB = np.linalg.inv(_FROM_RGB)
 
 
-def to_frame(picture: Picture, bit_depth: int) -> av.VideoFrame:
-    """Quantise a picture to a frame of whole samples, without any change of range.
+def to_frame(image: ImageArray, bit_depth: int) -> av.VideoFrame:
+    """Quantise an image to a frame of whole samples, without any change of range.
 
     Grey is sample / (2^n - 1). RGB becomes YCbCr by ITU-R BT.709-6 item 3.2 and 3.3, with the
     full-range integers of ITU-T H.273 equations 30 to 32 (chroma 0 is at 2^(n-1)).
 
     Args:
-        picture: float32 ``[H, W]`` or RGB ``[3, H, W]``, in [0, 1].
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]``, in [0, 1].
         bit_depth: n of 8, 10 or 12 bits a sample.
 
     >>> to_frame(np.zeros((3, 32, 40), np.float32), 10).format.name
     'yuv444p10le'
     """
     peak = 2**bit_depth - 1
-    if picture.ndim == 2:
-        samples = np.round(picture[None] * peak)
+    if image.ndim == 2:
+        samples = np.round(image[None] * peak)
     else:
-        samples = np.tensordot(_FROM_RGB, picture, 1) * peak
+        samples = np.tensordot(_FROM_RGB, image, 1) * peak
         samples[1:] += 2 ** (bit_depth - 1)
         samples = np.clip(np.round(samples), 0, peak)
-    name = (_GREY if picture.ndim == 2 else _COLOUR)[bit_depth]
-    frame = av.VideoFrame(picture.shape[-1], picture.shape[-2], name)
+    name = (_GREY if image.ndim == 2 else _COLOUR)[bit_depth]
+    frame = av.VideoFrame(image.shape[-1], image.shape[-2], name)
     fill(frame, list(samples), bit_depth)
     return frame
 
@@ -70,17 +70,17 @@ def fill(frame: av.VideoFrame, samples: Sequence[NDArray[np.floating]], bit_dept
         plane.update(padded.tobytes())
 
 
-def luma(frame: av.VideoFrame, bit_depth: int) -> Picture:
+def luma(frame: av.VideoFrame, bit_depth: int) -> ImageArray:
     """The first plane of a frame as float32 ``[H, W]`` in [0, 1].
 
     >>> float(luma(to_frame(np.full((32, 33), 0.6, np.float32), 8), 8)[31, 32])
     0.6000000238418579
     """
-    picture: Picture = _samples(frame.planes[:1], bit_depth)[0] / np.float32(2**bit_depth - 1)
-    return picture
+    image: ImageArray = _samples(frame.planes[:1], bit_depth)[0] / np.float32(2**bit_depth - 1)
+    return image
 
 
-def from_frame(frame: av.VideoFrame) -> Picture | None:
+def from_frame(frame: av.VideoFrame) -> ImageArray | None:
     """Undo :func:`to_frame`; ``None`` if the frame is of a format that it never makes.
 
     >>> red = np.zeros((3, 32, 32), np.float32)
@@ -96,8 +96,8 @@ def from_frame(frame: av.VideoFrame) -> Picture | None:
     samples = _samples(frame.planes, bit_depth)
     samples[1:] -= 2 ** (bit_depth - 1)
     rgb = np.tensordot(_TO_RGB, samples / (2**bit_depth - 1), 1)
-    picture: Picture = np.clip(rgb, 0, 1).astype(np.float32)
-    return picture
+    image: ImageArray = np.clip(rgb, 0, 1).astype(np.float32)
+    return image
 
 
 def _samples(planes: Sequence[Any], bit_depth: int) -> NDArray[np.float32]:
@@ -123,7 +123,7 @@ def first_frame(stream: bytes, decoder: str, format_name: str) -> av.VideoFrame:
 
     >>> first_frame(bytes(9), "hevc", "HEVC")
     Traceback (most recent call last):
-    channels.errors.InputError: not a decodable HEVC stream (no picture in it): send it again
+    channels.errors.InputError: not a decodable HEVC stream (no image in it): send it again
     """
     context = av.CodecContext.create(decoder, "r")
     context.thread_count = 1
@@ -138,7 +138,7 @@ def first_frame(stream: bytes, decoder: str, format_name: str) -> av.VideoFrame:
     return frames[0]
 
 
-def from_bytes(samples: NDArray[Any], format_name: str) -> Picture:
+def from_bytes(samples: NDArray[Any], format_name: str) -> ImageArray:
     """Samples of 8 bits as float32 in [0, 1], of the same shape.
 
     Raises:
@@ -149,10 +149,10 @@ def from_bytes(samples: NDArray[Any], format_name: str) -> Picture:
     """
     if samples.dtype != np.uint8:
         raise undecodable(format_name, f"{samples.dtype} samples")
-    picture: Picture = samples.astype(np.float32) / np.float32(255)
-    return picture
+    image: ImageArray = samples.astype(np.float32) / np.float32(255)
+    return image
 
 
-def undecodable(format_name: str, why: str = "no picture in it") -> InputError:
+def undecodable(format_name: str, why: str = "no image in it") -> InputError:
     """What to raise where a stream is none that its encoder makes."""
     return InputError(f"not a decodable {format_name} stream ({why}): send it again")

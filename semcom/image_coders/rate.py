@@ -16,12 +16,12 @@ _BEYOND = 1 / 32
 
 
 class BudgetTooSmall(InputError):
-    """The coarsest picture takes more bytes than there are."""
+    """The coarsest image takes more bytes than there are."""
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """A picture coded at all the qualities of a coder.
+    """An image coded at all the qualities of a coder.
 
     Args:
         encode: codes it at a step, 0 (coarsest) to ``finest``, in one of ``nudges`` slightly
@@ -51,7 +51,7 @@ def fit(
     every step.
 
     Args:
-        ladder: the picture at all qualities.
+        ladder: the image at all qualities.
         budget: bytes that the stream may take.
         error: the distortion of a stream, any monotone measure.
         filled: the share of the budget to settle for.
@@ -91,7 +91,7 @@ def fit(
             interpolate = not interpolate
     if low < 0:
         raise BudgetTooSmall(
-            f"the coarsest picture takes {len(stream)} bytes but the channel budget holds "
+            f"the coarsest image takes {len(stream)} bytes but the channel budget holds "
             f"{max(budget, 0)}: raise cbr or snr_db"
         )
     if low < ladder.finest:

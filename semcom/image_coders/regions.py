@@ -1,4 +1,4 @@
-"""Regions of a picture that an encoder is asked to quantise more finely or more coarsely."""
+"""Regions of an image that an encoder is asked to quantise more finely or more coarsely."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class Region(NamedTuple):
     qp_offset: int
 
 
-def any_in_cells(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """Which cells of ``side`` x ``side`` pixels hold any pixel of a mask.
+def any_in_blocks(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Which blocks of ``side`` x ``side`` pixels hold any pixel of a mask.
 
     Args:
         mask: bool ``[H, W]``.
-        side: side of a cell in pixels; cells at the right and lower edge may stick out.
+        side: side of a block in pixels; blocks at the right and lower edge may stick out.
 
     Returns:
         bool ``[ceil(H / side), ceil(W / side)]``.
 
-    >>> any_in_cells(np.eye(5, dtype=bool), 2).astype(int).tolist()
+    >>> any_in_blocks(np.eye(5, dtype=bool), 2).astype(int).tolist()
     [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     """
     height, width = mask.shape
     rows, columns = math.ceil(height / side), math.ceil(width / side)
     padded = np.pad(mask, ((0, rows * side - height), (0, columns * side - width)))
-    cells: NDArray[np.bool_] = np.any(padded.reshape(rows, side, columns, side), axis=(1, 3))
-    return cells
+    blocks: NDArray[np.bool_] = np.any(padded.reshape(rows, side, columns, side), axis=(1, 3))
+    return blocks
 
 
 def regions(offsets: NDArray[np.int64], side: int) -> list[Region]:

@@ -1,4 +1,4 @@
-"""The image coders of the separate baseline: what of a picture is sent in a byte budget."""
+"""The image coders of the separate baseline: what of an image is sent in a byte budget."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from semcom.image_coders.jpeg2000 import Jpeg2000
 from semcom.image_coders.jpegxl import JpegXl
 from semcom.image_coders.planes import BIT_DEPTHS
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
-from semcom.image_coders.regions import any_in_cells
-from semcom.image_coders.scale import BLURS, SOFTENINGS, Picture, blur, resize, soften
+from semcom.image_coders.regions import any_in_blocks
+from semcom.image_coders.scale import BLURS, SOFTENINGS, ImageArray, blur, resize, soften
 
 HEADERS = ("billed", "external")
 _ROUGHLY = 0.98
@@ -32,9 +32,9 @@ class SourceCoder:
     """An image coder that fills a byte budget.
 
     A payload of ``header="billed"`` is a plain stream of the format: its headers are sent and
-    count. With ``"external"`` the headers that the picture's size decides are known from the
+    count. With ``"external"`` the headers that the image's size decides are known from the
     session and not sent; one byte tells which of them it is (bits 2 to 7) and log2 of the scale
-    at which the picture was coded (bits 0 and 1).
+    at which the image was coded (bits 0 and 1).
 
     Args:
         name: its name in :func:`source_coder`.
@@ -56,40 +56,40 @@ class SourceCoder:
         return f"{self.header} header, {self.format}"
 
     def fit(
-        self, picture: Picture, budget: int, roi: NDArray[np.floating | np.bool_] | None = None
+        self, image: ImageArray, budget: int, roi: NDArray[np.floating | np.bool_] | None = None
     ) -> bytes:
         """The payload of at most ``budget`` bytes with the least squared error.
 
-        At low rates shrunk versions of the picture compete. The coarsest 16 steps of each are ever
-        more blurred, so that every budget that holds a flat picture holds some version of this one.
-        Between two steps of a coder the picture is softened by some per cent, or coded in another
+        At low rates shrunk versions of the image compete. The coarsest 16 steps of each are ever
+        more blurred, so that every budget that holds a flat image holds some version of this one.
+        Between two steps of a coder the image is softened by some per cent, or coded in another
         layout.
 
         Args:
-            picture: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
+            image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
             budget: bytes that the payload may take; it takes 99 % of them at least, unless that is
-                more than the finest quality needs (JPEG XL less, of few pictures below 128 x 128).
+                more than the finest quality needs (JPEG XL less, of few images below 128 x 128).
             roi: bool or float ``[H, W]``, above 0.5 in the region of interest; of use to
                 ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
 
         Raises:
             BudgetTooSmall: if the coarsest payload is larger than the budget.
-            InputError: if the coder takes no picture of this size.
+            InputError: if the coder takes no image of this size.
 
         >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
         >>> len(source_coder("jpeg2000").fit(ramp, 190)) <= 190
         True
         """
-        height, width = picture.shape[-2:]
+        height, width = image.shape[-2:]
         mask = None if roi is None or self.format.roi_weight == 1 else np.asarray(roi) > 0.5
         weights = 1.0 if mask is None else np.where(mask, self.format.roi_weight, 1.0)
 
         def error(payload: bytes) -> float:
-            decoded = self.decode(payload, height, width, _channels(picture))
-            return float(np.mean(weights * (decoded - picture) ** 2, dtype=np.float64))
+            decoded = self.decode(payload, height, width, _channels(image))
+            return float(np.mean(weights * (decoded - image) ** 2, dtype=np.float64))
 
         scales = self._scales(height, width, budget)
-        ladders = [self._ladder(picture, mask, scale, 0, budget) for scale in scales]
+        ladders = [self._ladder(image, mask, scale, 0, budget) for scale in scales]
         best, least = 0, math.inf
         for index, ladder in enumerate(ladders) if len(ladders) > 1 else ():
             try:
@@ -102,7 +102,7 @@ class SourceCoder:
         for layout in range(1, self.format.layouts):
             if len(payloads[-1]) >= FILLED * budget:
                 return payloads[-1]
-            ladder = self._ladder(picture, mask, scales[best], layout, budget)
+            ladder = self._ladder(image, mask, scales[best], layout, budget)
             payloads.append(fit(ladder, budget, error))
         return min(payloads, key=error)
 
@@ -111,26 +111,26 @@ class SourceCoder:
         return (1,) if enough else _scales(height, width)
 
     def _ladder(
-        self, picture: Picture, mask: Mask | None, scale: int, layout: int, budget: int
+        self, image: ImageArray, mask: Mask | None, scale: int, layout: int, budget: int
     ) -> Ladder:
-        """One scale of a picture at all steps."""
-        shape = _scaled(picture.shape[-2], scale), _scaled(picture.shape[-1], scale)
+        """One scale of an image at all steps."""
+        shape = _scaled(image.shape[-2], scale), _scaled(image.shape[-1], scale)
         if scale > 1:
-            picture = resize(picture, *shape)
-            mask = None if mask is None else any_in_cells(mask, scale)
+            image = resize(image, *shape)
+            mask = None if mask is None else any_in_blocks(mask, scale)
 
         @cache
         def coded(step: int, number: int) -> bytes:
-            seen = blur(picture, step) if step < BLURS else soften(picture, number)
+            seen = blur(image, step) if step < BLURS else soften(image, number)
             stream = self.format.encode(seen, max(step - BLURS, 0), layout, mask)
             if self.header == "billed":
                 return stream
-            known = self.format.headers(*shape, _channels(picture))
+            known = self.format.headers(*shape, _channels(image))
             for index, header in enumerate(known):
                 if stream.startswith(header):
                     mark = index << 2 | scale.bit_length() - 1
                     return bytes([mark]) + stream[len(header) :]
-            raise RuntimeError(f"this {self.name} encoder's headers depend on the picture")
+            raise RuntimeError(f"this {self.name} encoder's headers depend on the image")
 
         def encode(step: int, number: int) -> bytes:
             return coded(step, 0 if step < BLURS else number)
@@ -145,14 +145,14 @@ class SourceCoder:
             self.format.steps_per_octave,
         )
 
-    def decode(self, payload: bytes, height: int, width: int, channels: int = 1) -> Picture:
+    def decode(self, payload: bytes, height: int, width: int, channels: int = 1) -> ImageArray:
         """Decode a payload of :meth:`fit`; trailing zero bytes are harmless.
 
         Returns:
             float32 ``[height, width]``, or ``[3, height, width]`` for 3 channels, in [0, 1].
 
         Raises:
-            InputError: if it holds no picture of that shape.
+            InputError: if it holds no image of that shape.
 
         >>> flat = np.full((64, 65), 0.25, dtype=np.float32)
         >>> coder = source_coder("hevc", header="external")
@@ -169,13 +169,13 @@ class SourceCoder:
             if index >= len(known) or log_scale >= len(scales):
                 raise InputError(f"not a {self.name} payload (unknown header): send it again")
             payload = known[index] + payload[1:]
-        picture = self.format.decode(payload, (height, width))
-        if picture.shape[-2:] not in shapes or _channels(picture) != channels:
+        image = self.format.decode(payload, (height, width))
+        if image.shape[-2:] not in shapes or _channels(image) != channels:
             raise InputError(
-                f"not a {self.name} payload (a picture {list(picture.shape)}): send it again"
+                f"not a {self.name} payload (an image {list(image.shape)}): send it again"
             )
-        same = picture.shape[-2:] == (height, width)
-        return picture if same else resize(picture, height, width)
+        same = image.shape[-2:] == (height, width)
+        return image if same else resize(image, height, width)
 
     def smallest(self, height: int, width: int, channels: int = 1) -> int:
         """Bytes that hold the coarsest payload of any X-ray of a size, shrunk if that takes less.
@@ -195,7 +195,7 @@ class SourceCoder:
         return min(sizes)
 
     def header_bytes(self, height: int, width: int, channels: int = 1) -> int:
-        """Bytes of a payload, at most, that do not depend on what a picture of a size shows.
+        """Bytes of a payload, at most, that do not depend on what an image of a size shows.
 
         >>> source_coder("hevc").header_bytes(256, 256)
         79
@@ -243,12 +243,12 @@ def source_coder(
     return SourceCoder(name, formats[name], header)
 
 
-def _channels(picture: Picture) -> int:
-    return 1 if picture.ndim == 2 else picture.shape[0]
+def _channels(image: ImageArray) -> int:
+    return 1 if image.ndim == 2 else image.shape[0]
 
 
 def _scales(height: int, width: int) -> tuple[int, ...]:
-    """By what the sides of a picture may be divided: 1, and 2 to 8 where 32 pixels are left."""
+    """By what the sides of an image may be divided: 1, and 2 to 8 where 32 pixels are left."""
     sides = min(height, width)
     return (1, *(scale for scale in _SMALL_SCALES if sides // scale >= _SMALLEST_SIDE))
 

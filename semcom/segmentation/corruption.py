@@ -26,9 +26,9 @@ def corrupt(
     Args:
         masks: bool ``[..., H, W]``.
         dilate: pixels by which regions grow on all sides (Euclidean distance).
-        erode: pixels by which they shrink; the border of the picture does not eat at them.
+        erode: pixels by which they shrink; the border of the image does not eat at them.
         drop: chance of each connected region (4-neighbourhood) to be left out, 0 to 1.
-        shift: pixels down and to the right; what leaves the picture is lost.
+        shift: pixels down and to the right; what leaves the image is lost.
         seed: of the regions that are dropped.
 
     Returns:
@@ -53,11 +53,11 @@ def corrupt(
     down, right = (check_count("shift", value, -(10**6), 10**6) for value in shift)
     check_count("seed", seed, 0, 2**63)
     draws = np.random.default_rng(seed)
-    found = [
+    corrupted = [
         _shifted(_resized(_dropped(mask, drop, draws), erode, dilate), (down, right))
         for mask in masks.reshape(-1, *masks.shape[-2:]).cpu().numpy()
     ]
-    stacked = np.stack(found) if found else np.zeros((0, *masks.shape[-2:]), bool)
+    stacked = np.stack(corrupted) if corrupted else np.zeros((0, *masks.shape[-2:]), bool)
     return torch.from_numpy(stacked).reshape(masks.shape).to(masks.device)
 
 
@@ -67,8 +67,8 @@ Mask = NDArray[np.bool_]
 def _dropped(mask: Mask, chance: float, draws: np.random.Generator) -> Mask:
     regions, count = ndimage.label(mask)
     kept = np.concatenate([[False], draws.random(count) >= chance])
-    found: Mask = kept[regions]
-    return found
+    remaining: Mask = kept[regions]
+    return remaining
 
 
 def _resized(mask: Mask, erode: float, dilate: float) -> Mask:

@@ -1,4 +1,4 @@
-"""What a picture still shows after transmission: the masks that a frozen network finds in it."""
+"""What an image still shows after transmission: the masks that a frozen network finds in it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from semcom.segmentation.segmenter import Segmenter, check_grey, probabilities
 
 
 def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor:
-    """Dice overlap of the masks that a segmenter finds in received and in sent pictures.
+    """Dice overlap of the masks that a segmenter finds in received and in sent images.
 
-    The sent picture's mask is the reference, not a doctor's: what is measured is the link's harm,
+    The sent image's mask is the reference, not a doctor's: what is measured is the link's harm,
     not the segmenter's error. Compare only what was measured with one segmenter.
 
     Args:
-        out: received pictures, float ``[batch, 1, H, W]`` in [0, 1].
-        images: sent pictures, of the same shape.
+        out: received images, float ``[batch, 1, H, W]`` in [0, 1].
+        images: sent images, of the same shape.
         segmenter: a mask source, e.g. ``semcom.segmenter("chest")``.
 
     Returns:
         float32 ``[batch]`` in [0, 1]; 1 where it finds nothing in either.
 
     Raises:
-        InputError: if the shapes differ, a picture is not in [0, 1], or the segmenter breaks its
+        InputError: if the shapes differ, an image is not in [0, 1], or the segmenter breaks its
             contract.
 
     >>> images = torch.rand(2, 1, 32, 32)
-    >>> diagnostic_dice(images, images, lambda pictures: pictures)
+    >>> diagnostic_dice(images, images, lambda images: images)
     tensor([1., 1.])
     """
-    for pictures in (out, images):
-        check_grey(pictures)
+    for batch in (out, images):
+        check_grey(batch)
     if out.shape != images.shape:
         raise InputError(
-            f"pictures have different shapes, {list(out.shape)} and {list(images.shape)}: "
+            f"images have different shapes, {list(out.shape)} and {list(images.shape)}: "
             "compare like with like"
         )
     with torch.no_grad():

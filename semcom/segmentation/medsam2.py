@@ -39,14 +39,14 @@ class MedSAM2(nn.Module):
         config: a name such as ``"sam2.1_hiera_t"``, or a YAML file of SAM 2's kind; ``None``:
             recognised from the checkpoint.
         prompt: ``"automatic"``: points on a grid, of whose masks those count that the network is
-            sure of and that cover at most 60 % of the picture. Another segmenter: a box around
+            sure of and that cover at most 60 % of the image. Another segmenter: a box around
             each region that it finds, so that a small network says where to look.
-        image_size: side in pixels of the square that pictures are resized to, a multiple of 64;
+        image_size: side in pixels of the square that images are resized to, a multiple of 64;
             ``None``: the configuration's (SAM 2's is 1024; MedSAM2 was trained at 512).
         points_per_side: of the grid of the automatic prompt.
         min_quality: overlap (IoU) that the network predicts for a mask of the automatic prompt.
         min_stability: IoU of such a mask at thresholds of its logits one above and one below 0.
-        batch: pictures that are encoded at once.
+        batch: images that are encoded at once.
 
     Raises:
         InputError: if there is no checkpoint, it or the configuration cannot be used, or the
@@ -95,10 +95,10 @@ class MedSAM2(nn.Module):
         Args:
             images: ``[batch, 1, H, W]``, float in [0, 1], or uint8 or uint16 over their whole
                 range; sides at least 32.
-            boxes: for each picture ``[n, 4]``, left, top, right, bottom in pixels; each box is an
+            boxes: for each image ``[n, 4]``, left, top, right, bottom in pixels; each box is an
                 object of its own, and their union comes out.
-            points: for each picture ``[n, 2]``, x and y in pixels; all belong to one object.
-            point_labels: for each picture ``[n]``, 1 inside and 0 outside of the object; all 1 by
+            points: for each image ``[n, 2]``, x and y in pixels; all belong to one object.
+            point_labels: for each image ``[n]``, 1 inside and 0 outside of the object; all 1 by
                 default.
 
         Returns:
@@ -106,7 +106,7 @@ class MedSAM2(nn.Module):
             the pixels of a mask have the overlap (IoU) that the network predicts for it.
 
         Raises:
-            InputError: if pictures or prompts do not fit.
+            InputError: if images or prompts do not fit.
         """
         images = check_grey(_in_unit_range(images)).float()
         if boxes is None and points is None:
@@ -116,7 +116,7 @@ class MedSAM2(nn.Module):
                 return self._automatic(images)
             boxes = boxes_around(probabilities(self.prompt, images) > 0.5)
         prompts = prompts_of(images.shape, boxes, points, point_labels)
-        found = torch.zeros(images.shape, device=self.device)
+        output = torch.zeros(images.shape, device=self.device)
         wanted = [
             i for i, prompt in enumerate(prompts) if prompt.boxes is None or len(prompt.boxes)
         ]
@@ -125,8 +125,8 @@ class MedSAM2(nn.Module):
         )
         for start in range(0, len(wanted), self.batch):
             places = wanted[start : start + self.batch]
-            found[places] = self._prompted(images[places], [prompts[i] for i in places], several)
-        return found
+            output[places] = self._prompted(images[places], [prompts[i] for i in places], several)
+        return output
 
     @property
     def device(self) -> torch.device:
@@ -134,7 +134,7 @@ class MedSAM2(nn.Module):
         return next(self.network.parameters()).device
 
     def _prompted(self, images: Tensor, prompts: list[Prompt], several: bool) -> Tensor:
-        """Probabilities of a batch; of ``several`` masks for each picture the best one's."""
+        """Probabilities of a batch; of ``several`` masks for each image the best one's."""
         predictor = self._predictor()
         predictor.set_image_batch([_coloured(image) for image in images])
         logits, quality, _ = predictor.predict_batch(
@@ -160,13 +160,13 @@ class MedSAM2(nn.Module):
             stability_score_thresh=self.min_stability,
         )
         generator.predictor = self._predictor()
-        found = torch.zeros(images.shape)
-        for image, union in zip(images, found, strict=True):
+        output = torch.zeros(images.shape)
+        for image, union in zip(images, output, strict=True):
             for mask in generator.generate(np.round(255 * _coloured(image)).astype(np.uint8)):
                 if mask["area"] <= LARGEST_SHARE * image.numel():
                     sure = mask["predicted_iou"] * torch.as_tensor(mask["segmentation"])
                     union.copy_(torch.maximum(union, sure.clamp(0, 1)))
-        return found.to(self.device)
+        return output.to(self.device)
 
     def _predictor(self) -> Any:
         from sam2.sam2_image_predictor import SAM2ImagePredictor

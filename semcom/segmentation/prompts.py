@@ -1,4 +1,4 @@
-"""What a promptable network is told to look for in each picture: boxes and points."""
+"""What a promptable network is told to look for in each image: boxes and points."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALLEST_SHARE = 0.005
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to look for in one picture.
+    """What to look for in one image.
 
     Args:
         boxes: float32 ``[n, 4]``, left, top, right, bottom in pixels; an object each. ``None``
@@ -33,20 +33,20 @@ class Prompt:
 
 
 Each = Sequence[Tensor] | Tensor | None
-"""One tensor for each picture, or none at all."""
+"""One tensor for each image, or none at all."""
 
 
 def prompts_of(shape: torch.Size, boxes: Each, points: Each, labels: Each) -> list[Prompt]:
-    """Check prompts and sort them by picture.
+    """Check prompts and sort them by image.
 
     Args:
-        shape: of the pictures, ``[batch, 1, H, W]``.
-        boxes: for each picture ``[n, 4]``.
-        points: for each picture ``[n, 2]``.
-        labels: for each picture ``[n]``; ``None``: all points lie inside.
+        shape: of the images, ``[batch, 1, H, W]``.
+        boxes: for each image ``[n, 4]``.
+        points: for each image ``[n, 2]``.
+        labels: for each image ``[n]``; ``None``: all points lie inside.
 
     Raises:
-        InputError: if counts or shapes differ, or something lies outside of its picture.
+        InputError: if counts or shapes differ, or something lies outside of its image.
 
     >>> prompts_of(torch.Size([1, 1, 64, 64]), torch.tensor([[[8, 8, 4, 20]]]), None, None)
     Traceback (most recent call last):
@@ -66,12 +66,12 @@ def prompts_of(shape: torch.Size, boxes: Each, points: Each, labels: Each) -> li
         if every_point is not None:
             point = _array("points", every_point[i], 2)
             if not len(point):
-                raise InputError("points of a picture need a point at least: leave points out")
+                raise InputError("points of an image need a point at least: leave points out")
             _check_inside("points", point, height, width)
             inside = np.ones(len(point), np.int32)
             mark = inside if every_mark is None else _marks(every_mark[i], point)
         if box is not None and point is not None and len(box) != 1:
-            raise InputError(f"points go with one box a picture, got {len(box)} boxes: give one")
+            raise InputError(f"points go with one box an image, got {len(box)} boxes: give one")
         prompts.append(Prompt(box, point, mark))
     return prompts
 
@@ -80,11 +80,11 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
     """Boxes around the connected regions of masks, a little wider than these.
 
     Args:
-        masks: bool ``[batch, 1, H, W]``; regions below half a percent of the picture are left out.
+        masks: bool ``[batch, 1, H, W]``; regions below half a percent of the image are left out.
         margin: added on each side, in the box's own width and height.
 
     Returns:
-        For each picture float32 ``[n, 4]``, left, top, right, bottom in pixels.
+        For each image float32 ``[n, 4]``, left, top, right, bottom in pixels.
 
     >>> masks = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     >>> masks[..., 10:30, 20:40] = True
@@ -92,17 +92,17 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
     [tensor([[19.,  9., 41., 31.]])]
     """
     height, width = masks.shape[2:]
-    found = []
+    boxes = []
     for mask in masks[:, 0].cpu().numpy():
         labels, _ = ndimage.label(mask)
         areas = np.bincount(labels.ravel())[1:]
-        boxes = []
+        corners = []
         for area, place in zip(areas, ndimage.find_objects(labels), strict=True):
             if area >= SMALLEST_SHARE * mask.size:
                 rows, columns = place
                 up = margin * (rows.stop - rows.start)
                 aside = margin * (columns.stop - columns.start)
-                boxes.append(
+                corners.append(
                     [
                         max(columns.start - aside, 0),
                         max(rows.start - up, 0),
@@ -110,12 +110,12 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
                         min(rows.stop + up, height),
                     ]
                 )
-        found.append(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4))
-    return found
+        boxes.append(torch.tensor(corners, dtype=torch.float32).reshape(-1, 4))
+    return boxes
 
 
 def _given(what: str, given: Each, batch: int) -> list[Tensor] | None:
-    """One tensor of finite numbers for each picture."""
+    """One tensor of finite numbers for each image."""
     if given is None:
         return None
     try:
@@ -125,15 +125,15 @@ def _given(what: str, given: Each, batch: int) -> list[Tensor] | None:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         finite = False
     if not finite:
-        raise InputError(f"{what} must be a tensor of finite numbers for each picture")
+        raise InputError(f"{what} must be a tensor of finite numbers for each image")
     if len(values) != batch:
-        raise InputError(f"{what} are given for {len(values)} pictures of {batch}: give all")
+        raise InputError(f"{what} are given for {len(values)} images of {batch}: give all")
     return values
 
 
 def _array(what: str, value: Tensor, columns: int) -> np.ndarray:
     if value.ndim != 2 or value.shape[1] != columns:
-        raise InputError(f"{what} of a picture must be [n, {columns}], got {list(value.shape)}")
+        raise InputError(f"{what} of an image must be [n, {columns}], got {list(value.shape)}")
     return value.detach().cpu().numpy().astype(np.float32)
 
 
@@ -156,5 +156,5 @@ def _check_boxes(boxes: np.ndarray, height: int, width: int) -> None:
 def _check_inside(what: str, corners: np.ndarray, height: int, width: int) -> None:
     if not ((corners >= 0) & (corners <= (width, height))).all():
         raise InputError(
-            f"{what} must lie in the picture of {width} x {height} pixels (x first, then y)"
+            f"{what} must lie in the image of {width} x {height} pixels (x first, then y)"
         )

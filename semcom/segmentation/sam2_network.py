@@ -97,9 +97,9 @@ def _check_targets(node: Any, path: Path) -> None:
 def _part_of_sam2(target: str, path: Path) -> str:
     target = target.replace("sam2_train.", "sam2.", 1)
     module, _, name = target.rpartition(".")
-    found = None
+    part = None
     if module.startswith("sam2.modeling.") and find_spec(module) is not None:
-        found = getattr(import_module(module), name, None)
-    if not isinstance(found, type) or not issubclass(found, nn.Module):
+        part = getattr(import_module(module), name, None)
+    if not isinstance(part, type) or not issubclass(part, nn.Module):
         raise InputError(f"{path} would build {target!r}, which is no part of SAM 2")
     return target

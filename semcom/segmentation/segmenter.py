@@ -1,4 +1,4 @@
-"""The contract of every mask source: pictures in, probabilities of the region of interest out."""
+"""The contract of every mask source: images in, probabilities of the region of interest out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
     """Ask a mask source, and hold it to its contract.
 
     Args:
-        segmenter: the source; it gets a copy of the pictures.
+        segmenter: the source; it gets a copy of the images.
         images: float ``[batch, 1, H, W]`` in [0, 1].
 
     Returns:
@@ -50,23 +50,23 @@ def probabilities(segmenter: Segmenter, images: Tensor) -> Tensor:
     """
     if isinstance(segmenter, type) or not callable(segmenter):
         raise InputError(f"a segmenter must be an object that can be called, got {segmenter!r}")
-    found = segmenter(images.clone())
-    if not isinstance(found, Tensor) or not found.is_floating_point():
-        what = found.dtype if isinstance(found, Tensor) else type(found).__name__
+    output = segmenter(images.clone())
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        what = output.dtype if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"a segmenter must give a float tensor, got {what}")
-    if found.shape != images.shape:
+    if output.shape != images.shape:
         raise InputError(
-            f"a segmenter must give {list(images.shape)} for such pictures, got {list(found.shape)}"
+            f"a segmenter must give {list(images.shape)} for such images, got {list(output.shape)}"
         )
-    if not bool(((found >= 0) & (found <= 1)).all()):
+    if not bool(((output >= 0) & (output <= 1)).all()):
         raise InputError(
             "a segmenter must give probabilities in [0, 1]: put a sigmoid behind logits"
         )
-    return found.to(images.device)
+    return output.to(images.device)
 
 
 def check_grey(images: object) -> Tensor:
-    """Refuse what is no batch of grey pictures.
+    """Refuse what is no batch of grey images.
 
     Raises:
         InputError: unless ``images`` is a finite floating-point tensor ``[batch, 1, H, W]``, sides
@@ -84,7 +84,7 @@ def check_grey(images: object) -> Tensor:
         hint = ": make them grey" if images.ndim == 4 else ""
         raise InputError(f"images must be [batch, 1, H, W], got {list(images.shape)}{hint}")
     if not len(images):
-        raise InputError("images hold no picture: pass at least one")
+        raise InputError("images hold no image: pass at least one")
     if min(images.shape[2:]) < MIN_SIDE:
         raise InputError(
             f"images must be at least {MIN_SIDE} x {MIN_SIDE}, got "

@@ -1,4 +1,4 @@
-"""The segmenter that ships: a small U-Net at half the resolution of the picture."""
+"""The segmenter that ships: a small U-Net at half the resolution of the image."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ FEATURES = 16
 class UNet(nn.Module):
     """U-Net (Ronneberger, Fischer, Brox, MICCAI 2015) on blocks of 2 x 2 pixels.
 
-    The picture's blocks enter as channels and leave as channels again, so that no layer works at
+    The image's blocks enter as channels and leave as channels again, so that no layer works at
     full resolution: a quarter of the time, and thin structures keep their edges. Group
-    normalisation, because small batches of mixed pictures would spoil the statistics of a batch.
+    normalisation, because small batches of mixed images would spoil the statistics of a batch.
 
     Args:
         width: channels of the finest level, a multiple of 8; each of the ``depth`` coarser ones
@@ -56,7 +56,7 @@ class UNet(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Pictures' sides must be multiples of this."""
+        """Images' sides must be multiples of this."""
         return int(2 ** (self.depth + 1))
 
     def features(self, images: Tensor) -> Tensor:
@@ -104,9 +104,9 @@ def _block(entering: int, leaving: int) -> nn.Sequential:
 
 
 class UNetSegmenter(nn.Module):
-    """A U-Net as a mask source, for pictures of any size.
+    """A U-Net as a mask source, for images of any size.
 
-    New, it is untrained: ``semcom.segmenter("chest")`` gives the shipped one. Pictures whose
+    New, it is untrained: ``semcom.segmenter("chest")`` gives the shipped one. Images whose
     longest side exceeds ``longest_side`` are shrunk to it; probabilities are enlarged again.
 
     Args:
@@ -190,7 +190,7 @@ class UNetSegmenter(nn.Module):
 
 
 def shrunk(images: Tensor, longest_side: int) -> Tensor:
-    """Pictures ``[batch, C, H, W]`` shrunk until no side is longer; never enlarged.
+    """Images ``[batch, C, H, W]`` shrunk until no side is longer; never enlarged.
 
     >>> shrunk(torch.rand(1, 1, 300, 200), 150).shape
     torch.Size([1, 1, 150, 100])

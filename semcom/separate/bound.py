@@ -42,17 +42,17 @@ class CapacityBound(Scheme):
 
     Args:
         source: image coder, as of :class:`~semcom.separate.SeparateCodec`.
-        kind: ``"outage"``: R maximises the expected quality over the realisations, and a picture
+        kind: ``"outage"``: R maximises the expected quality over the realisations, and an image
             is lost where its own realisation carries less (outage capacity: Ozarow, Shamai, Wyner,
             IEEE Trans. Veh. Technol. 43(2), 1994). It bounds codes at that rate: where the quality
-            law of :func:`~semcom.modem.adaptation.choose_mcs` misjudges a small picture, another
+            law of :func:`~semcom.modem.adaptation.choose_mcs` misjudges a small image, another
             rate may show a better one. ``"ergodic"``: R is the mean over the realisations and no
-            picture is lost: optimistic, as if one code saw infinitely many fades.
+            image is lost: optimistic, as if one code saw infinitely many fades.
         inputs: ``"gaussian"``: ``log2(1 + SNR)``; ``"qam"``: bit-interleaved Gray QAM of the order
             (4 to 256) that serves R best.
-        blocklength: ``"infinite"``, or ``"finite"``: less by what a code of the picture's channel
+        blocklength: ``"infinite"``, or ``"finite"``: less by what a code of the image's channel
             uses loses at 1 % errors, by the normal approximation
-            (:func:`~semcom.modem.capacity.carried`). Those 1 % of pictures are not lost here:
+            (:func:`~semcom.modem.capacity.carried`). Those 1 % of images are not lost here:
             on the optimistic side, as a bound may be.
         header: ``"billed"`` or ``"external"``, as of :class:`~semcom.separate.SeparateCodec`.
         bit_depth: of ``"hevc"`` and ``"hevc-roi"``: 8, 10 or 12.
@@ -70,8 +70,8 @@ class CapacityBound(Scheme):
     >>> images = torch.rand(1, 1, 64, 64)
     >>> bound.budget(images, cbr=1/4, snr_db=10.0)  # log2(11) * 1024 / 8
     442
-    >>> got = bound.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=10.0, seed=1)
-    >>> got.images.shape, got.outage.tolist(), got.used.tolist()
+    >>> delivered = bound.deliver(images, channels.link("awgn"), cbr=1/4, snr_db=10.0, seed=1)
+    >>> delivered.images.shape, delivered.outage.tolist(), delivered.used.tolist()
     (torch.Size([1, 1, 64, 64]), [False], [1024])
     """
 
@@ -116,7 +116,7 @@ class CapacityBound(Scheme):
         return adapted
 
     def budget(self, images: Tensor, *, cbr: float, snr_db: float) -> int:
-        """Bytes that a picture of this shape may take, ``floor(R * uses / 8)``.
+        """Bytes that an image of this shape may take, ``floor(R * uses / 8)``.
 
         Arguments and errors are those of :meth:`deliver`.
         """

@@ -17,7 +17,7 @@ from channels.power import normalize_power
 from semcom.codec import Codec, check_link
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.payloads import payload
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 from semcom.image_coders.source import SourceCoder, source_coder
 from semcom.modem.adaptation import (
     SuccessProbability,
@@ -34,12 +34,12 @@ ON_LOSS = ("grey", "conceal", "drop")
 
 
 class SeparateCodec(Codec):
-    """The classical chain: the best picture that fits the channel uses at a well-chosen MCS.
+    """The classical chain: the best image that fits the channel uses at a well-chosen MCS.
 
     The transmitter picks the MCS from the believed SNR (and, after :meth:`adapted`, from its
-    link's long-term statistics), never from the picture; its index stands in the session as a
-    control channel would carry it. Each picture is coded to fill at least 99 % of its transport
-    block; zero bytes pad the rest. Grey pictures, and RGB with every source but ``"avif"``.
+    link's long-term statistics), never from the image; its index stands in the session as a
+    control channel would carry it. Each image is coded to fill at least 99 % of its transport
+    block; zero bytes pad the rest. Grey images, and RGB with every source but ``"avif"``.
 
     Args:
         source: image coder: ``"hevc"`` (x265 intra), ``"hevc-roi"`` (the same with finer steps in
@@ -51,15 +51,15 @@ class SeparateCodec(Codec):
             error rates of the codes over Gaussian noise and the mutual information of 200
             realisations of the link; or ``"measured"``, by sending 200 blocks of each MCS through
             the whole chain, which takes half a minute at first and is kept on disk. Either way
-            pictures go through the whole chain.
+            images go through the whole chain.
         target_bler: ``None`` lets ``"auto"`` take the MCS of the highest expected quality; a
             number takes that of the highest goodput among those that lose no more blocks.
-        on_loss: what a lost picture (a failed CRC) becomes: ``"grey"``, all pixels 0.5, or
+        on_loss: what a lost image (a failed CRC) becomes: ``"grey"``, all pixels 0.5, or
             ``"conceal"``, whatever the image decoder makes of the erroneous bytes, else grey; or
-            ``"drop"``, all pixels NaN: scenarios leave such a picture out of the means of its
+            ``"drop"``, all pixels NaN: scenarios leave such an image out of the means of its
             metrics and count it as an outage alone.
         header: ``"billed"``: the headers that a stream needs (HEVC's parameter sets, say) are sent
-            and count; ``"external"``: those that the picture's size decides are known from the
+            and count; ``"external"``: those that the image's size decides are known from the
             session and not sent. Comments and containers are never sent.
         bit_depth: bits a sample that ``"hevc"`` and ``"hevc-roi"`` code with: 8, 10 or 12.
         roi_qp_offset: QPs that ``"hevc-roi"`` adds in the region of interest, -24 to -1. On chest
@@ -71,8 +71,8 @@ class SeparateCodec(Codec):
     >>> import channels
     >>> codec = SeparateCodec("jpeg2000")
     >>> tx = codec.encode(torch.rand(1, 1, 64, 64), cbr=1/4, snr_db=10.0)
-    >>> pictures, lost = codec.decode_with_outage(channels.link("awgn")(tx, 10.0, seed=1))
-    >>> pictures.shape, lost.tolist()
+    >>> images, lost = codec.decode_with_outage(channels.link("awgn")(tx, 10.0, seed=1))
+    >>> images.shape, lost.tolist()
     (torch.Size([1, 1, 64, 64]), [False])
     """
 
@@ -148,12 +148,12 @@ class SeparateCodec(Codec):
         block = self._block(rx.session)
         bits, whole = block.decode(rx.symbols.to(torch.complex64), rx.noise_var.float())
         shown = [
-            self._picture(self._source.decode, packed(row), rx.session.image_shape)
+            self._image(self._source.decode, packed(row), rx.session.image_shape)
             if ok or self._on_loss == "conceal"
             else None
             for row, ok in zip(bits, whole, strict=True)
         ]
-        return self._made(shown, whole, rx)
+        return self._batched(shown, whole, rx)
 
     def _fixed(self, mcs: int | str) -> int | None:
         """The index to use at every SNR, or ``None`` for ``"auto"``."""
@@ -167,10 +167,10 @@ class SeparateCodec(Codec):
     def _payloads(
         self, source: SourceCoder, images: Tensor, roi: Tensor | None, budget: int
     ) -> list[bytes]:
-        """Each picture coded into at most ``budget`` bytes."""
+        """Each image coded into at most ``budget`` bytes."""
         masks = [None] * len(images) if roi is None else list(roi[:, 0].float().cpu().numpy())
         pairs = zip(images.detach().cpu().numpy(), masks, strict=True)
-        return [payload(source, _planes(picture), budget, mask) for picture, mask in pairs]
+        return [payload(source, _planes(image), budget, mask) for image, mask in pairs]
 
     def _sent(self, symbols: Tensor, images: Tensor, session: Session) -> Transmission:
         """Symbols that fill the session's channel uses, at unit power."""
@@ -178,26 +178,26 @@ class SeparateCodec(Codec):
         used = torch.full((len(images),), session.channel_uses, dtype=torch.int64)
         return Transmission(symbols, used.to(images.device), session)
 
-    def _made(
-        self, shown: list[Picture | None], whole: Tensor, rx: Reception
+    def _batched(
+        self, shown: list[ImageArray | None], whole: Tensor, rx: Reception
     ) -> tuple[Tensor, Tensor]:
-        """Pictures as a batch, blank where there is none, and which are lost."""
+        """Images as a batch, blank where there is none, and which are lost."""
         blank = torch.nan if self._on_loss == "drop" else GREY
         images = torch.full((len(shown), *rx.session.image_shape), blank)
         lost = ~whole
-        for row, picture in enumerate(shown):
-            if picture is None:
+        for row, image in enumerate(shown):
+            if image is None:
                 lost[row] = True
             else:
-                images[row] = torch.from_numpy(picture)
+                images[row] = torch.from_numpy(image)
         return images.to(rx.symbols.device), lost.to(rx.symbols.device)
 
-    def _picture(
+    def _image(
         self,
-        decode: Callable[[bytes, int, int, int], Picture],
+        decode: Callable[[bytes, int, int, int], ImageArray],
         payload: bytes,
         shape: tuple[int, int, int],
-    ) -> Picture | None:
+    ) -> ImageArray | None:
         channels, height, width = shape
         try:
             return decode(payload, height, width, channels).reshape(shape)
@@ -238,6 +238,6 @@ class SeparateCodec(Codec):
         return ModulatedBlock(session.channel_uses, table[session.mcs])
 
 
-def _planes(picture: Picture) -> Picture:
+def _planes(image: ImageArray) -> ImageArray:
     """Grey ``[H, W]`` of ``[1, H, W]``; RGB as it is."""
-    return picture[0] if len(picture) == 1 else picture
+    return image[0] if len(image) == 1 else image

@@ -33,19 +33,19 @@ def choose_layers(
     two layers are taken only if they bring more.
 
     Args:
-        channel_uses: complex symbols of a picture.
-        pixels: pixels of a picture.
-        smallest_bytes: bytes that hold the coarsest picture, of which the base has no less.
+        channel_uses: complex symbols of an image.
+        pixels: pixels of an image.
+        smallest_bytes: bytes that hold the coarsest image, of which the base has no less.
         table: number of the MCS table.
         chances: of a block that starts at a symbol to arrive, in each realisation.
-        header_bytes: bytes of a payload that say nothing about the picture.
+        header_bytes: bytes of a payload that say nothing about the image.
 
     Returns:
         Index in the table for one layer, or a number of
         :func:`~semcom.separate.layers.layers_code`.
 
     Raises:
-        InputError: if not even the highest rate holds a picture.
+        InputError: if not even the highest rate holds an image.
 
     >>> from semcom.modem.adaptation import awgn_success_probabilities
     >>> choose_layers(4096, 65536, 66, 1, awgn_success_probabilities(6.0))
@@ -84,7 +84,7 @@ def choose_layers(
 def layers_gain_db(
     layers: Layers, arriving: Array, following: Array, pixels: int, header_bytes: int = 0
 ) -> float:
-    """Expected PSNR above that of a grey picture, in dB.
+    """Expected PSNR above that of a grey image, in dB.
 
     :func:`~semcom.modem.adaptation.layered_gain_db` of what all bytes and what those of the base
     are worth by :func:`~semcom.modem.quality.expected_gain_db`.
@@ -93,13 +93,13 @@ def layers_gain_db(
         layers: the blocks.
         arriving: chance of the base in each realisation, ``[realisations]``.
         following: the same of the refinement.
-        pixels: pixels of a picture.
-        header_bytes: bytes of a payload that say nothing about the picture.
+        pixels: pixels of an image.
+        header_bytes: bytes of a payload that say nothing about the image.
 
     >>> from semcom.separate.layers import split
-    >>> found, fade = split(8192, 0, 9, 4, table=1), np.array([1.0, 0.0])
+    >>> layers, fade = split(8192, 0, 9, 4, table=1), np.array([1.0, 0.0])
     >>> both_lost, base_left = (
-    ...     layers_gain_db(found, arriving, fade, 65536) for arriving in (fade, np.ones(2))
+    ...     layers_gain_db(layers, arriving, fade, 65536) for arriving in (fade, np.ones(2))
     ... )
     >>> round(both_lost, 2), round(base_left, 2)  # the base is worth 12.5 dB
     (10.36, 16.63)

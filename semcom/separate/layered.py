@@ -22,17 +22,17 @@ class LayeredCodec(SeparateCodec):
     """JPEG 2000 in two quality layers, base and refinement, under two MCS.
 
     The base's transport block takes the first channel uses, the refinement's the others. Where the
-    refinement is lost, the base is shown and the picture is not lost. The transmitter picks both
+    refinement is lost, the base is shown and the image is not lost. The transmitter picks both
     MCS and how the channel uses are shared by the believed SNR and, after :meth:`adapted`, its
     link's statistics, for the highest expected quality
     (:func:`semcom.separate.layer_choice.choose_layers`); where one layer is expected to bring as
     much, it sends what ``SeparateCodec("jpeg2000")`` does. The choice stands in the session as one
-    number (:func:`semcom.separate.layers.layers_code`). Grey pictures and RGB.
+    number (:func:`semcom.separate.layers.layers_code`). Grey images and RGB.
 
     Args:
         mcs: ``"auto"``, or what to use at every SNR: one layer's index, or the number of two.
         mcs_table: PDSCH table of TS 38.214, 1 to 3, of both MCS.
-        on_loss: what a picture becomes whose base is lost: ``"grey"``, ``"conceal"`` or ``"drop"``,
+        on_loss: what an image becomes whose base is lost: ``"grey"``, ``"conceal"`` or ``"drop"``,
             as of :class:`SeparateCodec`.
         header: ``"billed"`` or ``"external"``, as of :class:`SeparateCodec`; headers stand in the
             base.
@@ -46,8 +46,8 @@ class LayeredCodec(SeparateCodec):
     >>> tx = codec.encode(torch.rand(1, 1, 96, 96), cbr=1/4, snr_db=9.0)
     >>> codec.layers(tx.session).refinement.channel_uses
     576
-    >>> pictures, lost = codec.decode_with_outage(link(tx, 9.0, seed=1))
-    >>> pictures.shape, lost.tolist()
+    >>> images, lost = codec.decode_with_outage(link(tx, 9.0, seed=1))
+    >>> images.shape, lost.tolist()
     (torch.Size([1, 1, 96, 96]), [False])
     """
 
@@ -108,12 +108,12 @@ class LayeredCodec(SeparateCodec):
         shown = []
         for row, base in enumerate(map(packed, bases)):
             if whole[row] and not refined[row]:
-                shown.append(self._picture(source.decode_base, base, shape))
+                shown.append(self._image(source.decode_base, base, shape))
             elif whole[row] or self._on_loss == "conceal":
-                shown.append(self._picture(source.decode, base + packed(others[row]), shape))
+                shown.append(self._image(source.decode, base + packed(others[row]), shape))
             else:
                 shown.append(None)
-        return self._made(shown, whole, rx)
+        return self._batched(shown, whole, rx)
 
     def _choose(self, session: Session) -> int:
         if self._mcs is not None:

@@ -1,4 +1,4 @@
-"""Two transport blocks for one picture, base and refinement, and the number that names them."""
+"""Two transport blocks for one image, base and refinement, and the number that names them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PARTS = 8
 
 @dataclass(frozen=True)
 class Layers:
-    """A picture's channel uses: the base's block, then the refinement's.
+    """An image's channel uses: the base's block, then the refinement's.
 
     Args:
         base: holds the first bytes of a payload.
         refinement: holds the others.
 
-    >>> found = layers_of(layers_code(2, 9, 4, table=1), 4096, table=1)
-    >>> found.base.channel_uses, found.base.mcs.index, found.refinement.mcs.index
+    >>> layers = layers_of(layers_code(2, 9, 4, table=1), 4096, table=1)
+    >>> layers.base.channel_uses, layers.base.mcs.index, layers.refinement.mcs.index
     (2048, 2, 9)
-    >>> found.base_bytes, found.bytes
+    >>> layers.base_bytes, layers.bytes
     (94, 431)
     """
 
@@ -87,7 +87,7 @@ def layers_of(code: int, channel_uses: int, table: int) -> Layers | None:
 
     Args:
         code: the number.
-        channel_uses: complex symbols of a picture.
+        channel_uses: complex symbols of an image.
         table: number of the MCS table.
 
     Raises:

@@ -26,7 +26,7 @@ from semcom.training.schedule import Schedule
 class Plan:
     """What a training run does at each step; with the data and the seed it fixes the weights.
 
-    Every step draws a link, a rate and an SNR. The loss is the mean over pictures of
+    Every step draws a link, a rate and an SNR. The loss is the mean over images of
     ``10 log10`` of the squared error, in which a pixel of the region of interest weighs
     ``1 + roi_weight`` times one outside; a codec may add to it, see
     :meth:`semcom.learned.LearnedCodec.training_forward`.
@@ -82,10 +82,10 @@ def default_plan(codec: str, steps: int, seed: int = 0) -> Plan:
 
 
 def weighted_distortion_db(out: Tensor, images: Tensor, roi: Tensor, roi_weight: float) -> Tensor:
-    """``10 log10`` of the ROI-weighted mean squared error of each picture, float32 ``[batch]``.
+    """``10 log10`` of the ROI-weighted mean squared error of each image, float32 ``[batch]``.
 
-    >>> one = torch.zeros(1, 1, 32, 32)
-    >>> weighted_distortion_db(one + 0.1, one, one, 3.0).round().tolist()
+    >>> image = torch.zeros(1, 1, 32, 32)
+    >>> weighted_distortion_db(image + 0.1, image, image, 3.0).round().tolist()
     [-20.0]
     """
     weight = 1 + roi_weight * roi
@@ -108,7 +108,7 @@ def train(
 
     Args:
         codec: the codec to train, changed in place.
-        samples: pictures ``[1, H, W]`` with their masks or ``None``.
+        samples: images ``[1, H, W]`` with their masks or ``None``.
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
         validation: samples kept apart, scored with every log line.
@@ -120,8 +120,8 @@ def train(
         The codec with averaged weights, in evaluation mode, on the CPU.
 
     Raises:
-        InputError: if the folder holds a run of another plan or files without their checkpoint, a
-            picture is smaller than a crop, or training diverges.
+        InputError: if the folder holds a run of another plan or files without their checkpoint, an
+            image is smaller than a crop, or training diverges.
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
     check_sizes([*samples, *(validation or [])], plan.crop)
@@ -157,10 +157,10 @@ class _CodecTask:
             torch.rand(1, generator=draws)
         )
         seed = int(torch.randint(2**62, (1,), generator=draws))
-        pictures, penalty_db = codec.training_forward(
+        outputs, penalty_db = codec.training_forward(
             images, roi, cbr, snr_db, lambda tx: link(tx, snr_db, seed=seed), draws
         )
-        distortions = [weighted_distortion_db(p, images, roi, plan.roi_weight) for p in pictures]
+        distortions = [weighted_distortion_db(out, images, roi, plan.roi_weight) for out in outputs]
         return torch.stack(distortions).sum(0).mean() + penalty_db
 
     def stepped(self, step: int) -> None:

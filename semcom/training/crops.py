@@ -1,4 +1,4 @@
-"""Random crops of pictures and masks: the food of every training."""
+"""Random crops of images and masks: the food of every training."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def random_ellipse(size: int, generator: torch.Generator) -> Tensor:
 
 
 def random_crop(sample: Sample, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Scale, crop, flip and re-expose one picture at random.
+    """Scale, crop, flip and re-expose one image at random.
 
-    A picture without a mask gets a random ellipse or none, so that a codec learns to serve any
-    region; one picture in four with a mask is shown without.
+    An image without a mask gets a random ellipse or none, so that a codec learns to serve any
+    region; one image in four with a mask is shown without.
 
     Args:
-        sample: picture float32 ``[1, H, W]`` and its mask of the same shape, or ``None``.
+        sample: image float32 ``[1, H, W]`` and its mask of the same shape, or ``None``.
         size: side of the crop.
         generator: source of randomness.
 
     Returns:
-        picture and mask, float32 ``[1, size, size]``.
+        image and mask, float32 ``[1, size, size]``.
     """
     image, mask = sample
     draw = torch.rand(8, generator=generator).tolist()
@@ -69,18 +69,18 @@ def random_batch(
         InputError: if there is no sample.
     """
     if not samples:
-        raise InputError("nothing to train on: give a folder of pictures or phantoms")
+        raise InputError("nothing to train on: give a folder of images or phantoms")
     chosen = torch.randint(len(samples), (batch,), generator=generator).tolist()
     crops = [random_crop(samples[i], size, generator) for i in chosen]
     return torch.stack([image for image, _ in crops]), torch.stack([mask for _, mask in crops])
 
 
 def check_sizes(samples: list[Sample], crop: int) -> None:
-    """Refuse pictures that are smaller than a crop."""
+    """Refuse images that are smaller than a crop."""
     for image, _ in samples:
         height, width = image.shape[1:]
         if min(height, width) < crop:
             raise InputError(
-                f"a picture is {height} x {width}, smaller than a crop of {crop}: leave it out, "
+                f"an image is {height} x {width}, smaller than a crop of {crop}: leave it out, "
                 "or lower the crop (--crop; for medjscc, crop of each stage in its TOML file)"
             )

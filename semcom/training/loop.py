@@ -132,9 +132,9 @@ def run(
         _score_first(state, task, checkpoint, log, conduct)
 
     clock, spent_s = time.monotonic, state.seconds
-    began_s = told_s = clock()
+    began_s = logged_s = clock()
     line_at_s, report_s = began_s + min(FIRST_LINE_S, conduct.log_seconds), 0.0
-    done = told = start
+    done = logged = start
     total, over = 0.0, ""
     while done < plan.steps and not over:
         step, step_at_s, loss = done, clock(), 0.0
@@ -165,14 +165,14 @@ def run(
         if at_mark and keep_best and not state.score <= state.best_score:
             state.keep(state.score)
         state.save(checkpoint, task, done)
-        steps = done - told
+        steps = done - logged
         entry = Entry(
-            done, total / steps, state.score, state.seconds, steps / max(now_s - told_s, 1e-9)
+            done, total / steps, state.score, state.seconds, steps / max(now_s - logged_s, 1e-9)
         )
         log.write(entry)
         conduct.say(str(entry))
-        told_s, told, total = clock(), done, 0.0
-        report_s = told_s - now_s
+        logged_s, logged, total = clock(), done, 0.0
+        report_s = logged_s - now_s
         line_at_s = now_s + conduct.log_seconds
 
     better = not state.outcome(keep_best) <= state.start_score
@@ -256,11 +256,11 @@ def digest(tensors: Iterable[Tensor]) -> str:
     >>> digest([torch.zeros(2)]) == digest([torch.zeros(2)]) != digest([torch.zeros(3)])
     True
     """
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for tensor in tensors:
-        found.update(str((tensor.dtype, tuple(tensor.shape))).encode())
-        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:16]
+        sha256.update(str((tensor.dtype, tuple(tensor.shape))).encode())
+        sha256.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return sha256.hexdigest()[:16]
 
 
 def _refuse_foreign(out: Path, name: str) -> None:

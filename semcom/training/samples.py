@@ -1,4 +1,4 @@
-"""What a training run is fed with: pictures of a folder, their masks where they exist, phantoms."""
+"""What a training run is fed with: images of a folder, their masks where they exist, phantoms."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def load_samples(
     """Collect training samples.
 
     Args:
-        images: folder of pictures, or a file that ``semcom pack`` wrote, or ``None``.
-        masks: folder of masks; a picture without one is kept, without its mask. A packed file has
+        images: folder of images, or a file that ``semcom pack`` wrote, or ``None``.
+        masks: folder of masks; an image without one is kept, without its mask. A packed file has
             its own.
         num_phantoms: phantoms of each kind, chest and dental, drawn from seeds of their own.
-        size: longest side that larger pictures are shrunk to.
+        size: longest side that larger images are shrunk to.
 
     Returns:
-        Pairs of a picture float32 ``[1, H, W]`` and its bool mask or ``None``.
+        Pairs of an image float32 ``[1, H, W]`` and its bool mask or ``None``.
 
     Raises:
         InputError: if there is nothing to train on, or a folder cannot be used.
@@ -45,14 +45,14 @@ def load_samples(
             raise InputError(f"{Path(images).name} holds masks of its own: leave those out")
         samples += load_packed(images, size)
     elif images is not None:
-        pictures, _ = load_folder(images, size=size)
+        loaded, _ = load_folder(images, size=size)
         regions: dict[str, object] = {}
         if masks is not None:
-            _, found = load_folder(images, masks, size=size)
+            _, rois = load_folder(images, masks, size=size)
             named = [path.name for path in list_images(images, masks)]
-            regions = dict(zip(named, found, strict=True))  # type: ignore[arg-type]
+            regions = dict(zip(named, rois, strict=True))  # type: ignore[arg-type]
         names = [path.name for path in list_images(images)]
-        samples += [(p, regions.get(n)) for n, p in zip(names, pictures, strict=True)]  # type: ignore[misc]
+        samples += [(image, regions.get(name)) for name, image in zip(names, loaded, strict=True)]  # type: ignore[misc]
     for kind in ("chest", "dental"):
         if num_phantoms:
             drawn, roi = phantoms(
@@ -60,7 +60,7 @@ def load_samples(
             )
             samples += list(zip(drawn, roi, strict=True))
     if not samples:
-        raise InputError("nothing to train on: give a folder of pictures or phantoms")
+        raise InputError("nothing to train on: give a folder of images or phantoms")
     return samples
 
 

@@ -94,7 +94,7 @@ class SOAP(torch.optim.Optimizer):
         if not state:
             state.update(self.blank(parameter))
             if any(side in state for side in SIDES):
-                _remember(state, gradient, beta)
+                _update_covariances(state, gradient, beta)
                 for side in _with_basis(state):
                     eigenvectors = torch.linalg.eigh(state[side].double())[1].to(parameter.dtype)
                     state[f"{side}_basis"] = eigenvectors.flip(1).contiguous()
@@ -103,7 +103,7 @@ class SOAP(torch.optim.Optimizer):
         mean, square = (_as_matrix(state[name]) for name in ("exp_avg", "exp_avg_sq"))
         update = _adam(state, gradient, mean, square, group)
         parameter.sub_(group["lr"] * update.view_as(parameter))
-        _remember(state, gradient, beta)
+        _update_covariances(state, gradient, beta)
         if (int(state["step"]) + turn) % group["every"] == 0:
             _refresh(state, square)
 
@@ -141,7 +141,7 @@ def _turned(state: dict[str, Tensor], matrix: Tensor, back: bool = False) -> Ten
     return matrix
 
 
-def _remember(state: dict[str, Tensor], gradient: Tensor, beta: float) -> None:
+def _update_covariances(state: dict[str, Tensor], gradient: Tensor, beta: float) -> None:
     """Update the averages of ``G G^T`` and ``G^T G``."""
     for side in _with_basis(state):
         factor = gradient if side == "left" else gradient.T

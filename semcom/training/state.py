@@ -160,7 +160,7 @@ class State:
         except (InputError, LookupError, TypeError, ValueError) as error:
             raise damaged from error
         # Checkpoints of earlier versions hold no digest.
-        if metadata.get("digest", found := fingerprint(tensors)) != found:
+        if metadata.get("digest", digest := fingerprint(tensors)) != digest:
             raise damaged
         asked = json.loads(json.dumps(_plan(owner)))
         if name != owner.name or plan != asked or schedule != self.schedule:

@@ -27,15 +27,15 @@ CBR = 1 / 16
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+def phantoms() -> tuple[torch.Tensor, torch.Tensor]:
     return semcom.data.phantoms("chest", n=2, size=128, seed=5)
 
 
 @pytest.mark.parametrize("name", CODECS)
 def test_power_is_one_per_image_also_beside_a_black_one(
-    name: str, pictures: tuple[torch.Tensor, torch.Tensor]
+    name: str, phantoms: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    images = pictures[0].clone()
+    images = phantoms[0].clone()
     images[0] = 0
     tx = semcom.codec(name).encode(images, cbr=CBR, snr_db=8.0)
     for row, used in zip(tx.symbols, tx.used.tolist(), strict=True):
@@ -79,16 +79,16 @@ def test_medjscc_serves_any_size_rate_and_snr(
 
 @pytest.mark.parametrize("link", channels.links())
 @pytest.mark.parametrize("name", [name for name in LEARNED if name != "medjscc"])
-def test_gradients_reach_picture_and_weights(
-    name: str, link: str, pictures: tuple[torch.Tensor, torch.Tensor]
+def test_gradients_reach_image_and_weights(
+    name: str, link: str, phantoms: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    images, masks = pictures[0].clone().requires_grad_(), pictures[1]
+    images, masks = phantoms[0].clone().requires_grad_(), phantoms[1]
     codec = semcom.codec(name)
     assert isinstance(codec, LearnedCodec)
     codec.requires_grad_()
     tx = codec.encode(images, cbr=CBR, snr_db=8.0, roi=masks)
     out, lost = codec.decode_with_outage(channels.link(link)(tx, 8.0, seed=1))
-    psnr(out, pictures[0]).sum().backward()
+    psnr(out, phantoms[0]).sum().backward()
     grads = [parameter.grad for parameter in codec.parameters() if parameter.grad is not None]
     assert images.grad is not None
     grey = name == "ntscc" and bool(lost.all())  # shows nothing of what it lost
@@ -109,9 +109,9 @@ for name in sys.argv[2:]:
 
 
 def test_no_side_door_a_fresh_process_decodes_from_the_reception_alone(
-    tmp_path: Path, pictures: tuple[torch.Tensor, torch.Tensor]
+    tmp_path: Path, phantoms: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    images, masks = pictures
+    images, masks = phantoms
     link = channels.link("ntn-tdl-c")
     here = {}
     for name in CODECS:
@@ -126,7 +126,7 @@ def test_no_side_door_a_fresh_process_decodes_from_the_reception_alone(
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_the_session_is_the_same_for_every_picture(name: str) -> None:
+def test_the_session_is_the_same_for_every_image(name: str) -> None:
     codec = semcom.codec(name)
     black, noise = torch.zeros(1, 1, 64, 64), torch.rand(1, 1, 64, 64)
     mask = torch.ones(1, 1, 64, 64, dtype=torch.bool)
@@ -138,16 +138,16 @@ def test_the_session_is_the_same_for_every_picture(name: str) -> None:
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_rows_of_a_batch_do_not_touch_each_other(
-    name: str, pictures: tuple[torch.Tensor, torch.Tensor]
+    name: str, phantoms: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
     codec = semcom.codec(name)
-    both = codec.encode(pictures[0], cbr=CBR, snr_db=8.0).symbols
-    alone = codec.encode(pictures[0][1:], cbr=CBR, snr_db=8.0).symbols
+    both = codec.encode(phantoms[0], cbr=CBR, snr_db=8.0).symbols
+    alone = codec.encode(phantoms[0][1:], cbr=CBR, snr_db=8.0).symbols
     assert torch.allclose(both[1:], alone, atol=1e-4)
 
 
 def test_shipped_weights_beat_an_untrained_network_and_grow_with_snr(
-    pictures: tuple[torch.Tensor, torch.Tensor],
+    phantoms: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
     images, masks = semcom.data.phantoms("chest", n=4, size=256, seed=77)
     link = channels.link("awgn")
@@ -201,7 +201,7 @@ GOOD = torch.full((1, 1, 64, 64), 0.5)
         (GOOD * 4, {}, r"must lie in \[0, 1\]"),
         (GOOD.double(), {}, "float32"),
         (GOOD[0], {}, "float32 tensor"),
-        (GOOD[:0], {}, "no picture"),
+        (GOOD[:0], {}, "no image"),
         (GOOD, {"cbr": -1.0}, "cbr, .* must be"),
         (GOOD, {"cbr": math.nan}, "cbr, .* must be"),
         (GOOD, {"cbr": "1/16"}, "cbr, .* must be"),

@@ -39,7 +39,7 @@ def small(kind: type[LearnedCodec]) -> LearnedCodec:
     return seeded(kind, (2, 4, 8), 8)
 
 
-def picture(height: int = 128, width: int = 128) -> torch.Tensor:
+def phantom(height: int = 128, width: int = 128) -> torch.Tensor:
     return semcom.data.phantoms("chest", n=1, size=256, seed=4)[0][..., :height, :width]
 
 
@@ -49,7 +49,7 @@ def awgn(tx: Transmission, snr_db: float = 10.0) -> Reception:
 
 @pytest.mark.parametrize("kind", [DeepJSCC, ADJSCC])
 def test_the_largest_rate_that_fits_is_sent_and_understood(kind: type[LearnedCodec]) -> None:
-    codec, image = small(kind), picture()
+    codec, image = small(kind), phantom()
     for cbr, expected in ((1 / 64, 256), (1 / 33, 256), (1 / 32, 512), (0.06, 512), (1 / 4, 1024)):
         tx = codec.encode(image, cbr=cbr, snr_db=10.0)
         assert tx.used.tolist() == [expected]
@@ -61,17 +61,17 @@ def test_the_largest_rate_that_fits_is_sent_and_understood(kind: type[LearnedCod
 @pytest.mark.parametrize("kind", [DeepJSCC, ADJSCC, NTSCC])
 def test_a_step_reaches_every_parameter_through_a_fading_link(kind: type[LearnedCodec]) -> None:
     codec, link = small(kind), channels.link("shadowed-rician", estimator="lmmse")
-    image = picture()
+    image = phantom()
     for parameter in codec.parameters():  # residual branches begin with nothing
         if not bool(parameter.any()):
             torch.nn.init.normal_(parameter, std=0.1)
-    # One step draws one resolution of rates, and no picture asks for each of 16 rates.
+    # One step draws one resolution of rates, and no image asks for each of 16 rates.
     for step in range(8):
-        pictures, penalty = codec.training_forward(
+        outputs, penalty = codec.training_forward(
             image, torch.zeros_like(image), 1 / 16, 8.0, lambda tx: link(tx, 8.0, seed=1),
             torch.Generator().manual_seed(step),
         )  # fmt: skip
-        (sum((p - image).square().mean() for p in pictures) + penalty).backward()
+        (sum((out - image).square().mean() for out in outputs) + penalty).backward()
     still = [
         name
         for name, parameter in codec.named_parameters()
@@ -88,7 +88,7 @@ def test_a_codec_that_still_calls_its_training_pass_rehearse_is_told_and_trained
             def rehearse(self, *arguments: Any) -> TrainingOutput:
                 return super().rehearse(*arguments)._replace(penalty_db=7.0)
 
-    image = picture(64, 64)
+    image = phantom(64, 64)
     arguments = image, image, 1 / 16, 8.0, awgn, torch.Generator()
     with pytest.deprecated_call(match="rehearse is training_forward now"):
         assert small(Old).training_forward(*arguments).penalty_db == 7.0
@@ -96,10 +96,12 @@ def test_a_codec_that_still_calls_its_training_pass_rehearse_is_told_and_trained
         assert loop.Trainee is loop.TrainingTask
     with pytest.deprecated_call(match="TrainingOutput"):
         assert learned.Rehearsal is TrainingOutput
+    with pytest.deprecated_call(match="now .images"):
+        assert TrainingOutput((image,)).pictures[0] is image
 
 
 def test_attention_hears_of_the_snr_at_both_ends() -> None:
-    codec, image = small(ADJSCC), picture()
+    codec, image = small(ADJSCC), phantom()
     tx = codec.encode(image, cbr=1 / 16, snr_db=0.0)
     other = codec.encode(image, cbr=1 / 16, snr_db=15.0)
     assert not torch.allclose(tx.symbols, other.symbols, atol=1e-3)
@@ -188,9 +190,9 @@ def test_ntscc_spends_its_budget_at_any_size_rate_and_snr(
 
 
 def test_rates_are_sent_and_counted() -> None:
-    """Without the symbols of the map nothing is decoded; without others a picture is."""
+    """Without the symbols of the map nothing is decoded; without others an image is."""
     codec = small(NTSCC)
-    images = torch.cat([picture(), picture().flip(-2)])
+    images = torch.cat([phantom(), phantom().flip(-2)])
     tx = codec.encode(images, cbr=1 / 16, snr_db=10.0)
     block = map_block(tx.session.channel_uses, 64, tx.session.mcs)
     assert block is not None
@@ -211,15 +213,15 @@ def test_rates_are_sent_and_counted() -> None:
 
 def test_a_lost_map_is_an_outage_on_the_link_too() -> None:
     codec = small(NTSCC)
-    tx = codec.encode(picture(), cbr=1 / 16, snr_db=20.0)
+    tx = codec.encode(phantom(), cbr=1 / 16, snr_db=20.0)
     out, lost = codec.decode_with_outage(awgn(tx, -5.0))
     assert lost.tolist() == [True]
     assert (out == 0.5).all()
 
 
-def test_small_budgets_send_no_map_and_lose_no_picture() -> None:
+def test_small_budgets_send_no_map_and_lose_no_image() -> None:
     codec = small(NTSCC)
-    tx = codec.encode(picture(), cbr=1 / 64, snr_db=-5.0)
+    tx = codec.encode(phantom(), cbr=1 / 64, snr_db=-5.0)
     assert tx.session.mcs is None
     assert not codec.decode_with_outage(awgn(tx, -10.0))[1].any()
 
@@ -242,7 +244,7 @@ def test_impossible_networks_are_refused(build: object, message: str) -> None:
 
 def test_a_session_of_another_table_is_refused() -> None:
     codec = small(NTSCC)
-    rx = awgn(codec.encode(picture(), cbr=1 / 16, snr_db=10.0))
+    rx = awgn(codec.encode(phantom(), cbr=1 / 16, snr_db=10.0))
     with pytest.raises(InputError, match="mcs is 99"):
         codec.decode(replace(rx, session=replace(rx.session, mcs=99)))
 

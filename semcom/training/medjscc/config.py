@@ -41,11 +41,11 @@ def read_config(name: str | Path, seed: int = 0) -> tuple[MedJSCC, list[MedJSCCP
         raise InputError(f"a configuration is a name or a path, got {shown(name)}")
     text = _text(name)
     try:
-        found = tomllib.loads(text)
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not TOML: {str(error)[:200]}") from error
-    _check_keys(f"part of {name}", found, _PARTS)
-    stages, sizes = found.get("stages"), found.get("codec", {})
+    _check_keys(f"part of {name}", document, _PARTS)
+    stages, sizes = document.get("stages"), document.get("codec", {})
     if not isinstance(stages, list) or not stages or not isinstance(sizes, dict):
         raise InputError(f"{name} must hold a table [codec] and at least one table [[stages]]")
     _check_keys(f"key of [codec] in {name}", sizes, signature(MedJSCC).parameters)
@@ -97,5 +97,5 @@ def _text(name: str | Path) -> str:
 def _tuples(value: Any) -> Any:
     """Tables as they are, arrays as tuples."""
     if isinstance(value, dict):
-        return {key: _tuples(one) for key, one in value.items()}
-    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
+        return {key: _tuples(entry) for key, entry in value.items()}
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value

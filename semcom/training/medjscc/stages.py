@@ -33,7 +33,7 @@ def train_medjscc(
 
     Args:
         codec: the codec to train, changed in place.
-        samples: pictures ``[1, H, W]`` with their masks or ``None``.
+        samples: images ``[1, H, W]`` with their masks or ``None``.
         plans: the stages, one after another; each has a folder in ``out``.
         out: folder of the run, see :func:`semcom.training.loop.run`.
         validation: samples kept apart, scored with every log line.
@@ -47,7 +47,7 @@ def train_medjscc(
 
     Raises:
         InputError: if there is no stage, a folder holds another run or weights that are not of
-            this one, a picture is smaller than a crop, or training diverges.
+            this one, an image is smaller than a crop, or training diverges.
     """
     if not plans:
         raise InputError("there is no stage to train: give at least one")
@@ -59,14 +59,14 @@ def train_medjscc(
         check_sizes([*samples, *(validation or [])], plan.crop)
     before = 0
     for folder, plan in zip(folders, plans, strict=True):
-        told = None if on_step is None else partial(_counting_from, before, on_step)
+        on_stage_step = None if on_step is None else partial(_counting_from, before, on_step)
         # A stage that has ended does no step, but is compared with its checkpoint.
         loop.run(
             MedJSCCTask(codec, samples, validation or [], plan),
             folder,
             device=device,
             log_every=log_every,
-            on_step=told,
+            on_step=on_stage_step,
             mixed_precision=mixed_precision,
             accumulate=plan.accumulate,
         )

@@ -202,22 +202,22 @@ def _over(
     """Send what is missing over a link: bands and deviations then, and the SNR that was met."""
     rows = []
     for row in range(len(coefficients[0])):
-        one = walked.row(row)
-        missing = one.missing([wanted[row : row + 1] for wanted in coefficients])
-        sent = allocate(importance(one.errors), 2 * uses, channel.snr_db)
+        walk = walked.row(row)
+        missing = walk.missing([wanted[row : row + 1] for wanted in coefficients])
+        sent = allocate(importance(walk.errors), 2 * uses, channel.snr_db)
         numbers = modulated(missing, sent)
         strength = (2 * numbers.square().mean()).sqrt().clamp_min(1e-3)
-        rows.append((one, sent, numbers / strength, strength))
+        rows.append((walk, sent, numbers / strength, strength))
     symbols = to_symbols(torch.stack([numbers for _, _, numbers, _ in rows]), uses)
     rx = link.propagate(symbols, channel.snr_db, seed=channel.seed)
     heard = torch.view_as_real(rx.symbols).flatten(1)
     noise_var = (rx.noise_var / 2).repeat_interleave(2, dim=1)
-    found = [
-        refined(one.values, one.errors, sent, heard[row], noise_var[row], 1 / strength)
-        for row, (one, sent, _, strength) in enumerate(rows)
+    pairs = [
+        refined(walk.values, walk.errors, sent, heard[row], noise_var[row], 1 / strength)
+        for row, (walk, sent, _, strength) in enumerate(rows)
     ]
     bands, deviations = (
-        [torch.cat(level) for level in zip(*(pair[i] for pair in found), strict=True)]
+        [torch.cat(level) for level in zip(*(pair[i] for pair in pairs), strict=True)]
         for i in (0, 1)
     )
     return bands, deviations, rx.snr_db

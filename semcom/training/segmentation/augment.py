@@ -1,4 +1,4 @@
-"""Random geometry and exposure of training pictures, the same for a picture and its labels."""
+"""Random geometry and exposure of training images, the same for an image and its labels."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 from semcom.segmentation.unet import shrunk
 
 SHIFT = 0.1
-"""Largest shift of a picture, either way, as a share of half its side."""
+"""Largest shift of an image, either way, as a share of half its side."""
 BENDS = 4
 """Knots of a random displacement along each side."""
 
 
 def squared(image: Tensor, side: int) -> Tensor:
-    """A picture shrunk to a longest side and set in the middle of a square.
+    """An image shrunk to a longest side and set in the middle of a square.
 
     Args:
         image: float or bool ``[1, H, W]``.
         side: of the square.
 
     Returns:
-        float32 ``[1, side, side]``; the border is the picture's own edge.
+        float32 ``[1, side, side]``; the border is the image's own edge.
 
     >>> squared(torch.rand(1, 100, 50), 64).shape
     torch.Size([1, 64, 64])
@@ -38,7 +38,7 @@ def squared(image: Tensor, side: int) -> Tensor:
 
 
 def moved(
-    pictures: Tensor,
+    images: Tensor,
     masks: Tensor | None,
     draws: torch.Generator,
     turn_deg: float = 15.0,
@@ -46,12 +46,12 @@ def moved(
     bend: float = 0.0,
     stretch: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Turn, zoom, stretch, shift, mirror and bend each picture at random.
+    """Turn, zoom, stretch, shift, mirror and bend each image at random.
 
-    Every second picture is mirrored, on average: hearts lie on either side, and so do cameras.
+    Every second image is mirrored, on average: hearts lie on either side, and so do cameras.
 
     Args:
-        pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
+        images: float32 ``[batch, 1, S, S]`` in [0, 1].
         masks: float32, of the same shape, or ``None``.
         draws: source of randomness, on the CPU.
         turn_deg: largest turn, either way.
@@ -60,14 +60,14 @@ def moved(
         stretch: largest change of the ratio of width to height, either way, in octaves.
 
     Returns:
-        pictures float32 ``[batch, 1, S, S]``, and the class of each pixel, int64 ``[batch, S, S]``
+        images float32 ``[batch, 1, S, S]``, and the class of each pixel, int64 ``[batch, S, S]``
         (zero without masks).
 
-    >>> pictures = torch.rand(3, 1, 64, 64)
-    >>> [part.shape for part in moved(pictures, pictures, torch.Generator())]
+    >>> images = torch.rand(3, 1, 64, 64)
+    >>> [part.shape for part in moved(images, images, torch.Generator())]
     [torch.Size([3, 1, 64, 64]), torch.Size([3, 64, 64])]
     """
-    draw = 2 * torch.rand(5, len(pictures), generator=draws) - 1
+    draw = 2 * torch.rand(5, len(images), generator=draws) - 1
     turn, scale = draw[0] * math.radians(turn_deg), 1 + zoom * draw[1]
     mirror = torch.where(draw[2] < 0, -1.0, 1.0)
     rows = [
@@ -75,26 +75,26 @@ def moved(
         torch.stack([mirror * turn.sin() * scale, turn.cos() * scale, SHIFT * draw[4]], 1),
     ]
     if stretch:
-        wide = torch.exp2(stretch * (torch.rand(len(pictures), 1, generator=draws) - 0.5))
+        wide = torch.exp2(stretch * (torch.rand(len(images), 1, generator=draws) - 0.5))
         rows = [rows[0] / wide, rows[1] * wide]
-    where = torch.stack(rows, 1).to(pictures)
-    grid = F.affine_grid(where, list(pictures.shape), align_corners=False)
+    where = torch.stack(rows, 1).to(images)
+    grid = F.affine_grid(where, list(images.shape), align_corners=False)
     if bend:
-        knots = torch.randn(len(pictures), 2, BENDS, BENDS, generator=draws).to(pictures)
-        size = list(pictures.shape[2:])
+        knots = torch.randn(len(images), 2, BENDS, BENDS, generator=draws).to(images)
+        size = list(images.shape[2:])
         field = F.interpolate(knots, size, mode="bicubic", align_corners=True)
         grid = grid + bend * field.movedim(1, -1)
-    both = pictures if masks is None else torch.cat([pictures, masks], 1)
+    both = images if masks is None else torch.cat([images, masks], 1)
     warped = F.grid_sample(both, grid, padding_mode="border", align_corners=False)
-    labels = torch.zeros_like(pictures[:, 0]) if masks is None else warped[:, 1]
+    labels = torch.zeros_like(images[:, 0]) if masks is None else warped[:, 1]
     return warped[:, :1], (labels > 0.5).long()
 
 
-def exposed(pictures: Tensor, draws: torch.Generator) -> Tensor:
-    """Change contrast, brightness and gamma of each picture at random.
+def exposed(images: Tensor, draws: torch.Generator) -> Tensor:
+    """Change contrast, brightness and gamma of each image at random.
 
     Args:
-        pictures: float32 ``[batch, 1, S, S]`` in [0, 1].
+        images: float32 ``[batch, 1, S, S]`` in [0, 1].
         draws: source of randomness, on the CPU.
 
     Returns:
@@ -103,8 +103,8 @@ def exposed(pictures: Tensor, draws: torch.Generator) -> Tensor:
     >>> exposed(torch.zeros(1, 1, 2, 2), torch.Generator()).unique().shape
     torch.Size([1])
     """
-    draw = 2 * torch.rand(3, len(pictures), generator=draws) - 1
-    contrast, light, gamma = (part.view(-1, 1, 1, 1).to(pictures) for part in draw)
-    seen = pictures.clamp(1e-4, 1) ** torch.exp2(0.7 * gamma)
+    draw = 2 * torch.rand(3, len(images), generator=draws) - 1
+    contrast, light, gamma = (part.view(-1, 1, 1, 1).to(images) for part in draw)
+    seen = images.clamp(1e-4, 1) ** torch.exp2(0.7 * gamma)
     changed: Tensor = (1 + 0.3 * contrast) * (seen - 0.5) + 0.5 + 0.15 * light
     return changed.clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Which pictures of a set keep their masks: for training from few labels."""
+"""Which images of a set keep their masks: for training from few labels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from semcom.training.crops import Sample
 
 
 class FewLabels(NamedTuple):
-    """A set of pictures, divided.
+    """A set of images, divided.
 
     Args:
-        labelled: pictures with masks, to train on.
-        unlabelled: pictures without masks, or whose masks are not looked at.
-        validation: pictures with masks, to choose the weights by.
+        labelled: images with masks, to train on.
+        unlabelled: images without masks, or whose masks are not looked at.
+        validation: images with masks, to choose the weights by.
     """
 
     labelled: list[Sample]
@@ -29,19 +29,19 @@ class FewLabels(NamedTuple):
 def few_labels(
     samples: list[Sample], labelled: float = 1.0, validation: float = 0.1, seed: int = 0
 ) -> FewLabels:
-    """Divide a set at random: masks to train with, masks to choose weights by, pictures without.
+    """Divide a set at random: masks to train with, masks to choose weights by, images without.
 
-    It divides by picture: films of one patient may come to lie on both sides.
+    It divides by image: films of one patient may come to lie on both sides.
 
     Args:
-        samples: pictures with their masks or ``None``.
+        samples: images with their masks or ``None``.
         labelled: share of the masks left after validation that is trained with, in (0, 1]; one
-            picture at least.
-        validation: share of the masks set apart, in [0, 0.9]; one picture at least, unless 0.
+            image at least.
+        validation: share of the masks set apart, in [0, 0.9]; one image at least, unless 0.
         seed: which ones.
 
     Raises:
-        InputError: if a share is out of range, or too few pictures have masks.
+        InputError: if a share is out of range, or too few images have masks.
 
     >>> samples = [(torch.rand(1, 32, 32), torch.ones(1, 32, 32, dtype=torch.bool))] * 10
     >>> [len(part) for part in few_labels(samples, labelled=0.2)]
@@ -56,7 +56,7 @@ def few_labels(
     left = masked[apart:]
     if not labelled or not left:
         raise InputError(
-            f"no labelled picture to train on: {len(masked)} of {len(samples)} have masks, up to "
+            f"no labelled image to train on: {len(masked)} of {len(samples)} have masks, up to "
             f"{apart} of them are kept for validation, and {labelled:g} of the rest is asked for: "
             "give more masks, or lower validation"
         )

@@ -12,7 +12,7 @@ from semcom.training.segmentation.method import Batch, Teaching
 
 
 class MeanTeacher(Teaching):
-    """Consistency with the teacher on unlabelled pictures (Tarvainen, Valpola, NeurIPS 2017).
+    """Consistency with the teacher on unlabelled images (Tarvainen, Valpola, NeurIPS 2017).
 
     The student sees them at another exposure and with noise; the mean squared difference of
     probabilities counts ``0.1 exp(-5 (1 - progress/0.4)^2)`` until 40 % of the training are done,

@@ -16,13 +16,13 @@ TEACHER_DECAY = 0.99
 
 
 class Batch(NamedTuple):
-    """Pictures of a training step, all square and of one size.
+    """Images of a training step, all square and of one size.
 
     Args:
         images: float32 ``[n, 1, S, S]``, labelled.
         labels: int64 ``[n, S, S]``, the class of each pixel.
         unlabelled: float32 ``[n, 1, S, S]``.
-        plain: the unlabelled pictures at their own exposure, for the teacher.
+        plain: the unlabelled images at their own exposure, for the teacher.
     """
 
     images: Tensor
@@ -49,7 +49,7 @@ class Method(nn.Module, ABC):
         """What to minimise.
 
         Args:
-            batch: the pictures.
+            batch: the images.
             progress: share of the training that is done, 0 to 1.
             draws: source of randomness.
         """

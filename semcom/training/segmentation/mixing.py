@@ -1,4 +1,4 @@
-"""What a student is shown of labelled and unlabelled pictures: whole ones, or pasted ones."""
+"""What a student is shown of labelled and unlabelled images: whole ones, or pasted ones."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Mixed(NamedTuple):
 
 
 def whole(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generator) -> Mixed:
-    """Labelled and unlabelled pictures as they are; the teacher counts where it is sure.
+    """Labelled and unlabelled images as they are; the teacher counts where it is sure.
 
     Args:
-        batch: the pictures.
+        batch: the images.
         pseudo: the teacher's classes, int64 ``[n, S, S]``.
         sure: where it is sure of them, bool ``[n, S, S]``.
         draws: source of randomness.
@@ -45,7 +45,7 @@ def whole(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generator) ->
 
 
 def copy_paste(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generator) -> Mixed:
-    """A box of two thirds of the sides exchanged between labelled and unlabelled pictures.
+    """A box of two thirds of the sides exchanged between labelled and unlabelled images.
 
     Arguments are those of :func:`whole`; the teacher counts everywhere.
     """
@@ -63,7 +63,7 @@ def copy_paste(batch: Batch, pseudo: Tensor, sure: Tensor, draws: torch.Generato
 
 
 def random_box(side: int, draws: torch.Generator) -> Tensor:
-    """A square of two thirds of the side somewhere in a picture: bool ``[side, side]``.
+    """A square of two thirds of the side somewhere in an image: bool ``[side, side]``.
 
     >>> random_box(60, torch.Generator()).sum()
     tensor(1600)

@@ -1,4 +1,4 @@
-"""Training of segmenters: every method in the same loop, on the same pictures, for as long."""
+"""Training of segmenters: every method in the same loop, on the same images, for as long."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class SegmenterPlan:
         method: ``"supervised"``, ``"mean-teacher"``, ``"bcp"``, ``"self-training"`` or
             ``"transmedseg"``.
         steps: optimiser steps.
-        batch: labelled pictures of a step, and as many unlabelled ones.
-        longest_side: pixels to which larger pictures are shrunk.
+        batch: labelled images of a step, and as many unlabelled ones.
+        longest_side: pixels to which larger images are shrunk.
         learning_rate: peak rate.
         width: of the U-Net.
-        turn_deg: pictures are turned at random by up to this, either way.
+        turn_deg: images are turned at random by up to this, either way.
         zoom: and their scale changed by up to this share.
         bend: and bent, see :func:`semcom.training.segmentation.augment.moved`.
         stretch: and their ratio of width to height changed by up to so many octaves.
@@ -106,8 +106,8 @@ def train_segmenter(
 
     Args:
         task: what the masks show, e.g. ``"chest"``.
-        labelled: pictures float32 ``[1, H, W]`` with bool masks of the same shape.
-        unlabelled: more pictures; ``"supervised"`` does without, the others take the labelled ones
+        labelled: images float32 ``[1, H, W]`` with bool masks of the same shape.
+        unlabelled: more images; ``"supervised"`` does without, the others take the labelled ones
             again where there are none.
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
@@ -123,18 +123,18 @@ def train_segmenter(
         The segmenter, in evaluation mode, on the CPU.
 
     Raises:
-        InputError: if there is no labelled picture, a mask is missing, empty or of another size, or
+        InputError: if there is no labelled image, a mask is missing, empty or of another size, or
             ``first`` is of another size, or as the loop says.
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
     for image, mask in [*labelled, *(validation or [])]:
         check_sample(image, mask)
     if not labelled:
-        raise InputError("no labelled picture to train on: give a folder of masks")
+        raise InputError("no labelled image to train on: give a folder of masks")
     if not any(bool(mask.any()) for _, mask in labelled if mask is not None):
         raise InputError("every mask is empty: there is nothing to learn")
     for image in unlabelled:
-        check_picture(image)
+        check_image(image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
@@ -160,24 +160,24 @@ def check_sample(image: Tensor, mask: Tensor | None) -> None:
 
     >>> check_sample(torch.rand(1, 64, 64), torch.ones(1, 64, 32, dtype=torch.bool))
     Traceback (most recent call last):
-    channels.errors.InputError: a mask of [1, 64, 32] does not fit its picture of [1, 64, 64]
+    channels.errors.InputError: a mask of [1, 64, 32] does not fit its image of [1, 64, 64]
     """
-    check_picture(image)
+    check_image(image)
     if mask is None:
-        raise InputError("a labelled picture has no mask: leave it to the unlabelled ones")
+        raise InputError("a labelled image has no mask: leave it to the unlabelled ones")
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
         raise InputError(f"masks must be bool, got {kind}: use masks > 0.5")
     if mask.shape != image.shape:
         raise InputError(
-            f"a mask of {list(mask.shape)} does not fit its picture of {list(image.shape)}"
+            f"a mask of {list(mask.shape)} does not fit its image of {list(image.shape)}"
         )
 
 
-def check_picture(image: object) -> None:
-    """Refuse what is no grey picture ``[1, H, W]``.
+def check_image(image: object) -> None:
+    """Refuse what is no grey image ``[1, H, W]``.
 
-    >>> check_picture(torch.rand(3, 64, 64))
+    >>> check_image(torch.rand(3, 64, 64))
     Traceback (most recent call last):
     channels.errors.InputError: images must be [batch, 1, H, W], got [1, 3, 64, 64]: make them grey
     """
@@ -229,15 +229,15 @@ class _SegmenterTask:
         self.module.stepped((step + 1) / self.plan.steps)
 
     def score(self) -> float:
-        """Mean Dice of whole pictures."""
+        """Mean Dice of whole images."""
         if not self._validation:
             return math.nan
         device = next(self.module.parameters()).device
         scores = []
         for image, mask in self._validation:
-            found = self._segmenter(image[None].to(device)) > 0.5
+            predicted = self._segmenter(image[None].to(device)) > 0.5
             if mask is not None:
-                scores.append(dice(found, mask[None].to(device)))
+                scores.append(dice(predicted, mask[None].to(device)))
         return float(torch.cat(scores).mean())
 
     def save(self, path: Path) -> None:

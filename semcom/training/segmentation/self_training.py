@@ -26,7 +26,7 @@ class Answer(NamedTuple):
         loss: its loss.
         features: of the student, float ``[batch, D, S, S]``.
         labels: int64 ``[batch, S, S]``, true ones; -1 where only the teacher has an opinion.
-        taught: features of the teacher on unlabelled pictures; ``None`` during the warm-up.
+        taught: features of the teacher on unlabelled images; ``None`` during the warm-up.
         believed: its classes where it is sure, else -1.
     """
 
@@ -38,17 +38,17 @@ class Answer(NamedTuple):
 
 
 class SelfTraining(Teaching):
-    """The teacher's classes as labels of unlabelled pictures that the student sees otherwise.
+    """The teacher's classes as labels of unlabelled images that the student sees otherwise.
 
     FixMatch (Sohn et al., NeurIPS 2020) with a moving average for a teacher and a Dice loss: the
-    teacher sees a picture at its own exposure, the student at another one; pixels of which the
+    teacher sees an image at its own exposure, the student at another one; pixels of which the
     teacher is sure count half. The teacher looks twice, the second time at the enlarged middle of
-    the picture, and its two opinions are averaged: what it takes for lung depends on the framing.
+    the image, and its two opinions are averaged: what it takes for lung depends on the framing.
 
     Args:
         student: the network that learns.
-        mixing: what the student is shown: ``"whole"`` pictures or ``"copy-paste"``.
-        warm_up: share of the training without unlabelled pictures.
+        mixing: what the student is shown: ``"whole"`` images or ``"copy-paste"``.
+        warm_up: share of the training without unlabelled images.
         closest: the second look enlarges by up to this factor; 1 for a single look.
     """
 
@@ -90,7 +90,7 @@ class SelfTraining(Teaching):
         return Answer(loss, features, known, taught, torch.where(sure, pseudo, -1))
 
     def _second_look(self, images: Tensor, opinion: Tensor, zoom: float) -> Tensor:
-        """Mean of an opinion and the teacher's on the middle of the picture, enlarged."""
+        """Mean of an opinion and the teacher's on the middle of the image, enlarged."""
         closer = self.teacher(scaled(images, zoom)).float().softmax(1)
         side = images.shape[-1]
         edge = math.ceil(side * (1 - 1 / zoom) / 2)
@@ -111,14 +111,12 @@ class SelfTraining(Teaching):
         return Answer(loss, features, labels, None, None)
 
 
-def scaled(pictures: Tensor, zoom: float) -> Tensor:
-    """Pictures ``[batch, C, S, S]`` enlarged about their middle, or shrunk; the size stays.
+def scaled(images: Tensor, zoom: float) -> Tensor:
+    """Images ``[batch, C, S, S]`` enlarged about their middle, or shrunk; the size stays.
 
     >>> scaled(torch.eye(4)[None, None], 2.0)[0, 0, 0]
     tensor([0.6250, 0.5625, 0.1875, 0.0000])
     """
-    where = torch.tensor([[1 / zoom, 0, 0], [0, 1 / zoom, 0]]).to(pictures)
-    grid = F.affine_grid(
-        where.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False
-    )
-    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    where = torch.tensor([[1 / zoom, 0, 0], [0, 1 / zoom, 0]]).to(images)
+    grid = F.affine_grid(where.expand(len(images), 2, 3), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)

@@ -10,7 +10,7 @@ from semcom.training.segmentation.method import Batch, Method
 
 
 class Supervised(Method):
-    """Labelled pictures alone.
+    """Labelled images alone.
 
     >>> from semcom.segmentation.unet import UNet
     >>> images, labels = torch.rand(2, 1, 64, 64), torch.randint(0, 2, (2, 64, 64))
@@ -22,5 +22,5 @@ class Supervised(Method):
     name = "supervised"
 
     def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
-        """Cross-entropy and Dice loss of the labelled pictures."""
+        """Cross-entropy and Dice loss of the labelled images."""
         return dice_cross_entropy(self.student(batch.images), batch.labels)

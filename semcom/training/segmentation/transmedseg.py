@@ -59,7 +59,7 @@ class TransMedSeg(SelfTraining):
         self.target = ClassStatistics(student.num_classes, FEATURES)
 
     def loss(self, batch: Batch, progress: float, draws: torch.Generator) -> Tensor:
-        """Loss of the mixed pictures and of the features carried over."""
+        """Loss of the mixed images and of the features carried over."""
         answer = self.answer(batch, progress, draws)
         with torch.autocast(answer.features.device.type, enabled=False):
             return answer.loss + self.beta * self._carried_over(answer, progress, draws)

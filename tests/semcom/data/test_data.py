@@ -1,4 +1,4 @@
-"""Phantoms, folders of pictures, and DICOM files."""
+"""Phantoms, folders of images, and DICOM files."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_files_are_sorted_and_limited_and_others_passed_over(tmp_path: Path) -> 
     for name, level in (("c.jpeg", 90), ("a.PNG", 10), ("b.tif", 50)):
         save(tmp_path, name, np.full((32, 32), level, dtype=np.uint8))
     save(tmp_path, ".hidden.png", np.zeros((32, 32), dtype=np.uint8))
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     (tmp_path / "folder.png").mkdir()
     assert [file.name for file in list_images(tmp_path)] == ["a.PNG", "b.tif", "c.jpeg"]
     images = stacked(load_folder(tmp_path)[0])
@@ -187,16 +187,16 @@ def test_size_shrinks_and_never_enlarges(tmp_path: Path) -> None:
     assert torch.equal(images[1][0], torch.from_numpy(ramp(40, 60) / 255).float())
 
 
-def test_masks_select_pictures_and_follow_their_size(tmp_path: Path) -> None:
-    pictures, masks = tmp_path / "pictures", tmp_path / "masks"
+def test_masks_select_images_and_follow_their_size(tmp_path: Path) -> None:
+    folder, masks = tmp_path / "images", tmp_path / "masks"
     region = np.zeros((64, 128), dtype=np.uint8)
     region[:32, :64] = 1
     for name in ("a.png", "b.jpg", "c.png"):
-        save(pictures, name, ramp(64, 128).astype(np.uint8))
+        save(folder, name, ramp(64, 128).astype(np.uint8))
     save(masks, "a.png", region)
     save(masks, "c.tif", np.stack([0 * region, region * 200, 0 * region], -1))
-    images, regions = load_folder(pictures, masks=masks, size=64)
-    assert [file.name for file in list_images(pictures, masks)] == ["a.png", "c.png"]
+    images, regions = load_folder(folder, masks=masks, size=64)
+    assert [file.name for file in list_images(folder, masks)] == ["a.png", "c.png"]
     assert stacked(images).shape == (2, 1, 32, 64)
     expected = torch.zeros(2, 1, 32, 64, dtype=torch.bool)
     expected[..., :16, :32] = True
@@ -205,9 +205,9 @@ def test_masks_select_pictures_and_follow_their_size(tmp_path: Path) -> None:
 
 def test_masks_of_different_sizes_are_a_list_too(tmp_path: Path) -> None:
     for name, height in (("a.png", 40), ("b.png", 50)):
-        save(tmp_path / "pictures", name, ramp(height).astype(np.uint8))
+        save(tmp_path / "images", name, ramp(height).astype(np.uint8))
         save(tmp_path / "masks", name, ramp(height, top=1).astype(np.uint8))
-    images, masks = load_folder(tmp_path / "pictures", tmp_path / "masks")
+    images, masks = load_folder(tmp_path / "images", tmp_path / "masks")
     assert isinstance(images, list) and isinstance(masks, list)
     assert [m.shape for m in masks] == [i.shape for i in images]
     assert all(mask.dtype == torch.bool for mask in masks)
@@ -271,17 +271,17 @@ def test_bad_numbers_are_refused(arguments: dict[str, Any], words: str, tmp_path
 
 
 def test_missing_folders_and_unfitting_masks_are_refused(tmp_path: Path) -> None:
-    pictures, masks = tmp_path / "pictures", tmp_path / "masks"
-    assert "does not exist" in refusal(lambda: load_folder(pictures))
-    file = save(pictures, "a.png", ramp().astype(np.uint8))
+    folder, masks = tmp_path / "images", tmp_path / "masks"
+    assert "does not exist" in refusal(lambda: load_folder(folder))
+    file = save(folder, "a.png", ramp().astype(np.uint8))
     assert "is a file, not a folder" in refusal(lambda: load_folder(file))
-    assert "does not exist" in refusal(lambda: load_folder(pictures, masks))
+    assert "does not exist" in refusal(lambda: load_folder(folder, masks))
     save(masks, "z.png", ramp().astype(np.uint8))
-    assert "call the mask of a.png" in refusal(lambda: load_folder(pictures, masks))
+    assert "call the mask of a.png" in refusal(lambda: load_folder(folder, masks))
     save(masks, "a.png", ramp(41).astype(np.uint8))
-    assert "mask a.png is 41 x 50" in refusal(lambda: load_folder(pictures, masks))
+    assert "mask a.png is 41 x 50" in refusal(lambda: load_folder(folder, masks))
     save(masks, "a.tif", ramp().astype(np.uint8))
-    assert "share a stem" in refusal(lambda: load_folder(pictures, masks))
+    assert "share a stem" in refusal(lambda: load_folder(folder, masks))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -397,13 +397,13 @@ def test_look_up_tables(sequence: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(image[0, :4], [0.2, 1, 1, 0], atol=1e-6)
 
 
-def test_dicom_pictures_take_png_masks(tmp_path: Path) -> None:
+def test_dicom_images_take_png_masks(tmp_path: Path) -> None:
     for name in ("a.dcm", "1.2.840.7"):
-        (tmp_path / "pictures").mkdir(exist_ok=True)
-        dicom(STORED).save_as(tmp_path / "pictures" / name)
+        (tmp_path / "images").mkdir(exist_ok=True)
+        dicom(STORED).save_as(tmp_path / "images" / name)
     save(tmp_path / "masks", "a.png", ramp(top=1).astype(np.uint8))
     save(tmp_path / "masks", "1.2.840.7.png", ramp(top=1).astype(np.uint8))
-    images, masks = load_folder(tmp_path / "pictures", tmp_path / "masks")
+    images, masks = load_folder(tmp_path / "images", tmp_path / "masks")
     assert stacked(images).shape == stacked(masks).shape == (2, 1, 40, 50)
 
 

@@ -12,9 +12,9 @@ import pytest
 from channels import InputError
 from semcom.image_coders import hevc
 from semcom.image_coders.planes import from_frame, to_frame
-from semcom.image_coders.regions import Region, any_in_cells, mark, regions
+from semcom.image_coders.regions import Region, any_in_blocks, mark, regions
 from semcom.image_coders.source import source_coder
-from tests.semcom.pictures import coloured, psnr, textured
+from tests.semcom.images import coloured, psnr, textured
 
 
 def nal_units(stream: bytes) -> list[tuple[int, bytes]]:
@@ -62,7 +62,7 @@ def slice_qp(stream: bytes) -> int:
 
 
 def square(side: int) -> np.ndarray:
-    """The middle ninth of a picture."""
+    """The middle ninth of an image."""
     mask = np.zeros((side, side), dtype=bool)
     mask[side // 3 : 2 * side // 3, side // 3 : 2 * side // 3] = True
     return mask
@@ -80,48 +80,44 @@ def test_trap_2_no_sei_and_one_of_everything_else() -> None:
 
 
 def test_trap_3_parameter_sets_are_billed_or_external() -> None:
-    picture = textured(96, 96)
+    image = textured(96, 96)
     billed, external = source_coder("hevc"), source_coder("hevc", header="external")
     headers = hevc.header(96, 96)
     assert 60 < len(headers) < 85
-    payload = billed.fit(picture, 500)
+    payload = billed.fit(image, 500)
     assert payload.startswith(headers)
     shorter = bytes([0]) + payload[len(headers) :]
     decoded = billed.decode(payload, 96, 96)
     assert np.array_equal(external.decode(shorter, 96, 96), decoded)
     assert np.array_equal(hevc.decode(payload), decoded), "an ordinary decoder reads it"
-    assert psnr(external.decode(external.fit(picture, 500), 96, 96), picture) > psnr(
-        decoded, picture
-    )
+    assert psnr(external.decode(external.fit(image, 500), 96, 96), image) > psnr(decoded, image)
 
 
 def test_trap_4_the_region_of_interest_acts_and_the_rest_stays() -> None:
-    picture, roi = textured(192, 192), square(192)
-    plain = hevc.decode(hevc.encode(picture, 36))
-    better = hevc.decode(hevc.encode(picture, 36, roi=roi, roi_qp_offset=-10))
-    assert psnr(better[roi], picture[roi]) > psnr(plain[roi], picture[roi]) + 1
-    assert psnr(better[~roi], picture[~roi]) == pytest.approx(
-        psnr(plain[~roi], picture[~roi]), abs=0.1
-    )
+    image, roi = textured(192, 192), square(192)
+    plain = hevc.decode(hevc.encode(image, 36))
+    better = hevc.decode(hevc.encode(image, 36, roi=roi, roi_qp_offset=-10))
+    assert psnr(better[roi], image[roi]) > psnr(plain[roi], image[roi]) + 1
+    assert psnr(better[~roi], image[~roi]) == pytest.approx(psnr(plain[~roi], image[~roi]), abs=0.1)
 
 
 @pytest.mark.parametrize("broken", ["aq-mode=0", "aq-strength=0"])
 def test_trap_4_without_adaptive_quantisation_it_would_not(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    picture = textured(96, 96)
+    image = textured(96, 96)
     monkeypatch.setattr(hevc, "_PARAMS", f"{hevc._PARAMS}:{broken}")
-    plain = hevc.encode(picture, 36)
-    assert hevc.encode(picture, 36, roi=square(96), roi_qp_offset=-10) == plain
+    plain = hevc.encode(image, 36)
+    assert hevc.encode(image, 36, roi=square(96), roi_qp_offset=-10) == plain
 
 
 def test_trap_5_of_overlapping_regions_the_first_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    picture, roi = textured(96, 96), square(96)
+    image, roi = textured(96, 96), square(96)
     inner, all_of_it = Region(32, 32, 32, 32, -12), Region(0, 0, 96, 96, 8)
     quality = []
     for order in ([inner, all_of_it], [all_of_it, inner]):
         monkeypatch.setattr(hevc, "regions", lambda offsets, side, order=order: order)
-        quality.append(psnr(hevc.decode(hevc.encode(picture, 36))[roi], picture[roi]))
+        quality.append(psnr(hevc.decode(hevc.encode(image, 36))[roi], image[roi]))
     assert quality[0] > quality[1] + 5
 
 
@@ -134,8 +130,8 @@ def test_trap_6_grey_keeps_its_full_range() -> None:
 
 
 def test_trap_7_bit_errors_are_not_reported() -> None:
-    picture = textured(96, 96)
-    stream = hevc.encode(picture, 30)
+    image = textured(96, 96)
+    stream = hevc.encode(image, 30)
     clean, first = hevc.decode(stream), len(hevc.header(96, 96)) + 8
     silent = 0
     for place in range(first, len(stream) - 8, (len(stream) - first) // 20):
@@ -158,25 +154,25 @@ def test_trap_8_the_still_picture_profile_refuses_grey() -> None:
 
 
 def test_trap_9_threads_do_not_change_a_byte() -> None:
-    pictures = [textured(96, 96, seed) for seed in range(6)]
-    alone = [hevc.encode(picture, 33.4) for picture in pictures]
+    images = [textured(96, 96, seed) for seed in range(6)]
+    alone = [hevc.encode(image, 33.4) for image in images]
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(lambda picture: hevc.encode(picture, 33.4), pictures)) == alone
+        assert list(pool.map(lambda image: hevc.encode(image, 33.4), images)) == alone
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10, 12])
 def test_an_offset_is_that_many_qps_at_every_depth(bit_depth: int) -> None:
     # libavcodec scales it with the depth: 1/51 would be 1.2 QPs at 10 bits and 1.5 at 12.
-    picture, everywhere = textured(256, 256), np.ones((256, 256), dtype=bool)
-    offset = hevc.encode(picture, 40, bit_depth, everywhere, -6)
-    assert len(offset) == pytest.approx(len(hevc.encode(picture, 34, bit_depth)), rel=0.03)
+    image, everywhere = textured(256, 256), np.ones((256, 256), dtype=bool)
+    offset = hevc.encode(image, 40, bit_depth, everywhere, -6)
+    assert len(offset) == pytest.approx(len(hevc.encode(image, 34, bit_depth)), rel=0.03)
 
 
 def test_soft_edges_of_a_cell_belong_to_the_region() -> None:
     mask = np.zeros((40, 50), dtype=bool)
     mask[15, 16] = True
-    assert np.argwhere(any_in_cells(mask, 16)).tolist() == [[0, 1]]
-    assert any_in_cells(mask, 16).shape == (3, 4)
+    assert np.argwhere(any_in_blocks(mask, 16)).tolist() == [[0, 1]]
+    assert any_in_blocks(mask, 16).shape == (3, 4)
 
 
 def test_regions_cover_each_cell_once() -> None:
@@ -195,10 +191,10 @@ def test_a_blank_frame_needs_no_region() -> None:
 @pytest.mark.parametrize("bit_depth", [8, 10, 12])
 @pytest.mark.parametrize("shape", [(64, 64), (33, 47)])
 def test_colour_and_grey_at_every_depth(bit_depth: int, shape: tuple[int, int]) -> None:
-    for picture in (textured(*shape), coloured(*shape)):
-        decoded = hevc.decode(hevc.encode(picture, 3, bit_depth))
-        assert decoded.shape == picture.shape
-        assert psnr(decoded, picture) > 45
+    for image in (textured(*shape), coloured(*shape)):
+        decoded = hevc.decode(hevc.encode(image, 3, bit_depth))
+        assert decoded.shape == image.shape
+        assert psnr(decoded, image) > 45
 
 
 def test_planes_are_full_range_bt_709() -> None:
@@ -211,32 +207,32 @@ def test_planes_are_full_range_bt_709() -> None:
     assert [int(plane[2]) for plane in planes] == [0, 128, 128]
 
 
-def test_a_frame_of_another_kind_is_no_picture() -> None:
+def test_a_frame_of_another_kind_is_no_image() -> None:
     assert from_frame(av.VideoFrame(32, 32, "yuv420p")) is None
 
 
 def test_ten_bits_resolve_what_eight_cannot() -> None:
-    picture = np.full((64, 64), 0.5 + 0.5 / 255, dtype=np.float32)
-    assert np.abs(hevc.decode(hevc.encode(picture, 4)) - picture).max() < 0.5 / 255
+    image = np.full((64, 64), 0.5 + 0.5 / 255, dtype=np.float32)
+    assert np.abs(hevc.decode(hevc.encode(image, 4)) - image).max() < 0.5 / 255
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (97, 64), (64, 131), (250, 251)])
 def test_odd_sizes(shape: tuple[int, int]) -> None:
-    picture = textured(*shape)
-    decoded = hevc.decode(hevc.encode(picture, 20.5))
+    image = textured(*shape)
+    decoded = hevc.decode(hevc.encode(image, 20.5))
     assert decoded.shape == shape
     assert decoded.dtype == np.float32
-    assert psnr(decoded, picture) > 38
+    assert psnr(decoded, image) > 38
 
 
-def test_same_picture_same_bytes() -> None:
-    picture = textured(128, 128)
-    assert hevc.encode(picture, 31.4) == hevc.encode(picture, 31.4)
+def test_same_image_same_bytes() -> None:
+    image = textured(128, 128)
+    assert hevc.encode(image, 31.4) == hevc.encode(image, 31.4)
 
 
 def test_trailing_zeros_change_nothing() -> None:
-    picture = textured(80, 70)
-    stream = hevc.encode(picture, 37)
+    image = textured(80, 70)
+    stream = hevc.encode(image, 37)
     assert np.array_equal(hevc.decode(stream), hevc.decode(stream + bytes(1000)))
 
 
@@ -247,19 +243,19 @@ def test_encoder_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_fractional_qp_lies_between_whole_ones() -> None:
-    # A plain fractional crf stays on the plateau of a whole QP; the divided picture does not.
-    picture = textured(256, 256)
-    sizes = [len(hevc.encode(picture, 26 + half / 2)) for half in range(5)]
+    # A plain fractional crf stays on the plateau of a whole QP; the divided image does not.
+    image = textured(256, 256)
+    sizes = [len(hevc.encode(image, 26 + half / 2)) for half in range(5)]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 5
 
 
 def test_psy_rd_is_off() -> None:
     # With x265's default psycho-visual optimisation this takes 427 bytes at the same PSNR.
-    picture = textured(256, 256)
-    stream = hevc.encode(picture, 34)
+    image = textured(256, 256)
+    stream = hevc.encode(image, 34)
     assert len(stream) < 410
-    assert psnr(hevc.decode(stream), picture) > 33.7
+    assert psnr(hevc.decode(stream), image) > 33.7
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (100, 65)])
@@ -270,7 +266,7 @@ def test_header_is_known_beforehand(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("stream", [b"", bytes(100), b"\x00\x00\x01\x40\x01garbage"])
-def test_no_picture_is_refused(stream: bytes) -> None:
+def test_no_image_is_refused(stream: bytes) -> None:
     with pytest.raises(InputError, match="HEVC"):
         hevc.decode(stream)
 

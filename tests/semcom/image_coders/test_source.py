@@ -14,9 +14,9 @@ import semcom
 from channels import InputError
 from semcom.image_coders import avif, jpeg2000, jpegxl
 from semcom.image_coders.rate import Ladder, fit
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 from semcom.image_coders.source import source_coder
-from tests.semcom.pictures import coloured, psnr, textured
+from tests.semcom.images import coloured, psnr, textured
 
 CODERS = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 COLOUR = ["hevc", "hevc-roi", "jpeg2000", "jpegxl"]
@@ -28,23 +28,23 @@ DECODE = {"jpeg2000": jpeg2000.decode, "jpegxl": jpegxl.decode, "avif": avif.dec
 @pytest.mark.parametrize("name", ["jpeg2000", "jpegxl", "avif"])
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (250, 251)])
 def test_round_trip_of_odd_sizes(name: str, shape: tuple[int, int]) -> None:
-    for picture in (textured(*shape), coloured(*shape))[: 1 if name == "avif" else 2]:
-        stream = avif.encode(picture, 60) if name == "avif" else FINE[name](picture)
+    for image in (textured(*shape), coloured(*shape))[: 1 if name == "avif" else 2]:
+        stream = avif.encode(image, 60) if name == "avif" else FINE[name](image)
         decoded = DECODE[name](stream + bytes(50))
-        assert decoded.shape == picture.shape
+        assert decoded.shape == image.shape
         assert decoded.dtype == np.float32
         assert np.array_equal(decoded, DECODE[name](stream))
-        assert psnr(decoded, picture) > 34
+        assert psnr(decoded, image) > 34
 
 
 def test_no_stream_has_a_container_or_a_comment() -> None:
-    picture = textured(100, 65)
-    codestream = jpeg2000.encode(picture, 1.0)
+    image = textured(100, 65)
+    codestream = jpeg2000.encode(image, 1.0)
     assert codestream.startswith(b"\xff\x4f\xff\x51")
     assert b"\xff\x64" not in jpeg2000.header(100, 65)
     assert b"OpenJPEG" not in codestream
-    assert jpegxl.encode(picture, 2.0).startswith(b"\xff\x0a")
-    obus = avif.encode(picture, 150)
+    assert jpegxl.encode(image, 2.0).startswith(b"\xff\x0a")
+    obus = avif.encode(image, 150)
     assert [obus[0] >> 3, obus[2 + obus[1]] >> 3] == [1, 6], "sequence header, frame"
 
 
@@ -85,13 +85,13 @@ def test_budget_is_kept_and_filled(
     name: str, height: int, width: int, bits_per_pixel: float, header: str
 ) -> None:
     budget = round(bits_per_pixel * height * width / 8)
-    coder, picture = source_coder(name, header), XRAY[:height, :width]
+    coder, image = source_coder(name, header), XRAY[:height, :width]
     roi = np.zeros((height, width), np.float32)
     roi[height // 4 : height // 2, width // 4 :] = 0.8
-    payload = coder.fit(picture, budget, roi)
-    least = 0.9 if name == "jpegxl" else 0.99  # some pictures of about 80 x 80 have gaps
+    payload = coder.fit(image, budget, roi)
+    least = 0.9 if name == "jpegxl" else 0.99  # some images of about 80 x 80 have gaps
     assert least * budget <= len(payload) <= budget
-    assert psnr(coder.decode(payload, height, width), picture) > 22
+    assert psnr(coder.decode(payload, height, width), image) > 22
 
 
 @pytest.mark.parametrize("name", CODERS)
@@ -115,19 +115,19 @@ def test_a_budget_beyond_the_finest_is_not_an_error() -> None:
 
 @pytest.mark.parametrize("name", CODERS)
 def test_more_bytes_more_quality(name: str) -> None:
-    coder, picture = source_coder(name), XRAY[:96, :96]
+    coder, image = source_coder(name), XRAY[:96, :96]
 
     def quality(budget: int) -> float:
-        return psnr(coder.decode(coder.fit(picture, budget), 96, 96), picture)
+        return psnr(coder.decode(coder.fit(image, budget), 96, 96), image)
 
     assert quality(220) < quality(500) < quality(1500)
 
 
 @pytest.mark.parametrize("name", CODERS)
 def test_external_headers_are_known_and_save_bytes(name: str) -> None:
-    external, picture = source_coder(name, "external"), textured(96, 80)
+    external, image = source_coder(name, "external"), textured(96, 80)
     for budget in (200, 900):
-        payload = external.fit(picture, budget)
+        payload = external.fit(image, budget)
         decoded = external.decode(payload + bytes(30), 96, 80)
         index = payload[0] >> 2
         scale = 1 << (payload[0] & 3)
@@ -139,8 +139,8 @@ def test_external_headers_are_known_and_save_bytes(name: str) -> None:
 
 def test_streams_of_other_samples_are_refused() -> None:
     """A flipped bit of JPEG 2000's SIZ makes 16-bit samples of 8-bit ones, or millions of them."""
-    coder, picture = source_coder("jpeg2000"), textured(96, 80)
-    stream = coder.fit(picture, 900)
+    coder, image = source_coder("jpeg2000"), textured(96, 80)
+    stream = coder.fit(image, 900)
     assert stream[42:45] == b"\x07\x01\x01"  # Ssiz: 8 bits; no subsampling
     deep, wide = bytearray(stream), bytearray(stream)
     deep[42] ^= 8
@@ -159,7 +159,7 @@ def test_encoders_leave_the_thread_s_scheduling_alone() -> None:
         assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
-def test_a_picture_beyond_a_coder_s_limit_is_refused() -> None:
+def test_an_image_beyond_a_coder_s_limit_is_refused() -> None:
     tall = np.tile(np.linspace(0, 1, 32, dtype=np.float32), (8705, 1))
     with pytest.raises(InputError, match="at most 8704 x 16384"):
         source_coder("avif").fit(tall, 2000)
@@ -168,42 +168,42 @@ def test_a_picture_beyond_a_coder_s_limit_is_refused() -> None:
 @pytest.mark.parametrize("name", COLOUR)
 @pytest.mark.parametrize("header", ["billed", "external"])
 def test_colour(name: str, header: str) -> None:
-    coder, picture = source_coder(name, header), coloured(97, 66)
-    payload = coder.fit(picture, 2000)
+    coder, image = source_coder(name, header), coloured(97, 66)
+    payload = coder.fit(image, 2000)
     assert 0.99 * 2000 <= len(payload) <= 2000
-    assert psnr(coder.decode(payload, 97, 66, 3), picture) > 28
+    assert psnr(coder.decode(payload, 97, 66, 3), image) > 28
 
 
 def test_only_hevc_roi_looks_at_the_region() -> None:
-    picture = XRAY[:160, :160]
+    image = XRAY[:160, :160]
     roi = np.zeros((160, 160), np.float32)
     roi[48:112, 48:112] = 0.6
     inside = roi > 0.5
     plain, aware = source_coder("hevc"), source_coder("hevc-roi")
-    without = plain.fit(picture, 1000)
-    assert plain.fit(picture, 1000, roi) == without
+    without = plain.fit(image, 1000)
+    assert plain.fit(image, 1000, roi) == without
     base = plain.decode(without, 160, 160)
-    better = aware.decode(aware.fit(picture, 1000, roi), 160, 160)
-    assert psnr(better[inside], picture[inside]) > psnr(base[inside], picture[inside]) + 0.5
-    faint = aware.decode(aware.fit(picture, 1000, roi * 0.8), 160, 160)
+    better = aware.decode(aware.fit(image, 1000, roi), 160, 160)
+    assert psnr(better[inside], image[inside]) > psnr(base[inside], image[inside]) + 0.5
+    faint = aware.decode(aware.fit(image, 1000, roi * 0.8), 160, 160)
     assert np.array_equal(faint, base), "below 0.5 nothing is of interest"
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_smallest_holds_a_picture_whatever_it_shows(name: str) -> None:
+def test_smallest_holds_an_image_whatever_it_shows(name: str) -> None:
     coder = source_coder(name, "external")
-    noise: Picture = np.random.default_rng(0).random((96, 64), dtype=np.float32)
+    noise: ImageArray = np.random.default_rng(0).random((96, 64), dtype=np.float32)
     checker = (np.indices((96, 64)).sum(0) % 2).astype(np.float32)
-    for picture in (noise, checker):
-        assert len(coder.fit(picture, coder.smallest(96, 64))) <= coder.smallest(96, 64)
-    for picture in [np.stack([noise, checker, 1 - noise])] if name in COLOUR else []:
-        assert len(coder.fit(picture, coder.smallest(96, 64, 3))) <= coder.smallest(96, 64, 3)
+    for image in (noise, checker):
+        assert len(coder.fit(image, coder.smallest(96, 64))) <= coder.smallest(96, 64)
+    for image in [np.stack([noise, checker, 1 - noise])] if name in COLOUR else []:
+        assert len(coder.fit(image, coder.smallest(96, 64, 3))) <= coder.smallest(96, 64, 3)
 
 
 @pytest.mark.parametrize("name", CODERS)
 def test_coders_are_silent_and_deterministic(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    coder, picture = source_coder(name), textured(64, 64)
-    assert coder.fit(picture, 400) == coder.fit(picture, 400)
+    coder, image = source_coder(name), textured(64, 64)
+    assert coder.fit(image, 400) == coder.fit(image, 400)
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
 

@@ -1,4 +1,4 @@
-"""Codecs and pictures that the tests of Med-JSCC's parts share."""
+"""Codecs and images that the tests of Med-JSCC's parts share."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def trained() -> MedJSCC:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> tuple[Tensor, Tensor]:
+def phantoms() -> tuple[Tensor, Tensor]:
     return semcom.data.phantoms("chest", n=2, size=192, seed=21)

@@ -11,7 +11,7 @@ from semcom.medjscc.header import Header
 
 
 def headers_of(codec: MedJSCC, tx: Transmission) -> list[Header]:
-    """The header of each picture of a transmission."""
+    """The header of each image of a transmission."""
     block = codec._layout(tx.session).header
     sent = tx.symbols[:, : block.channel_uses]
     bits, ok = block.decode(sent, torch.full(sent.shape, 0.01))

@@ -38,27 +38,27 @@ def test_any_shape_and_budget(height: int, width: int, uses: int, snr_db: float)
 
 
 def test_with_a_number_for_each_pixel_and_no_noise_nothing_is_missing() -> None:
-    picture = semcom.data.phantoms("chest", n=1, size=64, seed=3)[0] - 0.5
-    numbers = analog_base.send(picture, 64 * 64 // 2, 60.0)
+    image = semcom.data.phantoms("chest", n=1, size=64, seed=3)[0] - 0.5
+    numbers = analog_base.send(image, 64 * 64 // 2, 60.0)
     out = analog_base.receive(numbers, torch.full_like(numbers, 1e-12), (64, 64), 60.0)
-    assert (out - picture).abs().max() < 1e-3
+    assert (out - image).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("uses", [64, 1024])
 def test_low_frequencies_are_worth_more_than_means_of_blocks(uses: int) -> None:
     """At 0 dB a decibel or more on average than block means of the same power; Wiener both."""
-    pictures = semcom.data.phantoms("chest", n=6, size=256, seed=4)[0] - 0.5
-    numbers = analog_base.send(pictures, uses, 0.0)
+    images = semcom.data.phantoms("chest", n=6, size=256, seed=4)[0] - 0.5
+    numbers = analog_base.send(images, uses, 0.0)
     numbers = numbers / (2 * numbers.square().mean(1, keepdim=True)).sqrt()
-    strength = (2 * analog_base.send(pictures, uses, 0.0).square().mean(1)).sqrt()
+    strength = (2 * analog_base.send(images, uses, 0.0).square().mean(1)).sqrt()
     out = analog_base.receive(*heard(numbers, 0.5, 2), (256, 256), 0.0)
     out = out * strength[:, None, None, None]
 
     side = math.isqrt(2 * uses)
-    means = torch.nn.functional.adaptive_avg_pool2d(pictures, side)
+    means = torch.nn.functional.adaptive_avg_pool2d(images, side)
     power = means.square().mean((1, 2, 3), keepdim=True)
     sent, noise_var = heard((means / (2 * power).sqrt()), 0.5, 2)
     blocks = sent * (2 * power).sqrt() * 0.5 / (0.5 + noise_var)
     blocks = torch.nn.functional.interpolate(blocks, (256, 256), mode="bicubic")
-    gained = psnr(out + 0.5, pictures + 0.5) - psnr(blocks + 0.5, pictures + 0.5)
+    gained = psnr(out + 0.5, images + 0.5) - psnr(blocks + 0.5, images + 0.5)
     assert gained.min() > 0 and gained.mean() > 1

@@ -22,8 +22,8 @@ from semcom.medjscc import MedJSCC
 from semcom.medjscc.header import ROI_RATIOS, Header
 from semcom.metrics import psnr, roi_psnr
 from semcom.weightfile import stored
+from tests.semcom.images import framed
 from tests.semcom.medjscc.headers import headers_of
-from tests.semcom.pictures import framed
 
 
 def over_awgn(
@@ -34,17 +34,17 @@ def over_awgn(
 
 @pytest.mark.parametrize("cbr", [1 / 64, 1 / 32, 1 / 16])
 def test_the_budget_is_used_to_the_last(
-    cbr: float, narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    cbr: float, narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    tx = narrow.encode(pictures[0], cbr=cbr, snr_db=7.0, roi=pictures[1])
+    tx = narrow.encode(phantoms[0], cbr=cbr, snr_db=7.0, roi=phantoms[1])
     assert tx.used.tolist() == [round(cbr * 192 * 192)] * 2
 
 
-def test_a_batch_is_sent_as_its_pictures_are_alone(
-    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+def test_a_batch_is_sent_as_its_images_are_alone(
+    narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Headers to the last bit, and symbols but for those of floating point."""
-    images, masks = (part[:1, :, :96, :112] for part in pictures)
+    images, masks = (part[:1, :, :96, :112] for part in phantoms)
     noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(1))
     images = torch.cat([images, 0 * noise, noise, 0 * noise + 0.5, framed(noise, (3, 0, 1, 0), 0)])
     rois = torch.cat([masks.float(), 0 * noise, 0 * noise + 1, noise, 0.5 * masks])
@@ -80,10 +80,10 @@ def spoilt(rx: Reception, start: int, stop: int) -> Reception:
 
 @pytest.mark.parametrize("part", ["header", "digital"])
 @pytest.mark.parametrize("shape", [(192, 192), (183, 120)])
-def test_without_its_digital_part_a_picture_is_lost_but_not_grey(
-    part: str, shape: tuple[int, int], trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+def test_without_its_digital_part_an_image_is_lost_but_not_grey(
+    part: str, shape: tuple[int, int], trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    images, masks = (found[..., : shape[0], : shape[1]] for found in pictures)
+    images, masks = (found[..., : shape[0], : shape[1]] for found in phantoms)
     tx = trained.encode(images, cbr=1 / 16, snr_db=8.0, roi=masks)
     parts = trained._layout(tx.session)
     first = parts.header.channel_uses + parts.analog_base
@@ -98,11 +98,11 @@ def test_without_its_digital_part_a_picture_is_lost_but_not_grey(
     assert (psnr(whole, images) > psnr(out, images) + 5).all()
 
 
-def test_a_header_that_tells_too_short_a_block_is_a_lost_picture(
-    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+def test_a_header_that_tells_too_short_a_block_is_a_lost_image(
+    narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Its checksum holds, as by chance one in 2^16 does."""
-    tx = narrow.encode(pictures[0][:1], cbr=1 / 16, snr_db=10.0)
+    tx = narrow.encode(phantoms[0][:1], cbr=1 / 16, snr_db=10.0)
     block = narrow._layout(tx.session).header
     for length in (0, 1):
         told = Header(40, 0, length, 128).pack()
@@ -114,9 +114,9 @@ def test_a_header_that_tells_too_short_a_block_is_a_lost_picture(
 
 @pytest.mark.parametrize("kept", [1, 100, 1000])
 def test_a_reception_cut_short_is_decoded(
-    kept: int, narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    kept: int, narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    images = pictures[0][:1, :, :96, :96]
+    images = phantoms[0][:1, :, :96, :96]
     rx = channels.link("awgn")(narrow.encode(images, cbr=1 / 8, snr_db=9.0), 9.0, seed=1)
     cut = Reception(rx.symbols[:, :kept], rx.noise_var[:, :kept], rx.snr_db, rx.session)
     out, lost = narrow.decode_with_outage(cut)
@@ -125,10 +125,10 @@ def test_a_reception_cut_short_is_decoded(
 
 
 def test_quality_follows_the_channel_and_not_the_belief(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Believed 6 dB; what is better than believed is used, and what is worse costs gently."""
-    images, masks = pictures
+    images, masks = phantoms
     tx = trained.encode(images, cbr=1 / 16, snr_db=6.0, roi=masks)
     found = [
         float(psnr(over_awgn(trained, tx, snr_db, seed=3)[0], images).mean())
@@ -139,9 +139,9 @@ def test_quality_follows_the_channel_and_not_the_belief(
 
 
 def test_a_finer_step_in_the_region_makes_it_better(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    images, masks = pictures
+    images, masks = phantoms
     scores = []
     for ratio in (1.0, 1.5, 3.0):
         altered = trained.with_options(roi_ratio=ratio)
@@ -151,7 +151,7 @@ def test_a_finer_step_in_the_region_makes_it_better(
 
 
 def test_a_small_region_gets_finer_steps_than_a_large_one(narrow: MedJSCC) -> None:
-    """A square of a hundredth of the picture, and half of it: the ratio that the header tells."""
+    """A square of a hundredth of the image, and half of it: the ratio that the header tells."""
     image = semcom.data.phantoms("chest", n=1, size=192, seed=5)[0]
     ratios = []
     for side in (20, 136):
@@ -164,16 +164,16 @@ def test_a_small_region_gets_finer_steps_than_a_large_one(narrow: MedJSCC) -> No
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_a_region_of_nothing_or_all_is_none(
-    level: float, narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    level: float, narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    images = pictures[0][:1, :, :96, :96]
+    images = phantoms[0][:1, :, :96, :96]
     plain = narrow.encode(images, cbr=1 / 8, snr_db=8.0)
     tx = narrow.encode(images, cbr=1 / 8, snr_db=8.0, roi=torch.full_like(images, level))
     assert torch.equal(tx.symbols, plain.symbols)
 
 
-def test_uniform_is_the_same_codec_without_regions(pictures: tuple[Tensor, Tensor]) -> None:
-    images, masks = (part[:1, :, :96, :96] for part in pictures)
+def test_uniform_is_the_same_codec_without_regions(phantoms: tuple[Tensor, Tensor]) -> None:
+    images, masks = (part[:1, :, :96, :96] for part in phantoms)
     codec = semcom.codec("medjscc-uniform")
     assert isinstance(codec, MedJSCC)
     assert codec.name == "medjscc-uniform" and codec.options.roi_ratio == 1.0
@@ -200,8 +200,8 @@ def test_options_change_the_fingerprint_and_the_weights_do_not(narrow: MedJSCC) 
     assert (both.roi_ratio, both.digital_only) == (2.0, True)
 
 
-def test_a_codec_travels(narrow: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
-    images = pictures[0][:1, :, :96, :96]
+def test_a_codec_travels(narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> None:
+    images = phantoms[0][:1, :, :96, :96]
     codec = narrow.with_options(roi_ratio=2.0).adapted(channels.link("ntn-tdl-c"))
     point = {"cbr": 1 / 8, "snr_db": 8.0}
     for again in (pickle.loads(pickle.dumps(codec)), copy.deepcopy(codec)):
@@ -212,11 +212,11 @@ def test_a_codec_travels(narrow: MedJSCC, pictures: tuple[Tensor, Tensor]) -> No
 
 
 def test_digital_alone_takes_most_of_the_budget(
-    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     lengths = []
     for one in (narrow, narrow.with_options(digital_only=True)):
-        tx = one.encode(pictures[0][:1], cbr=1 / 8, snr_db=10.0)
+        tx = one.encode(phantoms[0][:1], cbr=1 / 8, snr_db=10.0)
         lengths.append(headers_of(one, tx)[0].length)
         assert not over_awgn(one, tx, 10.0, seed=4)[1].any()
     assert lengths[0] < 0.7 * 256 < 0.85 * 256 < lengths[1]
@@ -224,7 +224,7 @@ def test_digital_alone_takes_most_of_the_budget(
 
 @pytest.mark.parametrize("snr_db", [2.0, 14.0, 26.0, 40.0])
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_a_picture_of_one_level_arrives(level: float, snr_db: float, narrow: MedJSCC) -> None:
+def test_an_image_of_one_level_arrives(level: float, snr_db: float, narrow: MedJSCC) -> None:
     """Its errors are all foreseen: the analogue part is silent and the rest is louder."""
     image = torch.full((1, 1, 96, 96), level)
     tx = narrow.encode(image, cbr=1 / 8, snr_db=snr_db)
@@ -235,9 +235,9 @@ def test_a_picture_of_one_level_arrives(level: float, snr_db: float, narrow: Med
 
 @pytest.mark.parametrize("cbr", [2.0, 8.0])
 def test_more_channel_uses_than_there_is_to_send_do_no_harm(
-    cbr: float, narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    cbr: float, narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    image = pictures[0][:1, :, :96, :96]
+    image = phantoms[0][:1, :, :96, :96]
     tx = narrow.encode(image, cbr=cbr, snr_db=25.0)
     out, lost = over_awgn(narrow, tx, 25.0)
     assert not lost.any()
@@ -260,15 +260,15 @@ def test_fine_steps_reach_the_whole_range_of_grey(narrow: MedJSCC) -> None:
 
 
 @pytest.mark.parametrize("snr_db", [-100.0, 100.0])
-def test_any_snr_is_served(snr_db: float, narrow: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
-    image = pictures[0][:1, :, :96, :96]
+def test_any_snr_is_served(snr_db: float, narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> None:
+    image = phantoms[0][:1, :, :96, :96]
     out, lost = over_awgn(narrow, narrow.encode(image, cbr=1 / 2, snr_db=snr_db), snr_db)
     assert bool(lost) == (snr_db < 0) and bool(out.isfinite().all())
 
 
-def test_a_black_frame_costs_little(trained: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
+def test_a_black_frame_costs_little(trained: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> None:
     """One line at each side had cost up to 3 dB; now less than half of one."""
-    images = pictures[0]
+    images = phantoms[0]
     with_frame = framed(images, (1, 1, 1, 2), 0)
     found = []
     for sent in (images, with_frame):
@@ -315,11 +315,11 @@ def test_weights_that_compute_otherwise_here_are_refused(narrow: MedJSCC, tmp_pa
 
 @pytest.mark.parametrize("snr_db", [3.0, 12.0, 24.0])
 def test_bits_are_sent_by_the_amplitudes_that_the_receiver_takes_them_for(
-    snr_db: float, pictures: tuple[Tensor, Tensor]
+    snr_db: float, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Unit power is the analogue part's affair: QAM symbols stand on their grid to the last bit."""
     codec = semcom.codec("medjscc-small")
-    tx = codec.encode(pictures[0], cbr=1 / 8, snr_db=snr_db)
+    tx = codec.encode(phantoms[0], cbr=1 / 8, snr_db=snr_db)
     assert tx.symbols.abs().square().mean(1).tolist() == pytest.approx([1, 1], abs=1e-5)
     parts = codec._layout(tx.session)
     for row, header in enumerate(headers_of(codec, tx)):
@@ -347,20 +347,20 @@ def test_a_digital_part_that_became_too_coarse_gives_way() -> None:
 
 
 def test_a_larger_margin_takes_a_slower_scheme(
-    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     uses = []
     for margin_db in (-5.0, 0.0, 10.0, 20.0):
         codec = narrow.with_options(margin_db=margin_db)
-        tx = codec.encode(pictures[0], cbr=1 / 8, snr_db=-3.0)
+        tx = codec.encode(phantoms[0], cbr=1 / 8, snr_db=-3.0)
         uses.append(codec._layout(tx.session).mcs.bits_per_use)
     assert uses == sorted(uses, reverse=True)
 
 
 def test_reconstruct_takes_what_decode_takes(
-    narrow: MedJSCC, pictures: tuple[Tensor, Tensor]
+    narrow: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    rx = channels.link("awgn")(narrow.encode(pictures[0], cbr=1 / 8, snr_db=8.0), 8.0, seed=1)
+    rx = channels.link("awgn")(narrow.encode(phantoms[0], cbr=1 / 8, snr_db=8.0), 8.0, seed=1)
     double = Reception(
         rx.symbols.to(torch.complex128), rx.noise_var.double(), rx.snr_db, rx.session
     )

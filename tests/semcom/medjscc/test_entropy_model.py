@@ -85,11 +85,11 @@ def walked_bits(model: EntropyModel, bands: Bands, log_step: Tensor) -> tuple[fl
 
 
 def test_the_bytes_are_as_many_as_the_model_says(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Within 0.5 %, and the bytes it rounds up to."""
     with torch.no_grad():
-        bands = Wavelet().analyse(pictures[0][:1] - 0.5)
+        bands = Wavelet().analyse(phantoms[0][:1] - 0.5)
     for step in (-4.0, -2.0):
         predicted, written = walked_bits(
             trained.entropy_model, bands, torch.full((1, 1, 12, 12), step)
@@ -98,11 +98,11 @@ def test_the_bytes_are_as_many_as_the_model_says(
 
 
 def test_what_is_hardly_expected_costs_no_more_than_the_coder_s_precision(
-    model: EntropyModel, pictures: tuple[Tensor, Tensor]
+    model: EntropyModel, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Of 24 bits: a model that has learned nothing expects less likely integers still."""
     with torch.no_grad():
-        bands = Wavelet().analyse(pictures[0][:1] - 0.5)
+        bands = Wavelet().analyse(phantoms[0][:1] - 0.5)
     predicted, written = walked_bits(model, bands, torch.full((1, 1, 12, 12), -4.0))
     assert written < predicted + 64
 
@@ -176,13 +176,13 @@ def test_no_group_sees_what_comes_after_it(model: EntropyModel) -> None:
 
 @pytest.mark.parametrize("log_step", [-4.0, -1.0, 2.0])
 def test_exact_arithmetic_foresees_errors_as_well_as_floating_point(
-    log_step: float, trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    log_step: float, trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """Squared errors off the means of both, within 3 %."""
     steps = torch.full((1, 1, 12, 12), log_step)
     left = []
     with torch.no_grad():
-        bands = Wavelet().analyse(pictures[0][:1] - 0.5)
+        bands = Wavelet().analyse(phantoms[0][:1] - 0.5)
         for model in (copy.deepcopy(trained.entropy_model).train(), trained.entropy_model):
             walked = model.walk(steps, Quantiser(bands))
             rest = zip(in_steps(bands, steps), walked.values, walked.errors, strict=True)

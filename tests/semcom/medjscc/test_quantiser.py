@@ -40,7 +40,7 @@ def test_integers_stay_within_what_the_coder_knows() -> None:
     assert chosen(torch.tensor([1e6, -1e6]), prior, 0.0).tolist() == [LARGEST, -LARGEST]
 
 
-def test_each_picture_has_its_own_multiplier() -> None:
+def test_each_image_has_its_own_multiplier() -> None:
     generator = torch.Generator().manual_seed(1)
     values = 2 * torch.randn(2, 3, 8, 8, generator=generator)
     prior = Prior(torch.zeros_like(values), values * 0, values * 0 - 2)
@@ -67,11 +67,11 @@ def cost(model: EntropyModel, bands: Bands, log_step: Tensor, quantise: Quantise
 
 
 def test_weighed_integers_cost_less_than_rounded_ones(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     log_step = torch.full((1, 1, 12, 12), -3.0)
     with torch.no_grad():
-        bands = Wavelet().analyse(pictures[0][:1] - 0.5)
+        bands = Wavelet().analyse(phantoms[0][:1] - 0.5)
     costs = [
         cost(trained.entropy_model, bands, log_step, quantise)
         for quantise in (Quantiser(bands), Rounder(bands, 0.5), Rounder(bands, 0.4))

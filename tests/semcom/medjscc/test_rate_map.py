@@ -24,12 +24,12 @@ def codec(narrow: MedJSCC) -> MedJSCC:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[Tensor, Tensor]:
+def phantoms() -> tuple[Tensor, Tensor]:
     return semcom.data.phantoms("chest", n=1, size=192, seed=21)
 
 
-def sent(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> Reception:
-    tx = codec.encode(pictures[0], cbr=CBR, snr_db=SNR_DB, roi=pictures[1])
+def sent(codec: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> Reception:
+    tx = codec.encode(phantoms[0], cbr=CBR, snr_db=SNR_DB, roi=phantoms[1])
     return channels.link("awgn")(tx, SNR_DB, seed=1)
 
 
@@ -39,20 +39,20 @@ def mapped(codec: MedJSCC, rx: Reception) -> RateMap:
     return found
 
 
-def test_parts_and_blocks_add_up(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
-    rx = sent(codec, pictures)
+def test_parts_and_blocks_add_up(codec: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> None:
+    rx = sent(codec, phantoms)
     found = mapped(codec, rx)
     uses = found.header + found.analog_base + found.digital + found.analogue
     assert uses == rx.session.channel_uses
     assert found.symbols.sum().item() == pytest.approx(found.analogue)
-    assert torch.equal(found.blocks, mask_blocks(pictures[1].float())[0, 0])
+    assert torch.equal(found.blocks, mask_blocks(phantoms[1].float())[0, 0])
 
 
 def test_blocks_hold_the_digital_part_but_frame_and_mask(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """At most 3 % more than its bytes, and most of them."""
-    rx = sent(trained, pictures)
+    rx = sent(trained, phantoms)
     found, parts = mapped(trained, rx), trained._layout(rx.session)
     length = next(n for n in range(256) if parts.digital_uses(n) == found.digital)
     room = 8 * parts.capacity(length)
@@ -61,38 +61,38 @@ def test_blocks_hold_the_digital_part_but_frame_and_mask(
 
 
 def test_the_region_draws_bits_as_its_step_gets_finer(
-    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+    codec: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     shares = []
     for ratio in (1.0, 4.0):
         altered = codec.with_options(roi_ratio=ratio)
-        found = mapped(altered, sent(altered, pictures))
-        inside = mask_blocks(pictures[1].float())[0, 0]
+        found = mapped(altered, sent(altered, phantoms))
+        inside = mask_blocks(phantoms[1].float())[0, 0]
         shares.append((found.bits[inside].sum() / found.bits.sum()).item())
     assert shares[1] > shares[0] + 0.1
 
 
 def test_equal_rates_differ_by_two_numbers_at_most(
-    trained: MedJSCC, pictures: tuple[Tensor, Tensor]
+    trained: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
     """One where the last place in a block is reached, one by levels that blocks have in common."""
     equal = trained.with_options(equal_rates=True)
-    low, high = mapped(equal, sent(equal, pictures)).symbols.aminmax()
+    low, high = mapped(equal, sent(equal, phantoms)).symbols.aminmax()
     assert (high - low).item() <= 1
-    low, high = mapped(trained, sent(trained, pictures)).symbols.aminmax()
+    low, high = mapped(trained, sent(trained, phantoms)).symbols.aminmax()
     assert (high - low).item() > 1
 
 
-def test_a_lost_picture_has_no_map(codec: MedJSCC, pictures: tuple[Tensor, Tensor]) -> None:
-    rx = sent(codec, pictures)
+def test_a_lost_image_has_no_map(codec: MedJSCC, phantoms: tuple[Tensor, Tensor]) -> None:
+    rx = sent(codec, phantoms)
     noise = torch.randn(rx.symbols.shape, generator=torch.Generator().manual_seed(3)) + 0j
     assert codec.rate_map(Reception(noise, rx.noise_var, rx.snr_db, rx.session)) == [None]
 
 
 def test_what_another_codec_sent_is_refused(
-    codec: MedJSCC, pictures: tuple[Tensor, Tensor]
+    codec: MedJSCC, phantoms: tuple[Tensor, Tensor]
 ) -> None:
-    rx = sent(codec, pictures)
+    rx = sent(codec, phantoms)
     other = replace(rx.session, codec="ntscc")
     with pytest.raises(InputError, match="sent by 'ntscc'"):
         codec.rate_map(Reception(rx.symbols, rx.noise_var, rx.snr_db, other))

@@ -46,9 +46,9 @@ def test_errors_larger_than_expected_take_power_from_all() -> None:
 
 
 @pytest.fixture(scope="module")
-def bands(pictures: tuple[Tensor, Tensor]) -> Bands:
+def bands(phantoms: tuple[Tensor, Tensor]) -> Bands:
     with torch.no_grad():
-        return Wavelet().analyse(pictures[0][:1] - 0.5)
+        return Wavelet().analyse(phantoms[0][:1] - 0.5)
 
 
 def test_errors_and_bytes_are_those_of_the_coefficients(bands: Bands) -> None:

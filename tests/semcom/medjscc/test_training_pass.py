@@ -30,7 +30,7 @@ POINT = {"cbr": 1.0, "snr_db": 20.0}
 
 @pytest.fixture(scope="module")
 def noisy() -> tuple[Tensor, Tensor]:
-    """Pictures with texture at all scales, and a region in the middle of each."""
+    """Images with texture at all scales, and a region in the middle of each."""
     images = semcom.data.phantoms("chest", n=2, size=96, seed=21)[0]
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
     masks = torch.zeros(2, 1, 96, 96, dtype=torch.bool)
@@ -45,7 +45,7 @@ def codec() -> MedJSCC:
 
 @pytest.mark.parametrize("quality", ["psnr", "roi_psnr"])
 @pytest.mark.parametrize("link", LINKS)
-def test_gradients_reach_every_parameter_and_the_picture(
+def test_gradients_reach_every_parameter_and_the_image(
     link: str, quality: str, codec: MedJSCC, noisy: tuple[Tensor, Tensor]
 ) -> None:
     images, masks = noisy[0].clone().requires_grad_(), noisy[1]
@@ -213,7 +213,7 @@ def test_only_its_last_transmission_is_reconstructed(noisy: tuple[Tensor, Tensor
 
 
 def test_it_works_without_gradients_and_for_any_size_and_content() -> None:
-    """A black picture, one of one grey, noise, at odd sides and with regions of all kinds."""
+    """A black image, one of one grey, noise, at odd sides and with regions of all kinds."""
     codec, link = untrained().train(), channels.link("awgn")
     noise = torch.rand(1, 1, 33, 47, generator=torch.Generator().manual_seed(2))
     images = torch.cat([0 * noise, 0 * noise + 0.5, noise])

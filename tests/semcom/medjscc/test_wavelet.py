@@ -23,9 +23,9 @@ def altered(seed: int) -> Wavelet:
 @given(rows=st.integers(2, 9), columns=st.integers(2, 9), seed=st.integers(0, 99))
 def test_it_gives_back_what_it_took(rows: int, columns: int, seed: int) -> None:
     wavelet, generator = altered(seed), torch.Generator().manual_seed(seed)
-    picture = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)
-    bands = wavelet.analyse(picture)
-    assert torch.allclose(wavelet.synthesise(bands), picture, atol=1e-9)
+    image = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)
+    bands = wavelet.analyse(image)
+    assert torch.allclose(wavelet.synthesise(bands), image, atol=1e-9)
     sizes = [(-(-rows // 4), -(-columns // 4)), (-(-rows // 2), -(-columns // 2))]
     sizes += [(rows * 2**level, columns * 2**level) for level in range(4)]
     assert [tuple(band.shape[2:]) for band in bands] == [sizes[0], *sizes]
@@ -37,16 +37,16 @@ def test_fine_levels_alone_go_on_from_an_approximation(rows: int, columns: int, 
     """From 1/16 on, where sides are whole numbers of blocks."""
     wavelet = altered(rows)
     generator = torch.Generator().manual_seed(columns)
-    picture = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)
-    bands = wavelet.analyse(picture)
+    image = torch.rand(1, 1, 16 * rows, 16 * columns, generator=generator, dtype=torch.float64)
+    bands = wavelet.analyse(image)
     coarse = wavelet.synthesise(bands[: 1 + known])
     height, width = bands[1 + known].shape[2:]
     again = wavelet.synthesise_from([coarse[..., :height, :width], *bands[1 + known :]])
-    assert torch.allclose(again, picture, atol=1e-9)
+    assert torch.allclose(again, image, atol=1e-9)
 
 
 def test_an_error_in_any_band_costs_about_the_same() -> None:
-    """Within 1.4 dB: the 9/7 wavelet is nearly orthonormal. Edges apart, so a large picture."""
+    """Within 1.4 dB: the 9/7 wavelet is nearly orthonormal. Edges apart, so a large image."""
     generator = torch.Generator().manual_seed(3)
     wavelet = Wavelet().requires_grad_(False)
     bands = wavelet.analyse(torch.zeros(1, 1, 1024, 1024))
@@ -60,18 +60,18 @@ def test_an_error_in_any_band_costs_about_the_same() -> None:
 def test_slopes_have_no_details() -> None:
     """The 9/7's high-pass filters are blind to them; edges, where lines are repeated, apart."""
     place = torch.arange(256, dtype=torch.float64)
-    picture = (0.2 + 1e-3 * place[:, None] - 5e-4 * place)[None, None]
-    for band in Wavelet().double().requires_grad_(False).analyse(picture)[-3:]:
+    image = (0.2 + 1e-3 * place[:, None] - 5e-4 * place)[None, None]
+    for band in Wavelet().double().requires_grad_(False).analyse(image)[-3:]:
         assert band[..., 4:-4, 4:-4].abs().max() < 1e-6
 
 
 def test_a_level_has_its_own_taps() -> None:
     generator = torch.Generator().manual_seed(4)
-    picture = torch.rand(1, 1, 128, 128, generator=generator)
-    before = Wavelet().requires_grad_(False).analyse(picture)
+    image = torch.rand(1, 1, 128, 128, generator=generator)
+    before = Wavelet().requires_grad_(False).analyse(image)
     for level in range(LEVELS):
         wavelet = Wavelet().requires_grad_(False)
         wavelet.taps[level] += 0.1
-        after = wavelet.analyse(picture)
+        after = wavelet.analyse(image)
         same = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
         assert same == [False] * (level + 2) + [True] * (LEVELS - 1 - level)

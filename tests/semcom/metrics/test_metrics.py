@@ -31,7 +31,7 @@ def pair(seed: int, shape: tuple[int, ...], noise: float = 0.1) -> tuple[Tensor,
 
 @given(SEEDS, SHAPES)
 @settings(max_examples=40, deadline=None)
-def test_psnr_is_its_formula_for_each_picture(seed: int, shape: tuple[int, ...]) -> None:
+def test_psnr_is_its_formula_for_each_image(seed: int, shape: tuple[int, ...]) -> None:
     out, images = pair(seed, shape)
     expected = [
         -10 * math.log10(np.mean((a.double() - b.double()).numpy() ** 2))
@@ -89,8 +89,8 @@ def _ssim_by_hand(
     taps = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     taps /= taps.sum()
 
-    def mean(picture: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows = correlate1d(picture, taps, axis=0, mode="mirror")
+    def mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows = correlate1d(image, taps, axis=0, mode="mirror")
         return np.asarray(correlate1d(rows, taps, axis=1, mode="mirror"))
 
     ma, mb = mean(a), mean(b)
@@ -111,9 +111,9 @@ def test_ssim_is_its_formula(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(value, expected, atol=2e-5)
 
 
-def _halved(picture: NDArray[np.float64]) -> NDArray[np.float64]:
-    height, width = picture.shape
-    return np.asarray(picture.reshape(height // 2, 2, width // 2, 2).mean((1, 3)))
+def _halved(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    height, width = image.shape
+    return np.asarray(image.reshape(height // 2, 2, width // 2, 2).mean((1, 3)))
 
 
 def test_ms_ssim_is_its_formula() -> None:
@@ -131,7 +131,7 @@ def test_ms_ssim_is_its_formula() -> None:
         np.testing.assert_allclose(float(value[row]), expected, atol=2e-4)
 
 
-def test_similarity_is_one_for_equal_pictures_and_has_a_gradient() -> None:
+def test_similarity_is_one_for_equal_images_and_has_a_gradient() -> None:
     out, images = pair(5, (1, 1, 176, 176))
     for metric in (ssim, ms_ssim):
         torch.testing.assert_close(metric(images, images), torch.ones(1))
@@ -175,7 +175,7 @@ BITS = torch.zeros(2, 8)
         (IMAGES.numpy(), "got ndarray"),
     ],
 )
-def test_pictures_that_do_not_fit_are_refused(
+def test_images_that_do_not_fit_are_refused(
     metric: Callable[[Any, Tensor], Tensor], out: Any, words: str
 ) -> None:
     with pytest.raises(InputError) as caught:

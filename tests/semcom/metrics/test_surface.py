@@ -20,7 +20,7 @@ masks = arrays(bool, (7, 9), elements=st.booleans()).map(torch.from_numpy)
 
 
 def outline(mask: Tensor) -> np.ndarray:
-    """Points of a mask with a 4-neighbour outside of it or of the picture."""
+    """Points of a mask with a 4-neighbour outside of it or of the image."""
     framed = torch.nn.functional.pad(mask, (1, 1, 1, 1))
     inside = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
     return (mask & ~inside).nonzero().numpy()
@@ -40,7 +40,7 @@ def test_distances_are_those_of_every_point_of_both_outlines(a: Tensor, b: Tenso
     assert torch.equal(hausdorff_95(*pair), hausdorff_95(*pair[::-1]))
 
 
-def test_each_picture_of_a_batch_has_its_own() -> None:
+def test_each_image_of_a_batch_has_its_own() -> None:
     discs = torch.zeros(3, 1, 32, 32, dtype=torch.bool)
     discs[:, :, 8:20, 8:20] = True
     moved = torch.stack([discs[0], discs[1].roll(2, -1), discs[2].roll(5, -2)])

@@ -120,7 +120,7 @@ def test_predicted_error_rates_are_those_of_the_chain(
     assert binom.ppf(1e-5, number, low) <= failed <= binom.isf(1e-5, number, high)
 
 
-def test_choice_without_hope_is_the_lowest_rate_that_holds_a_picture() -> None:
+def test_choice_without_hope_is_the_lowest_rate_that_holds_an_image() -> None:
     assert choose_mcs(4096, 65536, 66, 1, awgn_success(-20.0)) == 0
     chosen = choose_mcs(4096, 65536, 200, 1, awgn_success(-20.0))
     payloads = [ModulatedBlock(4096, mcs).payload_bits // 8 for mcs in mcs_table(1)]
@@ -140,7 +140,7 @@ def test_awgn_link_and_gaussian_rule_agree() -> None:
 
 
 def test_rayleigh_outage_equals_its_integral() -> None:
-    """One gain |h|^2 ~ Exp(1) per picture; the chance to arrive is integrated over it."""
+    """One gain |h|^2 ~ Exp(1) per image; the chance to arrive is integrated over it."""
     gains = expon.ppf((np.arange(4000) + 0.5) / 4000)
     success = link_success(channels.link("rayleigh"), 512, 12.0)
     for index in (2, 6, 11):

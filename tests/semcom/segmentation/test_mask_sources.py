@@ -76,7 +76,7 @@ def test_an_empty_label_set_is_refused() -> None:
         ([sample(0.5)] * 4, {"labelled": -0.1}),
         ([sample(0.5)] * 4, {"validation": 1.0}),
     ):
-        with pytest.raises(InputError, match=r"no labelled picture|labelled must|validation must"):
+        with pytest.raises(InputError, match=r"no labelled image|labelled must|validation must"):
             few_labels(samples, **options)
 
 
@@ -130,7 +130,7 @@ def test_semcom_train_segmenter_writes_weights_that_load(
         (["--phantoms", "denal:3"], "did you mean 'dental'"),
         (["--phantoms", "dental:3", "--method", "bpc"], "unknown method 'bpc'"),
         (["--phantoms", "dental:3", "--labelled", "1.5"], "labelled must"),
-        (["--phantoms", "dental:1"], "no labelled picture to train on"),
+        (["--phantoms", "dental:1"], "no labelled image to train on"),
         (["--phantoms", "dental:3", "--longest-side", "100"], "multiple of 32"),
         (["--phantoms", "dental:3", "--device", "cuda:9"], "--device cpu"),
     ],
@@ -233,17 +233,17 @@ def test_a_segmenter_is_held_to_its_contract(segmenter: Segmenter, message: str)
         diagnostic_dice(images, images, segmenter)
 
 
-def test_a_segmenter_cannot_change_the_pictures() -> None:
+def test_a_segmenter_cannot_change_the_images() -> None:
     images, _ = semcom.data.phantoms("chest", n=1, size=64)
     before = images.clone()
-    sent = inputs.samples(images, lambda pictures: pictures.zero_())
+    sent = inputs.samples(images, lambda batch: batch.zero_())
     assert torch.equal(images, before) and torch.equal(sent[0].image, before[0])
 
 
 # --- Diagnostic fidelity -------------------------------------------------------------------------
 
 
-def test_diagnostic_dice_compares_what_is_found_in_both_pictures() -> None:
+def test_diagnostic_dice_compares_what_is_found_in_both_images() -> None:
     images = torch.zeros(2, 1, 32, 32)
     images[:, :, :16] = 1.0
     out = images.clone()

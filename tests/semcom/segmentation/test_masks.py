@@ -97,7 +97,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
         (np.zeros((1, 1, 64, 64)), "floating-point"),
     ],
 )
-def test_what_is_no_grey_picture_is_refused(images: Tensor, message: str) -> None:
+def test_what_is_no_grey_image_is_refused(images: Tensor, message: str) -> None:
     with pytest.raises(InputError, match=message):
         UNetSegmenter(width=8)(images)
 

@@ -18,7 +18,7 @@ from semcom.segmentation.prompts import boxes_around
 from semcom.segmentation.sam2_network import build_network
 
 SIDE = 256
-"""Of the square that pictures are resized to: a sixteenth of the work of SAM 2's 1024."""
+"""Of the square that images are resized to: a sixteenth of the work of SAM 2's 1024."""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_the_batch_changes_nothing(checkpoint: Path, medsam2: MedSAM2, images: T
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
-def test_integer_pictures_span_their_type(
+def test_integer_images_span_their_type(
     medsam2: MedSAM2, images: Tensor, dtype: torch.dtype
 ) -> None:
     top = 255 if dtype == torch.uint8 else 65535
@@ -144,8 +144,8 @@ def test_integer_pictures_span_their_type(
 
 
 def test_another_segmenter_says_where_to_look(checkpoint: Path, images: Tensor) -> None:
-    def half(pictures: Tensor) -> Tensor:
-        masks = torch.zeros_like(pictures)
+    def half(batch: Tensor) -> Tensor:
+        masks = torch.zeros_like(batch)
         masks[0, :, 20:70, 10:60] = 1
         masks[2, :, 10:40, 5:50] = 1
         masks[2, :, 50:80, 70:110] = 1
@@ -329,19 +329,19 @@ def test_wrong_prompts_are_named(medsam2: MedSAM2, images: Tensor) -> None:
         with pytest.raises(InputError, match=match):
             medsam2(images, **prompts)
 
-    refused("boxes are given for 1 pictures of 3", boxes=box[:1])
+    refused("boxes are given for 1 images of 3", boxes=box[:1])
     refused(r"must be \[n, 4\]", boxes=[b[0] for b in box])
-    refused("must lie in the picture of 120 x 90", boxes=[b + 60 for b in box])
+    refused("must lie in the image of 120 x 90", boxes=[b + 60 for b in box])
     refused("left < right", boxes=[b.flip(1) for b in box])
-    refused("must lie in the picture", points=[p - 20 for p in point])
+    refused("must lie in the image", points=[p - 20 for p in point])
     refused("0 or 1 for each of 1 points", points=point, point_labels=[torch.tensor([2])] * 3)
     refused("without points", boxes=box, point_labels=[torch.tensor([1])] * 3)
-    refused("one box a picture", boxes=[b.expand(2, 4) for b in box], points=point)
+    refused("one box an image", boxes=[b.expand(2, 4) for b in box], points=point)
     refused("a point at least", points=[p[:0] for p in point])
     for odd in ([None] * 3, ["a"] * 3, 5, [b * float("nan") for b in box], [b + 0j for b in box]):
-        refused("finite numbers for each picture", boxes=odd)
+        refused("finite numbers for each image", boxes=odd)
     refused("without points", point_labels=[torch.tensor([1])] * 3)
-    refused("given for 4 pictures of 3", points=point, point_labels=[torch.tensor([1])] * 4)
+    refused("given for 4 images of 3", points=point, point_labels=[torch.tensor([1])] * 4)
     with pytest.raises(InputError, match="make them grey"):
         medsam2(images.expand(-1, 3, -1, -1), boxes=box)
     with pytest.raises(InputError, match=r"lie in \[0, 1\]"):

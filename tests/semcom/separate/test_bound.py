@@ -40,7 +40,7 @@ def chest() -> Tensor:
 
 
 def flat(n: int) -> Tensor:
-    """Pictures ``[n, 1, 32, 32]`` that take an image coder no time."""
+    """Images ``[n, 1, 32, 32]`` that take an image coder no time."""
     return torch.full((n, 1, 32, 32), 0.25)
 
 
@@ -65,8 +65,8 @@ def test_the_image_coder_keeps_the_budget(chest: Tensor, monkeypatch: pytest.Mon
     bound, taken = CapacityBound(), []
     fit = type(bound._source).fit
 
-    def spied(self: Any, picture: Any, budget: int, roi: Any = None) -> bytes:
-        payload = fit(self, picture, budget, roi)
+    def spied(self: Any, image: Any, budget: int, roi: Any = None) -> bytes:
+        payload = fit(self, image, budget, roi)
         taken.append((len(payload), budget))
         return payload
 
@@ -116,7 +116,7 @@ def test_ergodic_rate_over_rayleigh_fading_is_its_integral() -> None:
 
 
 @pytest.mark.parametrize("name", ["rayleigh", "ntn-tdl-c", "leo600-s-urban"])
-def test_a_picture_is_lost_where_the_codec_s_own_draw_carries_less(name: str) -> None:
+def test_an_image_is_lost_where_the_codec_s_own_draw_carries_less(name: str) -> None:
     link = channels.link(name)
     codec, bound = SeparateCodec("jpeg2000"), CapacityBound("jpeg2000").adapted(link)
     images, options = flat(20), {"cbr": 1.0, "snr_db": 9.0}
@@ -172,7 +172,7 @@ def test_rate_is_that_of_the_highest_expected_quality() -> None:
     assert (rates >= rate).mean() * (30.9 + 3 * math.log2(rate / 16)) == pytest.approx(worth)
 
 
-def test_too_little_for_any_picture_is_lost_not_refused(chest: Tensor) -> None:
+def test_too_little_for_any_image_is_lost_not_refused(chest: Tensor) -> None:
     for kind in ("outage", "ergodic"):
         bound = CapacityBound(kind=kind)
         got = bound.deliver(chest, cbr=1 / 64, snr_db=-10.0, link=channels.link("awgn"), seed=0)
@@ -182,7 +182,7 @@ def test_too_little_for_any_picture_is_lost_not_refused(chest: Tensor) -> None:
         bound.budget(chest, cbr=1e-6, snr_db=0.0)
 
 
-def test_same_seed_same_pictures_in_a_batch_and_region(chest: Tensor) -> None:
+def test_same_seed_same_images_in_a_batch_and_region(chest: Tensor) -> None:
     link, masks = channels.link("rayleigh"), torch.zeros(4, 1, 128, 128)
     masks[..., 32:96, 32:96] = 1
     bound, images = CapacityBound("hevc-roi").adapted(link), chest.expand(4, -1, -1, -1)
@@ -235,7 +235,7 @@ def test_bad_options_get_one_line(name: str, options: dict[str, Any], message: s
     assert "\n" not in str(caught.value)
 
 
-def test_bad_pictures_and_masks_get_one_line() -> None:
+def test_bad_images_and_masks_get_one_line() -> None:
     bound, link = CapacityBound("avif"), channels.link("awgn")
     for images in (torch.rand(1, 3, 64, 64), torch.rand(1, 1, 31, 64), torch.rand(64, 64)):
         with pytest.raises(InputError):

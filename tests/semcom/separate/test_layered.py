@@ -28,7 +28,7 @@ from semcom.modem.realisations import noise_variances
 from semcom.separate import LayeredCodec, ModulatedBlock, SeparateCodec
 from semcom.separate.layer_choice import choose_layers, layers_gain_db
 from semcom.separate.layers import Layers, layers_code, layers_numbers, layers_of
-from tests.semcom.pictures import coloured, psnr, textured
+from tests.semcom.images import coloured, psnr, textured
 
 XRAY = semcom.data.phantoms("chest", n=1, size=192, seed=3)[0][0, 0, 16:].numpy()
 IMAGES = torch.from_numpy(np.stack([textured(96, 80, seed=n) for n in range(2)]))[:, None]
@@ -61,11 +61,11 @@ def test_either_length_is_worth_what_a_stream_of_its_own_is(
     coder, plain = layered_source(header, base_bytes), source_coder("jpeg2000", header)
     coded = coder.fit(XRAY, budget)
     assert 0.98 * budget <= len(coded) <= budget
-    pictures = coder.decode_base(coded[:base_bytes], 176, 192), coder.decode(coded, 176, 192)
-    for length, picture in zip((base_bytes, budget), pictures, strict=True):
+    images = coder.decode_base(coded[:base_bytes], 176, 192), coder.decode(coded, 176, 192)
+    for length, image in zip((base_bytes, budget), images, strict=True):
         alone = plain.decode(plain.fit(XRAY, length), 176, 192)
-        assert psnr(picture, XRAY) > psnr(alone, XRAY) - 0.4
-    assert psnr(pictures[1], XRAY) > psnr(pictures[0], XRAY) + 1.5
+        assert psnr(image, XRAY) > psnr(alone, XRAY) - 0.4
+    assert psnr(images[1], XRAY) > psnr(images[0], XRAY) + 1.5
 
 
 def test_without_room_the_refinement_is_empty() -> None:
@@ -121,7 +121,7 @@ def faded() -> Codec:
     return semcom.codec("jpeg2000-layered-ldpc").adapted(channels.link("rayleigh"))
 
 
-def test_uses_power_and_session_whatever_the_picture_shows(faded: Codec) -> None:
+def test_uses_power_and_session_whatever_the_image_shows(faded: Codec) -> None:
     sessions = set()
     for image in (IMAGES[:1], 1 - IMAGES[1:] / 2):
         tx = faded.encode(image, cbr=CBR, snr_db=12.0)

@@ -23,7 +23,7 @@ from semcom.separate import ModulatedBlock, SeparateCodec
 SOURCES = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
 
 
-def pictures(count: int, height: int = 96, width: int = 80) -> Tensor:
+def waves(count: int, height: int = 96, width: int = 80) -> Tensor:
     y = torch.linspace(0, 1, height)[:, None]
     x = torch.linspace(0, 1, width)
     rows = [0.5 + 0.4 * torch.sin(5 * x * (1 + n) + n) * torch.cos(7 * y) for n in range(count)]
@@ -32,8 +32,8 @@ def pictures(count: int, height: int = 96, width: int = 80) -> Tensor:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_without_errors_the_picture_is_the_source_coders_own(source: str) -> None:
-    images = pictures(2)
+def test_without_errors_the_image_is_the_source_coders_own(source: str) -> None:
+    images = waves(2)
     codec = SeparateCodec(source)
     tx = codec.encode(images, cbr=1 / 8, snr_db=18.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 18.0, seed=1))
@@ -42,15 +42,15 @@ def test_without_errors_the_picture_is_the_source_coders_own(source: str) -> Non
     block = ModulatedBlock(tx.session.channel_uses, mcs_table(1)[tx.session.mcs])
     coder = source_coder(source)
     for row in range(2):
-        picture = images[row, 0].numpy()
-        own = coder.decode(coder.fit(picture, block.payload_bits // 8), 96, 80)
+        image = images[row, 0].numpy()
+        own = coder.decode(coder.fit(image, block.payload_bits // 8), 96, 80)
         assert torch.equal(decoded[row, 0], torch.from_numpy(own))
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_below_the_cliff_the_picture_is_grey(source: str) -> None:
+def test_below_the_cliff_the_image_is_grey(source: str) -> None:
     codec = SeparateCodec(source)
-    tx = codec.encode(pictures(2), cbr=1 / 4, snr_db=-15.0)
+    tx = codec.encode(waves(2), cbr=1 / 4, snr_db=-15.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, -15.0, seed=1))
     assert lost.tolist() == [True, True]
     assert torch.equal(decoded, torch.full_like(decoded, 0.5))
@@ -58,25 +58,25 @@ def test_below_the_cliff_the_picture_is_grey(source: str) -> None:
 
 def test_concealment_still_reports_the_loss() -> None:
     codec = SeparateCodec("hevc", mcs=9, on_loss="conceal")
-    tx = codec.encode(pictures(3), cbr=1 / 4, snr_db=0.0)
+    tx = codec.encode(waves(3), cbr=1 / 4, snr_db=0.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
     assert lost.all()
     assert decoded.shape == (3, 1, 96, 80)
     assert 0 <= float(decoded.min()) <= float(decoded.max()) <= 1
 
 
-def test_dropped_pictures_are_nan_and_lost() -> None:
-    codec, images = SeparateCodec("jpeg2000", mcs=9, on_loss="drop"), pictures(2)
+def test_dropped_images_are_nan_and_lost() -> None:
+    codec, images = SeparateCodec("jpeg2000", mcs=9, on_loss="drop"), waves(2)
     tx = codec.encode(images, cbr=1 / 4, snr_db=0.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
     assert lost.all() and bool(decoded.isnan().all())
     assert bool(psnr(decoded, images).isnan().all())
 
 
-def test_dropped_pictures_count_as_outage_and_in_no_mean() -> None:
+def test_dropped_images_count_as_outage_and_in_no_mean() -> None:
     task = Task("jpeg2000-ldpc", "awgn", 0.0, 1 / 4, image=0, trial=0, draw=1)
     codec = SeparateCodec("jpeg2000", mcs=9, on_loss="drop")
-    image = Picture(pictures(1)[0], None)
+    image = Picture(waves(1)[0], None)
     measured = transmit(codec, channels.link("awgn"), image, task)[1].measured
     assert measured["outage"] is True
     assert measured["psnr"] is None and measured["ssim"] is None
@@ -84,7 +84,7 @@ def test_dropped_pictures_count_as_outage_and_in_no_mean() -> None:
 
 @pytest.mark.parametrize("source", ["hevc", "hevc-roi", "jpeg2000", "jpegxl"])
 def test_colour(source: str) -> None:
-    images = pictures(1).expand(1, 3, 96, 80) * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
+    images = waves(1).expand(1, 3, 96, 80) * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
     roi = torch.zeros(1, 1, 96, 80)
     roi[..., 20:50, 20:50] = 1
     codec = SeparateCodec(source, header="external")
@@ -112,8 +112,8 @@ def test_a_soft_region_of_interest_is_coded_better() -> None:
     assert float(psnr(for_roi, images)) < float(psnr(for_all, images))
 
 
-def test_external_headers_leave_more_for_the_picture() -> None:
-    images, link = pictures(1), channels.link("awgn")
+def test_external_headers_leave_more_for_the_image() -> None:
+    images, link = waves(1), channels.link("awgn")
     billed, external = SeparateCodec("hevc"), SeparateCodec("hevc", header="external")
     received = [
         codec.decode(link(codec.encode(images, cbr=1 / 8, snr_db=12.0), 12.0, seed=1))
@@ -138,7 +138,7 @@ def test_the_fingerprint_holds_every_option() -> None:
 
 @pytest.mark.parametrize("cbr", [1 / 16, 0.1, 1 / 3])
 def test_uses_and_power(cbr: float) -> None:
-    tx = SeparateCodec("jpeg2000").encode(pictures(2), cbr=cbr, snr_db=10.0)
+    tx = SeparateCodec("jpeg2000").encode(waves(2), cbr=cbr, snr_db=10.0)
     assert tx.symbols.shape == (2, round(cbr * 96 * 80))
     assert tx.used.tolist() == [round(cbr * 96 * 80)] * 2
     assert torch.allclose(tx.symbols.abs().square().mean(1), torch.ones(2), atol=1e-5)
@@ -153,8 +153,8 @@ def test_session_does_not_depend_on_content(source: str) -> None:
         assert sessions[0] == sessions[1]
 
 
-def test_batch_and_single_pictures_agree() -> None:
-    images = pictures(3)
+def test_batch_and_single_images_agree() -> None:
+    images = waves(3)
     codec = SeparateCodec("jpeg2000")
     together = codec.encode(images, cbr=1 / 8, snr_db=6.0)
     for row in range(3):
@@ -165,7 +165,7 @@ def test_batch_and_single_pictures_agree() -> None:
 def test_decoding_needs_nothing_but_the_reception(tmp_path_factory: pytest.TempPathFactory) -> None:
     link = channels.link("rayleigh")
     codec = SeparateCodec("jpeg2000").adapted(link)
-    rx = link(codec.encode(pictures(2), cbr=1 / 4, snr_db=20.0), 20.0, seed=4)
+    rx = link(codec.encode(waves(2), cbr=1 / 4, snr_db=20.0), 20.0, seed=4)
     path = tmp_path_factory.mktemp("rx") / "rx.safetensors"
     rx.save(path)
     assert torch.equal(SeparateCodec("jpeg2000").decode(Reception.load(path)), codec.decode(rx))
@@ -174,7 +174,7 @@ def test_decoding_needs_nothing_but_the_reception(tmp_path_factory: pytest.TempP
 def test_adapted_is_a_copy() -> None:
     codec = SeparateCodec("jpeg2000")
     adapted = codec.adapted(channels.link("rayleigh"))
-    images = pictures(1)
+    images = waves(1)
     fading = adapted.encode(images, cbr=1 / 4, snr_db=15.0).session.mcs
     plain = codec.encode(images, cbr=1 / 4, snr_db=15.0).session.mcs
     assert fading is not None and plain is not None and fading < plain
@@ -183,7 +183,7 @@ def test_adapted_is_a_copy() -> None:
 @pytest.mark.parametrize("table", [1, 2, 3])
 def test_fixed_mcs_and_tables(table: int) -> None:
     codec = SeparateCodec("jpeg2000", mcs=20, mcs_table=table)
-    tx = codec.encode(pictures(1), cbr=1 / 4, snr_db=-3.0)
+    tx = codec.encode(waves(1), cbr=1 / 4, snr_db=-3.0)
     assert tx.session.mcs == 20
     _, lost = codec.decode_with_outage(channels.link("awgn")(tx, 35.0, seed=2))
     assert not lost.any()
@@ -192,12 +192,12 @@ def test_fixed_mcs_and_tables(table: int) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_budget_too_small(source: str) -> None:
     with pytest.raises(InputError, match="raise cbr"):
-        SeparateCodec(source).encode(pictures(1), cbr=1 / 200, snr_db=10.0)
+        SeparateCodec(source).encode(waves(1), cbr=1 / 200, snr_db=10.0)
 
 
 def test_fixed_mcs_too_small() -> None:
     with pytest.raises(InputError, match="raise cbr"):
-        SeparateCodec("hevc", mcs=0).encode(pictures(1), cbr=1 / 32, snr_db=10.0)
+        SeparateCodec("hevc", mcs=0).encode(waves(1), cbr=1 / 32, snr_db=10.0)
 
 
 def test_wrong_arguments_are_named() -> None:
@@ -253,7 +253,7 @@ def test_equal_options_of_any_integer_type_have_one_fingerprint() -> None:
 
 def test_double_precision_receptions_decode() -> None:
     codec, link = SeparateCodec("jpeg2000"), channels.link("awgn")
-    rx = link(codec.encode(pictures(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
+    rx = link(codec.encode(waves(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
     double = dataclasses.replace(
         rx, symbols=rx.symbols.to(torch.complex128), noise_var=rx.noise_var.double()
     )
@@ -271,7 +271,7 @@ def test_links_that_look_alike_are_told_apart() -> None:
     shown = [
         channels.Link("mine", channels.link(name).propagation) for name in ("awgn", "rayleigh")
     ]
-    images = pictures(1)
+    images = waves(1)
     rates = [
         SeparateCodec().adapted(link).encode(images, cbr=1 / 2, snr_db=10.0).session.mcs
         for link in shown
@@ -289,7 +289,7 @@ def test_links_that_look_alike_are_told_apart() -> None:
 
 def test_session_without_mcs_is_refused() -> None:
     codec = SeparateCodec("jpeg2000")
-    rx = channels.link("awgn")(codec.encode(pictures(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
+    rx = channels.link("awgn")(codec.encode(waves(1), cbr=1 / 4, snr_db=9.0), 9.0, seed=1)
     bare = dataclasses.replace(rx, session=dataclasses.replace(rx.session, mcs=None))
     with pytest.raises(InputError, match="mcs is None"):
         codec.decode(bare)

@@ -256,7 +256,7 @@ def test_lines_come_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert lines[1].endswith("0.1 steps/s  3 min")
 
 
-def folder_of_pictures(folder: Path) -> tuple[Path, Path]:
+def folder_of_images(folder: Path) -> tuple[Path, Path]:
     for kind in ("images", "masks"):
         (folder / kind).mkdir()
     draws = np.random.default_rng(0)
@@ -271,8 +271,8 @@ def folder_of_pictures(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("size", [None, 50])
-def test_packed_pictures_are_those_of_the_folder(size: int | None, tmp_path: Path) -> None:
-    images, masks = folder_of_pictures(tmp_path)
+def test_packed_images_are_those_of_the_folder(size: int | None, tmp_path: Path) -> None:
+    images, masks = folder_of_images(tmp_path)
     packed = tmp_path / "data.safetensors"
     with pytest.raises(SystemExit) as ended:
         main(["pack", "--images", str(images), "--masks", str(masks), "--out", str(packed)])
@@ -287,7 +287,7 @@ def test_packed_pictures_are_those_of_the_folder(size: int | None, tmp_path: Pat
 
 
 def test_what_is_packed_fits_and_what_is_damaged_is_refused(tmp_path: Path) -> None:
-    images, masks = folder_of_pictures(tmp_path)
+    images, masks = folder_of_images(tmp_path)
     samples = load_samples(images, masks)
     packed = tmp_path / "data.safetensors"
     share = pack(samples, packed, max_mb=0.0105)

@@ -104,18 +104,18 @@ def test_a_torn_log_does_not_stop_a_resumed_run(tmp_path: Path, samples: list) -
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
 
 
-def test_pictures_and_masks_of_one_size_become_samples(tmp_path: Path) -> None:
+def test_images_and_masks_of_one_size_become_samples(tmp_path: Path) -> None:
     images, masks = semcom.data.phantoms("chest", n=2, size=64, seed=3)
-    for folder, pictures in (("images", images), ("masks", masks)):
+    for folder, batch in (("images", images), ("masks", masks)):
         (tmp_path / folder).mkdir()
-        for i, picture in enumerate(pictures[:, 0]):
-            pixels = (picture.float() * 255).round().byte().numpy()
+        for i, image in enumerate(batch[:, 0]):
+            pixels = (image.float() * 255).round().byte().numpy()
             Image.fromarray(pixels).save(tmp_path / folder / f"{i}.png")
     found = load_samples(tmp_path / "images", tmp_path / "masks")
     assert [mask is not None for _, mask in found] == [True, True]
 
 
-def test_crops_are_pictures_with_their_masks(samples: list) -> None:  # type: ignore[type-arg]
+def test_crops_are_images_with_their_masks(samples: list) -> None:  # type: ignore[type-arg]
     generator = torch.Generator().manual_seed(1)
     images, roi = random_batch(samples, 16, 64, generator)
     assert images.shape == roi.shape == (16, 1, 64, 64)

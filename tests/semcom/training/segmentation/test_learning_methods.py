@@ -120,7 +120,7 @@ def test_the_loss_is_the_mean_of_cross_entropy_and_dice() -> None:
 
 
 def batch_of(side: int, classes: tuple[float, float] = (0.25, 0.75)) -> Batch:
-    """Dark pictures of class 0, labelled, and bright unlabelled ones."""
+    """Dark images of class 0, labelled, and bright unlabelled ones."""
     dark, bright = (torch.full((2, 1, side, side), value) for value in classes)
     return Batch(dark, torch.zeros(2, side, side, dtype=torch.int64), bright, bright - 0.01)
 
@@ -140,7 +140,7 @@ def test_copy_paste_exchanges_a_box_both_ways(monkeypatch: pytest.MonkeyPatch) -
     assert warm.taught is None and bool((warm.labels == 0).all())
 
 
-def test_self_training_shows_whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_training_shows_whole_images(monkeypatch: pytest.MonkeyPatch) -> None:
     method, seen = SelfTraining(UNet(8), closest=1), []
     features = UNet.features
     monkeypatch.setattr(UNet, "features", lambda net, x: seen.append(x.clone()) or features(net, x))
@@ -158,8 +158,8 @@ def test_the_second_look_counts_where_it_looked() -> None:
     images = torch.rand(2, 1, 64, 64, generator=seeded(1))
     smooth = torch.nn.functional.avg_pool2d(images, 9, 1, 4)
 
-    def brightness(pictures: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(pictures), pictures.clamp(0.01, 0.99).logit()], 1)
+    def brightness(batch: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(batch), batch.clamp(0.01, 0.99).logit()], 1)
 
     method.teacher.forward = brightness  # type: ignore[method-assign]
     first = brightness(smooth).softmax(1)
@@ -167,8 +167,8 @@ def test_the_second_look_counts_where_it_looked() -> None:
     torch.testing.assert_close(again, first, atol=0.03, rtol=0)  # resampled twice
 
     distance = torch.linspace(-1, 1, 64).abs().view(1, 1, 1, 64)
-    method.teacher.forward = lambda pictures: brightness(  # type: ignore[method-assign]
-        distance.expand_as(pictures)
+    method.teacher.forward = lambda batch: brightness(  # type: ignore[method-assign]
+        distance.expand_as(batch)
     )
     first = method.teacher(images).softmax(1)
     again = method._second_look(images, first, 2.0)
@@ -213,28 +213,28 @@ def test_transfer_reaches_the_weights_after_the_warm_up(direction: str, mixing: 
     assert gradient.abs().sum() > 0
 
 
-def test_labels_move_with_their_pictures() -> None:
-    pictures = torch.zeros(8, 1, 96, 96)
-    pictures[..., 24:72, 24:72] = 1.0
-    seen, labels = moved(pictures, pictures, seeded(4))
+def test_labels_move_with_their_images() -> None:
+    images = torch.zeros(8, 1, 96, 96)
+    images[..., 24:72, 24:72] = 1.0
+    seen, labels = moved(images, images, seeded(4))
     assert (
         semcom.metrics.dice(seen[:, 0] > seen.amax((1, 2, 3))[:, None, None] / 2, labels > 0).min()
         > 0.97
     )
     assert len({labels[i].sum().item() for i in range(8)}) > 4
-    again = moved(pictures, pictures, seeded(4))
+    again = moved(images, images, seeded(4))
     assert torch.equal(again[0], seen) and torch.equal(again[1], labels)
 
 
-def test_pictures_bend_and_stretch_with_their_labels() -> None:
-    pictures = torch.zeros(8, 1, 96, 96)
-    pictures[..., 32:64, 32:64] = 1.0
+def test_images_bend_and_stretch_with_their_labels() -> None:
+    images = torch.zeros(8, 1, 96, 96)
+    images[..., 32:64, 32:64] = 1.0
     for how in ({"bend": 0.05}, {"stretch": 1.0}):
-        seen, labels = moved(pictures, pictures, seeded(4), turn_deg=0, zoom=0, **how)
+        seen, labels = moved(images, images, seeded(4), turn_deg=0, zoom=0, **how)
         assert semcom.metrics.dice(seen[:, 0] > 0.5, labels > 0).min() > 0.97
         rows, columns = (labels.amax(2) > 0).sum(1), (labels.amax(1) > 0).sum(1)
         assert (rows / columns).std() > 0.03
-        plain, _ = moved(pictures, pictures, seeded(4), turn_deg=0, zoom=0)
+        plain, _ = moved(images, images, seeded(4), turn_deg=0, zoom=0)
         assert plain.mean().item() == pytest.approx(seen.mean().item(), rel=0.1)
 
 
@@ -246,7 +246,7 @@ def test_exposure_keeps_the_order_of_grey_levels() -> None:
     assert seen.mean(1).std() > 0.05
 
 
-def test_squares_hold_the_whole_picture() -> None:
+def test_squares_hold_the_whole_image() -> None:
     image = torch.rand(1, 40, 60)
     framed = squared(image, 64)
     assert torch.equal(framed[:, 12:52, 2:62], image)

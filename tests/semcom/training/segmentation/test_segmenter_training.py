@@ -145,7 +145,7 @@ def test_what_cannot_teach_is_refused(tmp_path: Path, samples: list[Sample]) -> 
     image, mask = samples[0]
     assert mask is not None
     for labelled, message in (
-        ([], "no labelled picture"),
+        ([], "no labelled image"),
         ([(image, None)], "has no mask"),
         ([(image, mask[:, :32])], "does not fit"),
         ([(image.expand(3, -1, -1), mask.expand(3, -1, -1))], "make them grey"),

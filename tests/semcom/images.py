@@ -1,4 +1,4 @@
-"""Pictures that the tests of the image coders share."""
+"""Images that the tests of the image coders share."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semcom.image_coders.scale import Picture
+from semcom.image_coders.scale import ImageArray
 
 
-def textured(height: int, width: int, seed: int = 0) -> Picture:
+def textured(height: int, width: int, seed: int = 0) -> ImageArray:
     """Smooth structure, an edge and grain: neither flat nor noise."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
-    picture = 0.5 + 0.3 * np.sin(9 * x + 4 * y) * np.cos(5 * y) + 0.15 * (x > 0.5)
-    picture = picture + 0.02 * rng.standard_normal((height, width))
-    result: Picture = np.clip(picture, 0, 1).astype(np.float32)
+    image = 0.5 + 0.3 * np.sin(9 * x + 4 * y) * np.cos(5 * y) + 0.15 * (x > 0.5)
+    image = image + 0.02 * rng.standard_normal((height, width))
+    result: ImageArray = np.clip(image, 0, 1).astype(np.float32)
     return result
 
 
-def coloured(height: int, width: int) -> Picture:
+def coloured(height: int, width: int) -> ImageArray:
     """RGB with a common structure and tints of its own in each channel."""
     grey = textured(height, width)
     tints = np.linspace(-0.2, 0.2, width, dtype=np.float32)
@@ -27,15 +27,15 @@ def coloured(height: int, width: int) -> Picture:
     return np.clip(rgb, 0, 1).astype(np.float32)
 
 
-def psnr(a: Picture, b: Picture) -> float:
+def psnr(a: ImageArray, b: ImageArray) -> float:
     return float(-10 * np.log10(np.mean((a.astype(np.float64) - b) ** 2)))
 
 
-def framed(picture: Tensor, lines: tuple[int, int, int, int], level: int) -> Tensor:
+def framed(image: Tensor, lines: tuple[int, int, int, int], level: int) -> Tensor:
     """``[..., H, W]`` with so many lines of one level left, right, above and below, in 255ths."""
     left, right, top, bottom = lines
-    height, width = picture.shape[-2:]
-    out = torch.full_like(picture, level / 255)
+    height, width = image.shape[-2:]
+    out = torch.full_like(image, level / 255)
     inside = (..., slice(top, height - bottom), slice(left, width - right))
-    out[inside] = picture[inside]
+    out[inside] = image[inside]
     return out
