@@ -11,6 +11,7 @@ from typing import Any
 
 from semcom.adjscc import ADJSCC
 from semcom.deepjscc import DeepJSCC
+from semcom.image_coders.formats import FORMATS
 from semcom.learned import LearnedCodec
 from semcom.medjscc import MedJSCC
 from semcom.ntscc import NTSCC
@@ -79,26 +80,13 @@ CODECS: dict[str, Entry] = {
         learned=NTSCC,
         compared=False,  # its shipped weights are far from what its paper shows: no fair opponent
     ),
-    "hevc-ldpc": Entry(
-        partial(SeparateCodec, "hevc"),
-        "HEVC intra + 5G LDPC + QAM, MCS adapted to SNR and link",
-    ),
-    "hevc-roi-ldpc": Entry(
-        partial(SeparateCodec, "hevc-roi"),
-        "the same with finer steps in the region of interest",
-    ),
-    "avif-ldpc": Entry(
-        partial(SeparateCodec, "avif"),
-        "AV1 still picture + 5G LDPC + QAM, MCS adapted to SNR and link",
-    ),
-    "jpegxl-ldpc": Entry(
-        partial(SeparateCodec, "jpegxl"),
-        "JPEG XL + 5G LDPC + QAM, MCS adapted to SNR and link",
-    ),
-    "jpeg2000-ldpc": Entry(
-        partial(SeparateCodec, "jpeg2000"),
-        "JPEG 2000 + 5G LDPC + QAM, MCS adapted to SNR and link",
-    ),
+    **{
+        f"{source}-ldpc": Entry(
+            partial(SeparateCodec, source),
+            f"{kind.line} + 5G LDPC + QAM, MCS adapted to SNR and link",
+        )
+        for source, kind in FORMATS.items()
+    },
     "medjscc-small": Entry(
         partial(_learned, MedJSCC, "medjscc-small"),
         "medjscc with fewer parameters",
@@ -122,16 +110,10 @@ CODECS: dict[str, Entry] = {
 BOUNDS: dict[str, Entry] = {
     f"{source}-capacity": Entry(
         partial(CapacityBound, source),
-        f"bound: {coder} + an ideal code at the link's capacity",
+        f"bound: {kind.line} + an ideal code at the link's capacity",
         bounds=f"{source}-ldpc",
     )
-    for source, coder in {
-        "hevc": "HEVC intra",
-        "hevc-roi": "HEVC intra with finer steps in the region of interest",
-        "avif": "AV1 still picture",
-        "jpegxl": "JPEG XL",
-        "jpeg2000": "JPEG 2000",
-    }.items()
+    for source, kind in FORMATS.items()
 }
 
 SEGMENTERS: dict[str, Entry] = {

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, check_name, shown
-from semcom.image_coders.avif import Avif
-from semcom.image_coders.hevc import Hevc
+from semcom.image_coders.formats import FORMATS
 from semcom.image_coders.image_format import ImageFormat, Mask
-from semcom.image_coders.jpeg2000 import Jpeg2000
-from semcom.image_coders.jpegxl import JpegXl
 from semcom.image_coders.planes import BIT_DEPTHS
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.image_coders.regions import any_in_blocks
@@ -213,8 +210,9 @@ def source_coder(
     """Look an image coder up.
 
     Args:
-        name: ``"hevc"`` (x265), ``"hevc-roi"`` (the region of interest finer), ``"jpeg2000"``
-            (OpenJPEG), ``"jpegxl"`` (libjxl) or ``"avif"`` (SVT-AV1).
+        name: one of :data:`semcom.image_coders.formats.FORMATS`: ``"hevc"`` (x265), ``"hevc-roi"``
+            (the region of interest finer), ``"jpeg2000"`` (OpenJPEG), ``"jpegxl"`` (libjxl) or
+            ``"avif"`` (SVT-AV1).
         header: ``"billed"``: parameter sets and main headers are sent and count; ``"external"``:
             they are known from the session.
         bit_depth: bits a sample of ``"hevc"`` and ``"hevc-roi"`` is coded with: 8, 10 or 12.
@@ -232,15 +230,8 @@ def source_coder(
         raise InputError(f"bit_depth must be 8, 10 or 12, got {shown(bit_depth)}")
     bit_depth = int(bit_depth)
     roi_qp_offset = check_count("roi_qp_offset", roi_qp_offset, -24, -1)
-    formats: dict[str, ImageFormat] = {
-        "hevc": Hevc(bit_depth),
-        "hevc-roi": Hevc(bit_depth, roi_qp_offset),
-        "jpeg2000": Jpeg2000(),
-        "jpegxl": JpegXl(),
-        "avif": Avif(),
-    }
-    check_name("source coder", name, formats)
-    return SourceCoder(name, formats[name], header)
+    check_name("source coder", name, FORMATS)
+    return SourceCoder(name, FORMATS[name].make(bit_depth, roi_qp_offset), header)
 
 
 def _channels(image: ImageArray) -> int:

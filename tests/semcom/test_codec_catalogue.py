@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scenarios.command.selection import segmenter_of
 from torch import Tensor
 
 import channels
@@ -22,6 +21,7 @@ from channels.power import normalize_power
 from channels.tensorfile import store
 from scenarios.command.cli import main
 from scenarios.engine.inputs import schemes
+from scenarios.options.selection import segmenter_of
 from scenarios.results.line_styles import line_styles
 from scenarios.results.table import Table
 from semcom import catalogue
