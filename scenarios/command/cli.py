@@ -43,7 +43,7 @@ def info() -> None:
     from rich.text import Text
 
     import channels
-    from scenarios.engine.sweep import versions
+    from scenarios.engine.provenance import versions
     from semcom.catalogue import bounds, codecs, segmenters, weights
 
     console = Console()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from channels import Link, Reception, Session, Transmission
-from scenarios.engine.sweep import identity
+from scenarios.engine.provenance import identity
 from semcom.codec import Codec
 from semcom.segmentation import Segmenter, corrupt
 from semcom.segmentation.segmenter import probabilities

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels.errors import check_number
+from channels.errors import check_number, check_whole
 from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
+from scenarios.engine.provenance import versions
 from scenarios.engine.stopping import Stop
-from scenarios.results.checks import check_whole
 from scenarios.results.columns import MAX_SNR_DB, definitions
 from scenarios.results.table import Table
 from semcom.segmentation import Segmenter
@@ -131,7 +131,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             for label, codec in grid.codecs.items()
         },
         "links": {name: repr(link) for name, link in grid.links.items()},
-        "versions": sweep.versions(),
+        "versions": versions(),
     }
     if grid.link_parameters:
         metadata["settings"] = {name: dict(told) for name, told in grid.link_parameters.items()}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels.errors import check_number
-from scenarios.results.checks import check_whole
+from channels.errors import check_number, check_whole
 
 LEAST_SENT = 30
 

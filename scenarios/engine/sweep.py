@@ -6,35 +6,30 @@ Rows do not depend on the number of workers, on the executor, or on interruption
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import itertools
-import json
 import math
 import pickle
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from importlib import metadata
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor
 
-import channels
-import semcom
 from channels import InputError, Link
+from channels.errors import check_whole
 from scenarios.engine.inputs import Sample
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
+from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, dry_run, transmit
 from scenarios.results import columns
-from scenarios.results.checks import check_whole
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db
 from semcom.scheme import Scheme
@@ -47,7 +42,6 @@ Point: TypeAlias = tuple[str, float, float]
 Prepared: TypeAlias = tuple[Scheme, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
-_CODE = (".py", ".json", ".csv")
 _ONE_TASK = Path(__file__).with_name("task.py")
 
 
@@ -122,7 +116,7 @@ class Sweep:
         diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
         common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
         return [
-            _hash(
+            key_of(
                 [
                     *common,
                     task.codec,
@@ -190,66 +184,10 @@ def describe(task: Task) -> str:
     return f"{task.codec} over {task.link} at {task.snr_db:g} dB"
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Versions of this library and of what its results depend on.
-
-    >>> "torch" in versions()
-    True
-    """
-    installed = {}
-    for name in ("semcom", "torch", "sionna", "numpy", "av", "imagecodecs", "pillow"):
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            installed[name] = "not installed"
-    return installed
-
-
-@cache
-def code_digest(*parts: Path) -> str:
-    """Hash of the code that results depend on: whoever edits a codec never meets old numbers.
-
-    Args:
-        *parts: files that carry out the work, beside all of ``channels`` and ``semcom``.
-
-    >>> len(code_digest())
-    12
-    """
-    digest = hashlib.sha256()
-    roots = [Path(str(package.__file__)).parent for package in (channels, semcom)]
-    files = [path for root in roots for path in root.rglob("*") if path.suffix in _CODE]
-    for path in (*sorted(files), *parts):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _measuring() -> list[Path]:
     """Files that say how one task is carried out and what is measured of it."""
     files = {Path(inspect.getfile(c.measure)) for c in columns.measured().values() if c.measure}
     return [_ONE_TASK, Path(str(columns.__file__)), *sorted(files)]
-
-
-def identity(thing: object) -> str:
-    """A codec's or segmenter's own fingerprint, or else a hash of all it holds.
-
-    Where that cannot be had, no two are alike.
-
-    >>> from semcom.separate import SeparateCodec
-    >>> identity(SeparateCodec("hevc")) == identity(SeparateCodec("hevc"))
-    True
-    """
-    own = getattr(thing, "fingerprint", None)
-    if own:
-        return str(own)
-    try:
-        return hashlib.sha256(_pickled(thing)).hexdigest()
-    except InputError:
-        return uuid.uuid4().hex
-
-
-def _hash(parts: list[object]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _run(
@@ -285,7 +223,7 @@ class _Runner:
     ) -> None:
         self._sweep, self._pool, self._journal, self._report = sweep, pool, journal, report
         self._prepared: dict[tuple[str, str], bytes | Prepared] = {}
-        self._samples = [_pickled(p) if pool else p for p in sweep.samples]
+        self._samples = [pickled(p) if pool else p for p in sweep.samples]
 
     def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
         """Do what is missing, and keep each outcome as it comes."""
@@ -345,7 +283,7 @@ def _prepared(
     codecs: dict[tuple[str, str], bytes | Prepared] = {}
     for name in dict.fromkeys((task.codec, task.link) for task in tasks):
         parts = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
-        codecs[name] = _pickled(parts) if pool else _adapted(*parts)
+        codecs[name] = pickled(parts) if pool else _adapted(*parts)
     return codecs
 
 
@@ -392,10 +330,3 @@ def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) ->
         codec, link, diagnosis = _unpickled(prepared)
         sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
         return transmit(codec, link, sent, task, diagnosis)[1]
-
-
-def _pickled(thing: Any) -> bytes:
-    try:
-        return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(f"cannot be sent to a worker: {error}; use workers=1") from error

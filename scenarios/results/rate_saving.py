@@ -17,8 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from channels import InputError
-from channels.errors import check_name, check_number, unknown_name
-from scenarios.results.checks import check_whole
+from channels.errors import check_name, check_number, check_whole, unknown_name
 from scenarios.results.columns import COLUMNS, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import grids

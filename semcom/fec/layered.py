@@ -1,4 +1,7 @@
-"""Layered decoding of a batch: compiled, one thread, any precision and rule."""
+"""Layered decoding of a batch: compiled, one thread, any precision and rule.
+
+Longer than 400 lines: one memory layout, and all that walks it.
+"""
 
 from __future__ import annotations
 

@@ -68,10 +68,10 @@ def ber(
     """
     import pandas as pd
 
+    from channels.errors import check_whole
     from scenarios.comparisons.bits.counting import Job, counted, series_of, telling_points
     from scenarios.comparisons.bits.error_rates import ErrorRates, row_of
     from scenarios.engine import inputs
-    from scenarios.results.checks import check_whole
     from scenarios.results.files import folder_for
 
     tried = series_of(mcs, uncoded, channel_uses, table)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
@@ -16,10 +14,10 @@ from channels import InputError, Link
 from channels.errors import check_count
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.theory import uncoded_ber
-from scenarios.engine import sweep
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report
+from scenarios.engine.provenance import code_digest, key_of, versions
 from scenarios.engine.task import Outcome
 from semcom.modem.adaptation import awgn_success, link_success
 from semcom.modem.mcs import mcs_table
@@ -117,6 +115,6 @@ def _key(
     series: Series, link: Link, snr_db: float, seed: int, min_errors: int, max_blocks: int
 ) -> str:
     """A hash of everything that the counts depend on."""
-    common = ["ber", sweep.code_digest(_SENDING), sweep.versions(), link.identity]
+    common = ["ber", code_digest(_SENDING), versions(), link.identity]
     parts = [*common, asdict(series), snr_db, seed, min_errors, max_blocks]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+    return key_of(parts)
