@@ -14,7 +14,7 @@ from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.ofdm.grid import Grid
 from channels.orbit.doppler import Residual
 from channels.power import AveragePower, PeakPower
-from channels.registry import Registry
+from channels.registry import Registry, check_own_name
 
 GROUP = "semcom.links"
 """Entry points by which a package offers links."""
@@ -125,7 +125,10 @@ def link(
     if build is None:
         raise unknown_name("link", name, links())
     built = _built(name, build, given, parameters)
-    return built if ":" in name else with_changes(built, name=name)
+    if ":" not in name:
+        return with_changes(built, name=name)
+    check_own_name("link", built.name, ENTRIES)
+    return built
 
 
 def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> Link:

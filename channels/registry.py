@@ -6,14 +6,16 @@ import inspect
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeAlias
 
 from channels.errors import InputError, shown
 
 Build: TypeAlias = Callable[..., Any]
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, partial)
 _PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -59,11 +61,8 @@ class Registry:
             InputError: on a name that is taken or cannot be one, or a ``build`` that is no
                 function.
         """
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InputError(
-                f"a {self.kind}'s name must be letters, digits, '.', '_', '-', got {shown(name)}"
-            )
-        if not callable(build):
+        check_own_name(self.kind, name)
+        if not inspect.isclass(build) and not isinstance(build, _FUNCTIONS):
             raise InputError(
                 f"build must be a {self.maker} that makes a {self.made}, got {shown(build)}"
             )
@@ -125,6 +124,21 @@ class Registry:
                 f"{self.kind} {shown(name)} must name a {self.maker}, found {shown(build)}"
             )
         return build  # type: ignore[no-any-return]
+
+
+def check_own_name(kind: str, name: object, taken: Collection[str] = ()) -> None:
+    """Refuse what something cannot be called in tables.
+
+    >>> check_own_name("codec", "a,b")
+    Traceback (most recent call last):
+    channels.errors.InputError: a codec's name must be letters, digits, '.', '_', '-', got 'a,b'
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(
+            f"a {kind}'s name must be letters, digits, '.', '_', '-', got {shown(name)}"
+        )
+    if name in taken:
+        raise InputError(f"this {kind} calls itself {name!r}, which is another's name: rename it")
 
 
 def is_place(name: str) -> bool:

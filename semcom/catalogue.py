@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from channels import InputError
 from channels.errors import check_name, shown, unknown_name
-from channels.registry import Registry
+from channels.registry import Registry, check_own_name, is_place
 from semcom import entries
 from semcom.codec import Codec
 from semcom.learned import LearnedCodec
@@ -75,6 +75,8 @@ def register(
     """
     check_name("kind", kind, _REGISTRIES)
     if kind != "segmenter":
+        if kind == "codec" and isinstance(build, type) and not issubclass(build, Codec):
+            raise InputError(f"{shown(build)} is no semcom.Codec: derive it, or kind='bound'")
         other = BOUNDS if kind == "codec" else CODECS
         if name in other.lines():
             raise InputError(f"{other.kind} {name!r} is there already: take another name")
@@ -152,9 +154,13 @@ def scheme(name: str, **options: Any) -> Scheme:
     >>> scheme("hevc-capacity").name
     'hevc-capacity'
     """
-    known = codecs() | bounds()
-    registry = BOUNDS if name in bounds() else CODECS
-    return _named(_made(registry, known, Scheme, name, options), name)  # type: ignore[type-abstract]
+    if is_place(name):
+        return _named(_made(CODECS, {}, Scheme, name, options), name)  # type: ignore[type-abstract]
+    if name in bounds():
+        return bound(name, **options)
+    if name not in codecs():
+        raise unknown_name("codec", name, codecs() | bounds())
+    return codec(name, **options)
 
 
 def segmenter(
@@ -230,8 +236,10 @@ def _named(scheme: S, name: str) -> S:
     if ":" not in name:
         if getattr(scheme, "name", None) != name:
             scheme.name = name
-    elif not isinstance(getattr(scheme, "name", None), str):
-        raise InputError(f"codec {name!r} has no name: give its class one, name = 'mine'")
+    elif not hasattr(scheme, "name"):
+        raise InputError(f"{name!r} has no name: give its class one, name = 'mine'")
+    elif not name.startswith("semcom."):
+        check_own_name("codec", scheme.name, _SCHEMES)
     return scheme
 
 
@@ -261,6 +269,16 @@ def held(path: str | Path, place: str | None = None) -> LearnedCodec:
             "semcom.register its class under that name, or name it package.module:Class"
         )
     return _learned_class(name, shipped.get(name) or CODECS.find(name)).load(path)
+
+
+def may_be_called(codec: LearnedCodec, name: str) -> bool:
+    """Whether a name of the catalogue does not mislead about a codec.
+
+    >>> may_be_called(begun("deepjscc", "package"), "hevc-ldpc")
+    False
+    """
+    cls = _shipped_classes().get(name) or CODECS.find(name)
+    return isinstance(cls, type) and isinstance(codec, cls)
 
 
 def _learned_class(name: str, build: object) -> type[LearnedCodec]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
 from channels.signal import SNR_DB
-from semcom.scheme import Delivered, Scheme
+from semcom.scheme import Delivered, Scheme, check_outputs
 
 MIN_SIDE = 32
 _KINDS = {1: "grey", 3: "RGB"}
@@ -48,7 +48,8 @@ class Codec(Scheme):
                 no use for it ignores it.
 
         Returns:
-            The transmission, with ``used`` at most ``round(cbr * H * W * C)``.
+            The transmission, with ``used`` at most ``round(cbr * H * W * C)``. Links make its mean
+            power 1, image by image: a scale that the receiver needs has to be sent.
 
         Raises:
             InputError: if an argument does not fit, or the budget holds not even a header.
@@ -57,7 +58,8 @@ class Codec(Scheme):
         if roi is not None:
             check_roi(roi, images)
         session = open_session(self.name, images, cbr, snr_db)
-        tx = self._encode(images, roi, session)
+        # Clones, so that no codec can change what others are sent and compared with.
+        tx = self._encode(images.clone(), None if roi is None else roi.clone(), session)
         _check_sent(tx, session, len(images))
         return tx
 
@@ -234,7 +236,7 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
             f"{name}: _encode must hand its session on with no change but the mcs, "
             f"got {shown(tx.session)}"
         )
-    most = int(tx.used.max())
+    most = max(int(tx.used.max()), tx.symbols.shape[1])
     if len(tx.symbols) != batch or most > session.channel_uses:
         raise InputError(
             f"{name}: _encode returned {len(tx.symbols)} rows of up to {most} channel uses for "
@@ -246,23 +248,7 @@ def _check_decoded(decoded: object, rx: Reception) -> None:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
     images, lost = decoded if isinstance(decoded, tuple) and len(decoded) == 2 else (None, None)
-    if not isinstance(images, Tensor) or not isinstance(lost, Tensor):
-        raise InputError(f"{name}: _decode must return images and outages, got {shown(decoded)}")
-    if list(images.shape) != shape or images.dtype != torch.float32:
-        raise InputError(
-            f"{name}: _decode must return float32 {shape}, got {images.dtype} {list(images.shape)}"
-        )
-    if list(lost.shape) != shape[:1] or lost.dtype != torch.bool:
-        raise InputError(
-            f"{name}: outages must be bool {shape[:1]}, got {lost.dtype} {list(lost.shape)}"
-        )
-    kept = images.detach()[~lost]
-    if kept.numel() and not bool(((kept >= 0) & (kept <= 1)).all()):
-        low, high = (float(end) for end in kept.aminmax())
-        raise InputError(
-            f"{name}: images that are not lost must lie in [0, 1], got [{low:g}, {high:g}]: "
-            "clamp or rescale them"
-        )
+    check_outputs(f"{name}: _decode", images, lost, shape)
 
 
 def open_session(

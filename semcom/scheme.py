@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from torch import Tensor
 
-from channels import Link, Session
+from channels import InputError, Link, Session
+from channels.errors import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +112,74 @@ class Scheme(ABC):
         Raises:
             InputError: if an argument does not fit, or the scheme cannot serve this rate.
         """
+
+
+def check_outputs(who: str, images: object, outage: object, shape: list[int]) -> None:
+    """Refuse images of a receiver that metrics would make nonsense of.
+
+    Args:
+        who: gave them, for errors: ``"mine: _decode"``.
+        images: what should be float32 of that shape, in [0, 1]; a lost one may be all NaN, which
+            leaves it out of the means.
+        outage: what should be bool ``[batch]``.
+        shape: ``[batch, C, H, W]``.
+
+    >>> check_outputs("mine: _decode", torch.zeros(1, 1, 32, 32), torch.zeros(1), [1, 1, 32, 32])
+    Traceback (most recent call last):
+    channels.errors.InputError: mine: _decode must give outages as bool [1], got torch.float32 [1]
+    """
+    if not isinstance(images, Tensor) or not isinstance(outage, Tensor):
+        given = f"{shown(images)} and {shown(outage)}"
+        raise InputError(f"{who} must give images and outages, got {given}")
+    if list(images.shape) != shape or images.dtype != torch.float32:
+        raise InputError(
+            f"{who} must give images as float32 {shape}, got {images.dtype} {list(images.shape)}"
+        )
+    if list(outage.shape) != shape[:1] or outage.dtype != torch.bool:
+        raise InputError(
+            f"{who} must give outages as bool {shape[:1]}, got {outage.dtype} {list(outage.shape)}"
+        )
+    rows = images.detach().flatten(1)
+    fits = ((rows >= 0) & (rows <= 1)).all(1) | (rows.isnan().all(1) & outage.to(rows.device))
+    if not bool(fits.all()):
+        wrong = rows[~fits]
+        raise InputError(
+            f"{who} must give images in [0, 1], got [{float(wrong.min()):g}, "
+            f"{float(wrong.max()):g}]: clamp or rescale them (a lost one may be NaN throughout)"
+        )
+
+
+def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) -> Delivered:
+    """Refuse what a scheme cannot have delivered.
+
+    Args:
+        name: of the scheme.
+        delivered: what its ``deliver`` gave.
+        images: what it was given, ``[batch, C, H, W]``.
+        cbr: complex channel uses per pixel that it was allowed.
+
+    >>> check_delivered("mine", None, torch.zeros(1, 1, 32, 32), cbr=1/4)
+    Traceback (most recent call last):
+    channels.errors.InputError: mine: deliver must return a semcom.scheme.Delivered, got None
+    """
+    who = f"{name}: deliver"
+    if not isinstance(delivered, Delivered):
+        raise InputError(f"{who} must return a semcom.scheme.Delivered, got {shown(delivered)}")
+    check_outputs(who, delivered.images, delivered.outage, list(images.shape))
+    used, rx_snr_db = delivered.used, delivered.rx_snr_db
+    most = round(cbr * images[0].numel())
+    if (
+        not isinstance(used, Tensor)
+        or used.dtype != torch.int64
+        or list(used.shape) != [len(images)]
+        or not bool(((used >= 0) & (used <= most)).all())
+    ):
+        raise InputError(f"{who} must give used as int64 [{len(images)}] in 0..{most}, got {used}")
+    session = delivered.session
+    if not isinstance(session, Session) or session.image_shape != tuple(images.shape[1:]):
+        raise InputError(f"{who} must give the session of these images, got {shown(session)}")
+    if rx_snr_db is not None and (
+        not isinstance(rx_snr_db, Tensor) or list(rx_snr_db.shape) != [len(images)]
+    ):
+        raise InputError(f"{who} must give rx_snr_db as float [{len(images)}] or None")
+    return delivered

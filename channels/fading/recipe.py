@@ -10,6 +10,7 @@ import torch
 from sionna.phy.channel import ChannelModel
 
 from channels.cached import cached
+from channels.errors import InputError
 
 Build = Callable[[torch.device], ChannelModel]
 
@@ -35,10 +36,11 @@ def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: 
     >>> type(street(torch.device("cpu"))).__name__
     'TDL'
     """
-    return Recipe(_on_device, (make, *arguments), tuple(options.items()))
+    return Recipe(on_device, (make, *arguments), tuple(options.items()))
 
 
-def _on_device(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> ChannelModel:
+def on_device(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> ChannelModel:
+    """Make a Sionna block, whose device is a string; the device comes last."""
     *own, device = arguments
     return make(*own, device=str(device), **options)
 
@@ -69,7 +71,16 @@ class Recipe:
 @cached(maxsize=64)
 def model_for(build: Build, device: torch.device) -> ChannelModel:
     """The model that ``build`` makes for a device, kept: some read tables when they are made."""
-    return build(device)
+    try:
+        model = build(device)
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"the link's propagation cannot be made ({reason})") from error
+    if not isinstance(model, ChannelModel):
+        raise InputError(f"a link's propagation must make a Sionna ChannelModel, got {model!r}")
+    return model
 
 
 def doppler_of(model: ChannelModel | None) -> float:

@@ -244,7 +244,10 @@ def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
         if is_place(label):
             codec = catalogue.held(path, label)
             return codec.name, codec
-        return label, catalogue.held(path)
+        codec = catalogue.held(path)
+        if label in catalogue.codecs() and not catalogue.may_be_called(codec, label):
+            raise InputError(f"{path} holds weights of {codec.name!r}: label it otherwise")
+        return label, codec
     built = catalogue.scheme(codec) if isinstance(codec, str) else codec
     return built.name, built
 

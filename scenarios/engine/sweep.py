@@ -305,7 +305,10 @@ def _dry_run_all(
 
 
 def _adapted(codec: Scheme, link: Link, diagnosis: Segmenter | None) -> Prepared:
-    return codec.adapted(link), link, diagnosis
+    adapted = codec.adapted(link)
+    if not isinstance(adapted, Scheme):
+        raise InputError(f"{codec.name}: adapted must return a codec or bound, got {adapted!r}")
+    return adapted, link, diagnosis
 
 
 @lru_cache(maxsize=16)

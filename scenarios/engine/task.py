@@ -17,7 +17,7 @@ from channels import InputError, Link
 from scenarios.engine.inputs import Sample
 from scenarios.results import columns
 from scenarios.results.measures import Delivery
-from semcom.scheme import Scheme
+from semcom.scheme import Scheme, check_delivered
 from semcom.segmentation import Segmenter
 
 Measured: TypeAlias = dict[str, columns.Value]
@@ -104,7 +104,8 @@ def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
                 sample.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(sample)
             )
         except InputError as error:
-            raise InputError(f"{task.codec}: {error}") from None
+            told = str(error).removeprefix(f"{scheme.name}: ")
+            raise InputError(f"{task.codec}: {told}") from None
 
 
 def transmit(
@@ -137,21 +138,23 @@ def transmit(
     False
     """
     with one_thread(), torch.no_grad():
-        got = scheme.deliver(
-            sample.image[None],
+        images, masks = sample.image[None], _masks(sample)
+        delivered = scheme.deliver(
+            images.clone(),
             link,
             cbr=task.cbr,
             snr_db=task.snr_db,
             believed_snr_db=task.believed_snr_db,
             seed=task.draw,
-            roi=_masks(sample),
+            roi=None if masks is None else masks.clone(),
         )
+        got = check_delivered(task.codec, delivered, images, task.cbr)
         delivery = Delivery(
-            sample.image[None],
+            images,
             got.images,
             int(got.used[0]),
             bool(got.outage[0]),
-            _masks(sample),
+            masks,
             got.session.mcs,
             got.rx_snr_db,
             diagnosis,

@@ -305,6 +305,7 @@ def test_files_without_weights_of_a_codec_are_refused(tmp_path: Path) -> None:
     refused(lambda: schemes("mine=nowhere.safetensors"), "nowhere.safetensors is not there")
     refused(lambda: schemes([f"={SHIPPED}"]), "label=weights.safetensors, got")
     refused(lambda: schemes("mine="), "weights need a label")
+    refused(lambda: schemes(f"hevc-ldpc={SHIPPED}"), "weights of 'deepjscc': label it otherwise")
     foreign = tmp_path / "foreign.safetensors"
     store({"a": torch.zeros(1)}, foreign, {"codec": f"{__name__}:Own"})
     refused(lambda: schemes(f"mine={foreign}"), "which is no learned codec known here")
