@@ -20,7 +20,7 @@ class ImageFormat(Protocol):
         channels: the numbers of channels it takes, of 1 (grey) and 3 (RGB).
         finest: its highest quality step; 0 is the coarsest.
         layouts: in how many ways it codes an image at one step, about equally good but of other
-            lengths: a search tries them where no step fills (JPEG 2000's code-blocks, say); 1 if one.
+            lengths (JPEG 2000's code-blocks, say): tried where no step fills the budget.
         step_of_one_bit: the step at which a chest X-ray takes about 1 bit per pixel.
         steps_per_octave: about how many steps double the bytes; a first guess of the search.
         scaling_bits_per_pixel: rate below which a shrunk image may come out better.
