@@ -126,25 +126,25 @@ def check_outputs(who: str, images: object, outage: object, shape: list[int]) ->
 
     >>> check_outputs("mine: _decode", torch.zeros(1, 1, 32, 32), torch.zeros(1), [1, 1, 32, 32])
     Traceback (most recent call last):
-    channels.errors.InputError: mine: _decode must give outages as bool [1], got torch.float32 [1]
+    channels.errors.InputError: mine: _decode: outages must be bool [1], got torch.float32 [1]
     """
     if not isinstance(images, Tensor) or not isinstance(outage, Tensor):
         given = f"{shown(images)} and {shown(outage)}"
-        raise InputError(f"{who} must give images and outages, got {given}")
+        raise InputError(f"{who} must return images and outages, got {given}")
     if list(images.shape) != shape or images.dtype != torch.float32:
         raise InputError(
-            f"{who} must give images as float32 {shape}, got {images.dtype} {list(images.shape)}"
+            f"{who} must return float32 {shape}, got {images.dtype} {list(images.shape)}"
         )
     if list(outage.shape) != shape[:1] or outage.dtype != torch.bool:
         raise InputError(
-            f"{who} must give outages as bool {shape[:1]}, got {outage.dtype} {list(outage.shape)}"
+            f"{who}: outages must be bool {shape[:1]}, got {outage.dtype} {list(outage.shape)}"
         )
     rows = images.detach().flatten(1)
     fits = ((rows >= 0) & (rows <= 1)).all(1) | (rows.isnan().all(1) & outage.to(rows.device))
     if not bool(fits.all()):
         wrong = rows[~fits]
         raise InputError(
-            f"{who} must give images in [0, 1], got [{float(wrong.min()):g}, "
+            f"{who}: images must lie in [0, 1], got [{float(wrong.min()):g}, "
             f"{float(wrong.max()):g}]: clamp or rescale them (a lost one may be NaN throughout)"
         )
 

@@ -104,8 +104,8 @@ def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
                 sample.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(sample)
             )
         except InputError as error:
-            told = str(error).removeprefix(f"{scheme.name}: ")
-            raise InputError(f"{task.codec}: {told}") from None
+            named = str(error).startswith(f"{task.codec}: ")
+            raise InputError(str(error) if named else f"{task.codec}: {error}") from None
 
 
 def transmit(

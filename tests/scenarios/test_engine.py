@@ -26,7 +26,7 @@ import scenarios
 import semcom
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
-from scenarios.engine.inputs import Picture, pictures, points, routes, schemes
+from scenarios.engine.inputs import Sample, points, routes, samples, schemes
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import _next_kind, executor_for, finished
 from scenarios.engine.task import Outcome, draw_seed
@@ -355,8 +355,8 @@ def test_scenario_is_a_function_whatever_is_imported_first() -> None:
 
 def test_picture_digest_sees_pixels_and_mask() -> None:
     image, mask = (part[0] for part in waves(1))
-    digests = {Picture(image, mask).digest, Picture(image, None).digest}
-    digests |= {Picture(image.flip(-1), mask).digest, Picture(image, ~mask).digest}
+    digests = {Sample(image, mask).digest, Sample(image, None).digest}
+    digests |= {Sample(image.flip(-1), mask).digest, Sample(image, ~mask).digest}
     assert len(digests) == 4
 
 
@@ -404,20 +404,20 @@ def test_bad_pictures_are_named() -> None:
     bad = images.clone()
     bad[1, 0, 3, 3] = math.nan
     with pytest.raises(InputError, match="picture 1: images hold NaN"):
-        pictures(bad, masks)
+        samples(bad, masks)
     with pytest.raises(InputError, match="1 masks do not fit 2 images"):
-        pictures(images, masks[:1])
+        samples(images, masks[:1])
     with pytest.raises(InputError, match="picture 0: roi must have"):
-        pictures(images, masks[..., :32])
+        samples(images, masks[..., :32])
     with pytest.raises(InputError, match="no picture"):
-        pictures([], None)
+        samples([], None)
     for wrong in (None, "images"):
         with pytest.raises(InputError, match="images must be a list of Tensor"):
-            pictures(wrong, None)  # type: ignore[arg-type]
+            samples(wrong, None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"images\[0\] must be Tensor"):
-        pictures([None], None)  # type: ignore[list-item]
+        samples([None], None)  # type: ignore[list-item]
     with pytest.raises(InputError, match=r"images must have shape \[n, 1, H, W\]"):
-        pictures(images[0], None)
+        samples(images[0], None)
 
 
 def test_inputs_in_their_order() -> None:

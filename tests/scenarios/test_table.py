@@ -18,7 +18,7 @@ from scipy import stats
 
 from channels import InputError
 from scenarios import Table
-from scenarios.engine.inputs import Picture
+from scenarios.engine.inputs import Sample
 from scenarios.engine.panel import panel
 from scenarios.engine.task import Measured
 from scenarios.results.printing import print_table
@@ -327,7 +327,7 @@ def test_plot_leaves_infinite_means_out() -> None:
 def test_panel_of_a_picture_without_scores() -> None:
     image = torch.zeros(1, 48, 64)
     measured: Measured = {"psnr": None, "roi_psnr": None, "outage": True}
-    figure = panel(Picture(image, None), {"a": (image, measured)}, "title")
+    figure = panel(Sample(image, None), {"a": (image, measured)}, "title")
     assert figure.axes[1].get_xlabel() == "lost"
 
 
@@ -337,7 +337,7 @@ def test_panel_outlines_the_region_and_shares_a_scale(tmp_path: Path) -> None:
     mask[:, 10:30, 10:30] = True
     measured = {"psnr": 20.0, "roi_psnr": 21.0, "outage": True}
     received = {"a": (image * 0.9, measured), "b": (image * 0.5, measured)}
-    figure: Figure = panel(Picture(image, mask), received, "title")
+    figure: Figure = panel(Sample(image, mask), received, "title")
     limits = {axis.images[0].get_clim() for axis in figure.axes[4:6]}
     assert len(limits) == 1
     below = figure.axes[1].get_xlabel()

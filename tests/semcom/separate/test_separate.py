@@ -14,7 +14,7 @@ from torch import Tensor
 import channels
 import semcom
 from channels import InputError, Reception
-from scenarios.engine.task import Picture, Task, transmit
+from scenarios.engine.task import Sample, Task, transmit
 from semcom.image_coders.source import source_coder
 from semcom.metrics import psnr, roi_psnr
 from semcom.modem.mcs import mcs_table
@@ -76,7 +76,7 @@ def test_dropped_images_are_nan_and_lost() -> None:
 def test_dropped_images_count_as_outage_and_in_no_mean() -> None:
     task = Task("jpeg2000-ldpc", "awgn", 0.0, 1 / 4, image=0, trial=0, draw=1)
     codec = SeparateCodec("jpeg2000", mcs=9, on_loss="drop")
-    image = Picture(waves(1)[0], None)
+    image = Sample(waves(1)[0], None)
     measured = transmit(codec, channels.link("awgn"), image, task)[1].measured
     assert measured["outage"] is True
     assert measured["psnr"] is None and measured["ssim"] is None
