@@ -15,7 +15,7 @@ from torch import Tensor
 from channels.describe import Row, one_line, table
 from channels.errors import InputError, check_name, check_number, shown
 from channels.fading.awgn import complex_normal, noise_variance
-from channels.fading.recipe import Build, Recipe, doppler_of, model_for, on_device
+from channels.fading.recipe import Build, SionnaBlock, doppler_of, model_for
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter, transmit
 from channels.ofdm.estimation import estimate, prior_of
 from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
@@ -334,7 +334,7 @@ class Link:
         >>> len({channels.Link("mine", lambda device: build(device)).identity for _ in range(2)})
         2
         """
-        if isinstance(self.propagation, Recipe) and self.propagation.make is on_device:
+        if isinstance(self.propagation, SionnaBlock):
             return f"{self!r}, propagation {self.propagation}"
         if self.rows or self.propagation is None:
             return repr(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from textwrap import shorten
@@ -89,7 +89,7 @@ def codecs() -> dict[str, str]:
     >>> [name for name in codecs() if name.startswith("medjscc")]
     ['medjscc', 'medjscc-small', 'medjscc-uniform']
     """
-    return {name: entry.line for name, entry in entries.CODECS.items()} | CODECS.lines()
+    return _lines(entries.CODECS, CODECS)
 
 
 def bounds() -> dict[str, str]:
@@ -98,7 +98,7 @@ def bounds() -> dict[str, str]:
     >>> "hevc-capacity" in bounds()
     True
     """
-    return {name: entry.line for name, entry in entries.BOUNDS.items()} | BOUNDS.lines()
+    return _lines(entries.BOUNDS, BOUNDS)
 
 
 def segmenters() -> dict[str, str]:
@@ -107,7 +107,11 @@ def segmenters() -> dict[str, str]:
     >>> list(segmenters())
     ['chest', 'angiography', 'dental']
     """
-    return {name: entry.line for name, entry in entries.SEGMENTERS.items()} | SEGMENTERS.lines()
+    return _lines(entries.SEGMENTERS, SEGMENTERS)
+
+
+def _lines(shipped: Mapping[str, entries.Entry], others: Registry) -> dict[str, str]:
+    return {name: entry.line for name, entry in shipped.items()} | others.lines()
 
 
 def codec(name: str, **options: Any) -> Codec:

@@ -58,8 +58,7 @@ class Codec(Scheme):
         if roi is not None:
             check_roi(roi, images)
         session = open_session(self.name, images, cbr, snr_db)
-        # Clones, so that no codec can change what others are sent and compared with.
-        tx = self._encode(images.clone(), None if roi is None else roi.clone(), session)
+        tx = self._encode(images, roi, session)
         _check_sent(tx, session, len(images))
         return tx
 

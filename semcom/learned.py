@@ -16,6 +16,7 @@ from typing_extensions import deprecated
 
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
+from channels.renamed import renamed
 from channels.tensorfile import store
 from semcom.codec import Codec
 from semcom.weightfile import digest, halved, stored
@@ -234,8 +235,4 @@ def transmission(symbols: Tensor, session: Session) -> Transmission:
     return Transmission(sent, used, session)
 
 
-def __getattr__(name: str) -> object:
-    if name == "Rehearsal":
-        warnings.warn(_RENAMED, DeprecationWarning, stacklevel=2)
-        return TrainingOutput
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = renamed(__name__, Rehearsal="TrainingOutput")

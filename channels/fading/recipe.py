@@ -25,7 +25,7 @@ def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
     return Recipe(make, arguments, tuple(options.items()))
 
 
-def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> Recipe:
+def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> SionnaBlock:
     """A Sionna channel model as a :class:`channels.Link` takes it, as one would call its class.
 
     It says which class and arguments it is made of, so links of it compare by value and reach other
@@ -36,13 +36,7 @@ def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: 
     >>> type(street(torch.device("cpu"))).__name__
     'TDL'
     """
-    return Recipe(on_device, (make, *arguments), tuple(options.items()))
-
-
-def on_device(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> ChannelModel:
-    """Make a Sionna block, whose device is a string; the device comes last."""
-    *own, device = arguments
-    return make(*own, device=str(device), **options)
+    return SionnaBlock(make, arguments, tuple(options.items()))
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,20 @@ class Recipe:
     def __call__(self, device: torch.device) -> ChannelModel:
         """Make the model."""
         return self.make(*self.arguments, device, **dict(self.options))
+
+
+class SionnaBlock(Recipe):
+    """A recipe of a Sionna block, which takes its device as a string and by keyword.
+
+    >>> from sionna.phy.channel import RayleighBlockFading
+    >>> block = SionnaBlock(RayleighBlockFading, (1, 1, 1, 1))
+    >>> type(block(torch.device("cpu"))).__name__
+    'RayleighBlockFading'
+    """
+
+    def __call__(self, device: torch.device) -> ChannelModel:
+        """Make the block."""
+        return self.make(*self.arguments, device=str(device), **dict(self.options))
 
 
 @cached(maxsize=64)

@@ -100,9 +100,8 @@ def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
     """
     with one_thread(), torch.no_grad():
         try:
-            scheme.dry_run(
-                sample.image[None], cbr=task.cbr, snr_db=task.told_snr_db, roi=_masks(sample)
-            )
+            images, masks = _copied(sample)
+            scheme.dry_run(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
         except InputError as error:
             named = str(error).startswith(f"{task.codec}: ")
             raise InputError(str(error) if named else f"{task.codec}: {error}") from None
@@ -138,23 +137,24 @@ def transmit(
     False
     """
     with one_thread(), torch.no_grad():
-        images, masks = sample.image[None], _masks(sample)
+        images, masks = _copied(sample)
         delivered = scheme.deliver(
-            images.clone(),
+            images,
             link,
             cbr=task.cbr,
             snr_db=task.snr_db,
             believed_snr_db=task.believed_snr_db,
             seed=task.draw,
-            roi=None if masks is None else masks.clone(),
+            roi=masks,
         )
-        got = check_delivered(task.codec, delivered, images, task.cbr)
+        sent, region = _batched(sample)
+        got = check_delivered(task.codec, delivered, sent, task.cbr)
         delivery = Delivery(
-            images,
+            sent,
             got.images,
             int(got.used[0]),
             bool(got.outage[0]),
-            masks,
+            region,
             got.session.mcs,
             got.rx_snr_db,
             diagnosis,
@@ -163,8 +163,14 @@ def transmit(
     return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
 
 
-def _masks(sample: Sample) -> Tensor | None:
-    return None if sample.mask is None else sample.mask[None]
+def _batched(sample: Sample) -> tuple[Tensor, Tensor | None]:
+    return sample.image[None], None if sample.mask is None else sample.mask[None]
+
+
+def _copied(sample: Sample) -> tuple[Tensor, Tensor | None]:
+    """What a scheme gets, which cannot change what others are sent and compared with."""
+    images, masks = _batched(sample)
+    return images.clone(), None if masks is None else masks.clone()
 
 
 @contextmanager

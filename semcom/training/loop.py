@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.errors import check_count
 from channels.files import atomic_write
+from channels.renamed import renamed
 from semcom.training.conduct import FIRST_LINE_S, Conduct, Stopped, current
 from semcom.training.runlog import Entry, RunLog
 from semcom.training.schedule import Schedule
@@ -269,8 +269,4 @@ def _refuse_foreign(out: Path, name: str) -> None:
             raise InputError(f"{out} holds {file} but no checkpoint: choose another --out")
 
 
-def __getattr__(name: str) -> object:
-    if name == "Trainee":
-        warnings.warn("Trainee is TrainingTask now", DeprecationWarning, stacklevel=2)
-        return TrainingTask
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = renamed(__name__, Trainee="TrainingTask")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,10 @@ import torch
 from sionna.phy.channel import ChannelModel, RayleighBlockFading
 
 import channels
-from channels import Grid, InputError, Link
+from channels import Grid, Link
 from channels.registry import offered
 from tests.channels.signals import qpsk
+from tests.refusals import refused
 
 MODULE = """
 from sionna.phy.channel import RayleighBlockFading
@@ -113,12 +114,6 @@ def test_links_of_the_package_are_as_before() -> None:
     channels.register("office", block)
     assert list(before) == [name for name in channels.links() if name != "office"]
     assert channels.link("awgn", estimator=None, domain=None) == channels.link("awgn")
-
-
-def refused(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        call()
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

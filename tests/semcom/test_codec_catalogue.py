@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from semcom import catalogue
 from semcom.codec import open_session
 from semcom.deepjscc import DeepJSCC
 from semcom.scheme import Delivered
+from tests.refusals import refused
 
 SHIPPED = Path(catalogue.__file__).with_name("weights") / "deepjscc.safetensors"
 OWN_MODULE = """
@@ -214,12 +214,6 @@ def test_a_name_is_a_codec_or_a_bound() -> None:
     refused(lambda: semcom.register("chest", Bright, kind="segmenter"), "'chest' is there alrea")
     refused(lambda: semcom.codec(f"{__name__}:Original"), "must be made as a semcom.Codec")
     refused(lambda: semcom.segmenter("brihgt"), "unknown segmenter 'brihgt'")
-
-
-def refused(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        call()
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ def test_a_sionna_block_tells_links_apart_without_rows() -> None:
         for speed in (1.0, 1.0, 300.0)
     )
     assert slow.identity == same.identity != fast.identity
+    assert " at 0x" not in slow.identity, "another process would not know it"
 
 
 def impostor() -> Link:
