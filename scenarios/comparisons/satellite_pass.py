@@ -56,7 +56,8 @@ def satellite_pass(
         cbr: rates that codecs choose from, complex channel uses per image sample.
         threshold_db: least ROI-PSNR of an image that counts, in dB.
         estimator: ``"lmmse"``, ``"ls"`` or ``"perfect"``, how receivers know the channel.
-        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.
+        **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`;
+            ``draws`` are independent by default: the sum over a pass is better known by that.
 
     Raises:
         InputError: if an argument does not fit, or a codec cannot serve a rate.
@@ -77,7 +78,7 @@ def satellite_pass(
 
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)
     check_number("threshold_db", threshold_db, 0, 100)
-    drawn, work = parted(run)
+    drawn, work = parted({"draws": "independent", **run})
     first = lay_out(
         "satellite_pass",
         images,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels.errors import check_number, check_whole
+from channels.errors import check_name, check_number, check_whole
 from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
 from scenarios.engine.provenance import versions
+from scenarios.engine.run_options import DRAWS, Draws
 from scenarios.engine.stopping import Stop
 from scenarios.results.columns import MAX_SNR_DB, definitions
 from scenarios.results.table import Table
@@ -38,6 +39,7 @@ def lay_out(
     believed_snr_db: float | None = None,
     ci_db: float | None = None,
     max_trials: int = MAX_TRIALS,
+    draws: Draws = "common",
     link_parameters: Mapping[str, Mapping[str, float | str]] | None = None,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
@@ -59,6 +61,7 @@ def lay_out(
     samples = inputs.samples(images, masks)
     check_whole("trials", trials, 1)
     check_whole("seed", seed, 0)
+    check_name("draws", draws, DRAWS)
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(samples))
@@ -78,6 +81,7 @@ def lay_out(
         None if believed_snr_db is None else float(believed_snr_db),
         stop,
         link_parameters or {},
+        draws,
     )
 
 
@@ -119,6 +123,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),
             "seed": grid.seed,
             "trials": grid.trials,
+            "draws": grid.draws,
             "pictures": len(grid.samples),
             "pictures_sha256": contents,
             "regions": grid.regions,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from semcom.segmentation import Segmenter
+
+
+Draws: TypeAlias = Literal["common", "independent"]
+DRAWS: tuple[Draws, ...] = ("common", "independent")
 
 
 class GridOptions(TypedDict, total=False):
@@ -23,6 +27,10 @@ class GridOptions(TypedDict, total=False):
             images is so narrow, in dB, see :class:`scenarios.engine.stopping.Stop`; ``None``, the
             default: no more than ``trials``.
         max_trials: trials that are enough in any case; 64 by default.
+        draws: ``"common"``, the default: each image meets the same fading, and noise of the same
+            direction, at every SNR of a curve (common random numbers), so that a curve shows how
+            quality depends on SNR and not which draws a point had; its points err together.
+            ``"independent"``: every point has draws of its own.
     """
 
     diagnosis: str | Segmenter | None
@@ -30,6 +38,7 @@ class GridOptions(TypedDict, total=False):
     trials: int
     ci_db: float | None
     max_trials: int
+    draws: Draws
 
 
 class WorkOptions(TypedDict, total=False):

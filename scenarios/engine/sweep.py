@@ -27,6 +27,7 @@ from scenarios.engine.journal import Journal
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
+from scenarios.engine.run_options import Draws
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, dry_run, transmit
 from scenarios.results import columns
@@ -64,6 +65,7 @@ class Sweep:
         stop: when a point has been repeated enough; ``None``: after ``trials``.
         link_parameters: of links that differ in one, by name: its value under its own name, and
             under ``"link"`` the name that they share; with it they share fading and noise.
+        draws: ``"common"``: the same fading and noise at every SNR; ``"independent"``: others.
     """
 
     scenario: str
@@ -79,6 +81,7 @@ class Sweep:
     believed_snr_db: float | None = None
     stop: Stop | None = None
     link_parameters: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    draws: Draws = "common"
 
     def points(self) -> list[Point]:
         """Where codecs are compared."""
@@ -94,7 +97,7 @@ class Sweep:
                 cbr,
                 image,
                 trial,
-                draw_seed(self.scenario, self.seed, self._drawn_as(link), snr_db, image, trial),
+                self._draw(link, snr_db, image, trial),
                 self.believed_snr_db,
             )
             for link in self.links
@@ -105,8 +108,10 @@ class Sweep:
             for trial in range((trials or {}).get((link, cbr, snr_db), self.trials))
         ]
 
-    def _drawn_as(self, link: str) -> str:
-        return str(self.link_parameters.get(link, {}).get("link", link))
+    def _draw(self, link: str, snr_db: float, image: int, trial: int) -> int:
+        drawn_as = str(self.link_parameters.get(link, {}).get("link", link))
+        point = snr_db if self.draws == "independent" else None
+        return draw_seed(self.scenario, self.seed, drawn_as, image, trial, point)
 
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""

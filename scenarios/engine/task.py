@@ -70,19 +70,23 @@ class Outcome:
     decode_s: float
 
 
-def draw_seed(scenario: str, seed: int, link: str, snr_db: float, image: int, trial: int) -> int:
+def draw_seed(
+    scenario: str, seed: int, link: str, image: int, trial: int, snr_db: float | None = None
+) -> int:
     """Seed of the fading and noise of one transmission, the same for every codec.
 
-    The point is part of it: points are independent draws, so that a curve's raggedness shows its
-    uncertainty instead of shifting as a whole.
+    Without ``snr_db`` it is the same at every point of a curve as well: the same fading, and noise
+    of the same direction, larger or smaller (common random numbers). With it, points are
+    independent draws.
 
     Returns:
         An integer in 0..2^63 - 1 that does not depend on platform or process.
 
-    >>> draw_seed("snr", 0, "awgn", 6.0, image=0, trial=0)
+    >>> draw_seed("snr", 0, "awgn", image=0, trial=0, snr_db=6.0)
     3351000559197320270
     """
-    text = json.dumps([scenario, seed, link, float(snr_db), image, trial])
+    point = [] if snr_db is None else [float(snr_db)]
+    text = json.dumps([scenario, seed, link, *point, image, trial])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -115,6 +115,13 @@ class Run:
     max_trials: Annotated[
         int, typer.Option(min=2, help="Trials that are enough for --ci anyhow.")
     ] = 64
+    draws: Annotated[
+        Literal["common", "independent"] | None,
+        typer.Option(
+            help="common: the same fading and noise at every SNR of a curve; independent: others; "
+            "default: common, of a satellite's pass independent."
+        ),
+    ] = None
     workers: Workers = None
     scheduler: Scheduler = None
 
@@ -125,13 +132,14 @@ class Run:
 
     def drawn(self, diagnosis: Segmenter | None = None) -> GridOptions:
         """What a scenario's grid is laid out with."""
-        return {
+        drawn: GridOptions = {
             "diagnosis": diagnosis,
             "seed": self.seed,
             "trials": self.trials,
             "ci_db": self.ci,
             "max_trials": self.max_trials,
         }
+        return drawn if self.draws is None else {**drawn, "draws": self.draws}
 
 
 def grouped(function: Callable[..., None]) -> Callable[..., None]:

@@ -200,7 +200,8 @@ AXES = {name: COLUMNS[name] for name in ("snr_db", "cbr")}
 _NOTES = {
     "rounding": "dB values to 4 decimals, similarities to 6",
     "draws": "fading and noise are the same for every codec at the same (link, snr_db, cbr, image, "
-    "trial); several rates share a point's seed; all else is independent",
+    "trial), and at all rates; parameters.draws common: at every snr_db as well, so that points of "
+    "a curve err together; independent: others at each; images and trials are independent",
     "intervals": "95 %; means: Student's t over pictures, trials of a picture averaged first; "
     "outage: Wilson's score",
     "overhead": "pilots and cyclic prefix are not part of cbr; each link states its own",

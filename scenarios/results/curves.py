@@ -258,6 +258,19 @@ def _names(table: Rows) -> dict[str, str]:
     return {label: str(said).partition(" ")[0] for label, said in known.items()}
 
 
+def draws_told(table: Rows) -> str:
+    """Which draws of fading and noise are shared, in a sentence.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> draws_told(Rows(pd.DataFrame([row]), {"parameters": {"draws": "common"}}))
+    'All codecs meet the same fading and noise, at every SNR.'
+    """
+    if table.metadata.get("parameters", {}).get("draws") == "common":
+        return "All codecs meet the same fading and noise, at every SNR."
+    return "All codecs meet the same fading and noise, independent from SNR to SNR."
+
+
 def _definitions(
     table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, LineStyle]
 ) -> str:
@@ -282,5 +295,5 @@ def _definitions(
         f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "
-        "All codecs meet the same fading and noise."
+        f"{draws_told(table)}"
     )

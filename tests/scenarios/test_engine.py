@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,9 @@ from scenarios.engine.inputs import Sample, points, routes, samples, schemes
 from scenarios.engine.journal import Journal
 from scenarios.engine.pool import _next_kind, executor_for, finished
 from scenarios.engine.task import Outcome, draw_seed
+from scenarios.results.curves import caption
 from semcom.codec import Codec
+from tests.refusals import refused
 
 PILOTS = 8
 
@@ -164,14 +167,40 @@ def test_every_codec_meets_the_same_draws() -> None:
 
 def test_draws_differ_between_points_pictures_and_trials() -> None:
     seeds = {
-        draw_seed("snr", 0, link, snr_db, image, trial)
+        draw_seed("snr", 0, link, image, trial, snr_db)
         for link in ("awgn", "rayleigh")
-        for snr_db in (0.0, 6.0)
+        for snr_db in (None, 0.0, 6.0)
         for image in range(3)
         for trial in range(2)
     }
-    assert len(seeds) == 24
+    assert len(seeds) == 36
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(("draws", "is_common"), [("common", True), ("independent", False)])
+def test_a_curve_meets_the_same_fading_at_every_snr(draws: str, is_common: bool) -> None:
+    table = sweep(links=["rayleigh"], snr_db=range(0, 16, 3), draws=draws)
+    frame = table.frame.assign(fade_db=table.frame["rx_snr_db"] - table.frame["snr_db"])
+    spread_db = frame.groupby(["codec", "image", "trial"])["fade_db"].agg(
+        lambda v: v.max() - v.min()
+    )
+    assert float(frame.groupby("snr_db")["fade_db"].std().min()) > 1
+    assert bool((spread_db < 1).all()) is is_common
+    assert ("at every SNR" in caption(table, "psnr")) is is_common
+    assert table.metadata["parameters"]["draws"] == draws
+
+
+@pytest.mark.parametrize("name", ["awgn", "ntn-tdl-c", "rician"])
+def test_noise_keeps_its_direction_along_a_curve(name: str) -> None:
+    """What common draws rest on: equal seeds give the same noise, scaled by the SNR."""
+    link = channels.link(name, **({} if name == "awgn" else {"estimator": "perfect"}))
+    silence = torch.ones(1, 512, dtype=torch.complex64)
+    errors = [link.propagate(silence, snr_db, seed=3).symbols - 1 for snr_db in (20.0, 40.0)]
+    torch.testing.assert_close(errors[0] / 10, errors[1], rtol=5e-3, atol=5e-4)
+
+
+def test_other_draws_are_refused_by_their_names() -> None:
+    refused(lambda: sweep(draws="paired"), "unknown draws 'paired': Known: common, independent")
 
 
 def test_rows_are_complete_and_keep_their_promises() -> None:
