@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from channels import Link
+from semcom.analogue import base_layer
 from semcom.learned import pad_to
-from semcom.medjscc import analog_base
 from semcom.medjscc.layout import SURE, Layout
 from semcom.medjscc.source.steps import in_steps
 from semcom.medjscc.source.wavelet import BLOCK, Wavelet
@@ -86,7 +86,7 @@ class AnalogOnly:
     @torch.no_grad()
     def _sent(self, uses: int) -> tuple[Tensor, float]:
         """Numbers of an analog base layer of so many channel uses at unit power, and their gain."""
-        numbers = analog_base.send(self.image, uses, self.snr_db)
+        numbers = base_layer.send(self.image, uses, self.snr_db)
         gain = math.sqrt(uses / (float(numbers.square().sum()) + _LEAST_ERROR))
         return gain * numbers, gain
 
@@ -97,7 +97,7 @@ class AnalogOnly:
         noise = torch.randn(sent.shape, generator=torch.Generator().manual_seed(0))
         received = sent + math.sqrt(noise_var) * noise.to(sent)
         shape = (self.image.shape[-2], self.image.shape[-1])
-        coarse = analog_base.receive(
+        coarse = base_layer.receive(
             received, torch.full_like(received, noise_var), shape, self.snr_db
         )
         missing = pad_to(self.image - coarse / gain, BLOCK)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from channels import InputError
+from semcom.analogue import base_layer
 from semcom.fec import largest_payload
 from semcom.medjscc.header import BYTES, LENGTHS
 from semcom.medjscc.source.wavelet import BLOCK
@@ -28,8 +29,6 @@ _LONG_HEADER, _LONGEST_HEADER = 1 / 6, 1 / 2
 _HEADER_SHARES = ((HEADER_SHARE, _SAFE), (1 / 8, _SAFE), (_LONG_HEADER, _LIKELY))
 """Shares of the channel uses that a header may take, with the least chance of one so short."""
 
-_BASE_SHARE = 1 / 64
-_BASE_DB = 6.0
 _LOW_RATE_DB = 4.0
 _COARSEST = 0.3
 _LEAST_BITS = 128
@@ -171,7 +170,7 @@ def lay_out(
     >>> layout.analog_base + layout.header.channel_uses + layout.shared_uses
     4096
     """
-    analog_base = max(1, round(_BASE_SHARE * channel_uses))
+    analog_base = max(1, round(base_layer.SHARE * channel_uses))
     free = channel_uses - analog_base
     table = mcs_table(MCS_TABLE)
 
@@ -337,7 +336,7 @@ def digital_gain_db(bits_per_use: float, channel_uses: int, snr_db: float, pixel
         return -1.0
     capacity = math.log2(1 + 10 ** (snr_db / 10))
     bits = channel_uses * 2 * bits_per_use * capacity / (bits_per_use + capacity)
-    return max(expected_gain_db(bits, pixels) - _BASE_DB, 0.0)
+    return max(expected_gain_db(bits, pixels) - base_layer.GAIN_DB, 0.0)
 
 
 def first_layer_gain_db(bits: float, pixels: int) -> float:
@@ -349,7 +348,7 @@ def first_layer_gain_db(bits: float, pixels: int) -> float:
     >>> first_layer_gain_db(8192, 262144) > first_layer_gain_db(4096, 262144) > 0
     True
     """
-    return max(expected_gain_db(bits, pixels) + _LOW_RATE_DB - _BASE_DB, 0.0)
+    return max(expected_gain_db(bits, pixels) + _LOW_RATE_DB - base_layer.GAIN_DB, 0.0)
 
 
 def _header(channel_uses: int, success: HeaderSuccess, digital: MCS) -> ModulatedBlock:

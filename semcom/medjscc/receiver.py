@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels import Reception, Session
+from semcom.analogue import base_layer
+from semcom.analogue.allocation import allocate
 from semcom.fec.bits import packed
-from semcom.medjscc import analog_base
 from semcom.medjscc.adaptive import condition
-from semcom.medjscc.analogue import allocate, importance, refined
+from semcom.medjscc.analogue import importance, refined
 from semcom.medjscc.header import Header
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
@@ -63,11 +64,11 @@ class Receiver:
         header = self._header(head, head_var)
         if header is not None and header.analog_only:
             size, noise_var = (height, width), _twice(body_var / 2)
-            image = analog_base.receive(_real(body), noise_var, size, rx.session.snr_db)
+            image = base_layer.receive(_real(body), noise_var, size, rx.session.snr_db)
             return image / header.amplitude + 0.5, False
         digital = self._digital(header, body, body_var, rx.session)
         if digital is None:
-            image = analog_base.receive(
+            image = base_layer.receive(
                 _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
             )
             return image + 0.5, True

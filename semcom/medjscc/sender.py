@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from channels import Link
+from semcom.analogue import base_layer
+from semcom.analogue.allocation import allocate
 from semcom.fec.bits import unpacked
 from semcom.learned import pad_to, to_symbols
-from semcom.medjscc import analog_base
 from semcom.medjscc.analog_only import AnalogOnly
-from semcom.medjscc.analogue import allocate, filling, flattened, importance, modulated
+from semcom.medjscc.analogue import filling, flattened, importance, modulated
 from semcom.medjscc.header import (
     ANALOG_ONLY,
     GROUPS,
@@ -183,7 +184,7 @@ class Sender:
     def _analog_only(self, prepared: PreparedImage) -> Tensor:
         """A finer analog base layer in the place of digital and analogue part."""
         uses = self._layout.base_uses + self._layout.shared_uses
-        numbers, gain = _unit(analog_base.send(prepared.image, uses, self._snr_db)[0])
+        numbers, gain = _unit(base_layer.send(prepared.image, uses, self._snr_db)[0])
         if not len(numbers):
             numbers = padding_numbers(2 * uses).to(prepared.image)
         return self._whole(Header(ANALOG_ONLY, 0, 0, SILENT), prepared.image, [], numbers, gain)
@@ -207,7 +208,7 @@ class Sender:
             numbers: the analogue ones, of power 1/2 on average.
             gain: by which they have been made so; ``None`` if they say nothing.
         """
-        base = analog_base.send(image, self._layout.analog_base, self._snr_db)
+        base = base_layer.send(image, self._layout.analog_base, self._snr_db)
         fixed = [to_symbols(base, self._layout.analog_base), *blocks]
         spent = sum(float(part.abs().square().sum()) for part in fixed)
         energy = float(self._layout.header.channel_uses)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.analogue import STEPS, water_filling
+from semcom.analogue.allocation import STEPS, water_filling
 from semcom.medjscc.header import LAST_STEP, Header, step_index
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.source.steps import in_steps, log_steps

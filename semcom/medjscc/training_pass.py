@@ -20,16 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from channels import Reception
+from semcom.analogue import base_layer
+from semcom.analogue.allocation import allocate, water_filling, wiener
 from semcom.learned import pad_to, to_symbols
-from semcom.medjscc import analog_base
-from semcom.medjscc.analogue import (
-    allocate,
-    flattened,
-    importance,
-    unflattened,
-    water_filling,
-    wiener,
-)
+from semcom.medjscc.analogue import flattened, importance, unflattened
 from semcom.medjscc.header import LAST_STEP, LENGTHS
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
@@ -136,7 +130,7 @@ def send(
                 [
                     _unit(layout.header.channel_uses, images),
                     to_symbols(
-                        analog_base.send(images[row : row + 1] - 0.5, layout.analog_base, snr_db),
+                        base_layer.send(images[row : row + 1] - 0.5, layout.analog_base, snr_db),
                         layout.analog_base,
                     ),
                     _unit(layout.base_uses + digital, images),

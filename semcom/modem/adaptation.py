@@ -11,7 +11,7 @@ from channels import InputError, Link
 from channels.renamed import renamed
 from semcom.modem.awgn_bler import block_error_rate, code_block_error_rate
 from semcom.modem.information import Array, effective_snr_db, mutual_information
-from semcom.modem.mcs import mcs_table
+from semcom.modem.mcs import MCSTable, mcs_table
 from semcom.modem.quality import expected_gain_db
 from semcom.modem.realisations import noise_variances, stride
 from semcom.modem.transport import ModulatedBlock
@@ -117,27 +117,29 @@ def choose_mcs(
     channel_uses: int,
     pixels: int,
     smallest_bytes: int,
-    table: int,
+    table: MCSTable,
     success: SuccessProbability,
     target_bler: float | None = None,
     header_bytes: int = 0,
+    lost_db: float = 0.0,
 ) -> int:
     """The MCS of the highest expected image quality, or of the highest goodput.
 
     Quality is counted in dB above a grey image, by
-    :func:`semcom.modem.quality.expected_gain_db`; a lost image counts 0. With a target the
-    payload times the chance to arrive counts, among the MCS whose error rate is within the target.
-    Blocks too small for an image are left out. If none arrives at all, or none meets the target,
-    the lowest rate that holds an image is taken.
+    :func:`semcom.modem.quality.expected_gain_db`; a lost image counts ``lost_db``. With a target
+    the payload times the chance to arrive counts, among the MCS whose error rate is within the
+    target. Blocks too small for an image are left out. If none arrives at all, or none meets the
+    target, the lowest rate that holds an image is taken.
 
     Args:
         channel_uses: complex symbols of an image.
         pixels: pixels of an image.
         smallest_bytes: bytes that hold the coarsest image.
-        table: number of the MCS table.
+        table: number of the MCS table, or ``"all"``.
         success: success probability of a block.
         target_bler: highest share of blocks that may be lost; ``None`` means the quality decides.
         header_bytes: bytes of a payload that say nothing about the image.
+        lost_db: PSNR above that of a grey image, in dB, that a lost image still has.
 
     Returns:
         Index in the table.
@@ -152,7 +154,8 @@ def choose_mcs(
     chances = np.array([success(block) for block in blocks])
     if target_bler is None:
         worth = chances * [
-            expected_gain_db(block.payload_bits, pixels, header_bytes) for block in blocks
+            max(expected_gain_db(block.payload_bits, pixels, header_bytes) - lost_db, 0.0)
+            for block in blocks
         ]
     else:
         worth = chances * [block.payload_bits for block in blocks]
@@ -161,7 +164,7 @@ def choose_mcs(
     return blocks[best if worth[best] > _NEVER else 0].mcs.index
 
 
-def _blocks_that_hold(channel_uses: int, num_bytes: int, table: int) -> list[ModulatedBlock]:
+def _blocks_that_hold(channel_uses: int, num_bytes: int, table: MCSTable) -> list[ModulatedBlock]:
     """Transport blocks of at least ``num_bytes``, by rising payload."""
     blocks = []
     for mcs in mcs_table(table):

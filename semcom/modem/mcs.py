@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from sionna.phy.nr.utils import decode_mcs_index
 
-from channels.errors import check_count
+from channels import InputError
+from channels.errors import check_count, shown
+
+MCSTable: TypeAlias = int | Literal["all"]
+"""1, 2 or 3, a PDSCH table of TS 38.214; ``"all"``: the schemes of all three."""
 
 _SIZES = {1: 29, 2: 28, 3: 29}
 
@@ -37,8 +41,23 @@ class MCS:
         return self.bits_per_symbol * self.code_rate
 
 
+def check_table(number: object) -> MCSTable:
+    """Return the number of an MCS table, or ``"all"``.
+
+    >>> check_table(4)
+    Traceback (most recent call last):
+    channels.errors.InputError: mcs_table must be 1, 2, 3 or 'all', got 4
+    """
+    if isinstance(number, str) and number == "all":
+        return "all"
+    try:
+        return check_count("mcs_table", number, 1, 3)
+    except InputError:
+        raise InputError(f"mcs_table must be 1, 2, 3 or 'all', got {shown(number)}") from None
+
+
 @cache
-def mcs_table(number: int | Literal["all"] = 1) -> tuple[MCS, ...]:
+def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     """The schemes of a PDSCH table, TS 38.214 tables 5.1.3.1-1 (64-QAM), -2 (256-QAM), -3 (low SE).
 
     Args:
@@ -59,10 +78,32 @@ def mcs_table(number: int | Literal["all"] = 1) -> tuple[MCS, ...]:
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
         rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))
         return tuple(MCS(index, *scheme) for index, scheme in enumerate(rising))
-    number = check_count("mcs_table", number, 1, 3)
+    number = check_table(number)
     indices = torch.arange(_SIZES[number], dtype=torch.int32)
     bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")
     return tuple(
         MCS(index, int(order), float(rate))
         for index, (order, rate) in enumerate(zip(bits, rates, strict=True))
     )
+
+
+def place_of(index: int, number: MCSTable, table: MCSTable) -> int:
+    """Where a scheme of one table stands in another.
+
+    Args:
+        index: of the scheme.
+        number: the table that ``index`` counts in.
+        table: the table that it is looked for in.
+
+    Raises:
+        InputError: if either has no such scheme.
+
+    >>> place_of(13, 1, "all")
+    19
+    """
+    known = mcs_table(number)
+    wanted = known[check_count(f"mcs of table {number}", index, 0, len(known) - 1)]
+    for mcs in mcs_table(table):
+        if (mcs.bits_per_symbol, mcs.code_rate) == (wanted.bits_per_symbol, wanted.code_rate):
+            return mcs.index
+    raise InputError(f"MCS {index} of table {number} does not stand in table {table}")

@@ -54,7 +54,7 @@ class CapacityBound(Scheme):
             uses loses at 1 % errors, by the normal approximation
             (:func:`~semcom.modem.capacity.carried`). Those 1 % of images are not lost here:
             on the optimistic side, as a bound may be.
-        header: ``"billed"`` or ``"external"``, as of :class:`~semcom.separate.SeparateCodec`.
+        header: ``"external"`` or ``"billed"``, as of :class:`~semcom.separate.SeparateCodec`.
         bit_depth: of ``"hevc"`` and ``"hevc-roi"``: 8, 10 or 12.
         roi_qp_offset: of ``"hevc-roi"``: -24 to -1.
 
@@ -81,7 +81,7 @@ class CapacityBound(Scheme):
         kind: str = "outage",
         inputs: str = "gaussian",
         blocklength: str = "infinite",
-        header: str = "billed",
+        header: str = "external",
         bit_depth: int = 10,
         roi_qp_offset: int = -6,
     ) -> None:

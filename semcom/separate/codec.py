@@ -14,6 +14,7 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_number
 from channels.power import normalize_power
+from semcom.analogue.base_layer import GAIN_DB
 from semcom.codec import Codec, check_link
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.payloads import payload
@@ -25,12 +26,15 @@ from semcom.modem.adaptation import (
     choose_mcs,
     link_success,
 )
-from semcom.modem.mcs import mcs_table
+from semcom.modem.mcs import MCSTable, check_table, mcs_table, place_of
 from semcom.modem.measured import measured_success
 from semcom.modem.transport import DECODER, ModulatedBlock
+from semcom.separate import thumbnail
+from semcom.separate.thumbnail import thumbnail_uses
 
 GREY = 0.5
 ON_LOSS = ("grey", "conceal", "drop")
+FALLBACKS = ("thumbnail",)
 
 
 class SeparateCodec(Codec):
@@ -46,7 +50,8 @@ class SeparateCodec(Codec):
             the region of interest that :meth:`encode` is given), ``"jpeg2000"`` (OpenJPEG),
             ``"jpegxl"`` (libjxl) or ``"avif"`` (AV1 by SVT-AV1).
         mcs: ``"auto"``, or an index to use at every SNR.
-        mcs_table: PDSCH table of TS 38.214: 1 (64-QAM), 2 (256-QAM), 3 (low spectral efficiency).
+        mcs_table: ``"all"``: the schemes of PDSCH tables 1 to 3 of TS 38.214, each once, by rising
+            rate; or 1 (64-QAM), 2 (256-QAM) or 3 (low spectral efficiency) alone.
         adaptation: how ``"auto"`` knows what arrives over a link: ``"predicted"``, from measured
             error rates of the codes over Gaussian noise and the mutual information of 200
             realisations of the link; or ``"measured"``, by sending 200 blocks of each MCS through
@@ -58,12 +63,16 @@ class SeparateCodec(Codec):
             ``"conceal"``, whatever the image decoder makes of the erroneous bytes, else grey; or
             ``"drop"``, all pixels NaN: scenarios leave such an image out of the means of its
             metrics and count it as an outage alone.
-        header: ``"billed"``: the headers that a stream needs (HEVC's parameter sets, say) are sent
-            and count; ``"external"``: those that the image's size decides are known from the
-            session and not sent. Comments and containers are never sent.
+        header: ``"external"``: the headers that the image's size and the settings decide (HEVC's
+            parameter sets, say) are known from the session, as those of learned codecs are, and
+            not sent; ``"billed"``: they are sent and count. Comments and containers are never sent.
         bit_depth: bits a sample that ``"hevc"`` and ``"hevc-roi"`` code with: 8, 10 or 12.
         roi_qp_offset: QPs that ``"hevc-roi"`` adds in the region of interest, -24 to -1. On chest
             X-rays -6 is the lowest whose gain in ROI-PSNR (0.7 dB) outweighs its loss in PSNR.
+        fallback: ``"thumbnail"``: one 64th of the channel uses carries the image's lowest
+            frequencies as symbols without bits, which a lost image is shown by
+            (:mod:`semcom.analogue.base_layer`, the very layer that Med-JSCC has); ``None``: nothing
+            of the kind. Either way a lost image counts as an outage.
 
     Raises:
         InputError: on an unknown source, table, MCS or loss policy, or a wrong option.
@@ -80,22 +89,26 @@ class SeparateCodec(Codec):
         self,
         source: str = "hevc",
         mcs: int | Literal["auto"] = "auto",
-        mcs_table: int = 1,
+        mcs_table: MCSTable = "all",
         adaptation: str = "predicted",
         target_bler: float | None = None,
         on_loss: str = "grey",
-        header: str = "billed",
+        header: str = "external",
         bit_depth: int = 10,
         roi_qp_offset: int = -6,
+        fallback: str | None = None,
     ) -> None:
         self._source = source_coder(source, header, bit_depth, roi_qp_offset)
-        self._table = check_count("mcs_table", mcs_table, 1, 3)
+        self._table = check_table(mcs_table)
         self._mcs = self._fixed(mcs)
         self._adaptation = check_name("adaptation", adaptation, ("predicted", "measured"))
         if target_bler is not None:
             target_bler = check_number("target_bler", target_bler, 1e-4, 0.9)
         self._target_bler = target_bler
         self._on_loss = check_name("on_loss", on_loss, ON_LOSS)
+        self._fallback = None if fallback is None else check_name("fallback", fallback, FALLBACKS)
+        if fallback is not None and on_loss != "grey":
+            raise InputError(f"a lost image is its {fallback}: leave on_loss out")
         self._link: Link | None = None
         self._chosen: dict[Session, int] = {}
         self.name = f"{source}-ldpc"
@@ -109,7 +122,8 @@ class SeparateCodec(Codec):
             "" if self._target_bler is None else f" at a block error rate {self._target_bler!r}"
         )
         mcs = f"auto ({self._adaptation}{target})" if self._mcs is None else self._mcs
-        channel = f"mcs {mcs} of table {self._table}, {DECODER}, {self._on_loss}"
+        lost = self._fallback or self._on_loss
+        channel = f"mcs {mcs} of table {self._table}, {DECODER}, {lost}"
         return f"{self.name}, {channel}, {self._source.settings}, {coders}"
 
     def adapted(self, link: Link) -> Self:
@@ -124,17 +138,22 @@ class SeparateCodec(Codec):
         adapted._link, adapted._chosen = link, {}
         return adapted
 
-    def with_mcs(self, mcs: int) -> Self:
+    def with_mcs(self, mcs: int, table: MCSTable | None = None) -> Self:
         """A copy that uses one MCS at every SNR.
 
-        Raises:
-            InputError: if the table has no such MCS.
+        Args:
+            mcs: index of the MCS.
+            table: the table that the index counts in; ``None``: the codec's own.
 
-        >>> "mcs 4 of table 1" in SeparateCodec().with_mcs(4).fingerprint
+        Raises:
+            InputError: if the codec's table has no such MCS.
+
+        >>> "mcs 10 of table all" in SeparateCodec().with_mcs(4, table=1).fingerprint
         True
         """
         fixed = copy(self)
-        fixed._mcs, fixed._chosen = self._fixed(mcs), {}
+        own = mcs if table is None else place_of(mcs, check_table(table), self._table)
+        fixed._mcs, fixed._chosen = self._fixed(own), {}
         return fixed
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
@@ -142,18 +161,34 @@ class SeparateCodec(Codec):
         block = self._block(session)
         coded = self._payloads(self._source, images, roi, block.payload_bits // 8)
         bits = torch.stack([unpacked(row, block.payload_bits) for row in coded])
-        return self._sent(block.encode(bits), images, session)
+        symbols = block.encode(bits).to(images.device)
+        if self._fallback is not None:
+            uses = thumbnail_uses(session.channel_uses)
+            symbols = torch.cat([thumbnail.send(images, uses, session.snr_db), symbols], 1)
+        return self._sent(symbols, images, session)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
-        block = self._block(rx.session)
-        bits, whole = block.decode(rx.symbols.to(torch.complex64), rx.noise_var.float())
+        block, symbols, noise_var = self._block(rx.session), rx.symbols, rx.noise_var
+        start = symbols.shape[1] - block.channel_uses
+        bits, whole = block.decode(
+            symbols[:, start:].to(torch.complex64), noise_var[:, start:].float()
+        )
         shown = [
             self._image(self._source.decode, packed(row), rx.session.image_shape)
             if ok or self._on_loss == "conceal"
             else None
             for row, ok in zip(bits, whole, strict=True)
         ]
-        return self._batched(shown, whole, rx)
+        images, lost = self._batched(shown, whole, rx)
+        if self._fallback is not None and bool(lost.any()):
+            coarse = thumbnail.receive(
+                symbols[lost, :start].to(torch.complex64),
+                noise_var[lost, :start].float(),
+                rx.session.image_shape,
+                rx.session.snr_db,
+            )
+            images = images.index_put((lost,), coarse)
+        return images, lost
 
     def _fixed(self, mcs: int | str) -> int | None:
         """The index to use at every SNR, or ``None`` for ``"auto"``."""
@@ -211,13 +246,14 @@ class SeparateCodec(Codec):
         if session not in self._chosen:
             channels, height, width = session.image_shape
             self._chosen[session] = choose_mcs(
-                session.channel_uses,
+                self._block_uses(session),
                 height * width,
                 self._source.smallest(height, width, channels),
                 self._table,
                 self._success(session),
                 self._target_bler,
                 self._source.header_bytes(height, width, channels),
+                0.0 if self._fallback is None else GAIN_DB,
             )
         return self._chosen[session]
 
@@ -225,7 +261,7 @@ class SeparateCodec(Codec):
         if self._link is None:
             return awgn_success(session.snr_db)
         if self._adaptation == "predicted":
-            return link_success(self._link, session.channel_uses, session.snr_db)
+            return link_success(self._link, self._block_uses(session), session.snr_db)
         return measured_success(self._link, session.snr_db)
 
     def _block(self, session: Session) -> ModulatedBlock:
@@ -235,7 +271,12 @@ class SeparateCodec(Codec):
                 f"the session's mcs is {session.mcs}, not one of table {self._table}: "
                 "decode with the codec that encoded"
             )
-        return ModulatedBlock(session.channel_uses, table[session.mcs])
+        return ModulatedBlock(self._block_uses(session), table[session.mcs])
+
+    def _block_uses(self, session: Session) -> int:
+        """Channel uses of the transport block."""
+        uses = session.channel_uses
+        return uses if self._fallback is None else uses - thumbnail_uses(uses)
 
 
 def _planes(image: ImageArray) -> ImageArray:

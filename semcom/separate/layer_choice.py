@@ -9,7 +9,7 @@ import numpy as np
 from channels import InputError
 from semcom.modem.adaptation import SuccessProbabilities, choose_mcs, layered_gain_db
 from semcom.modem.information import Array
-from semcom.modem.mcs import mcs_table
+from semcom.modem.mcs import MCSTable, mcs_table
 from semcom.modem.quality import expected_gain_db
 from semcom.modem.transport import ModulatedBlock
 from semcom.separate.layers import PARTS, Layers, layers_code
@@ -22,7 +22,7 @@ def choose_layers(
     channel_uses: int,
     pixels: int,
     smallest_bytes: int,
-    table: int,
+    table: MCSTable,
     chances: SuccessProbabilities,
     header_bytes: int = 0,
 ) -> int:
@@ -36,7 +36,7 @@ def choose_layers(
         channel_uses: complex symbols of an image.
         pixels: pixels of an image.
         smallest_bytes: bytes that hold the coarsest image, of which the base has no less.
-        table: number of the MCS table.
+        table: number of the MCS table, or ``"all"``.
         chances: of a block that starts at a symbol to arrive, in each realisation.
         header_bytes: bytes of a payload that say nothing about the image.
 
@@ -109,7 +109,7 @@ def layers_gain_db(
     return layered_gain_db(arriving, following, gain, base)
 
 
-def _blocks(channel_uses: int, table: int) -> Iterator[ModulatedBlock]:
+def _blocks(channel_uses: int, table: MCSTable) -> Iterator[ModulatedBlock]:
     """The blocks of all MCS that hold a byte."""
     for mcs in mcs_table(table):
         try:

@@ -12,6 +12,7 @@ from channels import Reception, Session, Transmission
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.layered_source import layered_source
 from semcom.modem.adaptation import awgn_success_probabilities, link_success_probabilities
+from semcom.modem.mcs import MCSTable
 from semcom.modem.mcs import mcs_table as schemes
 from semcom.separate.codec import SeparateCodec
 from semcom.separate.layer_choice import choose_layers
@@ -31,10 +32,10 @@ class LayeredCodec(SeparateCodec):
 
     Args:
         mcs: ``"auto"``, or what to use at every SNR: one layer's index, or the number of two.
-        mcs_table: PDSCH table of TS 38.214, 1 to 3, of both MCS.
+        mcs_table: ``"all"``, or a PDSCH table of TS 38.214, 1 to 3, of both MCS.
         on_loss: what an image becomes whose base is lost: ``"grey"``, ``"conceal"`` or ``"drop"``,
             as of :class:`SeparateCodec`.
-        header: ``"billed"`` or ``"external"``, as of :class:`SeparateCodec`; headers stand in the
+        header: ``"external"`` or ``"billed"``, as of :class:`SeparateCodec`; headers stand in the
             base.
 
     Raises:
@@ -45,7 +46,7 @@ class LayeredCodec(SeparateCodec):
     >>> codec = LayeredCodec().adapted(link)
     >>> tx = codec.encode(torch.rand(1, 1, 96, 96), cbr=1/4, snr_db=9.0)
     >>> codec.layers(tx.session).refinement.channel_uses
-    576
+    864
     >>> images, lost = codec.decode_with_outage(link(tx, 9.0, seed=1))
     >>> images.shape, lost.tolist()
     (torch.Size([1, 1, 96, 96]), [False])
@@ -54,9 +55,9 @@ class LayeredCodec(SeparateCodec):
     def __init__(
         self,
         mcs: int | Literal["auto"] = "auto",
-        mcs_table: int = 1,
+        mcs_table: MCSTable = "all",
         on_loss: str = "grey",
-        header: str = "billed",
+        header: str = "external",
     ) -> None:
         super().__init__("jpeg2000", mcs, mcs_table, on_loss=on_loss, header=header)
         self.name = "jpeg2000-layered-ldpc"

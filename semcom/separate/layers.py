@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from channels import InputError
-from semcom.modem.mcs import mcs_table
+from semcom.modem.mcs import MCSTable, mcs_table
 from semcom.modem.transport import ModulatedBlock
 
 PARTS = 8
@@ -41,7 +41,7 @@ class Layers:
         return self.base_bytes + self.refinement.payload_bits // 8
 
 
-def layers_code(base: int, refinement: int, eighths: int, table: int) -> int:
+def layers_code(base: int, refinement: int, eighths: int, table: MCSTable) -> int:
     """The number that a session holds as its ``mcs`` for two layers.
 
     ``base + T·(refinement + T·eighths)`` with T schemes in the table. Numbers below T stay what
@@ -51,7 +51,7 @@ def layers_code(base: int, refinement: int, eighths: int, table: int) -> int:
         base: index of the base's MCS.
         refinement: index of the refinement's MCS.
         eighths: share of the channel uses that the refinement takes, 1 to 7.
-        table: number of the MCS table.
+        table: number of the MCS table, or ``"all"``.
 
     >>> layers_code(2, 9, 4, table=1)
     3627
@@ -60,7 +60,7 @@ def layers_code(base: int, refinement: int, eighths: int, table: int) -> int:
     return base + schemes * (refinement + schemes * eighths)
 
 
-def layers_numbers(code: int, table: int) -> tuple[int, int, int] | None:
+def layers_numbers(code: int, table: MCSTable) -> tuple[int, int, int] | None:
     """The arguments of :func:`layers_code`; ``None`` for a number below T, one layer.
 
     Raises:
@@ -82,13 +82,13 @@ def layers_numbers(code: int, table: int) -> tuple[int, int, int] | None:
     return base, refinement, eighths
 
 
-def layers_of(code: int, channel_uses: int, table: int) -> Layers | None:
+def layers_of(code: int, channel_uses: int, table: MCSTable) -> Layers | None:
     """The blocks that a number of :func:`layers_code` names; ``None`` if it means one layer.
 
     Args:
         code: the number.
         channel_uses: complex symbols of an image.
-        table: number of the MCS table.
+        table: number of the MCS table, or ``"all"``.
 
     Raises:
         InputError: if the number means nothing, or a block holds no byte.
@@ -100,7 +100,7 @@ def layers_of(code: int, channel_uses: int, table: int) -> Layers | None:
     return None if numbers is None else split(channel_uses, *numbers, table)
 
 
-def split(channel_uses: int, base: int, refinement: int, eighths: int, table: int) -> Layers:
+def split(channel_uses: int, base: int, refinement: int, eighths: int, table: MCSTable) -> Layers:
     """The blocks of two MCS, the second over ``eighths`` of the channel uses, rounded down.
 
     Raises:

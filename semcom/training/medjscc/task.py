@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import channels
 from channels import InputError
+from semcom.analogue.allocation import allocate
 from semcom.learned import to_symbols
-from semcom.medjscc.analogue import allocate, importance, modulated, refined
+from semcom.medjscc.analogue import importance, modulated, refined
 from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.source.entropy_model import Walked

@@ -10,17 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcom.medjscc.analogue import (
-    STEPS,
-    allocate,
-    amplitudes,
-    flattened,
-    importance,
-    modulated,
-    received,
-    refined,
-    water_filling,
-)
+from semcom.analogue.allocation import STEPS, allocate, amplitudes, received, water_filling
+from semcom.medjscc.analogue import flattened, importance, modulated, refined
 from semcom.medjscc.source.prior import ErrorPrior
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from semcom.medjscc.analogue import STEPS, allocate, amplitudes, received
+from semcom.analogue.allocation import STEPS, allocate, amplitudes, received
 from semcom.medjscc.layout import HeaderSuccess, Layout, lay_out
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import Estimate, StepSearch, estimate

@@ -13,8 +13,8 @@ from torch import Tensor
 import channels
 import semcom
 from channels import InputError, Reception
+from semcom.analogue.allocation import water_filling
 from semcom.medjscc import MedJSCC
-from semcom.medjscc.analogue import water_filling
 from semcom.medjscc.sender import Sender
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Walked
 from semcom.medjscc.source.prior import ErrorPrior

@@ -18,7 +18,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcom.medjscc.analogue import STEPS, Allocation, allocate, amplitudes, received
+from semcom.analogue.allocation import STEPS, Allocation, allocate, amplitudes, received
+
+SHARE = 1 / 64
+"""Of the channel uses, for whoever has this layer."""
+
+GAIN_DB = 6.0
+"""What it is reckoned better than mid-grey, in PSNR."""
 
 _DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
 """Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per image, the mean as of 0.7;

@@ -1,0 +1,1 @@
+"""Symbols without bits: powers that fit variances, the coarse image that codecs fall back on."""
