@@ -29,6 +29,7 @@ class Entry:
         learned: the class whose weights a codec takes, if it takes any.
         compared: whether a codec is compared where none is named.
         bounds: the codec that a bound is above, whose colour it shares in figures.
+        family: as of :class:`semcom.scheme.Scheme`, of a codec.
     """
 
     build: Callable[..., Any]
@@ -36,6 +37,7 @@ class Entry:
     learned: type[LearnedCodec] | None = None
     compared: bool = True
     bounds: str | None = None
+    family: str = "codec"
 
 
 def _learned(
@@ -58,6 +60,9 @@ def _uniform(weights: str | Path | None = None) -> LearnedCodec:
     return codec.with_options(roi_ratio=1.0)
 
 
+_COMPARED_SOURCES = ("hevc", "hevc-roi", "avif")
+"""Of most X-rays and rates the best separate scheme is one of these."""
+
 CODECS: dict[str, Entry] = {
     "medjscc": Entry(
         partial(_learned, MedJSCC, "medjscc"),
@@ -73,6 +78,7 @@ CODECS: dict[str, Entry] = {
         partial(_learned, ADJSCC, "adjscc"),
         "the same, with features weighted by the SNR",
         learned=ADJSCC,
+        compared=False,
     ),
     "ntscc": Entry(
         partial(_learned, NTSCC, "ntscc"),
@@ -84,6 +90,8 @@ CODECS: dict[str, Entry] = {
         f"{source}-ldpc": Entry(
             partial(SeparateCodec, source),
             f"{kind.line} + 5G LDPC + QAM, MCS adapted to SNR and link",
+            compared=source in _COMPARED_SOURCES,
+            family=SeparateCodec.family,
         )
         for source, kind in FORMATS.items()
     },
@@ -97,12 +105,12 @@ CODECS: dict[str, Entry] = {
         _uniform,
         "medjscc with one quantisation step everywhere, for whole images",
         learned=MedJSCC,
-        compared=False,
     ),
     "jpeg2000-layered-ldpc": Entry(
         LayeredCodec,
         "JPEG 2000 in two layers, each with an MCS of its own",
         compared=False,
+        family=LayeredCodec.family,
     ),
 }
 """By name, in the order of lists and colours."""

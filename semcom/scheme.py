@@ -53,10 +53,13 @@ class Scheme(ABC):
     Attributes:
         name: what tables call it.
         channels: the numbers of channels of the images it takes; 1 is grey, 3 RGB.
+        family: ``"codec"``; ``"separate"``, source and channel coding apart; or ``"bound"``. Tables
+            find the best separate scheme by it.
     """
 
     name: str
     channels: tuple[int, ...] = (1,)
+    family: str = "codec"
 
     @property
     def fingerprint(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -92,8 +92,11 @@ def carry_out(
     executor: Executor | None = None,
     workers: int = 1,
     progress: bool = False,
+    early: Callable[[Table], None] | None = None,
 ) -> Table:
     """Run what is missing of a grid and make its table; options as of :func:`scenarios.snr`.
+
+    ``early`` is shown tables of the first images, see :func:`scenarios.engine.sweep.run`.
 
     Raises:
         InputError: if a codec cannot serve the rate, or ``out`` cannot be written to.
@@ -107,7 +110,15 @@ def carry_out(
     """
     folder = None if out is None else inputs.folder(out)
     with bar(f"semcom run {grid.scenario}") if progress else nullcontext(silent) as report:
-        rows = sweep.run(grid, out=folder, executor=executor, workers=workers, report=report)
+
+        def show(rows: list[sweep.Row]) -> None:
+            if early is not None:
+                images = len({row["image"] for row in rows})
+                early(table_of(replace(grid, samples=grid.samples[:images]), rows))
+
+        rows = sweep.run(
+            grid, out=folder, executor=executor, workers=workers, report=report, early=show
+        )
         return table_of(grid, rows)
 
 
@@ -135,6 +146,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()
             for label, codec in grid.codecs.items()
         },
+        "families": {label: codec.family for label, codec in grid.codecs.items()},
         "links": {name: repr(link) for name, link in grid.links.items()},
         "versions": versions(),
     }

@@ -10,7 +10,8 @@ import inspect
 import itertools
 import math
 import pickle
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ from semcom.segmentation import Segmenter
 Row: TypeAlias = dict[str, str | float | int | bool | None]
 Point: TypeAlias = tuple[str, float, float]
 """Name of a link, rate, SNR in dB."""
+
+Early: TypeAlias = Callable[[list[Row]], None]
+"""Shows rows while others are still missing."""
 
 Prepared: TypeAlias = tuple[Scheme, Link, Segmenter | None]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
@@ -145,6 +149,7 @@ def run(
     executor: Executor | None = None,
     workers: int = 1,
     report: Report = silent,
+    early: Early | None = None,
 ) -> list[Row]:
     """Carry out what is missing of a sweep.
 
@@ -155,6 +160,8 @@ def run(
         executor: any executor; ``None`` for processes of our own.
         workers: number of processes where there is no executor; 1 means this one.
         report: told of progress.
+        early: given the rows of the first image as soon as all of it is finished, of the first two,
+            four, and so on; images are worked on one after another.
 
     Returns:
         One row per task, in the order of the tasks.
@@ -169,7 +176,7 @@ def run(
             f"executor must be a concurrent.futures.Executor or None, got {executor!r}"
         )
     with folder_for(out):
-        return _run(sweep, out, executor, workers, report)
+        return _run(sweep, out, executor, workers, report, early)
 
 
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
@@ -184,9 +191,9 @@ def describe(task: Task) -> str:
     """A task in words.
 
     >>> describe(Task("hevc-ldpc", "awgn", 6.0, 1 / 16, image=0, trial=0, draw=1))
-    'hevc-ldpc over awgn at 6 dB'
+    'picture 1: hevc-ldpc over awgn at 6 dB'
     """
-    return f"{task.codec} over {task.link} at {task.snr_db:g} dB"
+    return f"picture {task.image + 1}: {task.codec} over {task.link} at {task.snr_db:g} dB"
 
 
 def _measuring() -> list[Path]:
@@ -196,7 +203,12 @@ def _measuring() -> list[Path]:
 
 
 def _run(
-    sweep: Sweep, out: Path | None, executor: Executor | None, workers: int, report: Report
+    sweep: Sweep,
+    out: Path | None,
+    executor: Executor | None,
+    workers: int,
+    report: Report,
+    early: Early | None,
 ) -> list[Row]:
     measured = Journal(out).read()
     trials = dict.fromkeys(sweep.points(), sweep.trials)
@@ -211,9 +223,15 @@ def _run(
             if missing and runner is None:
                 pool = open_ones.enter_context(executor_for(executor, min(workers, len(missing))))
                 runner = _Runner(sweep, pool, open_ones.enter_context(Journal(out)), report)
+            pairs = list(zip(tasks, keys, strict=True))
             if missing and runner is not None:
-                measured |= runner.carry_out(missing)
-            rows = [_row(sweep, task, measured[key]) for task, key in zip(tasks, keys, strict=True)]
+                left = _Left(missing.values())
+                for key, values in runner.carry_out(missing):
+                    measured[key] = values
+                    images = left.after(missing[key].image)
+                    if early is not None and images:
+                        early([_row(sweep, t, measured[k]) for t, k in pairs if t.image < images])
+            rows = [_row(sweep, task, measured[key]) for task, key in pairs]
             longer = {} if sweep.stop is None else _longer(rows, trials, sweep.stop)
             if not longer:
                 return rows
@@ -230,25 +248,52 @@ class _Runner:
         self._prepared: dict[tuple[str, str], bytes | Prepared] = {}
         self._samples = [pickled(p) if pool else p for p in sweep.samples]
 
-    def carry_out(self, missing: Mapping[str, Task]) -> dict[str, Measured]:
-        """Do what is missing, and keep each outcome as it comes."""
+    def carry_out(self, missing: Mapping[str, Task]) -> Iterator[tuple[str, Measured]]:
+        """Do what is missing, image by image, and keep each outcome as it comes."""
         self._report(0, len(missing), "starting, fitting codecs to links")
-        keys, todo = list(missing), list(missing.values())
+        keys = sorted(missing, key=lambda key: missing[key].image)
+        todo = [missing[key] for key in keys]
         self._fit(todo)
         jobs = [(self._prepared[t.codec, t.link], self._samples[t.image], t) for t in todo]
-        measured = {}
-        outcomes = finished(self._pool, _transmit, jobs, [task.image for task in todo])
+        outcomes = finished(self._pool, _transmit, jobs, [(t.image, t.codec) for t in todo])
         for done, (index, outcome) in enumerate(outcomes, start=1):
             self._journal.write(keys[index], outcome)
-            measured[keys[index]] = outcome.measured
             self._report(done, len(missing), describe(todo[index]))
-        return measured
+            yield keys[index], outcome.measured
 
     def _fit(self, tasks: Sequence[Task]) -> None:
         names = {(task.codec, task.link) for task in tasks} - self._prepared.keys()
         new = _prepared(self._sweep, [t for t in tasks if (t.codec, t.link) in names], self._pool)
         _dry_run_all(self._sweep, new, self._samples, self._pool)
         self._prepared |= new
+
+
+class _Left:
+    """What is left to do of each image."""
+
+    def __init__(self, missing: Iterable[Task]) -> None:
+        self._left = Counter(task.image for task in missing)
+        self._due = 1
+
+    def after(self, image: int) -> int:
+        """One task of an image is finished: how many images are ready to be shown, or 0.
+
+        The first one, and whenever the first have become twice as many; not all of them.
+
+        >>> left = _Left(Task("a", "awgn", 6.0, 1 / 16, image, 0, 0) for image in range(5))
+        >>> [left.after(image) for image in (1, 0, 2, 3, 4)]
+        [0, 2, 0, 4, 0]
+        """
+        self._left[image] -= 1
+        self._left += Counter()
+        if not self._left:
+            return 0
+        ready = min(self._left)
+        if ready < self._due:
+            return 0
+        while self._due <= ready:
+            self._due *= 2
+        return ready
 
 
 def _longer(rows: Sequence[Row], trials: Mapping[Point, int], stop: Stop) -> dict[Point, int]:

@@ -16,7 +16,7 @@ from semcom.data import load_folder, load_image, phantoms
 from semcom.segmentation import Segmenter
 
 DEFAULT_SEGMENTER = "chest"
-_CHEST, _DENTAL = 8, 4
+_PHANTOMS = 6
 _PHANTOM_SIZE = 256
 
 
@@ -69,8 +69,9 @@ class Selection:
     def _phantoms(self) -> tuple[list[Tensor], list[Tensor]]:
         images: list[Tensor] = []
         masks: list[Tensor] = []
-        for kind, count in (("chest", _CHEST), ("dental", _DENTAL)):
-            wanted = count if self.limit is None else min(count, self.limit - len(images))
+        count = self.limit or _PHANTOMS
+        dental = count // 3
+        for kind, wanted in (("chest", count - dental), ("dental", dental)):
             if wanted > 0:
                 size = self.size or _PHANTOM_SIZE
                 drawn, regions = phantoms(kind, n=wanted, size=size, seed=self.seed)

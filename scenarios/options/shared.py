@@ -27,7 +27,8 @@ Codecs = Annotated[
         help="Names of codecs (hevc-ldpc) and bounds (hevc-capacity: the same image coder, an "
         "ideal code), separated by commas; semcom info lists both; label=weights.safetensors is a "
         "learned codec with weights of your own, package.module:Class a codec of your own; "
-        "default: all codecs but medjscc-small and ntscc.",
+        "all: every codec; default: medjscc, medjscc-uniform, deepjscc, hevc-ldpc, hevc-roi-ldpc, "
+        "avif-ldpc.",
     ),
 ]
 Mcs = Annotated[
@@ -82,7 +83,10 @@ class Sent:
             "their own."
         ),
     ] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="Take the first pictures only.")] = None
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Take the first pictures only; phantoms: draw so many, else 6."),
+    ] = None
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
     ] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ from scenarios.options.parsing import parse_names
 from scenarios.options.selection import Selection, segmenter_of
 from scenarios.options.shared import Run
 from scenarios.results.columns import COLUMNS, shown
+from scenarios.results.envelope import SEPARATE
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import Table
-from semcom.catalogue import COMPARED
+from semcom.catalogue import COMPARED, codecs
 
 _KEY = "semcom"
 
@@ -73,7 +75,8 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
         InputError: before anything is written, if an option does not fit.
     """
     out = inputs.folder(request.out)
-    named = COMPARED if request.codecs is None else parse_names(request.codecs)
+    named = list(COMPARED) if request.codecs is None else parse_names(request.codecs)
+    named = list(codecs()) if named == ["all"] else named
     schemes = with_mcs(inputs.schemes(named), request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
@@ -87,9 +90,11 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
         **request.run.drawn(diagnosis),
     )
     with working(request.run, request.out) as work:
-        table = carry_out(grid, **work)
-    _write(table, grid, out, request.x)
-    table.print(x=request.x)
+        table = carry_out(grid, **work, early=_Early(out, request.x, len(images)))
+    _save(table, out)
+    draw(table, out, request.x)
+    _write_panel(grid, out / "panel.png")
+    compared(table).print(x=request.x)
     Console().print(f"Results are in {out}", highlight=False)
     return table, grid
 
@@ -138,16 +143,60 @@ def _save(table: Table, out: Path) -> None:
     table.save(out / "results.csv")
 
 
-def _write(table: Table, grid: Sweep, out: Path, x: str | None) -> None:
-    _save(table, out)
+def compared(table: Table) -> Table:
+    """With the best separate scheme, where there are several to choose from."""
+    return table.with_separate() if len(table.separate) > 1 else table
+
+
+def draw(table: Table, out: Path, x: str | None) -> list[Path]:
+    """Draw each metric, and by how much codecs differ from the best separate scheme.
+
+    Without a separate scheme differences are to the first codec; without a second codec there are
+    none.
+
+    Returns:
+        What was drawn; of what there is nothing to draw, an older file is removed.
+    """
+    anchor = SEPARATE if table.separate else str(table.frame["codec"].iloc[0])
+    shown_table = compared(table)
+    differences = shown_table.against(anchor) if shown_table.frame["codec"].nunique() > 1 else None
+    drawn = []
     for metric in shown():
-        path = out / f"{metric}.png"
-        means = table.summary(metric)["mean"]
-        if np.isfinite(means).any() and (means.any() or not COLUMNS[metric].is_share):
-            table.plot(metric, path, x=x)
-        else:
-            path.unlink(missing_ok=True)
-    _write_panel(grid, out / "panel.png")
+        name = {False: f"{metric}.png", True: f"{metric}-against.png"}
+        for is_difference, path in ((key, out / file) for key, file in name.items()):
+            source = differences if is_difference else shown_table
+            if is_difference and COLUMNS[metric].is_share:
+                continue
+            if source is not None and _is_telling(source, metric):
+                source.plot(metric, path, x=x)
+                drawn.append(path)
+            else:
+                path.unlink(missing_ok=True)
+    return drawn
+
+
+def _is_telling(table: Table, metric: str) -> bool:
+    """Whether there is any mean to draw."""
+    means = table.summary(metric)["mean"]
+    return bool(np.isfinite(means).any() and (means.any() or not COLUMNS[metric].is_share))
+
+
+class _Early:
+    """Draws the curves of the first pictures while others are on their way."""
+
+    def __init__(self, out: Path, x: str | None, pictures: int) -> None:
+        self._out, self._x, self._pictures = out, x, pictures
+        self._start = time.monotonic()
+
+    def __call__(self, table: Table) -> None:
+        drawn = draw(table, self._out, self._x)
+        images = table.frame["image"].nunique()
+        seconds = time.monotonic() - self._start
+        typer.echo(
+            f"curves of {images} of {self._pictures} pictures after {seconds:.0f} s: "
+            f"{drawn[0]}; more follow",
+            err=True,
+        )
 
 
 def _write_panel(grid: Sweep, path: Path) -> None:

@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
+from scenarios.results.envelope import SEPARATE
 from scenarios.results.line_styles import LineStyle, line_styles
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import (
@@ -192,7 +193,7 @@ def _draw(
             points, rows["mean"].to_numpy(), color=style.colour, linestyle=style.line,
             linewidth=style.width * page.stroke, marker=style.marker, markersize=page.marker,
             label=style.legend, markerfacecolor=style.colour if style.is_solid else "none",
-            zorder=3 if style.is_solid else 2.5,
+            zorder=3 if style.is_solid else 2 if style.line == "solid" else 2.5,
         )  # fmt: skip
     every = slice(None, None, -(-len(places) // _MOST_TICKS))
     axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
@@ -282,7 +283,8 @@ def _definitions(
         if with_lost
         else ""
     )
-    thin = "" if all(style.is_solid for style in drawn.values()) else " (solid lines only)"
+    thin = "" if all(style.is_solid for style in drawn.values()) else " (thick lines only)"
+    best = " Grey: the best separate scheme at each point, by its mean." * (SEPARATE in drawn)
     bounds = any(style.legend.endswith("(bound)") for style in drawn.values())
     belief = believed(table)
     mark = ""
@@ -292,7 +294,7 @@ def _definitions(
     what = "means" if table.label(metric) == column.head else "mean differences"
     return (
         f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
-        f"{lost}{ideal}{mark} SNR: average $E_s/N_0$ per complex channel use. "
+        f"{lost}{ideal}{best}{mark} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "
         f"{draws_told(table)}"

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.renamed import renamed
+from scenarios.results.envelope import SEPARATE
 from scenarios.results.style import COLOURS, MARKERS
 from semcom.catalogue import bounds
 from semcom.entries import BOUNDS, CODECS
 
 _FIXED = re.compile(r"(.+) MCS \d+")
-_THICK, _THIN = 1.8, 0.9
+_WIDE, _THICK, _THIN = 5.0, 1.8, 0.9
 _STROKES = ("_", "|", "x", "+")
 _LONG, _SHORT = (0, (7, 3)), (0, (2.5, 1.5))
 
@@ -24,7 +25,8 @@ class LineStyle:
     Args:
         colour: of line, band and marker.
         marker: as matplotlib knows it.
-        line: ``"-"``, or matplotlib's ``(offset, (on, off))`` in points over line width.
+        line: ``"-"`` of a codec, ``"solid"`` behind others, or matplotlib's
+            ``(offset, (on, off))`` in points over line width.
         width: of the line in points.
         legend: what the legend calls it.
     """
@@ -48,7 +50,8 @@ def line_styles(
 
     A codec has a solid line with a colour and a marker of its own. A bound has the colour of its
     image coder's codec, thin long dashes and a stroke for a marker; ``"… MCS 13"`` has its codec's
-    colour, thin short dashes and a hollow marker.
+    colour, thin short dashes and a hollow marker. The best separate scheme is a wide grey line
+    behind all others.
 
     Args:
         labels: what the table calls its codecs and bounds.
@@ -62,13 +65,17 @@ def line_styles(
     """
     named = dict(names or {})
     ideal = {label for label in labels if named.get(label, label) in bounds()}
-    families = {label: _family(label, named, label in ideal) for label in labels}
+    families = {
+        label: _family(label, named, label in ideal) for label in labels if label != SEPARATE
+    }
     places = _places(list(dict.fromkeys(families.values())))
     styles: dict[str, LineStyle] = {}
+    if SEPARATE in labels:
+        styles[SEPARATE] = LineStyle("#BBBBBB", "", "solid", _WIDE, "best separate")
     for label, family in families.items():
         colour = COLOURS[places[family] % len(COLOURS)]
         marker = MARKERS[places[family] % len(MARKERS)]
-        before = [other for other in styles if families[other] == family]
+        before = [other for other in styles if families.get(other) == family]
         if label in ideal:
             stroke = _STROKES[sum(other in ideal for other in before) % len(_STROKES)]
             styles[label] = LineStyle(colour, stroke, _LONG, _THIN, f"{label} (bound)")

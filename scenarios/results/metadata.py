@@ -20,7 +20,7 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     for name in sorted(first.keys() | second.keys()):
         ours, theirs = first.get(name), second.get(name)
         if (
-            name in ("codecs", "links", "settings")
+            name in ("codecs", "families", "links", "settings")
             and isinstance(ours, dict)
             and isinstance(theirs, dict)
         ):

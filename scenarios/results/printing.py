@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from rich import box
@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, Column
+from scenarios.results.envelope import SEPARATE
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import rate, told
 
@@ -41,8 +42,10 @@ def print_table(
     x = table.axis(x)
     others = [axis for axis in table.axes if axis != x]
     for metric in metrics:
-        summary = table.located(table.summary(metric))
         column = metric_of(metric)
+        lost = table.summary("outage")["mean"] > 0
+        is_difference = table.label(metric) != column.head
+        summary = table.located(table.summary(metric).assign(lost=lost & (not is_difference)))
         if column.is_share:
             summary = summary[summary["mean"].groupby(summary["link"]).transform("any")]
         if summary["mean"].isna().all():
@@ -81,8 +84,9 @@ def captions(table: Rows) -> list[str]:
             if belief is None
             else [f"SNR is the channel's; the transmitter believed {belief:g} dB."]
         ),
-        "Means of dB values, lost pictures included unless dropped; ± is half the 95 % "
-        "interval over pictures.",
+        "Means of dB values, lost pictures included unless dropped, in brackets without them; ± is "
+        "half the 95 % interval over pictures.",
+        *([_best_of(table)] if SEPARATE in set(table.frame["codec"]) else []),
     ]
     if "stop" in parameters:
         lines.append(_stopped(table, **parameters["stop"]))
@@ -90,6 +94,12 @@ def captions(table: Rows) -> list[str]:
         finder = parameters.get("diagnosis", "?")
         lines.append(f"Diagnostic Dice: masks found in received against sent pictures by {finder}.")
     return [*lines, *_links(table)]
+
+
+def _best_of(table: Rows) -> str:
+    """What the envelope is made of."""
+    name, _, of = str(table.metadata["codecs"][SEPARATE]).partition(" ")
+    return f"{name}: {of}, chosen by means, which favours it."
 
 
 def _links(table: Rows) -> list[str]:
@@ -158,17 +168,19 @@ def _grid(summary: pd.DataFrame, metric: Column, x: str, codecs: Sequence[str]) 
         grid.add_column(str(codec), justify="right", no_wrap=True)
     for value in sorted(set(summary[x])):
         rows = summary[summary[x] == value]
-        values = zip(rows["codec"], rows["mean"], rows["low"], rows["high"], strict=True)
-        at = {codec: _cell(mean, low, high, metric) for codec, mean, low, high in values}
+        at = {row["codec"]: _cell(row, metric) for row in rows.to_dict("records")}
         cells = [at.get(codec, "") for codec in codecs]
         grid.add_row(rate(float(value)) if x == "cbr" else f"{value:g}", *cells)
     return grid
 
 
-def _cell(mean: float, low: float, high: float, metric: Column) -> str:
+def _cell(row: dict[Hashable, Any], metric: Column) -> str:
+    mean, low, high, digits = row["mean"], row["low"], row["high"], metric.digits
     if metric.is_share:
         return f"{100 * mean:.0f} %"
     if math.isnan(mean):
         return "-"
-    half = "" if math.isnan(low) else f" ±{(high - low) / 2:.{metric.digits}f}"
-    return f"{mean:.{metric.digits}f}{half}"
+    half = "" if math.isnan(low) else f" ±{(high - low) / 2:.{digits}f}"
+    arrived = "-" if math.isnan(row["arrived"]) else f"{row['arrived']:.{digits}f}"
+    beside = f" ({arrived})" if row["lost"] and metric.is_quality else ""
+    return f"{mean:.{digits}f}{half}{beside}"

@@ -19,6 +19,7 @@ from rich.text import Text
 from channels import InputError
 from channels.errors import check_name, check_number, check_whole, unknown_name
 from scenarios.results.columns import COLUMNS, rising
+from scenarios.results.envelope import SEPARATE
 from scenarios.results.files import save_rows
 from scenarios.results.printing import grids
 from scenarios.results.style import rate
@@ -100,7 +101,8 @@ def rate_saving(
 
     Args:
         table: results at two rates or more.
-        anchor: label of the codec to compare with.
+        anchor: label of the codec to compare with; ``"separate"`` for the best separate scheme at
+            each point (:meth:`scenarios.Table.with_separate`).
         metric: what is equal, one of :func:`~scenarios.results.columns.rising`.
         min_overlap: of :func:`semcom.metrics.bd_rate`. Three rates a factor of four apart, and a
             gain of 1 dB, overlap by about 0.7.
@@ -125,6 +127,8 @@ def rate_saving(
       codec  overlap  bd_cbr
     0     b    0.333   -50.0
     """
+    if anchor == SEPARATE:
+        table = table.with_separate()
     frame = table.frame
     check_name("metric", metric, rising())
     if anchor not in set(frame["codec"]):

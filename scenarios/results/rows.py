@@ -17,11 +17,15 @@ import pyarrow.parquet as pq
 from channels import InputError
 from channels.errors import check_name, check_number, check_path, shown, unknown_name
 from scenarios.results.columns import AXES, COLUMNS, LINK_PARAMETERS, Column, identity, metrics
+from scenarios.results.envelope import SEPARATE, envelope, separate_codecs
 from scenarios.results.files import NAMED, replacing
 from scenarios.results.metadata import merged
 from scenarios.results.statistics import half_width_db, mean_interval, wilson_interval
 
 _KEY = b"semcom"
+_TOLD_BY = {"codecs": "codec", "families": "codec", "links": "link", "settings": "link"}
+"""Metadata that tell of one codec or link each, and the column that holds its name."""
+
 _SAME = 1e-9
 """Points and rates that differ by less are the same."""
 
@@ -156,11 +160,45 @@ class Rows:
         for column, wanted in chosen.items():
             if wanted is not None:
                 frame = _chosen(frame, column, wanted)
-        for name, column in (("codecs", "codec"), ("links", "link"), ("settings", "link")):
+        for name, column in _TOLD_BY.items():
             if isinstance(metadata.get(name), dict):
                 held = set(frame[column])
                 metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
         return type(self)(frame, metadata)
+
+    def with_separate(self) -> Self:
+        """With the best separate scheme at each point as one more codec, ``"separate"``.
+
+        See :func:`scenarios.results.envelope.envelope`.
+
+        Raises:
+            InputError: if the table holds no separate scheme.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+        >>> Rows(pd.DataFrame([row | {"codec": "hevc-ldpc"}]), {}).with_separate()
+        Rows(2 rows: hevc-ldpc, separate over awgn)
+        """
+        if SEPARATE in set(self.frame["codec"]):
+            return self
+        best = envelope(self.frame, self.metadata)
+        of = ", ".join(self.separate)
+        told = {
+            "codecs": f"{SEPARATE} the best of {of} at each point and of each metric",
+            "families": SEPARATE,
+        }
+        added = {name: {**self.metadata.get(name, {}), SEPARATE: told[name]} for name in told}
+        frame = pd.concat([self.frame, best], ignore_index=True)
+        return type(self)(frame, self.metadata | added)
+
+    @property
+    def separate(self) -> list[str]:
+        """Labels of the separate schemes that the table holds.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+        >>> Rows(pd.DataFrame([row | {"codec": "hevc-ldpc"}]), {}).separate
+        ['hevc-ldpc']
+        """
+        return separate_codecs(list(dict.fromkeys(self.frame["codec"])), self.metadata)
 
     def against(self, codec: str) -> Self:
         """By how much every other codec differs from one, draw by draw.
@@ -169,7 +207,8 @@ class Rows:
         what intervals of means hide. Outages stay as they are.
 
         Args:
-            codec: label of the one that is taken off.
+            codec: label of the one that is taken off; ``"separate"`` for the best separate scheme
+                at each point (:meth:`with_separate`).
 
         Raises:
             InputError: if the table does not hold it, nothing else, or not everywhere.
@@ -180,6 +219,8 @@ class Rows:
           codec  mean
         0     b   1.0
         """
+        if codec == SEPARATE and SEPARATE not in set(self.frame["codec"]):
+            return self.with_separate().against(codec)
         places = [column for column in identity() if column != "codec"]
         is_anchor = self.frame["codec"] == codec
         others = self.frame[~is_anchor].reset_index(drop=True)
@@ -238,14 +279,16 @@ class Rows:
         """Mean and 95 % interval of a metric.
 
         Images are the independent units: the trials of an image are averaged first. Where there
-        is but one image its trials are the units. The share of outages has Wilson's interval.
+        is but one image its trials are the units. The share of outages has Wilson's interval. Lost
+        images count, as whatever is shown in their place; beside stands the mean without them.
 
         Args:
             metric: ``"psnr"``, ``"roi_psnr"``, …, one of
                 :func:`~scenarios.results.columns.metrics`.
 
         Returns:
-            Columns codec, link, cbr, snr_db, n (images or trials), mean, low, high; one row per
+            Columns codec, link, cbr, snr_db, n (images or trials), mean, low, high, arrived (the
+            mean over what arrived; codecs may have lost others; NaN of outages); one row per
             codec × link × cbr × snr_db, in the table's order.
 
         Raises:
@@ -256,16 +299,14 @@ class Rows:
         point = ["codec", "link", "cbr", "snr_db"]
         for place, group in self.frame.groupby(point, sort=False):
             if is_share:
-                n = len(group)
+                n, arrived = len(group), math.nan
                 mean, low, high = wilson_interval(int(group[metric].sum()), n)
             else:
-                values = group.dropna(subset=[metric])
-                is_alone = values["image"].nunique() == 1
-                units = values[metric] if is_alone else values.groupby("image")[metric].mean()
-                n = len(units)
+                units = _units(group, metric)
+                n, arrived = len(units), float(_units(group[~group["outage"]], metric).mean())
                 mean, low, high = mean_interval([float(value) for value in units])
-            rows.append((*place, n, mean, low, high))
-        return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high"])
+            rows.append((*place, n, mean, low, high, arrived))
+        return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high", "arrived"])
 
     def stops(self) -> pd.DataFrame:
         """How often each point was sent, how well PSNR is known by that, and why it was enough.
@@ -297,6 +338,15 @@ class Rows:
             InputError: if the table has no such axis.
         """
         return next(iter(self.axes)) if x is None else check_name("x", x, self.axes)
+
+
+def _units(rows: pd.DataFrame, metric: str) -> pd.Series[Any]:
+    """Independent values: means of images, or of one image its trials."""
+    values = rows.dropna(subset=[metric])
+    if values["image"].nunique() == 1:
+        return values[metric]
+    means: pd.Series[Any] = values.groupby("image")[metric].mean()
+    return means
 
 
 def metric_of(name: object) -> Column:

@@ -75,6 +75,8 @@ class CapacityBound(Scheme):
     (torch.Size([1, 1, 64, 64]), [False], [1024])
     """
 
+    family = "bound"
+
     def __init__(
         self,
         source: str = "hevc",

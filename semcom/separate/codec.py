@@ -85,6 +85,8 @@ class SeparateCodec(Codec):
     (torch.Size([1, 1, 64, 64]), [False])
     """
 
+    family = "separate"
+
     def __init__(
         self,
         source: str = "hevc",

@@ -1,0 +1,97 @@
+"""The best separate scheme at each point, as one more curve: what a champion has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from channels import InputError
+from scenarios.results.columns import Column, identity, metrics
+from semcom.entries import CODECS
+
+SEPARATE = "separate"
+"""Label of the envelope, and the family of the schemes that it is made of."""
+
+_LEADING = "psnr"
+"""Whose winner gives the columns that tell neither better nor worse, and the share of losses."""
+
+
+def separate_codecs(labels: Sequence[str], metadata: Mapping[str, Any]) -> list[str]:
+    """Labels of separate source and channel coding, by what a table says of its schemes.
+
+    >>> separate_codecs(["medjscc", "hevc-ldpc"], {})
+    ['hevc-ldpc']
+    """
+    families, names = metadata.get("families", {}), metadata.get("codecs", {})
+
+    def family(label: str) -> str:
+        if label in families:
+            return str(families[label])
+        entry = CODECS.get(str(names.get(label, label)).partition(" ")[0])
+        return "" if entry is None else entry.family
+
+    return [label for label in labels if label != SEPARATE and family(label) == SEPARATE]
+
+
+def envelope(frame: pd.DataFrame, metadata: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of the best separate scheme: at each point and of each metric those of one scheme.
+
+    A point is a link, a rate and an SNR. Of each metric the scheme is taken whose mean over the
+    images is best there, as an engineer would who designs for that point; lost images count. The
+    maximum of several means is above the mean of any one of them: what error that makes favours
+    separate coding. A scheme that lacks values which others have (``on_loss="drop"``) takes no
+    part in that metric.
+
+    Args:
+        frame: rows of a table.
+        metadata: what the table says of its schemes.
+
+    Returns:
+        Rows with the label ``"separate"``, columns as they are.
+
+    Raises:
+        InputError: if the table holds no separate scheme.
+
+    >>> from scenarios.results.columns import COLUMNS
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+    >>> one = row | {"codec": "hevc-ldpc", "psnr": 30, "roi_psnr": 31}
+    >>> other = row | {"codec": "hevc-roi-ldpc", "psnr": 29, "roi_psnr": 33}
+    >>> envelope(pd.DataFrame([one, other]), {})[["codec", "psnr", "roi_psnr"]]
+          codec  psnr  roi_psnr
+    0  separate    30        33
+    """
+    labels = separate_codecs(list(dict.fromkeys(frame["codec"])), metadata)
+    if not labels:
+        raise InputError("the table holds no separate scheme: name one, --codecs hevc-ldpc")
+    places = [column for column in identity() if column != "codec"]
+    qualities = {name: column for name, column in metrics().items() if column.is_quality}
+    parts = []
+    for _, point in frame[frame["codec"].isin(labels)].groupby(
+        ["link", "cbr", "snr_db", "believed_snr_db"], sort=False, dropna=False
+    ):
+        by_label = {
+            str(label): rows.set_index(["image", "trial"]).sort_index()
+            for label, rows in point.groupby("codec", sort=False)
+        }
+        merged = by_label[_best(by_label, qualities[_LEADING])].copy()
+        for name, column in qualities.items():
+            merged[name] = by_label[_best(by_label, column)][name].reindex(merged.index)
+        parts.append(merged.reset_index())
+    rows = pd.concat(parts, ignore_index=True).assign(codec=SEPARATE)
+    return rows.sort_values(places, kind="stable", ignore_index=True)[list(frame.columns)]
+
+
+def _best(by_label: Mapping[str, pd.DataFrame], metric: Column) -> str:
+    """The label of the best mean; of the most complete ones, the first of equals."""
+    held = {label: int(rows[metric.name].notna().sum()) for label, rows in by_label.items()}
+    sign = -1 if metric.better == "lower" else 1
+    most = max(held.values())
+
+    def mean(label: str) -> float:
+        by_image = by_label[label][metric.name].astype("float64").groupby("image").mean()
+        return sign * float(by_image.mean())
+
+    complete = [label for label in by_label if held[label] == most]
+    return complete[0] if most == 0 else max(complete, key=mean)
