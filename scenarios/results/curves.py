@@ -30,6 +30,8 @@ from scenarios.results.style import (
 )
 
 _MOST_TICKS = 13
+_MOST_BANDS = 3
+"""More would lie over one another: intervals are lines beside each point then."""
 
 
 def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen") -> Figure:
@@ -179,15 +181,18 @@ def _draw(
 ) -> None:
     values = sorted(set(summary[x]))
     places = _places(values, x)
-    apart = min(0.2, 1.8 / len(drawn)) if len(places) == 1 else 0.0
+    solid = [codec for codec, style in drawn.items() if style.is_solid]
+    alone = len(places) == 1
+    apart = min(0.2, 1.8 / len(drawn)) if alone else 0.0
+    step = 0.0 if alone else 0.6 * float(np.diff(places).min()) / max(len(solid), 1)
     for index, (codec, style) in enumerate(drawn.items()):
         rows = summary[summary["codec"] == codec].sort_values(x)
         points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-        banded = bands and style.is_solid
-        if banded and len(places) == 1:
-            axis.vlines(points, low, high, color=style.colour, linewidth=1.2)
-        elif banded:
+        if bands and style.is_solid and (alone or len(solid) > _MOST_BANDS):
+            beside = step * (solid.index(codec) - (len(solid) - 1) / 2)
+            axis.vlines(points + beside, low, high, color=style.colour, linewidth=1.2, alpha=0.55)
+        elif bands and style.is_solid:
             axis.fill_between(points, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axis.plot(
             points, rows["mean"].to_numpy(), color=style.colour, linestyle=style.line,
@@ -276,7 +281,9 @@ def _definitions(
     table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, LineStyle]
 ) -> str:
     column = metric_of(metric)
-    bands = "Wilson's score" if column.is_share else "Student's t over pictures"
+    whose = "Wilson's score" if column.is_share else "Student's t over pictures"
+    solid = sum(style.is_solid for style in drawn.values())
+    bands = "bands" if solid <= _MOST_BANDS else "upright lines"
     of_db = " of dB values" * (column.unit == "dB")
     lost = (
         " Lost pictures count in every mean unless dropped; their share is below."
@@ -293,7 +300,7 @@ def _definitions(
     ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
     what = "means" if table.label(metric) == column.head else "mean differences"
     return (
-        f"Lines: {what}{of_db} over {_set(table)}; bands: 95 % intervals, {bands}{thin}."
+        f"Lines: {what}{of_db} over {_set(table)}; {bands}: 95 % intervals, {whose}{thin}."
         f"{lost}{ideal}{best}{mark} SNR: average $E_s/N_0$ per complex channel use. "
         f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
         "without the links' pilots and cyclic prefix. "

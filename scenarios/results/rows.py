@@ -273,7 +273,8 @@ class Rows:
         anchor = self.metadata.get("parameters", {}).get("against")
         if anchor is None or not column.is_quality:
             return column.head
-        return replace(column, label=f"{column.label} over {anchor}'s").head
+        whose = "the best separate scheme" if anchor == SEPARATE else anchor
+        return replace(column, label=f"{column.label} over {whose}'s").head
 
     def summary(self, metric: str) -> pd.DataFrame:
         """Mean and 95 % interval of a metric.
