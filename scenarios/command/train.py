@@ -169,6 +169,12 @@ def segmenter(
     validation: Annotated[
         float, typer.Option(help="Share of the masks set apart to choose the weights by.")
     ] = 0.1,
+    decoded: Annotated[
+        int,
+        typer.Option(
+            min=0, max=100, help="Copies of each labelled picture as codecs deliver it, beside it."
+        ),
+    ] = 0,
     plan: SegmenterOptions,
     course: Course,
 ) -> None:
@@ -186,6 +192,7 @@ def segmenter(
     from semcom.segmentation import UNetSegmenter
     from semcom.training.samples import load_samples, phantom_samples
     from semcom.training.segmentation import SegmenterPlan, few_labels, train_segmenter
+    from semcom.training.segmentation.decoded import decoded as decoded_copies
 
     conduct = course.conduct(began_s)
     segmenter_plan = SegmenterPlan(**asdict(plan))
@@ -209,6 +216,10 @@ def segmenter(
             samples = load_samples(data / "images", data / "masks")
         few = few_labels(samples, labelled, validation, plan.seed)
         few = few._replace(labelled=[*few.labelled, *drawn])
+    few = few._replace(
+        labelled=[*few.labelled, *decoded_copies(few.labelled, decoded, plan.seed)],
+        validation=[*few.validation, *decoded_copies(few.validation, min(decoded, 1), plan.seed)],
+    )
     more = [] if unlabelled is None else [image for image, _ in load_samples(unlabelled)]
     first: UNetSegmenter | None = None
     if course.weights is not None:
