@@ -63,6 +63,9 @@ def _uniform(weights: str | Path | None = None) -> LearnedCodec:
 _COMPARED_SOURCES = ("hevc", "hevc-roi", "avif")
 """Of most X-rays and rates the best separate scheme is one of these."""
 
+CONTROL = "-control"
+"""Ends the name of a segmenter that checks another's diagnoses."""
+
 CODECS: dict[str, Entry] = {
     "medjscc": Entry(
         partial(_learned, MedJSCC, "medjscc"),
@@ -130,6 +133,9 @@ SEGMENTERS: dict[str, Entry] = {
         "chest": "lungs in frontal chest X-rays",
         "angiography": "coronary arteries in X-ray angiograms",
         "dental": "teeth in panoramic X-rays",
+        f"chest{CONTROL}": "the same lungs, trained on pictures as codecs deliver them too",
+        f"angiography{CONTROL}": "the same arteries, trained on such pictures too",
+        f"dental{CONTROL}": "the same teeth, trained on such pictures too",
     }.items()
 }
 """By task."""

@@ -10,7 +10,7 @@ import typer
 
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
 from scenarios.options.parsing import parse_mcs, parse_names, parse_numbers, parse_rates
-from scenarios.options.shared import Diagnosis, Links, Mcs, Out, Run, Sent, grouped
+from scenarios.options.shared import Diagnosis, Fallback, Links, Mcs, Out, Run, Sent, grouped
 
 if TYPE_CHECKING:
     from scenarios.comparisons.on_air import OnAir
@@ -116,8 +116,9 @@ def command(
     sent: Sent,
     codecs: Annotated[
         str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
-    ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
+    ] = "medjscc,hevc-ldpc,hevc-roi-ldpc,avif-ldpc",
     mcs: Mcs = "auto",
+    fallback: Fallback = None,
     link: Links = "ntn-tdl-c",
     bandwidths: Annotated[
         str, typer.Option(help="NR channel bandwidths in MHz, separated by commas.")
@@ -140,7 +141,7 @@ def command(
     from scenarios.comparisons.on_air import OnAir
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, indices, rates, diagnosis, out, run, x="cbr")
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, fallback, x="cbr")
     links = parse_names(link)
     on_air = OnAir(*compare(request, plan, links=links, snr_db=snr, bandwidths_hz=widths_hz))
     on_air.save(Path(out) / "on_air.csv")

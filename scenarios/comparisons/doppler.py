@@ -9,7 +9,18 @@ import typer
 
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
 from scenarios.options.parsing import parse_mcs, parse_names, parse_numbers, parse_rates, parse_snr
-from scenarios.options.shared import Cbr, Codecs, Diagnosis, Links, Mcs, Out, Run, Sent, grouped
+from scenarios.options.shared import (
+    Cbr,
+    Codecs,
+    Diagnosis,
+    Fallback,
+    Links,
+    Mcs,
+    Out,
+    Run,
+    Sent,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from scenarios.engine import inputs
@@ -121,6 +132,7 @@ def command(
     sent: Sent,
     codecs: Codecs = None,
     mcs: Mcs = "auto",
+    fallback: Fallback = None,
     link: Links = "ntn-tdl-c",
     along: Annotated[
         str,
@@ -150,7 +162,7 @@ def command(
     selection = sent.selection(run.seed)
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, fallback)
     links = parse_names(link)
     compare(
         request, plan, links=links, snr_db=points, along=along, values=tried, estimator=estimator

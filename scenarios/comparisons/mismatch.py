@@ -9,7 +9,7 @@ import typer
 
 from scenarios.engine.run_options import GridOptions, RunOptions, parted
 from scenarios.options.parsing import parse_mcs, parse_names, parse_rates, parse_snr
-from scenarios.options.shared import Cbr, Diagnosis, Links, Mcs, Out, Run, Sent, grouped
+from scenarios.options.shared import Cbr, Diagnosis, Fallback, Links, Mcs, Out, Run, Sent, grouped
 
 if TYPE_CHECKING:
     from scenarios.engine import inputs
@@ -137,6 +137,7 @@ def command(
         ),
     ] = None,
     mcs: Mcs = "auto",
+    fallback: Fallback = None,
     link: Links = "ntn-tdl-c",
     believed_snr: Annotated[
         float, typer.Option(help="E_s/N_0 in dB that the transmitter believes.")
@@ -159,6 +160,6 @@ def command(
     from scenarios.engine.inputs import routes
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, fallback)
     links = list(routes(parse_names(link)).values())
     compare(request, plan, links=links, snr_db=points, believed_snr_db=believed_snr)

@@ -114,7 +114,7 @@ def command(
     sent: Sent,
     codecs: Annotated[
         str, typer.Option("--codecs", "--codec", help="Names of codecs, separated by commas.")
-    ] = "medjscc,hevc-ldpc,jpeg2000-ldpc",
+    ] = "medjscc,hevc-ldpc,hevc-roi-ldpc,avif-ldpc",
     orbit: Annotated[str, typer.Option(help="leo600 or leo1200.")] = "leo600",
     band: Annotated[str, typer.Option(help="s, a handheld, or ka, a VSAT.")] = "s",
     environment: Annotated[

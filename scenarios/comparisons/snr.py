@@ -10,6 +10,7 @@ from scenarios.options.shared import (
     Cbr,
     Codecs,
     Diagnosis,
+    Fallback,
     Links,
     Mcs,
     Out,
@@ -94,6 +95,7 @@ def command(
     sent: Sent,
     codecs: Codecs = None,
     mcs: Mcs = "auto",
+    fallback: Fallback = None,
     link: Links = "ntn-tdl-c",
     snr: Snr = "0:12:2",
     cbr: Cbr = "1/16",
@@ -111,6 +113,6 @@ def command(
     from scenarios.engine.inputs import routes
     from scenarios.options.writing import Request, compare
 
-    request = Request(selection, codecs, indices, rates, diagnosis, out, run)
+    request = Request(selection, codecs, indices, rates, diagnosis, out, run, fallback)
     links = list(routes(parse_names(link)).values())
     compare(request, plan, links=links, snr_db=points)

@@ -77,7 +77,7 @@ def lay_out(
         seed,
         trials,
         inputs.origin(masks),
-        inputs.finder("diagnosis", diagnosis),
+        inputs.observers(diagnosis),
         None if believed_snr_db is None else float(believed_snr_db),
         stop,
         link_parameters or {},
@@ -138,7 +138,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "pictures": len(grid.samples),
             "pictures_sha256": contents,
             "regions": grid.regions,
-            "diagnosis": _named(grid.diagnosis),
+            "diagnosis": "; control ".join(map(_named, grid.diagnosis)) or "none",
             **known,
             **stop,
         },
@@ -155,8 +155,6 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     return Table(pd.DataFrame(rows), metadata)
 
 
-def _named(diagnosis: Segmenter | None) -> str:
-    if diagnosis is None:
-        return "none"
+def _named(diagnosis: Segmenter) -> str:
     own = getattr(diagnosis, "fingerprint", "")
     return f"{type(diagnosis).__name__} {own}".strip()

@@ -17,8 +17,10 @@ from channels import InputError, Link
 from channels.errors import check_number, shown
 from channels.registry import is_place
 from scenarios.results.columns import MAX_SNR_DB
+from scenarios.results.envelope import SEPARATE
 from semcom import catalogue
 from semcom.codec import check_images, check_roi
+from semcom.entries import CONTROL, SEGMENTERS
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
@@ -138,6 +140,19 @@ def finder(name: str, segmenter: str | Segmenter | None) -> Segmenter | None:
     return segmenter
 
 
+def observers(diagnosis: str | Segmenter | None) -> tuple[Segmenter, ...]:
+    """Who diagnoses: the segmenter, and its control where one is shipped for its task.
+
+    >>> [type(found).__name__ for found in observers("chest")]
+    ['UNetSegmenter', 'UNetSegmenter']
+    """
+    found = finder("diagnosis", diagnosis)
+    if found is None:
+        return ()
+    control = f"{getattr(found, 'task', None)}{CONTROL}"
+    return (found, catalogue.segmenter(control)) if control in SEGMENTERS else (found,)
+
+
 def schemes(codecs: Codecs) -> dict[str, Scheme]:
     """Codecs and bounds by the label they carry in tables.
 
@@ -160,6 +175,8 @@ def schemes(codecs: Codecs) -> dict[str, Scheme]:
     else:
         listed = _listed("codecs", codecs, (str, Scheme))
         labelled = [_labelled(codec) for codec in listed]
+    if any(label == SEPARATE for label, _ in labelled):
+        raise InputError(f"codecs: {SEPARATE!r} is the best separate scheme: take another label")
     return _unique("codec", labelled, "in Python, {label: codec} tells two of a name apart")
 
 

@@ -44,7 +44,7 @@ Point: TypeAlias = tuple[str, float, float]
 Early: TypeAlias = Callable[[list[Row]], None]
 """Shows rows while others are still missing."""
 
-Prepared: TypeAlias = tuple[Scheme, Link, Segmenter | None]
+Prepared: TypeAlias = tuple[Scheme, Link, tuple[Segmenter, ...]]
 """A codec, the link that it is fitted to, and who diagnoses what arrives."""
 
 _ONE_TASK = Path(__file__).with_name("task.py")
@@ -64,7 +64,7 @@ class Sweep:
         seed: seeds every fading and noise draw.
         trials: repetitions with independent draws.
         regions: where the regions of interest come from, in words.
-        diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
+        diagnosis: the segmenter of the diagnostic Dice, and its control, as far as wanted.
         believed_snr_db: what every transmitter believes; ``None``: what is true.
         stop: when a point has been repeated enough; ``None``: after ``trials``.
         link_parameters: of links that differ in one, by name: its value under its own name, and
@@ -81,7 +81,7 @@ class Sweep:
     seed: int
     trials: int = 1
     regions: str = "none"
-    diagnosis: Segmenter | None = None
+    diagnosis: tuple[Segmenter, ...] = ()
     believed_snr_db: float | None = None
     stop: Stop | None = None
     link_parameters: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Sweep:
         codecs = {label: identity(codec) for label, codec in self.codecs.items()}
         links = {name: link.identity for name, link in self.links.items()}
         contents = [sample.digest for sample in self.samples]
-        diagnosis = None if self.diagnosis is None else identity(self.diagnosis)
+        diagnosis = [identity(segmenter) for segmenter in self.diagnosis]
         common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
         return [
             key_of(
@@ -354,7 +354,7 @@ def _dry_run_all(
         pass
 
 
-def _adapted(codec: Scheme, link: Link, diagnosis: Segmenter | None) -> Prepared:
+def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...]) -> Prepared:
     adapted = codec.adapted(link)
     if not isinstance(adapted, Scheme):
         raise InputError(f"{codec.name}: adapted must return a codec or bound, got {adapted!r}")

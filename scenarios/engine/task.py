@@ -116,7 +116,7 @@ def transmit(
     link: Link,
     sample: Sample,
     task: Task,
-    diagnosis: Segmenter | None = None,
+    diagnosis: tuple[Segmenter, ...] = (),
 ) -> tuple[Tensor, Outcome]:
     """Send one sample, or see what a bound delivers of it.
 
@@ -125,7 +125,7 @@ def transmit(
         link: the link.
         sample: the image and its mask.
         task: point, rate and seed.
-        diagnosis: the segmenter of the diagnostic Dice; ``None`` leaves it empty.
+        diagnosis: the segmenter of the diagnostic Dice, and its control; empty leaves both empty.
 
     Returns:
         The received sample, float32 ``[1, H, W]``, and what was measured.

@@ -38,6 +38,13 @@ Mcs = Annotated[
         "indices to hold; auto,4,13."
     ),
 ]
+Fallback = Annotated[
+    Literal["thumbnail"] | None,
+    typer.Option(
+        help="What separate codecs show of a lost picture: thumbnail, its lowest frequencies, "
+        "which take one 64th of the channel uses; default: mid-grey."
+    ),
+]
 Links = Annotated[str, typer.Option("--link", help="Links, separated by commas.")]
 Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")]
 Cbr = Annotated[

@@ -31,6 +31,7 @@ from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import Table
 from semcom.catalogue import COMPARED, codecs
+from semcom.separate import SeparateCodec
 
 _KEY = "semcom"
 
@@ -47,6 +48,7 @@ class Request:
         diagnosis: segmenter of the diagnostic Dice, a name or a file.
         out: folder of the results.
         run: how often, and by whom.
+        fallback: what separate codecs show of a lost image; ``None`` for mid-grey.
         x: what curves run along; ``None`` for what the scenario varies.
     """
 
@@ -57,6 +59,7 @@ class Request:
     diagnosis: str | None
     out: str
     run: Run
+    fallback: str | None = None
     x: str | None = None
 
 
@@ -77,7 +80,15 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     out = inputs.folder(request.out)
     named = list(COMPARED) if request.codecs is None else parse_names(request.codecs)
     named = list(codecs()) if named == ["all"] else named
-    schemes = with_mcs(inputs.schemes(named), request.mcs)
+    chosen = inputs.schemes(named)
+    if request.fallback is not None:
+        chosen = {
+            label: scheme.with_fallback(request.fallback)
+            if isinstance(scheme, SeparateCodec)
+            else scheme
+            for label, scheme in chosen.items()
+        }
+    schemes = with_mcs(chosen, request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
     images, masks = request.sent.load()

@@ -167,6 +167,14 @@ COLUMNS = _table(
         "which segmenter; empty without one",
     ),
     Column(
+        "dice_control", label="diagnostic Dice, control", short="control", decimals=6,
+        measure=measures.dice_control, better="higher", shown=True,
+        needs="diagnosis by a shipped segmenter", is_late=True,
+        definition="diagnostic Dice by a control: a second segmenter that was trained on pictures "
+        "as codecs deliver them too, so that what it finds depends less on artefacts that the "
+        "first one never saw; empty where there is none",
+    ),
+    Column(
         "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
         better="lower", shown=True,
         definition="true where the receiver lost the picture; what the codec then shows (a grey "

@@ -29,7 +29,7 @@ class Delivery:
         roi: bool ``[1, 1, H, W]``, true in the region of interest, or ``None``.
         mcs: index of the modulation and coding scheme, if there is one.
         rx_snr_db: float32 ``[1]``, the receiver's estimate of E_s/N_0 in dB; ``None`` for bounds.
-        diagnosis: the segmenter of the diagnostic Dice, if it is wanted.
+        diagnosis: the segmenter of the diagnostic Dice, and its control, as far as wanted.
     """
 
     sent: Tensor
@@ -39,7 +39,7 @@ class Delivery:
     roi: Tensor | None = None
     mcs: int | None = None
     rx_snr_db: Tensor | None = None
-    diagnosis: Segmenter | None = None
+    diagnosis: tuple[Segmenter, ...] = ()
 
 
 def cbr_used(delivery: Delivery) -> float:
@@ -87,11 +87,20 @@ def ms_ssim(delivery: Delivery) -> Tensor | None:
 
 def dice(delivery: Delivery) -> Tensor | None:
     """Diagnostic Dice, where a segmenter diagnoses."""
+    return _dice(delivery, 0)
+
+
+def dice_control(delivery: Delivery) -> Tensor | None:
+    """Diagnostic Dice by the control, where there is one."""
+    return _dice(delivery, 1)
+
+
+def _dice(delivery: Delivery, observer: int) -> Tensor | None:
     from semcom.segmentation import diagnostic_dice
 
-    if delivery.diagnosis is None:
+    if len(delivery.diagnosis) <= observer:
         return None
-    return diagnostic_dice(delivery.received, delivery.sent, delivery.diagnosis)
+    return diagnostic_dice(delivery.received, delivery.sent, delivery.diagnosis[observer])
 
 
 def outage(delivery: Delivery) -> bool:

@@ -108,9 +108,7 @@ class SeparateCodec(Codec):
             target_bler = check_number("target_bler", target_bler, 1e-4, 0.9)
         self._target_bler = target_bler
         self._on_loss = check_name("on_loss", on_loss, ON_LOSS)
-        self._fallback = None if fallback is None else check_name("fallback", fallback, FALLBACKS)
-        if fallback is not None and on_loss != "grey":
-            raise InputError(f"a lost image is its {fallback}: leave on_loss out")
+        self._fallback = self._checked(fallback)
         self._link: Link | None = None
         self._chosen: dict[Session, int] = {}
         self.name = f"{source}-ldpc"
@@ -158,6 +156,16 @@ class SeparateCodec(Codec):
         fixed._mcs, fixed._chosen = self._fixed(own), {}
         return fixed
 
+    def with_fallback(self, fallback: str | None) -> Self:
+        """A copy with another ``fallback``.
+
+        >>> SeparateCodec().with_fallback("thumbnail").fingerprint.count("thumbnail")
+        1
+        """
+        changed = copy(self)
+        changed._fallback, changed._chosen = self._checked(fallback), {}
+        return changed
+
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         session = replace(session, mcs=self._choose(session))
         block = self._block(session)
@@ -191,6 +199,13 @@ class SeparateCodec(Codec):
             )
             images = images.index_put((lost,), coarse)
         return images, lost
+
+    def _checked(self, fallback: str | None) -> str | None:
+        if fallback is None:
+            return None
+        if self._on_loss != "grey":
+            raise InputError(f"a lost image is its {fallback}: leave on_loss out")
+        return check_name("fallback", fallback, FALLBACKS)
 
     def _fixed(self, mcs: int | str) -> int | None:
         """The index to use at every SNR, or ``None`` for ``"auto"``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -61,6 +61,16 @@ class LayeredCodec(SeparateCodec):
     ) -> None:
         super().__init__("jpeg2000", mcs, mcs_table, on_loss=on_loss, header=header)
         self.name = "jpeg2000-layered-ldpc"
+
+    def with_fallback(self, fallback: str | None) -> Self:
+        """The codec itself: what it falls back on is its base.
+
+        >>> codec = LayeredCodec()
+        >>> codec.with_fallback("thumbnail") is codec
+        True
+        """
+        self._checked(fallback)
+        return self
 
     def _fixed(self, mcs: int | str) -> int | None:
         if isinstance(mcs, int) and mcs >= len(schemes(self._table)):
