@@ -11,9 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+
 import channels
 import semcom
 from channels import InputError
+from scenarios.engine.own_code import own_code
 
 _CODE = (".py", ".json", ".csv")
 
@@ -53,20 +56,25 @@ def code_digest(*parts: Path) -> str:
 
 
 def identity(thing: object) -> str:
-    """A codec's or segmenter's own fingerprint, or else a hash of all it holds.
+    """A codec's or segmenter's own fingerprint, or else a hash of all it holds; and its code.
 
-    Where that cannot be had, no two are alike.
+    The code is that of :func:`~scenarios.engine.own_code.own_code`. Where neither fingerprint nor
+    hash can be had, no two are alike.
 
     >>> from semcom.separate import SeparateCodec
     >>> identity(SeparateCodec("hevc")) == identity(SeparateCodec("hevc"))
     True
     """
+    return f"{_held(thing)} {own_code(thing)}".strip()
+
+
+def _held(thing: object) -> str:
     own = getattr(thing, "fingerprint", None)
     if own:
         return str(own)
     try:
-        return hashlib.sha256(pickled(thing)).hexdigest()
-    except InputError:
+        return hashlib.sha256(pickle.dumps(thing)).hexdigest()
+    except (pickle.PicklingError, AttributeError, TypeError):
         return uuid.uuid4().hex
 
 
@@ -80,7 +88,7 @@ def key_of(parts: list[object]) -> str:
 
 
 def pickled(thing: Any) -> bytes:
-    """What a worker process gets.
+    """What a worker process gets: what a notebook or the main script defines travels along.
 
     Raises:
         InputError: if it cannot be pickled.
@@ -89,6 +97,6 @@ def pickled(thing: Any) -> bytes:
     [1]
     """
     try:
-        return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
+        return bytes(cloudpickle.dumps(thing))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise InputError(f"cannot be sent to a worker: {error}; use workers=1") from error

@@ -25,6 +25,7 @@ from channels import InputError, Link
 from channels.errors import check_whole
 from scenarios.engine.inputs import Sample
 from scenarios.engine.journal import Journal
+from scenarios.engine.own_code import own_code
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
@@ -120,7 +121,10 @@ class Sweep:
     def keys(self, tasks: Sequence[Task]) -> list[str]:
         """A hash for each task of everything that its outcome depends on."""
         codecs = {label: identity(codec) for label, codec in self.codecs.items()}
-        links = {name: link.identity for name, link in self.links.items()}
+        links = {
+            name: f"{link.identity} {own_code(link.propagation)}".strip()
+            for name, link in self.links.items()
+        }
         contents = [sample.digest for sample in self.samples]
         diagnosis = [identity(segmenter) for segmenter in self.diagnosis]
         common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]

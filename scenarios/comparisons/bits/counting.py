@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
@@ -15,9 +16,10 @@ from channels.errors import check_count
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.theory import uncoded_ber
 from scenarios.engine.journal import Journal
+from scenarios.engine.own_code import own_code
 from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report
-from scenarios.engine.provenance import code_digest, key_of, versions
+from scenarios.engine.provenance import code_digest, key_of, pickled, versions
 from scenarios.engine.task import Outcome
 from semcom.modem.adaptation import awgn_success, link_success
 from semcom.modem.mcs import mcs_table
@@ -102,7 +104,8 @@ def counted(
             Journal(folder, _COLUMNS) as journal,
         ):
             report(0, len(todo), "starting")
-            for done, (place, counts) in enumerate(finished(pool, count, todo), start=1):
+            sent = [(pickled(job),) for job in todo] if pool else [(job,) for job in todo]
+            for done, (place, counts) in enumerate(finished(pool, _count, sent), start=1):
                 key = keys[missing[place]]
                 known[key] = asdict(counts)
                 journal.write(key, Outcome(known[key], 0.0, 0.0))
@@ -111,10 +114,14 @@ def counted(
     return [Counts(**known[key]) for key in keys]  # type: ignore[arg-type]
 
 
+def _count(job: bytes | Job) -> Counts:
+    return count(*(pickle.loads(job) if isinstance(job, bytes) else job))
+
+
 def _key(
     series: Series, link: Link, snr_db: float, seed: int, min_errors: int, max_blocks: int
 ) -> str:
     """A hash of everything that the counts depend on."""
-    common = ["ber", code_digest(_SENDING), versions(), link.identity]
+    common = ["ber", code_digest(_SENDING), versions(), link.identity, own_code(link.propagation)]
     parts = [*common, asdict(series), snr_db, seed, min_errors, max_blocks]
     return key_of(parts)
