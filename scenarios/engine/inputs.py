@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -28,6 +29,13 @@ from semcom.segmentation.segmenter import probabilities
 Images: TypeAlias = Tensor | Sequence[Tensor]
 Masks: TypeAlias = Images | str | Segmenter | None
 T = TypeVar("T")
+_READS_AS_OTHER = re.compile(
+    r"|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?%?|[-+]?(inf|infinity)|true|false"
+    r"|nan|-nan|na|<na>|n/a|#n/a( n/a)?|#na|null|none|nil|1\.#ind|-1\.#ind|1\.#qnan|-1\.#qnan",
+    re.IGNORECASE,
+)
+"""Names that readers of CSV files, pandas among them, take for something else."""
+
 MAX_CBR = 8
 Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, Scheme]
 Links: TypeAlias = str | Link | Sequence[str | Link]
@@ -304,6 +312,13 @@ def _unique(kind: str, labelled: list[tuple[str, T]], remedy: str) -> dict[str, 
         raise InputError(f"no {kind} to compare: name at least one")
     names = [name for name, _ in labelled]
     for name in names:
+        if _READS_AS_OTHER.fullmatch(name.strip()) or name != name.strip():
+            raise InputError(
+                f"{kind} {name!r} would be read from a CSV as a number, a truth value or nothing: "
+                f"take another name, such as {kind} {name.strip() or 1}"
+            )
+        if not name.isprintable():
+            raise InputError(f"{kind} {shown(name)} holds control characters: take another name")
         if names.count(name) > 1:
             raise InputError(f"{kind} {name!r} appears twice: name each once ({remedy})")
     return dict(labelled)

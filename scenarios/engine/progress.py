@@ -33,13 +33,13 @@ def bar(title: str, console: Console | None = None) -> Iterator[Report]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[what]}", style="dim"),
+        TextColumn("{task.fields[what]}", style="dim", markup=False),
     )
     console = console or Console(stderr=True)
     with Progress(*columns, console=console, transient=not console.is_terminal) as progress:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 import typer
 from PIL import Image
-from rich.console import Console
 
 from scenarios.engine import inputs, sweep
 from scenarios.engine.cluster import cluster
@@ -106,7 +105,7 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     draw(table, out, request.x)
     _write_panel(grid, out / "panel.png")
     compared(table).print(x=request.x)
-    Console().print(f"Results are in {out}", highlight=False)
+    typer.echo(f"Results are in {out}")
     return table, grid
 
 

@@ -24,6 +24,7 @@ from scenarios.results.style import (
     add_legend,
     format_axes,
     frame,
+    literal,
     page_of,
     rate,
     told,
@@ -81,7 +82,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
     figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
     small_print = _definitions(table, metric, x, with_lost, drawn)
-    legend_top = frame(figure, _title(table, metric, x), small_print, legend_rows, page)
+    legend_top = frame(figure, literal(_title(table, metric, x)), small_print, legend_rows, page)
     axes = figure.subplots(
         (1 + with_lost) * rows,
         links,
@@ -94,12 +95,12 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
         below = axes[(1 + with_lost) * number :][: 1 + with_lost]
         for place, panel in enumerate(row):
             top: Axes = below[0, place]
-            top.set_title(panel.title, fontsize=page.text)
+            top.set_title(literal(panel.title), fontsize=page.text)
             _draw(top, panel.part(summary), drawn, x, page)
             if with_lost:
                 _draw(below[1, place], panel.part(lost), drawn, x, page, bands=False)
         below[0, 0].set_ylim(*_limits(summary))
-        below[0, 0].set_ylabel(table.label(metric), fontsize=page.text)
+        below[0, 0].set_ylabel(literal(table.label(metric)), fontsize=page.text)
         if column.is_share:
             below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:

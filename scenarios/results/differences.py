@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from channels import InputError
 from channels.errors import unknown_name
 from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
+from scenarios.results.grid import Grid
 from scenarios.results.printing import captions
 from scenarios.results.statistics import mean_interval
 from scenarios.results.style import COLOURS, INK, format_axes, frame, rate

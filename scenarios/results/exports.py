@@ -17,6 +17,9 @@ from scenarios.results.table import Table
 if TYPE_CHECKING:
     import xarray
 
+ENDINGS = (".nc", ".tex")
+"""Of files that are written and not read again."""
+
 _DIMENSIONS = ["codec", "link", "cbr", "snr_db", "image", "trial"]
 _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
 _SPECIAL |= {"^": r"\textasciicircum{}"}

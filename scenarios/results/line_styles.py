@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from channels.renamed import renamed
 from scenarios.results.envelope import SEPARATE
-from scenarios.results.style import COLOURS, MARKERS
+from scenarios.results.style import COLOURS, MARKERS, literal
 from semcom.catalogue import bounds
 from semcom.entries import BOUNDS, CODECS
 
@@ -78,14 +78,14 @@ def line_styles(
         before = [other for other in styles if families.get(other) == family]
         if label in ideal:
             stroke = _STROKES[sum(other in ideal for other in before) % len(_STROKES)]
-            styles[label] = LineStyle(colour, stroke, _LONG, _THIN, f"{label} (bound)")
+            styles[label] = LineStyle(colour, stroke, _LONG, _THIN, f"{literal(label)} (bound)")
         elif label != family:
             others = [other for other in MARKERS if other != marker]
             held = sum(other != family and other not in ideal for other in before)
             hollow = others[held % len(others)]
-            styles[label] = LineStyle(colour, hollow, _SHORT, _THIN, label)
+            styles[label] = LineStyle(colour, hollow, _SHORT, _THIN, literal(label))
         else:
-            styles[label] = LineStyle(colour, marker, "-", _THICK, label)
+            styles[label] = LineStyle(colour, marker, "-", _THICK, literal(label))
     return styles
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table as Grid
 from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, Column
 from scenarios.results.envelope import SEPARATE
+from scenarios.results.grid import Grid
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import rate, told
 

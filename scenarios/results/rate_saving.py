@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from channels import InputError
@@ -21,6 +20,7 @@ from channels.errors import check_name, check_number, check_whole, unknown_name
 from scenarios.results.columns import COLUMNS, rising
 from scenarios.results.envelope import SEPARATE
 from scenarios.results.files import save_rows
+from scenarios.results.grid import Grid
 from scenarios.results.printing import grids
 from scenarios.results.style import rate
 from scenarios.results.table import Table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Sequence
@@ -75,14 +76,18 @@ class Rows:
         """
         path = check_path(NAMED, path)
         if path.suffix not in (".parquet", ".csv"):
-            raise InputError(f"cannot save to {path.name!r}: name it .parquet or .csv")
+            raise InputError(
+                f"cannot save to {path.name!r}: name it .parquet or .csv; .nc for xarray, .tex"
+            )
         with replacing(path) as new:
             if path.suffix == ".csv":
                 head = [
                     f"# {name}: {json.dumps(value, sort_keys=True)}"
                     for name, value in sorted(self.metadata.items())
                 ]
-                body = self.frame.to_csv(index=False, lineterminator="\n")
+                body = self.frame.to_csv(
+                    index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+                )
                 new.write_text("\n".join([*head, body]), encoding="utf-8", newline="\n")
             else:
                 rows = pa.Table.from_pandas(self.frame, preserve_index=False)
@@ -145,7 +150,7 @@ class Rows:
     ) -> Self:
         """The rows of some codecs, links, points and rates, or of one; ``None`` leaves all.
 
-        Codecs and links come in the order that they are named in.
+        Codecs and links come in the order that they are named in, each once.
 
         Raises:
             InputError: on one that the table does not hold.
@@ -377,7 +382,8 @@ def believed(rows: Rows) -> float | None:
 
 def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
     parts = []
-    for value in [wanted] if isinstance(wanted, str | Real) else wanted:
+    values = [wanted] if isinstance(wanted, str | Real) else wanted
+    for value in dict.fromkeys(values):
         if column in AXES:
             number = check_number(column, value, -math.inf, math.inf)
             rows = (frame[column] - number).abs() < _SAME
@@ -422,7 +428,13 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             name, value = line[2:].split(": ", 1)
             metadata[name] = json.loads(value)
             count += 1
-    return pd.read_csv(path, skiprows=count), metadata
+    named = {name for name, column in COLUMNS.items() if column.dtype == "str"}
+    missing = {name: [""] for name in COLUMNS if name not in named}
+    frame = pd.read_csv(
+        path, skiprows=count, dtype=dict.fromkeys(named, str), keep_default_na=False,
+        na_values=missing,
+    )  # fmt: skip
+    return frame, metadata
 
 
 def _completed(frame: pd.DataFrame) -> pd.DataFrame:

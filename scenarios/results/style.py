@@ -159,6 +159,16 @@ def frame(
     return title_end
 
 
+def literal(text: str) -> str:
+    r"""A name as matplotlib writes it: no mathematics between dollars, no label that it hides.
+
+    >>> literal("$5"), len(literal("_mine"))
+    ('\\$5', 6)
+    """
+    escaped = text.replace("$", r"\$")
+    return f"\u200b{escaped}" if text.startswith("_") else escaped
+
+
 def add_legend(
     figure: Figure,
     entries: tuple[Sequence[Artist], Sequence[str]],

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from channels.errors import check_path
 from scenarios.results.columns import shown
 from scenarios.results.curves import curves
-from scenarios.results.files import save_figure
+from scenarios.results.files import NAMED, save_figure
 from scenarios.results.printing import print_table
 from scenarios.results.rows import Rows
 
@@ -59,6 +60,24 @@ class Table(Rows):
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def save(self, path: str | Path) -> None:
+        """Write to a file by its ending; the same table gives the same bytes.
+
+        Args:
+            path: ``.parquet`` or ``.csv``, all rows with their definitions, which :meth:`load`
+                reads; ``.nc``, the same for xarray; ``.tex``, means of PSNR
+                (:mod:`scenarios.results.exports`).
+
+        Raises:
+            InputError: on another ending, or a folder that is not there.
+        """
+        from scenarios.results.exports import ENDINGS, export
+
+        if check_path(NAMED, path).suffix in ENDINGS:
+            export(self, path)
+        else:
+            super().save(path)
 
     def print(self, metrics: Sequence[str] | None = None, *, x: str | None = None) -> None:
         """Print means and 95 % intervals, and below them what the numbers mean.

@@ -15,6 +15,7 @@ from torchmetrics.functional.image import (
 )
 
 from channels import InputError
+from channels.errors import check_name
 from semcom.metrics.checks import check_alike, described
 
 _SSIM_SIDE = 11
@@ -79,32 +80,39 @@ def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     return torch.where(total > 0, decibels, torch.nan)
 
 
-def ssim(out: Tensor, images: Tensor) -> Tensor:
+def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     """Structural similarity with a Gaussian window of 11 x 11 (sigma 1.5).
 
-    Every pixel is the middle of one window, and the border is mirrored (torchmetrics' way; others
-    average over the windows that lie inside, and differ in the third digit).
+    Wang et al., IEEE Trans. Image Process. 13(4), 2004; population covariances, K1 = 0.01, K2 =
+    0.03. The two ways to treat the border differ by up to 0.01: compare only what was measured
+    with one.
 
     Args:
         out: received images, ``[batch, C, H, W]``.
         images: sent images, of the same shape, both sides at least 11.
+        border: ``"mirrored"``: every pixel is the middle of one window, and the border is mirrored
+            (torchmetrics' way, that of tables here); ``"none"``: the mean over windows that lie
+            inside (that of scikit-image with ``gaussian_weights`` and of piq).
 
     Returns:
         float32 ``[batch]``, 1 where the two are equal.
 
     Raises:
-        InputError: if shapes or dtypes do not fit, or the images are too small.
+        InputError: if shapes or dtypes do not fit, the images are too small, or on another border.
 
     >>> ssim(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5))
     tensor([1.])
     """
     _check_images(out, images)
     _check_side("ssim", images, _SSIM_SIDE, "enlarge the images")
-    return _per_image(
-        structural_similarity_index_measure(
-            out.float(), images.float(), data_range=1.0, reduction="none"
-        )
+    check_name("border", border, ("mirrored", "none"))
+    measured = structural_similarity_index_measure(
+        out.float(), images.float(), data_range=1.0, reduction="none", return_full_image=True
     )
+    half = _SSIM_SIDE // 2
+    if border == "mirrored":
+        return _per_image(measured[0])
+    return measured[1][..., half:-half, half:-half].mean((1, 2, 3))
 
 
 def ms_ssim(out: Tensor, images: Tensor) -> Tensor:

@@ -7,13 +7,16 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import Akima1DInterpolator
 
 from channels import InputError
 from channels.errors import check_name, check_number
 
+Array = NDArray[np.float64]
 Curve = Iterable[float]
 Method = Literal["pchip", "akima", "cubic"]
 _LEAST = {"pchip": 2, "akima": 2, "cubic": 4}
+_SAMPLES = 400
 
 
 def bd_rate(
@@ -46,7 +49,8 @@ def bd_rate(
         Percent of the anchor's rate, above -100; negative where the codec saves.
 
     Raises:
-        InputError: if a curve is no curve or does not rise, or the two overlap too little.
+        InputError: if a curve is no curve or does not rise, as measured or as the method draws it
+            between the points, or the two overlap too little.
 
     >>> qualities = [30.0, 33.0, 36.0]
     >>> round(bd_rate([1, 2, 4], qualities, [0.5, 1, 2], qualities), 9)
@@ -62,9 +66,28 @@ def bd_rate(
             f"the two curves share {100 * shared:.0f} % of their qualities, less than "
             f"{100 * min_overlap:.0f} %: measure them at nearer rates, or lower min_overlap"
         )
+    low, high = max(anchor[1][0], other[1][0]), min(anchor[1][-1], other[1][-1])
+    for what, curve in (("the anchor's curve", anchor), ("the codec's curve", other)):
+        if not _rises(method, *curve, low, high):
+            raise InputError(
+                f"{what} does not rise as method {method!r} draws it between its points: take "
+                "'pchip', which does not overshoot"
+            )
     from bjontegaard import bd_rate as library  # takes matplotlib along
 
     return float(library(*anchor, *other, method, require_matching_points=False, min_overlap=0))
+
+
+def _rises(method: Method, rates: Array, qualities: Array, low: float, high: float) -> bool:
+    """Whether the interpolated logarithm of the rate rises with the quality, all along."""
+    at, logarithms = np.linspace(low, high, _SAMPLES), np.log10(rates)
+    if method == "cubic":
+        drawn = np.polyval(np.polyfit(qualities, logarithms, 3), at)
+    elif method == "akima":
+        drawn = Akima1DInterpolator(qualities, logarithms)(at)
+    else:
+        return True
+    return bool((np.diff(drawn) > -1e-9).all())
 
 
 def overlap(a: Curve, b: Curve) -> float:
@@ -77,9 +100,6 @@ def overlap(a: Curve, b: Curve) -> float:
     low, high = max(first.min(), second.min()), min(first.max(), second.max())
     whole = max(first.max(), second.max()) - min(first.min(), second.min())
     return float(max(high - low, 0.0) / whole) if whole > 0 else 0.0
-
-
-Array = NDArray[np.float64]
 
 
 def _curve(what: str, rate: Curve, quality: Curve, least: int) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ from channels import InputError
 from scenarios import ber
 from scenarios.command.cli import main
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
-from scenarios.comparisons.bits.error_rates import row_of
+from scenarios.comparisons.bits.error_rates import ErrorRates, row_of
 from scenarios.comparisons.bits.theory import rayleigh_ber, uncoded_ber
 from semcom.modem.awgn_bler import required_snr_db
 from semcom.modem.mcs import mcs_table
@@ -151,3 +151,25 @@ def test_semcom_run_ber_prints_and_draws(
         main(["run", "ber", "--mcs", "a", "--out", str(tmp_path / "other")])
     assert ended.value.code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_without_an_error_uncoded_bits_over_gaussian_noise_count_themselves() -> None:
+    """0 of 32 000 bits: Wilson's upper end of so many trials, not of 40 blocks."""
+    counts, uncoded = Counts(40, 0, 0, 0), Series(2, None, 400)
+    over_awgn = row_of(uncoded, "awgn", 0.0, counts, 10, is_memoryless=True)
+    assert over_awgn["ber_high"] == pytest.approx(1.2e-4, rel=0.01)
+    coded = Series(2, mcs_table(1)[4], 400)
+    for row in (row_of(uncoded, "mine", 0.0, counts, 10), row_of(coded, "awgn", 0.0, counts, 10)):
+        assert row["ber_high"] == row["bler_high"] == pytest.approx(0.0876, abs=1e-4)
+
+
+def test_upper_ends_lie_inside_the_axes() -> None:
+    """All blocks wrong at 0 dB, none at 9: its triangle stands at 0.088."""
+    series = Series(2, mcs_table(1)[4], 400)
+    rows = [
+        row_of(series, "awgn", 0.0, Counts(40, 40, 4000, 10**6), 10),
+        row_of(series, "awgn", 9.0, Counts(40, 0, 0, 0), 10),
+    ]
+    figure = ErrorRates(pd.DataFrame(rows).astype({"mcs": "Int64"})).plot()
+    low, high = figure.axes[1].get_ylim()
+    assert low < 0.0876 < high

@@ -91,7 +91,7 @@ def ber(
     with folder_for(folder):
         counts = counted(jobs, folder, executor, workers, report)
     rows = [
-        row_of(series, link.name, point, errors, min_block_errors)
+        row_of(series, link.name, point, errors, min_block_errors, link.propagation is None)
         for (series, link, point, *_), errors in zip(jobs, counts, strict=True)
     ]
     return ErrorRates(pd.DataFrame(rows).astype({"mcs": "Int64"}))

@@ -13,20 +13,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 from scipy import stats
 
 from scenarios.comparisons.bits.block_errors import Counts, Series
 from scenarios.comparisons.bits.theory import Array, best_snr_db, rayleigh_ber, uncoded_ber
 from scenarios.results.files import save_figure, save_rows
+from scenarios.results.grid import Grid
 from scenarios.results.statistics import LEVEL, wilson_interval
 from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame
 
 _DEFINITIONS = (
     "Symbols: measured, with 95 % intervals (BLER: Wilson's score; BER: Student's t over blocks, "
-    "since errors of a block come together); hollow triangles: no block failed, the upper end. "
-    "Every block meets fading and noise of its own, the same for all schemes. SNR: average "
+    "since errors of a block come together; without an error, the upper end of the blocks', of "
+    "uncoded bits over Gaussian noise their own); hollow triangles: no block failed, the upper "
+    "end. Every block meets fading and noise of its own, the same for all schemes. SNR: average "
     "$E_s/N_0$ per complex channel use."
 )
 _BOUNDS = (
@@ -137,8 +138,8 @@ class ErrorRates:
             if curve is not None:
                 axis.plot(*curve, color=colour, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1)
         axis.set_yscale("log")
-        bottom = rows[rate][rows[rate] > 0].min()
-        lowest = 1e-4 if math.isnan(bottom) else bottom
+        shown = rows[rate].where(rows[rate] > 0, rows[f"{rate}_high"] if rate == "bler" else None)
+        lowest = 1e-4 if shown.isna().all() else float(shown.min())
         axis.set_ylim(10 ** (math.floor(math.log10(lowest)) - 0.6), 1.6)
         axis.set_title(link, fontsize=10)
         axis.set_xlabel(r"SNR $E_s/N_0$ [dB]")
@@ -163,16 +164,29 @@ def _short(rate: float) -> str:
     return f"{number}e{int(exponent)}"
 
 
-def row_of(series: Series, link: str, snr_db: float, counts: Counts, enough: int) -> dict[str, Any]:
+def row_of(
+    series: Series,
+    link: str,
+    snr_db: float,
+    counts: Counts,
+    enough: int,
+    is_memoryless: bool = False,
+) -> dict[str, Any]:
     """A row of the table.
+
+    ``is_memoryless``: whether the link's symbols err independently of one another, so that each
+    bit without a code is a trial of its own.
 
     >>> row = row_of(Series(2, None, 100), "awgn", 3.0, Counts(50, 40, 100, 300), 30)
     >>> row["bler"], row["ber"], row["stopped"]
     (0.8, 0.01, 'errors')
     """
     bler, bler_low, bler_high = wilson_interval(counts.block_errors, counts.blocks)
-    ber, ber_low, ber_high = _bit_error_rate(counts, series.info_bits, bler_high)
     mcs = series.mcs
+    most = bler_high
+    if mcs is None and is_memoryless:
+        most = wilson_interval(counts.bit_errors, counts.blocks * series.info_bits)[2]
+    ber, ber_low, ber_high = _bit_error_rate(counts, series.info_bits, most)
     return {
         "link": link,
         "scheme": series.label,
@@ -197,7 +211,7 @@ def row_of(series: Series, link: str, snr_db: float, counts: Counts, enough: int
 
 
 def _bit_error_rate(counts: Counts, info_bits: int, most: float) -> tuple[float, float, float]:
-    """BER and its interval; without an error, no more than the blocks' upper end."""
+    """BER and its interval; without an error, or of one block, no more than ``most``."""
     blocks = counts.blocks
     mean = counts.bit_errors / blocks
     if counts.bit_errors == 0 or blocks == 1:

@@ -103,3 +103,13 @@ def test_what_is_no_pair_of_curves_is_refused(
     with pytest.raises(InputError) as caught:
         bd_rate(*arguments, **options)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_fit_that_does_not_rise_is_refused() -> None:
+    """A cubic through these four points turns back between the last two."""
+    anchor = [1.0, 2.0, 4.0, 8.0], [30.0, 30.1, 30.2, 36.0]
+    other = [1.0, 2.0, 4.0, 8.0], [30.0, 32.0, 34.0, 36.0]
+    for curves in ((*anchor, *other), (*other, *anchor)):
+        with pytest.raises(InputError, match="does not rise as method 'cubic' draws it"):
+            bd_rate(*curves, method="cubic")
+    assert math.isfinite(bd_rate(*anchor, *other, method="pchip"))

@@ -80,11 +80,15 @@ def test_psnr_pulls_towards_the_image_and_rests_on_it() -> None:
 
 
 def _ssim_by_hand(
-    a: NDArray[np.float64], b: NDArray[np.float64], contrast_alone: bool = False
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    contrast_alone: bool = False,
+    inside: bool = False,
 ) -> float:
     """Wang et al. 2004: a window at every pixel, over the mirrored border.
 
-    The contrast and structure factor alone is averaged over the windows that lie inside.
+    The contrast and structure factor alone is averaged over the windows that lie inside, as is all
+    of it if ``inside``.
     """
     taps = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     taps /= taps.sum()
@@ -98,7 +102,8 @@ def _ssim_by_hand(
     contrast = (2 * cov + 9e-4) / (va + vb + 9e-4)
     if contrast_alone:
         return float(contrast[5:-5, 5:-5].mean())
-    return float(np.mean((2 * ma * mb + 1e-4) / (ma**2 + mb**2 + 1e-4) * contrast))
+    whole = (2 * ma * mb + 1e-4) / (ma**2 + mb**2 + 1e-4) * contrast
+    return float(np.mean(whole[5:-5, 5:-5] if inside else whole))
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 11, 11), (3, 1, 17, 24)])
@@ -109,6 +114,17 @@ def test_ssim_is_its_formula(shape: tuple[int, ...]) -> None:
     value = ssim(out, images)
     assert value.shape == (shape[0],)
     np.testing.assert_allclose(value, expected, atol=2e-5)
+
+
+def test_ssim_without_a_border_is_the_mean_inside() -> None:
+    """As scikit-image's gaussian_weights and piq average it."""
+    out, images = pair(3, (2, 1, 40, 33))
+    expected = [_ssim_by_hand(a[0].double().numpy(), b[0].double().numpy(), inside=True)
+                for a, b in zip(out, images, strict=True)]  # fmt: skip
+    np.testing.assert_allclose(ssim(out, images, border="none"), expected, atol=2e-5)
+    assert bool((ssim(out, images, border="none") != ssim(out, images)).all())
+    with pytest.raises(InputError, match="unknown border 'valid'"):
+        ssim(out, images, border="valid")
 
 
 def _halved(image: NDArray[np.float64]) -> NDArray[np.float64]:
