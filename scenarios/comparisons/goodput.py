@@ -21,8 +21,8 @@ from channels.errors import check_count, check_name, check_number
 from channels.orbit.geometry import ALTITUDES_M
 from scenarios.comparisons.on_air import on_air_s
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.grid import Grid
 from scenarios.results.line_styles import line_styles
+from scenarios.results.printing import Grid
 from scenarios.results.style import INK, add_legend, format_axes, frame, rate
 from scenarios.results.table import Table
 

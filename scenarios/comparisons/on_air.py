@@ -16,8 +16,8 @@ from rich.text import Text
 from channels import Link
 from scenarios.engine.sweep import Sweep
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.grid import Grid
 from scenarios.results.line_styles import line_styles
+from scenarios.results.printing import Grid
 from scenarios.results.style import INK, add_legend, format_axes, frame, rate
 from scenarios.results.table import Table
 

@@ -18,8 +18,7 @@ from channels import InputError
 from channels.errors import unknown_name
 from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.grid import Grid
-from scenarios.results.printing import captions
+from scenarios.results.printing import Grid, captions
 from scenarios.results.statistics import mean_interval
 from scenarios.results.style import COLOURS, INK, format_axes, frame, rate
 from scenarios.results.table import Table

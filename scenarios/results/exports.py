@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from channels import InputError
 from scenarios.results.columns import measured
 from scenarios.results.files import replacing
-from scenarios.results.rows import metric_of
+from scenarios.results.rows import Rows, metric_of
 from scenarios.results.style import rate
-from scenarios.results.table import Table
 
 if TYPE_CHECKING:
     import xarray
@@ -25,7 +24,7 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r
 _SPECIAL |= {"^": r"\textasciicircum{}"}
 
 
-def latex(table: Table, metric: str = "psnr") -> str:
+def latex(table: Rows, metric: str = "psnr") -> str:
     r"""A LaTeX table of means and half their 95 % intervals, for the package booktabs.
 
     A row for each SNR, a column for each codec, a block for each link and rate.
@@ -36,7 +35,7 @@ def latex(table: Table, metric: str = "psnr") -> str:
     >>> import pandas as pd
     >>> from scenarios.results.columns import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a_1", "link": "awgn", "scenario": "snr"}
-    >>> print(latex(Table(pd.DataFrame([row | {"cbr": 1 / 16}]), {})))
+    >>> print(latex(Rows(pd.DataFrame([row | {"cbr": 1 / 16}]), {})))
     \begin{tabular}{rr}
     \toprule
     SNR [dB] & a\_1 \\
@@ -66,7 +65,7 @@ def latex(table: Table, metric: str = "psnr") -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def dataset(table: Table) -> xarray.Dataset:
+def dataset(table: Rows) -> xarray.Dataset:
     """The rows as arrays over codec, link, cbr, snr_db, image and trial; definitions as attributes.
 
     Needs the package xarray. What was not measured is NaN; all that is measured becomes floats.
@@ -86,7 +85,7 @@ def dataset(table: Table) -> xarray.Dataset:
     return arrays
 
 
-def export(table: Table, path: str | Path, metric: str = "psnr") -> None:
+def export(table: Rows, path: str | Path, metric: str = "psnr") -> None:
     """Write a table by the ending of the file's name.
 
     Args:

@@ -8,18 +8,40 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pandas as pd
+import rich.table
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, Column
 from scenarios.results.envelope import SEPARATE
-from scenarios.results.grid import Grid
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import rate, told
 
 T = TypeVar("T")
+
+
+class Grid(rich.table.Table):
+    """A rich table that reads no markup: names of codecs and links may hold brackets.
+
+    >>> grid = Grid()
+    >>> grid.add_column("mine[/b]")
+    >>> str(grid.columns[0].header)
+    'mine[/b]'
+    """
+
+    def add_column(self, header: RenderableType = "", *args: Any, **options: Any) -> None:
+        """Add a column, as rich does."""
+        super().add_column(_literal(header), *args, **options)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row, as rich does."""
+        super().add_row(*(None if cell is None else _literal(cell) for cell in cells), **options)
+
+
+def _literal(cell: RenderableType) -> RenderableType:
+    return Text(cell) if isinstance(cell, str) else cell
 
 
 def print_table(

@@ -20,8 +20,7 @@ from channels.errors import check_name, check_number, check_whole, unknown_name
 from scenarios.results.columns import COLUMNS, rising
 from scenarios.results.envelope import SEPARATE
 from scenarios.results.files import save_rows
-from scenarios.results.grid import Grid
-from scenarios.results.printing import grids
+from scenarios.results.printing import Grid, grids
 from scenarios.results.style import rate
 from scenarios.results.table import Table
 from semcom.metrics import bd_rate

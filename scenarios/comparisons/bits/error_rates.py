@@ -19,7 +19,7 @@ from scipy import stats
 from scenarios.comparisons.bits.block_errors import Counts, Series
 from scenarios.comparisons.bits.theory import Array, best_snr_db, rayleigh_ber, uncoded_ber
 from scenarios.results.files import save_figure, save_rows
-from scenarios.results.grid import Grid
+from scenarios.results.printing import Grid
 from scenarios.results.statistics import LEVEL, wilson_interval
 from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame
 
