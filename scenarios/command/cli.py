@@ -18,6 +18,7 @@ from scenarios.command.run import runs
 from scenarios.command.send import send
 from scenarios.command.train import trains
 from scenarios.options.shared import Renamed
+from scenarios.options.telling import tell_the_last
 
 app = typer.Typer(
     help="Compare learned and classical image transmission over satellite links.",
@@ -98,6 +99,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if not isinstance(error, InputError):
             raise
         _fail(str(error))
+    finally:
+        tell_the_last()
     if code == 130:
         print("semcom: interrupted; what was finished is kept, run again to go on", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from scenarios.options.shared import Frame, SkipUnreadable
+from scenarios.options.telling import tell
+
 
 def pack(
     images: Annotated[Path, typer.Option(help="Folder of pictures.")],
@@ -14,6 +17,8 @@ def pack(
     size: Annotated[
         int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")
     ] = None,
+    frame: Frame = None,
+    skip_unreadable: SkipUnreadable = False,
     max_mb: Annotated[
         float, typer.Option(help="Largest size of the file, in MB; all pictures shrink to fit it.")
     ] = 60.0,
@@ -25,7 +30,9 @@ def pack(
     from semcom.data import pack as write
     from semcom.training.samples import load_samples
 
-    samples = load_samples(images, masks, size=size)
+    samples = load_samples(
+        images, masks, size=size, frame=frame, skip_unreadable=skip_unreadable, tell=tell
+    )
     share = write(samples, out, max_mb)
     masked = sum(mask is not None for _, mask in samples)
     how = "not shrunk" if share == 1 else f"shrunk to {share:g} of their sides"

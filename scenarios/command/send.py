@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scenarios.options.parsing import parse_names, parse_rate
+from scenarios.options.shared import Frame
 
 
 def send(
@@ -30,6 +31,7 @@ def send(
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; a phantom: 256.")
     ] = None,
+    frame: Frame = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds fading and noise.")] = 0,
     out: Annotated[Path, typer.Option(help="Figure to draw, .png, .pdf or .svg.")] = Path(
         "sent.png"
@@ -42,7 +44,7 @@ def send(
     with Console(stderr=True).status("loading PyTorch and Sionna"):
         from scenarios.comparisons.send import send as sending
         from scenarios.options.selection import one_picture
-    image, region = one_picture(picture, mask, size, seed)
+    image, region = one_picture(picture, mask, size, seed, frame)
     sent = sending(
         image, region, codecs=parse_names(codecs), link=link, snr_db=snr, cbr=offered, seed=seed
     )

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from scenarios.options.shared import grouped
+from scenarios.options.shared import Frame, SkipUnreadable, grouped
+from scenarios.options.telling import tell
 from scenarios.options.training import MOST_PHANTOMS, Course, Data, SegmenterOptions
 
 if TYPE_CHECKING:
@@ -175,6 +177,8 @@ def segmenter(
             min=0, max=100, help="Copies of each labelled picture as codecs deliver it, beside it."
         ),
     ] = 0,
+    frame: Frame = None,
+    skip_unreadable: SkipUnreadable = False,
     plan: SegmenterOptions,
     course: Course,
 ) -> None:
@@ -194,6 +198,7 @@ def segmenter(
     from semcom.training.segmentation import SegmenterPlan, few_labels, train_segmenter
     from semcom.training.segmentation.decoded import decoded as decoded_copies
 
+    read = partial(load_samples, frame=frame, skip_unreadable=skip_unreadable, tell=tell)
     conduct = course.conduct(began_s)
     segmenter_plan = SegmenterPlan(**asdict(plan))
     kind, _, count = (phantoms or "chest").partition(":")
@@ -208,19 +213,19 @@ def segmenter(
         few = few_labels(drawn, labelled, validation, plan.seed)
     else:
         if is_packed(data):
-            samples = load_samples(data)
+            samples = read(data)
         else:
             for part in ("images", "masks"):
                 if not (data / part).is_dir():
                     raise InputError(f"--data {data} has no folder {part}: put them side by side")
-            samples = load_samples(data / "images", data / "masks")
+            samples = read(data / "images", data / "masks")
         few = few_labels(samples, labelled, validation, plan.seed)
         few = few._replace(labelled=[*few.labelled, *drawn])
     few = few._replace(
         labelled=[*few.labelled, *decoded_copies(few.labelled, decoded, plan.seed)],
         validation=[*few.validation, *decoded_copies(few.validation, min(decoded, 1), plan.seed)],
     )
-    more = [] if unlabelled is None else [image for image, _ in load_samples(unlabelled)]
+    more = [] if unlabelled is None else [image for image, _ in read(unlabelled)]
     first: UNetSegmenter | None = None
     if course.weights is not None:
         begun = segmenter_of(task, None if course.weights == PACKAGE else course.weights)

@@ -11,8 +11,9 @@ from torch import Tensor
 from channels import InputError
 from channels.registry import is_place
 from scenarios.engine.inputs import Images, Masks
+from scenarios.options.telling import tell
 from semcom.catalogue import segmenter, segmenters
-from semcom.data import load_folder, load_image, phantoms
+from semcom.data import phantoms, read_file, read_folder
 from semcom.segmentation import Segmenter
 
 DEFAULT_SEGMENTER = "chest"
@@ -31,6 +32,8 @@ class Selection:
         limit: take the first images only.
         size: shrink to this longest side; of phantoms, their side.
         seed: of phantoms.
+        frame: which image of files that hold several.
+        skip_unreadable: go on without images that cannot be read.
     """
 
     images: Path | None
@@ -38,6 +41,8 @@ class Selection:
     limit: int | None
     size: int | None
     seed: int
+    frame: int | None = None
+    skip_unreadable: bool = False
 
     def load(self) -> tuple[Images, Masks]:
         """Pictures, and masks or the segmenter that finds them.
@@ -54,9 +59,17 @@ class Selection:
             raise InputError("--masks is empty: name a folder or a segmenter, or leave it out")
         finder = _finder(masks, self.masks is not None)
         folder = masks if finder is None and masks != "none" else None
-        images, regions = load_folder(self.images, masks=folder, size=self.size, limit=self.limit)
+        found = read_folder(
+            self.images,
+            folder,
+            self.size,
+            self.limit,
+            frame=self.frame,
+            skip_unreadable=self.skip_unreadable,
+        )
+        tell(found)
         if finder is None:
-            return images, regions
+            return found.images, found.masks
         task = getattr(finder, "task", masks)
         what = segmenters().get(task, task)
         Console(stderr=True).print(
@@ -64,7 +77,7 @@ class Selection:
             "another segmenter, a file of weights, or none)",
             highlight=False,
         )
-        return images, finder
+        return found.images, finder
 
     def _phantoms(self) -> tuple[list[Tensor], list[Tensor]]:
         images: list[Tensor] = []
@@ -81,7 +94,7 @@ class Selection:
 
 
 def one_picture(
-    picture: Path | None, mask: str | None, size: int | None, seed: int
+    picture: Path | None, mask: str | None, size: int | None, seed: int, frame: int | None = None
 ) -> tuple[Tensor, Masks]:
     """An image, or a chest phantom, and its mask or the segmenter that finds it.
 
@@ -96,9 +109,11 @@ def one_picture(
             raise InputError("--mask belongs to a picture: name its file")
         return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
     finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
-    if finder is not None or mask == "none":
-        return load_image(picture, size=size)[0], finder
-    return load_image(picture, mask, size)
+    found = finder is not None or mask == "none"
+    read = read_file(picture, None if found else mask, size, frame=frame)
+    tell(read)
+    given = None if read.masks is None else read.masks[0][None]
+    return read.images[0][None], finder if found else given
 
 
 def segmenter_of(option: str, name: str | None) -> Segmenter | None:

@@ -72,6 +72,16 @@ Scheduler = Annotated[
         help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
     ),
 ]
+Frame = Annotated[
+    int | None,
+    typer.Option(min=0, help="Which image, from 0 on, of files that hold several; default: none."),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable", help="Go on without pictures that cannot be read; listed at the end."
+    ),
+]
 _FORMER = {"--channel": "--link"}
 
 
@@ -97,6 +107,8 @@ class Sent:
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
     ] = None
+    frame: Frame = None
+    skip_unreadable: SkipUnreadable = False
 
     def selection(self, seed: int) -> Selection:
         """What these options mean; the first to need PyTorch, which takes seconds to load."""
@@ -105,7 +117,15 @@ class Sent:
         with Console(stderr=True).status("loading PyTorch and Sionna"):
             from scenarios.options.selection import Selection
 
-        return Selection(self.images, self.masks, self.limit, self.size, seed)
+        return Selection(
+            self.images,
+            self.masks,
+            self.limit,
+            self.size,
+            seed,
+            self.frame,
+            self.skip_unreadable,
+        )
 
 
 @dataclass(frozen=True)
@@ -160,8 +180,9 @@ def grouped(function: Callable[..., None]) -> Callable[..., None]:
     ... def command(*, sent: Sent, out: str = "results") -> None:
     ...     print(sent.limit, out)
     >>> list(inspect.signature(command).parameters)
-    ['images', 'masks', 'limit', 'size', 'out']
-    >>> command(images=None, masks=None, limit=2, size=None, out="a")
+    ['images', 'masks', 'limit', 'size', 'frame', 'skip_unreadable', 'out']
+    >>> sent = {"images": None, "masks": None, "limit": 2, "size": None}
+    >>> command(**sent, frame=None, skip_unreadable=False, out="a")
     2 a
     """
     hints = get_type_hints(function, include_extras=True)

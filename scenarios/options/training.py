@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scenarios.engine.cores import cores
+from scenarios.options.shared import Frame, SkipUnreadable
+from scenarios.options.telling import tell
 
 if TYPE_CHECKING:
     from semcom.training.conduct import Conduct
@@ -32,6 +34,8 @@ class Data:
     size: Annotated[
         int | None, typer.Option(help="Longest side that larger pictures are shrunk to.")
     ] = None
+    frame: Frame = None
+    skip_unreadable: SkipUnreadable = False
 
     def check(self) -> None:
         """Refuse a number of phantoms that is none.
@@ -47,7 +51,16 @@ class Data:
         """Samples to train on, and those set apart to validate on."""
         from semcom.training.samples import load_samples, split
 
-        return split(load_samples(self.images, self.masks, self.phantoms, self.size))
+        samples = load_samples(
+            self.images,
+            self.masks,
+            self.phantoms,
+            self.size,
+            frame=self.frame,
+            skip_unreadable=self.skip_unreadable,
+            tell=tell,
+        )
+        return split(samples)
 
 
 @dataclass(frozen=True)

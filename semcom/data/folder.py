@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_path, check_whole
+from channels.errors import check_flag, check_path, check_whole
 from semcom.codec import MIN_SIDE
 from semcom.data.dicom import is_dicom, read_dicom
 from semcom.data.image_file import read_image, read_mask
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
+from semcom.data.white import Reading, summed_up
 
 Images: TypeAlias = Tensor | list[Tensor]
 """``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the images' sizes differ."""
@@ -27,24 +30,135 @@ _MASK_SUFFIXES = {".png", ".tif", ".tiff"}
 _WHERE = "images and masks lie in a file or folder"
 
 
+@dataclass(frozen=True, eq=False)
+class Folder:
+    """What was read from a folder, and how.
+
+    Args:
+        files: of the images that were read.
+        images: float32 ``[1, H, W]`` in [0, 1] each.
+        masks: bool, shaped like them; ``None`` where no masks were asked for.
+        white: how white was found in each, in words without anything of a file's contents.
+        chosen: files that leave white open, so that it was chosen from their values.
+        skipped: why others were not read, a line each.
+    """
+
+    files: list[Path]
+    images: list[Tensor]
+    masks: list[Tensor] | None
+    white: list[str]
+    chosen: list[Path]
+    skipped: list[str]
+
+    def white_line(self) -> str:
+        """How white was found, on one line."""
+        return summed_up(self.white)
+
+    def choices(self) -> list[str]:
+        """Which files leave white open and how it was chosen, on one line, if there are any."""
+        if not self.chosen:
+            return []
+        few = len(self.chosen)
+        return [
+            f"{few} image{'s' * (few > 1)} without a window: shown between the 0.5 and 99.5 % "
+            "points of the values, each by itself; export with a window to choose it"
+        ]
+
+
+def read_folder(
+    path: str | os.PathLike[str],
+    masks: str | os.PathLike[str] | None = None,
+    size: int | None = None,
+    limit: int | None = None,
+    *,
+    frame: int | None = None,
+    skip_unreadable: bool = False,
+) -> Folder:
+    """Read a folder as :func:`load_folder` does, with what there is to say about it.
+
+    Args:
+        path: folder of images.
+        masks: folder of masks.
+        size: longest side in pixels that larger images are shrunk to.
+        limit: number of images to keep.
+        frame: which image of files that hold several.
+        skip_unreadable: whether to go on without images that cannot be read.
+
+    Raises:
+        InputError: as :func:`load_folder`.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (64, 48), 255).save(f"{folder}/a.png")
+    ...     _ = Path(folder, "b.png").write_bytes(b"")
+    ...     found = read_folder(folder, skip_unreadable=True)
+    >>> found.white_line(), [file.name for file in found.files], len(found.skipped)
+    ("white of 1 image: 255, the file's 8 bits (1)", ['a.png'], 1)
+    """
+    check_flag("skip_unreadable", skip_unreadable)
+    _check_numbers(size, frame)
+    files = list_images(path, masks, None if skip_unreadable else limit)
+    if limit is not None:
+        check_whole("limit", limit, 1, ", or None")
+    of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
+    folder = Folder([], [], None if masks is None else [], [], [], [])
+    for file in files:
+        if len(folder.files) == limit:
+            break
+        try:
+            image, mask, reading = _read(file, of_stem.get(_stem(file)), size, frame)
+        except InputError as error:
+            if not skip_unreadable:
+                raise
+            folder.skipped.append(str(error))
+            continue
+        folder.files.append(file)
+        folder.images.append(image)
+        folder.white.append(reading.white)
+        if reading.chosen:
+            folder.chosen.append(file)
+        if folder.masks is not None and mask is not None:
+            folder.masks.append(mask)
+    if not folder.files:
+        raise InputError(f"no image could be read: {'; '.join(folder.skipped)}")
+    return folder
+
+
+def warn(folder: Folder) -> None:
+    """Warn of what a user should know of a folder, where the function that read it was called."""
+    for line in folder.choices():
+        warnings.warn(line, stacklevel=3)
+    if folder.skipped:
+        warnings.warn(f"skipped {len(folder.skipped)}: {'; '.join(folder.skipped)}", stacklevel=3)
+
+
 def load_folder(
     path: str | os.PathLike[str],
     masks: str | os.PathLike[str] | None = None,
     size: int | None = None,
     limit: int | None = None,
+    *,
+    frame: int | None = None,
+    skip_unreadable: bool = False,
 ) -> tuple[Images, Images | None]:
     """Load a folder of PNG, JPEG, TIFF and DICOM images, and their masks, sorted by name.
 
-    Grey values keep their meaning; no image is stretched to its own range:
+    Grey values keep their meaning. White is what the file says it is:
 
-    * 8-bit files are divided by 255.
-    * 16-bit files are divided by 2^b - 1, b the smallest of 8, 10, 12, 14 and 16 that holds the
-      image's brightest pixel: detectors of 10 to 14 bits are stored in files of 16.
+    * Files of 1 to 14 bits are divided by 2^b - 1.
+    * Those of 16 bits, whatever their channels, by 2^b - 1, b the smallest of 8, 10, 12, 14 and 16
+      that holds the image's brightest pixel: detectors of 10 to 14 bits are stored in files of 16.
+      A PNG file's sBIT chunk says b, where there is one.
     * Float TIFF files must lie in [0, 1].
-    * DICOM files go through modality LUT and VOI LUT or first window; MONOCHROME1 is inverted.
+    * DICOM files go through modality LUT or rescale and VOI LUT or first window; MONOCHROME1 is
+      inverted, padding black. Without a window the stored bits are the ends, found as above.
+      Hounsfield units and signed values have none: black and white are then the 0.5 and 99.5 %
+      points of the values, of a CT inside the body, and a warning says so.
 
-    A colour file whose channels are equal is grey; any other is refused. A mask's region of
-    interest is every pixel that is not zero.
+    A file whose channels are equal and which is opaque is grey; any other is refused, and so is
+    one that leaves open what is white. A mask's region of interest is every pixel that is not
+    black.
 
     Args:
         path: folder of images; hidden files, sub-folders and other files are passed over.
@@ -53,15 +167,20 @@ def load_folder(
         size: longest side in pixels that larger images are shrunk to, with antialiasing and
             their aspect ratio kept; smaller ones stay as they are.
         limit: number of images to keep, the first ones by name.
+        frame: which image, from 0 on, of DICOM and TIFF files that hold several.
+        skip_unreadable: whether to go on without images that cannot be read, or whose masks
+            cannot, and warn of them at the end.
 
     Returns:
         ``(images, masks)``: images float32 in [0, 1], ``[n, 1, H, W]`` where all sizes agree and
         a list of ``[1, H, W]`` where they do not; masks alike, bool, or None without ``masks``.
-        Row i belongs to ``list_images(path, masks, limit)[i]``.
+        Row i belongs to ``list_images(path, masks, limit)[i]``, or with ``skip_unreadable`` to
+        ``read_folder(...).files[i]``, which also says how white was found in each.
 
     Raises:
         InputError: if a folder is missing or has no image, a file is damaged, in colour,
-            not finite, smaller than 32 pixels on a side, or does not fit its mask.
+            not finite, smaller than 32 pixels on a side, or does not fit its mask, or if what is
+            white in it cannot be known.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -71,32 +190,25 @@ def load_folder(
     >>> images.shape, float(images.max()), masks
     (torch.Size([1, 1, 48, 64]), 1.0, None)
     """
-    if size is not None:
-        check_whole("size", size, MIN_SIDE, ", or None")
-    files = list_images(path, masks, limit)
-    of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
-    images: list[Tensor] = []
-    regions: list[Tensor] = []
-    for file in files:
-        grey = _grey(file)
-        images.append(_as_image(grey, file, size))
-        if masks is not None:
-            mask_file = of_stem[_stem(file)]
-            regions.append(_as_region(read_mask(mask_file), grey.shape, mask_file, images[-1]))
-    return _stacked(images), None if masks is None else _stacked(regions)
+    found = read_folder(path, masks, size, limit, frame=frame, skip_unreadable=skip_unreadable)
+    warn(found)
+    return _stacked(found.images), None if found.masks is None else _stacked(found.masks)
 
 
 def load_image(
     path: str | os.PathLike[str],
     mask: str | os.PathLike[str] | None = None,
     size: int | None = None,
+    *,
+    frame: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Load one image, and its mask, as :func:`load_folder` loads each of many.
 
     Args:
         path: PNG, JPEG, TIFF or DICOM file.
-        mask: PNG or TIFF file of its size; every pixel that is not zero is region of interest.
+        mask: PNG or TIFF file of its size; every pixel that is not black is region of interest.
         size: longest side in pixels that a larger image is shrunk to.
+        frame: which image, from 0 on, of a file that holds several.
 
     Returns:
         float32 ``[1, 1, H, W]`` in [0, 1], and bool of the same shape, or None without ``mask``.
@@ -112,19 +224,55 @@ def load_image(
     >>> image.shape, mask
     (torch.Size([1, 1, 48, 64]), None)
     """
+    found = read_file(path, mask, size, frame=frame)
+    warn(found)
+    return found.images[0][None], None if found.masks is None else found.masks[0][None]
+
+
+def read_file(
+    path: str | os.PathLike[str],
+    mask: str | os.PathLike[str] | None = None,
+    size: int | None = None,
+    *,
+    frame: int | None = None,
+) -> Folder:
+    """Read one image as :func:`load_image` does, with what there is to say about it.
+
+    Args:
+        path: of the image.
+        mask: of its mask.
+        size: longest side in pixels that a larger image is shrunk to.
+        frame: which image of a file that holds several.
+
+    Raises:
+        InputError: as :func:`load_image`.
+    """
+    _check_numbers(size, frame)
+    file = _file(path)
+    image, region, reading = _read(file, None if mask is None else _file(mask), size, frame)
+    chosen = [file] if reading.chosen else []
+    return Folder(
+        [file], [image], None if region is None else [region], [reading.white], chosen, []
+    )
+
+
+def _check_numbers(size: int | None, frame: int | None) -> None:
     if size is not None:
         check_whole("size", size, MIN_SIDE, ", or None")
-    file = _file(path)
-    grey = _grey(file)
-    image = _as_image(grey, file, size)
-    if mask is None:
-        return image[None], None
-    mask_file = _file(mask)
-    return image[None], _as_region(read_mask(mask_file), grey.shape, mask_file, image)[None]
+    if frame is not None:
+        check_whole("frame", frame, 0, ", or None")
 
 
-def _grey(file: Path) -> NDArray[np.float32]:
-    return read_dicom(file) if _is_dicom(file) else read_image(file)
+def _read(
+    file: Path, mask_file: Path | None, size: int | None, frame: int | None
+) -> tuple[Tensor, Tensor | None, Reading]:
+    """An image, its mask where it has one, and the image as it was before it was shrunk."""
+    reading = read_dicom(file, frame) if _is_dicom(file) else read_image(file, frame)
+    image = _as_image(reading.grey, file, size)
+    if mask_file is None:
+        return image, None, reading
+    region = read_mask(mask_file, frame)
+    return image, _as_region(region, reading.grey.shape, mask_file, image), reading
 
 
 def _file(path: str | os.PathLike[str]) -> Path:

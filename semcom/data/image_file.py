@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
+import io
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from channels import InputError
+from semcom.data.orientation import ORIENTATION, upright
+from semcom.data.stored import Colours, Stored
+from semcom.data.tiff_file import stored_tiff
+from semcom.data.white import Reading
 
-_DEPTHS = (8, 10, 12, 14, 16)
-_PHOTOMETRIC_INTERPRETATION = 262
-_WHITE_IS_ZERO = 0
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP")
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PNG_MARK = b"\x89PNG\r\n\x1a\n"
+_MODES: dict[str, Colours] = {"L": "grey", "P": "palette", "RGB": "rgb", "CMYK": "cmyk"}
+_WITH_ALPHA = {"LA": "L", "PA": "P", "RGBA": "RGB"}
 
 
-def read_image(path: Path) -> NDArray[np.float32]:
+def read_image(path: Path, frame: int | None = None) -> Reading:
     """Read a grey image; how values are scaled is told at :func:`semcom.data.load_folder`.
 
     Args:
-        path: a PNG, JPEG or TIFF file of 8 or 16 bits, or a float TIFF file in [0, 1].
+        path: a PNG, JPEG or TIFF file of 1 to 16 bits, or a float TIFF file in [0, 1].
+        frame: which page of a TIFF file that holds several.
 
     Returns:
-        float32 ``[H, W]`` in [0, 1].
+        float32 ``[H, W]`` in [0, 1], and how white was found.
 
     Raises:
-        InputError: if the file is damaged, in colour, transparent, or not in [0, 1].
+        InputError: if the file is damaged, in colour, transparent, or not in [0, 1], or if its
+            white cannot be known.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
     ...     Image.new("L", (4, 2), 255).save(file.name)
-    ...     read_image(Path(file.name)).tolist()
-    [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
+    ...     reading = read_image(Path(file.name))
+    >>> reading.grey.tolist(), reading.white
+    ([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]], "255, the file's 8 bits")
     """
-    with _opened(path) as image:
-        mode = image.mode
-        if mode in {"F", "1"}:
-            return _unit_range(np.array(image, dtype=np.float32), path)
-        if mode.startswith("I;16"):
-            return _sixteen_bits(image)
-        if image.has_transparency_data and _lowest_alpha(image) < 255:
-            raise InputError(f"{path.name} is transparent in places: flatten it onto black")
-        if mode in {"L", "LA", "La"}:
-            return np.array(image.convert("L"), dtype=np.float32) / np.float32(255)
-        if mode in {"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "YCbCr"}:
-            return _grey(np.array(image.convert("RGB")), path)
-        raise InputError(f"{path.name} has pixels of type {mode}: save it as grey of 8 or 16 bits")
+    return _stored(path, frame).reading()
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """Read a mask: true where any channel (or palette index) is not zero; alpha is ignored.
+def read_mask(path: Path, frame: int | None = None) -> NDArray[np.bool_]:
+    """Read a mask: true where it is not black, or its palette's index not 0; alpha is ignored.
 
     Args:
         path: a PNG or TIFF file.
+        frame: which page of a TIFF file that holds several.
 
     Returns:
         bool ``[H, W]``.
@@ -66,64 +68,85 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     ...     bool(read_mask(Path(file.name)).all())
     True
     """
-    with _opened(path) as image:
-        opaque = {"LA": "L", "RGBA": "RGB", "PA": "P"}.get(image.mode, image.mode)
-        values = np.array(image if opaque == image.mode else image.convert(opaque))
-    mask: NDArray[np.bool_] = values != 0
-    return mask if mask.ndim == 2 else np.logical_or.reduce(mask, axis=2)
+    return _stored(path, frame).region()
 
 
-def _opened(path: Path) -> Image.Image:
+def _stored(path: Path, frame: int | None) -> Stored:
     """Decode the whole file, upright."""
     try:
-        image = Image.open(path)
-        if getattr(image, "n_frames", 1) > 1:
-            image.close()
-            frames = True
-        else:
-            frames = False
-            ImageOps.exif_transpose(image, in_place=True)
-            image.load()
-    except Exception as error:  # a damaged file fails anywhere in Pillow's decoders
+        with path.open("rb") as file:
+            mark = file.read(4)
+    except OSError as error:
         raise InputError(
-            f"{path.name} cannot be read as an image: it is damaged or of another format; "
-            "export it again as PNG"
+            f"{path.name} cannot be opened ({error.strerror}): check its permissions"
         ) from error
-    if frames:
-        raise InputError(f"{path.name} holds several images: save the one to send on its own")
-    return image
-
-
-def _lowest_alpha(image: Image.Image) -> int:
-    return int(np.array(image.convert("RGBA").getchannel("A")).min())
-
-
-def _sixteen_bits(image: Image.Image) -> NDArray[np.float32]:
-    values = np.array(image).astype(np.float32)
-    brightest = float(values.max())
-    full = next(2**bits - 1 for bits in _DEPTHS if brightest < 2**bits)
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO:
-        values = full - values
-    return values / np.float32(full)
-
-
-def _unit_range(values: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-    if not np.isfinite(values).all():
-        raise InputError(f"{path.name} holds NaN or infinite values: replace them")
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        raise InputError(
-            f"{path.name} holds floats in [{low:g}, {high:g}], but they must lie in [0, 1]: "
-            "rescale them and save it again"
+    if mark in _TIFF_MARKS:
+        return stored_tiff(path, frame)
+    trouble = "holds several images: save the one to send on its own"
+    try:
+        stored = _decoded(path)
+    except Exception:  # a damaged file fails anywhere in its decoders, and may be quoted there
+        stored = None
+        trouble = (
+            "cannot be read as an image: it is damaged or of another format; export it again as PNG"
         )
-    return values
+    if stored is None:
+        raise InputError(f"{path.name} {trouble}")
+    return stored
 
 
-def _grey(channels: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
-    if (channels != channels[..., :1]).any():
-        raise InputError(
-            f"{path.name} is a colour image, but codecs take grey ones: convert it, "
-            "PIL.Image.open(file).convert('L').save(file)"
+def _decoded(path: Path) -> Stored | None:
+    """The one image of a file; ``None`` where it holds several."""
+    content = path.read_bytes()
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:  # its size is checked here
+        if getattr(opened, "n_frames", 1) > 1:
+            return None
+        if content.startswith(_PNG_MARK) and content[24] == 16:
+            return _deep_png(path.name, content, opened.getexif().get(ORIENTATION))
+        ImageOps.exif_transpose(opened, in_place=True)
+        opened.load()
+        image: Image.Image = opened
+        if image.mode == "1":
+            return Stored(path.name, np.array(image, np.uint8)[..., None], "grey", 1)
+        if "transparency" in image.info:
+            image = image.convert("PA" if image.mode == "P" else "RGBA")
+        mode = _WITH_ALPHA.get(image.mode, image.mode)
+        samples = np.array(image)
+        palette = None
+        if mode == "P":
+            palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        return Stored(
+            path.name,
+            samples.reshape(*samples.shape[:2], -1),
+            _MODES[mode],
+            8,
+            palette=palette,
+            alpha=image.mode in _WITH_ALPHA,
         )
-    return channels[..., 0].astype(np.float32) / np.float32(255)
+
+
+def _deep_png(name: str, content: bytes, orientation: object) -> Stored:
+    """A PNG file of 16 bits; Pillow gives the upper 8 where there are several channels."""
+    samples = imagecodecs.png_decode(content)
+    samples = upright(samples.reshape(*samples.shape[:2], -1), orientation)
+    channels = samples.shape[-1]
+    significant = dict(_png_head(content)).get(b"sBIT", b"")
+    return Stored(
+        name,
+        samples,
+        "grey" if channels < 3 else "rgb",
+        16,
+        alpha=channels in (2, 4),
+        filled=significant[0] if significant and 0 < significant[0] <= 16 else None,
+    )
+
+
+def _png_head(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Chunks before the pixels: kind and contents."""
+    at = len(_PNG_MARK)
+    while at + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if kind == b"IDAT":
+            return
+        yield kind, content[at + 8 : at + 8 + length]
+        at += 12 + length

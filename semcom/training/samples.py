@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from torch import Tensor
+
 from channels import InputError
-from semcom.data import list_images, load_folder, load_packed, phantoms
+from semcom.data import load_packed, phantoms, read_folder
+from semcom.data.folder import Folder, warn
 from semcom.data.packed import is_packed
 from semcom.training.crops import Sample
 
@@ -18,6 +22,10 @@ def load_samples(
     masks: str | os.PathLike[str] | None = None,
     num_phantoms: int = 0,
     size: int | None = None,
+    *,
+    frame: int | None = None,
+    skip_unreadable: bool = False,
+    tell: Callable[[Folder], None] = warn,
 ) -> list[Sample]:
     """Collect training samples.
 
@@ -27,6 +35,10 @@ def load_samples(
             its own.
         num_phantoms: phantoms of each kind, chest and dental, drawn from seeds of their own.
         size: longest side that larger images are shrunk to.
+        frame: which image of files that hold several.
+        skip_unreadable: whether to go on without images that cannot be read; one whose mask
+            cannot is kept without it.
+        tell: hears of each folder how it was read; by default what is of concern is a warning.
 
     Returns:
         Pairs of an image float32 ``[1, H, W]`` and its bool mask or ``None``.
@@ -45,14 +57,18 @@ def load_samples(
             raise InputError(f"{Path(images).name} holds masks of its own: leave those out")
         samples += load_packed(images, size)
     elif images is not None:
-        loaded, _ = load_folder(images, size=size)
-        regions: dict[str, object] = {}
+        found = read_folder(images, size=size, frame=frame, skip_unreadable=skip_unreadable)
+        regions: dict[Path, Tensor] = {}
         if masks is not None:
-            _, rois = load_folder(images, masks, size=size)
-            named = [path.name for path in list_images(images, masks)]
-            regions = dict(zip(named, rois, strict=True))  # type: ignore[arg-type]
-        names = [path.name for path in list_images(images)]
-        samples += [(image, regions.get(name)) for name, image in zip(names, loaded, strict=True)]  # type: ignore[misc]
+            masked = read_folder(images, masks, size, frame=frame, skip_unreadable=skip_unreadable)
+            regions = dict(zip(masked.files, masked.masks or [], strict=True))
+            new = [reason for reason in masked.skipped if reason not in found.skipped]
+            found.skipped.extend(new)
+        tell(found)
+        samples += [
+            (image, regions.get(file))
+            for file, image in zip(found.files, found.images, strict=True)
+        ]
     for kind in ("chest", "dental"):
         if num_phantoms:
             drawn, roi = phantoms(

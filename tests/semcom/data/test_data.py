@@ -20,22 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import FileDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from channels import InputError
 from semcom.codec import check_images, check_roi
 from semcom.data import list_images, load_folder, phantoms
-
-PATIENT = "DOE^JANE"
-
-
-def ramp(height: int = 40, width: int = 50, top: int = 255) -> NDArray[np.int64]:
-    """Grey values that use the whole range up to ``top``."""
-    return np.linspace(0, top, height * width).round().astype(np.int64).reshape(height, width)
+from tests.semcom.data.dicom_files import GREY, PATIENT, STORED, dicom, lut, ramp, shown
 
 
 def save(folder: Path, name: str, values: NDArray[Any]) -> Path:
@@ -293,47 +286,6 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 # DICOM
 
 
-def dicom(
-    values: NDArray[np.int64], kind: str = "uint16", bits: int = 12, **elements: Any
-) -> FileDataset:
-    """A file with a patient's name, whose pixels are ``values``."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    pixels = values.astype(kind)
-    file.PatientName = PATIENT
-    file.PatientID = PATIENT
-    file.InstitutionName = PATIENT
-    file.SamplesPerPixel = 1
-    file.PhotometricInterpretation = "MONOCHROME2"
-    file.Rows, file.Columns = values.shape[-2:]
-    file.BitsAllocated = pixels.itemsize * 8
-    file.BitsStored, file.HighBit = bits, bits - 1
-    file.PixelRepresentation = int(pixels.dtype.kind == "i")
-    file.PixelData = pixels.tobytes()
-    for name, value in elements.items():
-        setattr(file, name, value)
-    return file
-
-
-def shown(folder: Path, file: FileDataset, name: str = "x.dcm") -> Tensor:
-    file.save_as(folder / name, enforce_file_format=True)
-    return stacked(load_folder(folder)[0])[0, 0]
-
-
-def lut(entries: list[int], first: int, bits: int) -> Dataset:
-    item = Dataset()
-    item.add_new("LUTDescriptor", "US", [len(entries), first, bits])
-    item.add_new("LUTData", "US", entries)
-    return item
-
-
-STORED = ramp(top=4095)
-GREY = STORED / 4095
-
-
 @pytest.mark.parametrize("name", ["x.dcm", "x.DCM", "x", "1.2.840.7"])
 def test_stored_bits_scale_a_dicom_file(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(shown(tmp_path, dicom(STORED), name), GREY, atol=1e-6)
@@ -373,7 +325,7 @@ def test_window_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(image[0, :5], [0, 0.25, 0.5, 1, 0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("slope", "intercept"), [(2, -1024), (-1, 4095)])
+@pytest.mark.parametrize(("slope", "intercept"), [(2, 1024), (-1, 4095)])
 def test_rescale_alone_keeps_the_stored_range(slope: int, intercept: int, tmp_path: Path) -> None:
     image = shown(tmp_path, dicom(STORED, RescaleSlope=slope, RescaleIntercept=intercept))
     np.testing.assert_allclose(image, GREY if slope > 0 else 1 - GREY, atol=1e-6)
@@ -419,7 +371,7 @@ def _without_pixels() -> FileDataset:
 
 
 def _colour() -> FileDataset:
-    values = np.zeros((32, 32, 3), dtype=np.int64)
+    values = np.arange(32 * 32 * 3).reshape(32, 32, 3) % 256
     file = dicom(values, "uint8", 8, SamplesPerPixel=3, PhotometricInterpretation="RGB")
     file.Rows = file.Columns = 32
     file.PlanarConfiguration = 0
@@ -429,10 +381,11 @@ def _colour() -> FileDataset:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (_truncated(dicom(STORED)), "re-export it, uncompressed"),
-        (dicom(STORED, PhotometricInterpretation="MONOCHROME3", BitsStored=99), "no readable"),
-        (dicom(STORED, WindowCenter=40, WindowWidth=-3), "no readable"),
-        (dicom(np.zeros((2, 32, 32), np.int64), NumberOfFrames=2), "export the frame"),
+        (_truncated(dicom(STORED)), "cut off; copy it"),
+        (dicom(STORED, BitsStored=99), "correct BitsStored"),
+        (dicom(STORED, PhotometricInterpretation="MONOCHROME3"), "that is not read"),
+        (dicom(STORED, WindowCenter=40, WindowWidth=-3), "WindowWidth that is not above 0"),
+        (dicom(np.zeros((2, 32, 32), np.int64), NumberOfFrames=2), "name one, frame=0 to 1"),
         (_colour(), "export it as MONOCHROME2"),
         (_without_pixels(), "leave it out"),
     ],

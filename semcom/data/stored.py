@@ -1,0 +1,189 @@
+"""What an image file stores, before white is known, as grey values or as a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from channels import InputError
+from semcom.data.white import Reading, by_bits, depth
+
+Colours = Literal["grey", "palette", "rgb", "cmyk", "ycbcr"]
+CHANNELS: dict[Colours, int] = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4, "ycbcr": 3}
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Samples as a file holds them.
+
+    Args:
+        name: of the file, for errors.
+        samples: ``[H, W, C]``, integers or floats, upright, the channels of ``colours`` first.
+        colours: what the first channels mean; ink for ``"cmyk"``.
+        bits: depth of an integer sample.
+        white_is_zero: whether 0 is white, of grey alone.
+        palette: ``[entries, 3]``, uint8 or uint16 up to its type's largest value.
+        alpha: whether the channel after the colours is opacity.
+        filled: how many of ``bits`` the file says are significant; ``None`` where it does not.
+    """
+
+    name: str
+    samples: NDArray[Any]
+    colours: Colours
+    bits: int
+    white_is_zero: bool = False
+    palette: NDArray[Any] | None = None
+    alpha: bool = False
+    filled: int | None = None
+
+    @property
+    def colour(self) -> NDArray[Any]:
+        """The channels that are seen, ``[H, W, C]``."""
+        return self.samples[..., : CHANNELS[self.colours]]
+
+    def reading(self) -> Reading:
+        """Its grey values.
+
+        Raises:
+            InputError: if it is in colour or transparent, or what is white cannot be known.
+
+        >>> Stored("a.png", np.full((2, 2, 1), 1023, np.uint16), "grey", 16).reading().white
+        '1023, the least depth that holds the brightest pixel'
+        """
+        self._check_opaque()
+        if self.colours == "palette":
+            return self._looked_up().reading()
+        if self.samples.dtype.kind == "f":
+            return self._of_floats()
+        grey = self._one_channel()
+        if self.samples.dtype.kind == "i" and grey.size and int(grey.min()) < 0:
+            raise InputError(
+                f"{self.name} holds negative values, of which none is known to be black: "
+                "rescale them to 0…65535 and save it as 16 bits without sign"
+            )
+        full, white = self._white()
+        values = grey.astype(np.float32)
+        if self.white_is_zero:
+            values = np.float32(full) - values
+        if self.colours == "cmyk":
+            ink = self.colour.astype(np.float64) / full
+            return Reading(((1 - ink[..., 0]) * (1 - ink[..., 3])).astype(np.float32), white)
+        return Reading(values / np.float32(full), white)
+
+    def region(self) -> NDArray[np.bool_]:
+        """A mask, bool ``[H, W]``: true where it is not black, or its palette's index not 0.
+
+        Raises:
+            InputError: if it holds NaN, or 0 is white in it: some writers mark masks so.
+
+        >>> bool(Stored("a.png", np.ones((2, 2, 1), np.uint16), "grey", 16).region().all())
+        True
+        """
+        colour = self.colour
+        if colour.dtype.kind == "f" and np.isnan(colour).any():
+            raise InputError(f"{self.name} holds NaN: save the mask as zeros and ones")
+        if self.white_is_zero:
+            raise InputError(
+                f"mask {self.name} says that 0 is white (MinIsWhite), so that its region may be "
+                "what is 0 or what is not: save it as PNG, the region white"
+            )
+        black: NDArray[Any] | float = 0
+        if self.colours == "cmyk":
+            full = 2**self.bits - 1
+            light: NDArray[np.bool_] = (colour[..., 3] != full) & (colour[..., :3] != full).any(-1)
+            return light
+        if self.colours == "ycbcr":
+            black = np.array([0, 2 ** (self.bits - 1), 2 ** (self.bits - 1)])
+        region: NDArray[np.bool_] = (colour != black).any(axis=-1)
+        return region
+
+    def _check_opaque(self) -> None:
+        spare = self.samples[..., CHANNELS[self.colours] :]
+        if not spare.size:
+            return
+        opaque = 1.0 if spare.dtype.kind == "f" else 2**self.bits - 1
+        if self.alpha and (spare[..., 0] != opaque).any():
+            raise InputError(f"{self.name} is transparent in places: flatten it onto black")
+        others = spare[..., 1:] if self.alpha else spare
+        if others.size and (others != others[:1, :1]).any():
+            raise InputError(
+                f"{self.name} has a channel of which it does not say what it means: "
+                "save it as grey without it"
+            )
+
+    def _one_channel(self) -> NDArray[Any]:
+        colour = self.colour
+        if self.colours == "ycbcr":
+            coloured = (colour[..., 1:] != 2 ** (self.bits - 1)).any()
+        else:
+            alike = colour[..., :3]
+            coloured = (alike != alike[..., :1]).any()
+        if coloured:
+            how = "PIL.Image.open(file).convert('L').save(file)"
+            if self.bits > 8 or self.samples.dtype.kind == "f":
+                how = "average its channels and save that as grey of 16 bits"
+            raise InputError(
+                f"{self.name} is a colour image, but codecs take grey ones: convert it, {how}"
+            )
+        return colour[..., 0]
+
+    def _looked_up(self) -> Stored:
+        assert self.palette is not None
+        index = self.samples[..., 0].astype(np.int64)
+        if index.size and int(index.max()) >= len(self.palette):
+            raise InputError(f"{self.name} points beyond its palette: save it as grey")
+        colours = self.palette[index]
+        bits = 8 * colours.dtype.itemsize
+        samples = np.concatenate([colours, self.samples[..., 1:].astype(colours.dtype)], axis=-1)
+        return Stored(self.name, samples, "rgb", bits, alpha=self.alpha, filled=bits)
+
+    def _of_floats(self) -> Reading:
+        if not np.isfinite(self.colour).all():
+            raise InputError(f"{self.name} holds NaN or infinite values: replace them")
+        low, high = float(self.colour.min()), float(self.colour.max())
+        if low < 0 or high > 1:
+            raise InputError(
+                f"{self.name} holds floats in [{low:g}, {high:g}], but they must lie in [0, 1]: "
+                "rescale them and save it again"
+            )
+        values = self._one_channel().astype(np.float32)
+        if self.white_is_zero:
+            values = 1 - values
+        if self.colours == "cmyk":
+            values = (1 - values) * (1 - self.colour[..., 3].astype(np.float32))
+        return Reading(values, "1, floats")
+
+    def _white(self) -> tuple[int, str]:
+        """The value at the other end than 0, and how it was found."""
+        brightest = int(self.colour.max())
+        if self.filled is not None:
+            return self._of_significant(self.filled, brightest)
+        if self.bits < 16 and self.samples.dtype.kind != "i":
+            return 2**self.bits - 1, by_bits(self.bits, declared=True)
+        bits = depth(brightest)
+        signed = self.samples.dtype.kind == "i"
+        known = bits == 16 if self.colours == "cmyk" else not (signed and bits == 16)
+        if self.bits == 16 and bits is not None and known:
+            return 2**bits - 1, by_bits(bits, declared=False)
+        what = "signed integers" if signed else f"integers of {self.bits} bits"
+        raise InputError(
+            f"{self.name} holds {what}, of which white cannot be known: rescale them and "
+            "save it as grey of 8 or 16 bits"
+        )
+
+    def _of_significant(self, filled: int, brightest: int) -> tuple[int, str]:
+        """White where the file says how many of its bits are significant.
+
+        They are the upper ones, the rest zeros or a repetition; some writers fill the lower ones.
+        """
+        spare = self.bits - filled
+        low = self.colour & (2**spare - 1)
+        if not spare or (brightest >= 2**filled and low.any()):
+            return 2**self.bits - 1, by_bits(self.bits, declared=True)
+        full = 2**filled - 1
+        if not low.any():
+            full <<= spare
+        return full, f"{full}, the {filled} bits that the file says are significant"
