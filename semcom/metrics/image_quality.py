@@ -112,7 +112,8 @@ def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     half = _SSIM_SIDE // 2
     if border == "mirrored":
         return _per_image(measured[0])
-    return measured[1][..., half:-half, half:-half].mean((1, 2, 3))
+    inside: Tensor = measured[1][..., half:-half, half:-half].mean((1, 2, 3))
+    return inside
 
 
 def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
