@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.results.columns import COLUMNS
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import COLUMNS, SEPARATE
 from scenarios.results.statistics import mean_interval
 from scenarios.results.table import Table
 

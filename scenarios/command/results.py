@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scenarios.options.parsing import parse_names, parse_rates, parse_snr
-from scenarios.results.columns import metrics, rising, shown
+from scenarios.results.columns import SEPARATE, metrics, rising, shown
 
 if TYPE_CHECKING:
     from scenarios.results.table import Table
@@ -25,7 +25,10 @@ _Snr = Annotated[str | None, typer.Option(help="Only these points in dB: start:s
 _Cbr = Annotated[str | None, typer.Option(help="Only these rates, separated by commas; 1/16.")]
 _Against = Annotated[
     str | None,
-    typer.Option(help="Show by how much the others differ from this codec, draw by draw."),
+    typer.Option(
+        help="Show by how much the others differ from this codec, draw by draw; separate: from the "
+        "best separate scheme at each point."
+    ),
 ]
 
 
@@ -81,6 +84,9 @@ def plot(
         str,
         typer.Option(help="screen, or paper: one journal column, definitions for the caption."),
     ] = "screen",
+    hue: Annotated[
+        str, typer.Option(help="What colours stand for: codec, or link; links then share an axis.")
+    ] = "codec",
     codecs: _Codecs = None,
     link: _Links = None,
     snr: _Snr = None,
@@ -96,7 +102,7 @@ def plot(
 
     chosen = _selected(results, codecs, link, snr, cbr, against)
     path = out or Path(f"{y}.pdf" if style == "paper" else f"{y}.png")
-    chosen.plot(y, path, x=x, style=style)
+    chosen.plot(y, path, x=x, style=style, hue=hue)
     if style == "paper":
         typer.echo(caption(chosen, y, x))
     typer.echo(f"Drawn to {path}", err=True)
@@ -149,10 +155,22 @@ def _selected(
     rates = None if cbr is None else parse_rates(cbr)
     from scenarios.results.table import Table
 
-    chosen = Table.load(results).select(
+    whole = Table.load(results)
+    if codecs is not None and SEPARATE in parse_names(codecs):
+        whole = whole.with_separate()
+    chosen = whole.select(
         codecs=None if codecs is None else parse_names(codecs),
         links=None if link is None else parse_names(link),
         snr_db=points,
         cbr=rates,
     )
-    return chosen if against is None else chosen.against(against)
+    if against is None:
+        return chosen
+    if against == SEPARATE and not chosen.separate:
+        chosen = whole.with_separate().select(
+            codecs=[*dict.fromkeys(chosen.frame["codec"]), SEPARATE],
+            links=list(dict.fromkeys(chosen.frame["link"])),
+            snr_db=points,
+            cbr=rates,
+        )
+    return chosen.against(against)

@@ -17,8 +17,7 @@ import channels
 from channels import InputError, Link
 from channels.errors import check_number, shown
 from channels.registry import is_place
-from scenarios.results.columns import MAX_SNR_DB
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
 from semcom.codec import check_images, check_roi
 from semcom.entries import CONTROL, SEGMENTERS

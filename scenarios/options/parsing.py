@@ -57,15 +57,19 @@ def parse_rates(text: str) -> list[float]:
 
 
 def parse_snr(text: str) -> list[float]:
-    """SNR points in dB written as ``start:stop:step``, stop included, or as one number.
+    """SNR points in dB written as ``start:stop:step``, stop included, or separated by commas.
 
     Raises:
         typer.BadParameter: if it is written otherwise, or names no point or too many.
 
     >>> parse_snr("0:12:4"), parse_snr("-3:0:1.5")
     ([0.0, 4.0, 8.0, 12.0], [-3.0, -1.5, 0.0])
+    >>> parse_snr("0,6,12:16:2")
+    [0.0, 6.0, 12.0, 14.0, 16.0]
     """
-    remedy = "write start:stop:step in dB, e.g. 0:12:4"
+    if "," in text:
+        return [point for part in text.split(",") for point in parse_snr(part)]
+    remedy = "write start:stop:step in dB, e.g. 0:12:4, or points, 0,6,12"
     try:
         numbers = [_fraction(part) for part in text.split(":")]
     except (ValueError, ZeroDivisionError):

@@ -46,7 +46,7 @@ Fallback = Annotated[
     ),
 ]
 Links = Annotated[str, typer.Option("--link", help="Links, separated by commas.")]
-Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step.")]
+Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step or 0,6,12.")]
 Cbr = Annotated[
     str,
     typer.Option(

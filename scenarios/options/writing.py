@@ -24,8 +24,7 @@ from scenarios.engine.sweep import Sweep
 from scenarios.options.parsing import parse_names
 from scenarios.options.selection import Selection, segmenter_of
 from scenarios.options.shared import Run
-from scenarios.results.columns import COLUMNS, shown
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import COLUMNS, SEPARATE, shown
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import Table

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from scenarios.results.measures import Number
 
 MAX_SNR_DB = 100
+SEPARATE = "separate"
+"""Label of the best separate scheme at each point, and the family of schemes it is chosen from."""
+
 Value: TypeAlias = float | int | bool | None
 
 
@@ -230,7 +233,7 @@ def metrics() -> dict[str, Column]:
     """Columns that a table can summarise and plot, first those that tell better from worse.
 
     >>> list(metrics())
-    ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'outage', 'cbr_used', 'rx_snr_db']
+    ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'dice_control', 'outage', 'cbr_used', 'rx_snr_db']
     """
     labelled = [item for item in measured().items() if item[1].label]
     return dict(sorted(labelled, key=lambda item: item[1].better is None))

@@ -14,7 +14,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.results.envelope import SEPARATE
+from channels.errors import check_name
+from scenarios.results.columns import SEPARATE
 from scenarios.results.line_styles import LineStyle, line_styles
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import (
@@ -30,12 +31,15 @@ from scenarios.results.style import (
     told,
 )
 
+HUES = ("codec", "link")
 _MOST_TICKS = 13
 _MOST_BANDS = 3
 """More would lie over one another: intervals are lines beside each point then."""
 
 
-def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen") -> Figure:
+def curves(
+    table: Rows, metric: str, x: str | None = None, style: str = "screen", hue: str = "codec"
+) -> Figure:
     """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
 
     Bounds and codecs held at one MCS are thin and dashed
@@ -48,12 +52,13 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
         table: the results.
         metric: as in :meth:`~scenarios.Table.summary`.
         x: one of :attr:`scenarios.Table.axes`, by default the first; ``"cbr"`` runs in octaves.
+        hue: what colours stand for, ``"codec"``, or ``"link"``: then there is a panel per codec.
         style: ``"screen"``, with title and small print; ``"paper"``, one column of a journal, whose
             caption is :func:`caption`.
 
     Raises:
-        InputError: on an unknown metric, axis or style, or a metric that the table has no finite
-            mean of.
+        InputError: on an unknown metric, axis, style or hue, or a metric that the table has no
+            finite mean of.
 
     >>> from scenarios.results.columns import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
@@ -63,7 +68,9 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
     x = table.axis(x)
     page = page_of(style)
     column = metric_of(metric)
-    summary = table.located(table.summary(metric))
+    check_name("hue", hue, HUES)
+    swapped = {"codec": "link", "link": "codec"} if hue == "link" else {}
+    summary = table.located(table.summary(metric)).rename(columns=swapped)
     if summary["mean"].isna().all():
         raise InputError(f"the table holds no {metric}: pass {column.needs}")
     summary = summary.replace([np.inf, -np.inf], np.nan)
@@ -71,7 +78,7 @@ def curves(table: Rows, metric: str, x: str | None = None, style: str = "screen"
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     codecs = list(dict.fromkeys(summary["codec"]))
     drawn = line_styles(codecs, _names(table))
-    lost = table.located(table.summary("outage"))
+    lost = table.located(table.summary("outage")).rename(columns=swapped)
     with_lost = metric != "outage" and bool(lost["mean"].any())
     panels = _panels(summary, x, list(table.axes), page)
     rows, links = len(panels), len(panels[0])

@@ -8,11 +8,7 @@ from typing import Any
 import pandas as pd
 
 from channels import InputError
-from scenarios.results.columns import Column, identity, metrics
-from semcom.entries import CODECS
-
-SEPARATE = "separate"
-"""Label of the envelope, and the family of the schemes that it is made of."""
+from scenarios.results.columns import SEPARATE, Column, identity, metrics
 
 _LEADING = "psnr"
 """Whose winner gives the columns that tell neither better nor worse, and the share of losses."""
@@ -29,6 +25,8 @@ def separate_codecs(labels: Sequence[str], metadata: Mapping[str, Any]) -> list[
     def family(label: str) -> str:
         if label in families:
             return str(families[label])
+        from semcom.entries import CODECS  # takes PyTorch along: for files of earlier versions
+
         entry = CODECS.get(str(names.get(label, label)).partition(" ")[0])
         return "" if entry is None else entry.family
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.renamed import renamed
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import SEPARATE
 from scenarios.results.style import COLOURS, MARKERS, literal
 from semcom.catalogue import bounds
 from semcom.entries import BOUNDS, CODECS

@@ -14,8 +14,7 @@ from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.text import Text
 
-from scenarios.results.columns import AXES, LINK_PARAMETERS, Column
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE, Column
 from scenarios.results.rows import Rows, believed, metric_of
 from scenarios.results.style import rate, told
 

@@ -17,8 +17,7 @@ from rich.text import Text
 
 from channels import InputError
 from channels.errors import check_name, check_number, check_whole, unknown_name
-from scenarios.results.columns import COLUMNS, rising
-from scenarios.results.envelope import SEPARATE
+from scenarios.results.columns import COLUMNS, SEPARATE, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import Grid, grids
 from scenarios.results.style import rate

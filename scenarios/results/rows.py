@@ -17,8 +17,16 @@ import pyarrow.parquet as pq
 
 from channels import InputError
 from channels.errors import check_name, check_number, check_path, shown, unknown_name
-from scenarios.results.columns import AXES, COLUMNS, LINK_PARAMETERS, Column, identity, metrics
-from scenarios.results.envelope import SEPARATE, envelope, separate_codecs
+from scenarios.results.columns import (
+    AXES,
+    COLUMNS,
+    LINK_PARAMETERS,
+    SEPARATE,
+    Column,
+    identity,
+    metrics,
+)
+from scenarios.results.envelope import envelope, separate_codecs
 from scenarios.results.files import NAMED, replacing
 from scenarios.results.metadata import merged
 from scenarios.results.statistics import half_width_db, mean_interval, wilson_interval

@@ -43,6 +43,7 @@ class Table(Rows):
         *,
         x: str | None = None,
         style: str = "screen",
+        hue: str = "codec",
     ) -> Figure:
         """Draw mean curves with 95 % bands, see :func:`scenarios.results.curves.curves`.
 
@@ -50,13 +51,14 @@ class Table(Rows):
             metric: what to draw, as in :meth:`summary`.
             path: where to save the figure; ``None`` only returns it.
             x: one of :attr:`axes`, with a panel for each value of the others; by default the first.
+            hue: ``"codec"``, a panel per link; ``"link"``: links share an axis, a panel per codec.
             style: ``"screen"`` or ``"paper"``, one journal column without title and definitions.
 
         Raises:
             InputError: on an unknown metric, axis or style, a metric that the table has no finite
                 mean of, or a path that cannot be written to.
         """
-        figure = curves(self, metric, x, style)
+        figure = curves(self, metric, x, style, hue)
         if path is not None:
             save_figure(figure, path)
         return figure

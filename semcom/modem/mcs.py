@@ -74,7 +74,7 @@ def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     >>> len(mcs_table("all"))
     43
     """
-    if number == "all":
+    if check_table(number) == "all":
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
         rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))
         return tuple(MCS(index, *scheme) for index, scheme in enumerate(rising))

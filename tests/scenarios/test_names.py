@@ -96,3 +96,12 @@ def test_a_table_saves_by_its_ending(tmp_path: Path) -> None:
         table(["a", "b"]).save(tmp_path / f"t{ending}")
         assert (tmp_path / f"t{ending}").stat().st_size > 100
     refused(lambda: table(["a"]).save(tmp_path / "t.xls"), "cannot save to 't.xls': name it")
+
+
+def test_links_can_share_an_axis() -> None:
+    whole = table(["a", "b"])
+    both = whole.frame.assign(link="second")
+    figure = Table(pd.concat([whole.frame, both]), {}).plot("psnr", x="cbr", hue="link")
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b"]
+    assert len(figure.legends[0].get_texts()) == 2
+    refused(lambda: whole.plot("psnr", hue="image"), "unknown hue 'image'")
