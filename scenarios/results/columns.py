@@ -233,7 +233,8 @@ def metrics() -> dict[str, Column]:
     """Columns that a table can summarise and plot, first those that tell better from worse.
 
     >>> list(metrics())
-    ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'dice_control', 'outage', 'cbr_used', 'rx_snr_db']
+    ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'dice_control', 'outage', 'cbr_used',
+     'rx_snr_db']
     """
     labelled = [item for item in measured().items() if item[1].label]
     return dict(sorted(labelled, key=lambda item: item[1].better is None))
