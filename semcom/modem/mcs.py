@@ -41,6 +41,15 @@ class MCS:
         return self.bits_per_symbol * self.code_rate
 
 
+def modulation_name(bits_per_symbol: int) -> str:
+    """What the modulation of so many bits per symbol is called.
+
+    >>> modulation_name(2), modulation_name(6)
+    ('QPSK', '64-QAM')
+    """
+    return "QPSK" if bits_per_symbol == 2 else f"{2**bits_per_symbol}-QAM"
+
+
 def check_table(number: object) -> MCSTable:
     """Return the number of an MCS table, or ``"all"``.
 
@@ -101,9 +110,12 @@ def place_of(index: int, number: MCSTable, table: MCSTable) -> int:
     >>> place_of(13, 1, "all")
     19
     """
+    number, table = check_table(number), check_table(table)
     known = mcs_table(number)
     wanted = known[check_count(f"mcs of table {number}", index, 0, len(known) - 1)]
     for mcs in mcs_table(table):
         if (mcs.bits_per_symbol, mcs.code_rate) == (wanted.bits_per_symbol, wanted.code_rate):
             return mcs.index
-    raise InputError(f"MCS {index} of table {number} does not stand in table {table}")
+    raise InputError(
+        f"MCS {index} of table {number} does not stand in table {table}: take mcs_table='all'"
+    )
