@@ -83,11 +83,11 @@ def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     >>> len(mcs_table("all"))
     43
     """
-    if number == "all":
+    number = check_table(number)
+    if isinstance(number, str):
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
         rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))
         return tuple(MCS(index, *scheme) for index, scheme in enumerate(rising))
-    number = check_count("mcs_table", number, 1, 3)
     indices = torch.arange(_SIZES[number], dtype=torch.int32)
     bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")
     return tuple(

@@ -112,8 +112,12 @@ def test_colour(cbr: float, gain_db: float) -> None:
 
 @pytest.mark.parametrize("on_loss", ["conceal", "drop"])
 def test_a_lost_image_is_one_thing_alone(on_loss: str) -> None:
-    with pytest.raises(InputError, match="a lost image is its thumbnail: leave on_loss out"):
+    message = "a lost image is its thumbnail: leave on_loss out"
+    with pytest.raises(InputError, match=message) as caught:
         SeparateCodec(on_loss=on_loss, fallback="thumbnail")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=message):
+        SeparateCodec(on_loss=on_loss).with_fallback("thumbnail")
 
 
 @pytest.mark.parametrize("wrong", ["thumbnails", "grey", "", 1, ["thumbnail"], True])
@@ -126,6 +130,9 @@ def test_other_fallbacks_get_one_line(wrong: Any) -> None:
 def test_the_name_of_the_option_reaches_the_fingerprint() -> None:
     prints = [semcom.codec("hevc-ldpc", fallback=kind).fingerprint for kind in (None, "thumbnail")]
     assert prints[0] != prints[1]
+    plain = SeparateCodec()
+    assert [plain.with_fallback(kind).fingerprint for kind in (None, "thumbnail")] == prints
+    assert plain.fingerprint == prints[0]
     assert with_thumbnail().with_mcs(4).fingerprint != SeparateCodec("jpeg2000", 4).fingerprint
 
 
