@@ -2,7 +2,8 @@
 
     python docs/tables.py
 
-A test compares the texts with what this makes of the tables.
+So it does baseline.md's table of modulation and coding schemes, from those that are in use. A test
+compares the texts with what this makes of the tables.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import pandas as pd
 from scenarios.results.columns import COLUMNS, SEPARATE
 from scenarios.results.statistics import mean_interval
 from scenarios.results.table import Table
+from semcom.modem.mcs import mcs_table, modulation_name
 
 FOLDER = Path(__file__).parent / "results"
 IMAGES = Path(__file__).parent / "images"
 PAGE = Path(__file__).parent / "results.md"
+BASELINE = Path(__file__).parent / "baseline.md"
 README = Path(__file__).parents[1] / "README.md"
 MARKS = "<!-- made by docs/tables.py -->\n", "<!-- end -->\n"
 LINK = "ntn-tdl-c"
@@ -172,11 +175,37 @@ def page(tables: dict[str, Table]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def coding_schemes() -> list[str]:
+    """A row for every modulation and coding scheme, and its index in each table of TS 38.214."""
+    tables = [f"table {number}" for number in (1, 2, 3)]
+    lines = header("MCS", "modulation", "rate × 1024", "bits per use", *tables)
+    places = [
+        {(mcs.bits_per_symbol, mcs.code_rate): str(mcs.index) for mcs in mcs_table(number)}
+        for number in (1, 2, 3)
+    ]
+    for mcs in mcs_table("all"):
+        scheme = mcs.bits_per_symbol, mcs.code_rate
+        held = [indices.get(scheme, "–") for indices in places]
+        name, rate_1024 = modulation_name(mcs.bits_per_symbol), f"{1024 * mcs.code_rate:g}"
+        lines.append(row(str(mcs.index), name, rate_1024, f"{mcs.bits_per_use:.3f}", *held))
+    return lines
+
+
+def baseline() -> str:
+    """The page on separate coding with its table made anew."""
+    return with_table(BASELINE, coding_schemes())
+
+
 def readme(tables: dict[str, Table]) -> str:
     """The README with its table made anew."""
+    return with_table(README, leads(tables))
+
+
+def with_table(path: Path, lines: list[str]) -> str:
+    """A page with other lines between its marks."""
     begin, end = MARKS
-    before, rest = README.read_text("utf-8").split(begin)
-    return before + begin + "\n".join(leads(tables)) + "\n" + end + rest.split(end, 1)[1]
+    before, rest = path.read_text("utf-8").split(begin)
+    return before + begin + "\n".join(lines) + "\n" + end + rest.split(end, 1)[1]
 
 
 def figures(tables: dict[str, Table]) -> None:
@@ -192,5 +221,6 @@ def figures(tables: dict[str, Table]) -> None:
 if __name__ == "__main__":
     found = measured()
     PAGE.write_text(page(found), encoding="utf-8")
+    BASELINE.write_text(baseline(), encoding="utf-8")
     README.write_text(readme(found), encoding="utf-8")
     figures(found)

@@ -66,6 +66,7 @@ def test_tables_of_results_are_what_the_files_hold() -> None:
     tables = made["measured"]()
     assert (ROOT / "docs" / "results.md").read_text("utf-8") == made["page"](tables)
     assert (ROOT / "README.md").read_text("utf-8") == made["readme"](tables)
+    assert (ROOT / "docs" / "baseline.md").read_text("utf-8") == made["baseline"]()
 
 
 def test_a_codec_and_a_channel_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

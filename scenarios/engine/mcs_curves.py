@@ -9,7 +9,8 @@ from channels import InputError
 from semcom.scheme import Scheme
 from semcom.separate import SeparateCodec
 
-MCSChoice: TypeAlias = int | Literal["auto"]
+MCSChoice: TypeAlias = int | tuple[int, int] | Literal["auto"]
+"""``"auto"``; an index of table 1 of TS 38.214; or ``(table, index)``."""
 
 
 def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[str, Scheme]:
@@ -17,14 +18,16 @@ def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[st
 
     Args:
         schemes: codecs and bounds by label.
-        mcs: ``"auto"`` for the codec as it adapts, and indices of its MCS table.
+        mcs: ``"auto"`` for the codec as it adapts, and schemes to hold it at: an index of table 1
+            of TS 38.214, whatever table the codec adapts in, or ``(table, index)``.
 
     Raises:
-        InputError: on an index beyond the table, or an MCS without a separate codec.
+        InputError: on an index beyond its table, an MCS that the codec's table lacks, or an MCS
+            without a separate codec.
 
     >>> from scenarios.engine.inputs import schemes
-    >>> list(with_mcs(schemes(["hevc-ldpc", "hevc-capacity"]), ["auto", 4]))
-    ['hevc-ldpc', 'hevc-ldpc MCS 4', 'hevc-capacity']
+    >>> list(with_mcs(schemes(["hevc-ldpc", "hevc-capacity"]), ["auto", 4, (2, 27)]))
+    ['hevc-ldpc', 'hevc-ldpc MCS 4', 'hevc-ldpc MCS 2:27', 'hevc-capacity']
     """
     separate = any(isinstance(scheme, SeparateCodec) for scheme in schemes.values())
     if not separate and list(mcs) != ["auto"]:
@@ -34,9 +37,11 @@ def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[st
         if not isinstance(scheme, SeparateCodec):
             curves[label] = scheme
             continue
-        for index in mcs:
-            if index == "auto":
+        for choice in mcs:
+            if choice == "auto":
                 curves[label] = scheme
-            else:
-                curves[f"{label} MCS {index}"] = scheme.with_mcs(index)
+                continue
+            table, index = choice if isinstance(choice, tuple) else (1, choice)
+            name = index if table == 1 else f"{table}:{index}"
+            curves[f"{label} MCS {name}"] = scheme.with_mcs(index, table)
     return curves

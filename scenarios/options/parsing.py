@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import typer
 
 from scenarios.results.columns import MAX_SNR_DB
 
+if TYPE_CHECKING:
+    from scenarios.engine.mcs_curves import MCSChoice
+
 _MOST_POINTS = 1000
+_SCHEME = re.compile(r"(?:([1-3]):)?([0-9]{1,2})")
 
 
 def _fraction(text: str) -> Fraction:
@@ -97,19 +101,34 @@ def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def parse_mcs(text: str) -> list[int | Literal["auto"]]:
+def parse_mcs(text: str) -> list[MCSChoice]:
     """Modulation and coding schemes: ``auto`` and indices, separated by commas, each once.
+
+    A bare index counts in table 1 of TS 38.214; ``2:27`` is index 27 of table 2.
 
     Raises:
         typer.BadParameter: if it is written otherwise.
 
-    >>> parse_mcs("auto,4,13")
-    ['auto', 4, 13]
+    >>> parse_mcs("auto,4,13,2:27")
+    ['auto', 4, 13, (2, 27)]
     """
-    names = list(dict.fromkeys(parse_names(text)))
-    if not names or not all(re.fullmatch(r"auto|[0-9]{1,2}", name) for name in names):
-        raise typer.BadParameter(f"--mcs {text!r}: write auto and indices, e.g. auto,4,13")
-    return ["auto" if name == "auto" else int(name) for name in names]
+    choices = [_scheme(name) for name in parse_names(text)]
+    if not choices or None in choices:
+        raise typer.BadParameter(
+            f"--mcs {text!r}: write auto and indices, e.g. auto,4,13, or table:index, e.g. 2:27"
+        )
+    return [choice for choice in dict.fromkeys(choices) if choice is not None]
+
+
+def _scheme(name: str) -> MCSChoice | None:
+    """What one name of ``--mcs`` means; ``None`` if it is written otherwise."""
+    if name == "auto":
+        return "auto"
+    written = _SCHEME.fullmatch(name)
+    if written is None:
+        return None
+    table, index = int(written[1] or 1), int(written[2])
+    return index if table == 1 else (table, index)
 
 
 def parse_whole(option: str, text: str) -> list[int]:

@@ -35,7 +35,7 @@ Mcs = Annotated[
     str,
     typer.Option(
         help="Curves of each separate codec: auto, the MCS adapted to SNR and link, and "
-        "indices to hold; auto,4,13."
+        "indices to hold, of table 1 of TS 38.214; 2:27 is index 27 of table 2; auto,4,13,2:27."
     ),
 ]
 Fallback = Annotated[

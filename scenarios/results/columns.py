@@ -113,9 +113,9 @@ COLUMNS = _table(
     Column("scenario", "str"),
     Column(
         "codec", "str", definition="label of a codec; '… MCS n' is that codec held at one "
-        "modulation and coding scheme; …-capacity is a bound: the same image coder with an ideal "
-        "code, at the mutual information of the same links and draws, without any coded "
-        "transmission",
+        "modulation and coding scheme: index n of table 1 of TS 38.214, '… MCS 2:n' of table 2; "
+        "…-capacity is a bound: the same image coder with an ideal code, at the mutual information "
+        "of the same links and draws, without any coded transmission",
     ),
     Column("link", "str"),
     Column(
@@ -181,7 +181,7 @@ COLUMNS = _table(
         "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
         better="lower", shown=True,
         definition="true where the receiver lost the picture; what the codec then shows (a grey "
-        "picture or the part that was decoded) counts in every mean; of a codec with "
+        "or coarse picture or the part that was decoded) counts in every mean; of a codec with "
         "on_loss='drop' lost pictures are left out of the means of their metrics",
     ),
     Column(
@@ -191,7 +191,9 @@ COLUMNS = _table(
     ),
     Column(
         "mcs", "Int64", measure=measures.mcs, definition="index of the modulation and coding "
-        "scheme; empty for codecs without one and bounds",
+        "scheme in the codec's table: by default the 43 schemes of TS 38.214 tables 1 to 3 by "
+        "rising rate, one numbering for separate coding and Med-JSCC; a larger number names two "
+        "layers; ntscc: that of its map, in table 3; empty for codecs without one and bounds",
     ),
 )  # fmt: skip
 """Columns of a table by name, in its order."""

@@ -12,7 +12,7 @@ from scenarios.results.style import COLOURS, MARKERS, literal
 from semcom.catalogue import bounds
 from semcom.entries import BOUNDS, CODECS
 
-_FIXED = re.compile(r"(.+) MCS \d+")
+_FIXED = re.compile(r"(.+) MCS (?:\d:)?\d+")
 _WIDE, _THICK, _THIN = 5.0, 1.8, 0.9
 _STROKES = ("_", "|", "x", "+")
 _LONG, _SHORT = (0, (7, 3)), (0, (2.5, 1.5))

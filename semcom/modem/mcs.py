@@ -41,6 +41,15 @@ class MCS:
         return self.bits_per_symbol * self.code_rate
 
 
+def modulation_name(bits_per_symbol: int) -> str:
+    """What the modulation of so many bits per symbol is called.
+
+    >>> modulation_name(2), modulation_name(6)
+    ('QPSK', '64-QAM')
+    """
+    return "QPSK" if bits_per_symbol == 2 else f"{2**bits_per_symbol}-QAM"
+
+
 def check_table(number: object) -> MCSTable:
     """Return the number of an MCS table, or ``"all"``.
 
@@ -74,11 +83,11 @@ def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     >>> len(mcs_table("all"))
     43
     """
-    if check_table(number) == "all":
+    number = check_table(number)
+    if isinstance(number, str):
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
         rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))
         return tuple(MCS(index, *scheme) for index, scheme in enumerate(rising))
-    number = check_count("mcs_table", number, 1, 3)
     indices = torch.arange(_SIZES[number], dtype=torch.int32)
     bits, rates = decode_mcs_index(indices, table_index=number, is_pusch=False, device="cpu")
     return tuple(
@@ -101,9 +110,12 @@ def place_of(index: int, number: MCSTable, table: MCSTable) -> int:
     >>> place_of(13, 1, "all")
     19
     """
+    number, table = check_table(number), check_table(table)
     known = mcs_table(number)
     wanted = known[check_count(f"mcs of table {number}", index, 0, len(known) - 1)]
     for mcs in mcs_table(table):
         if (mcs.bits_per_symbol, mcs.code_rate) == (wanted.bits_per_symbol, wanted.code_rate):
             return mcs.index
-    raise InputError(f"MCS {index} of table {number} does not stand in table {table}")
+    raise InputError(
+        f"MCS {index} of table {number} does not stand in table {table}: take mcs_table='all'"
+    )

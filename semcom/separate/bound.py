@@ -34,11 +34,11 @@ class CapacityBound(Scheme):
 
     A bound is no codec: nothing is modulated or decoded. Each image is coded into
     ``floor(R * uses / 8)`` bytes, R bits per channel use, by the image coder of
-    :class:`~semcom.separate.SeparateCodec`, its headers billed alike; no CRC, no padding. What
-    arrives is decided by the mutual information of the link's own ``noise_var``, so that estimation
-    errors, interference and Doppler count. Like the codec, the transmitter knows the average SNR
-    and, after :meth:`adapted`, the link's statistics: 200 realisations, none of which an image
-    meets.
+    :class:`~semcom.separate.SeparateCodec`, its headers sent or known alike; no CRC, no padding.
+    What arrives is decided by the mutual information of the link's own ``noise_var``, so that
+    estimation errors, interference and Doppler count. Like the codec, the transmitter knows the
+    average SNR and, after :meth:`adapted`, the link's statistics: 200 realisations, none of which
+    an image meets.
 
     Args:
         source: image coder, as of :class:`~semcom.separate.SeparateCodec`.

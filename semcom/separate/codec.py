@@ -152,7 +152,7 @@ class SeparateCodec(Codec):
         True
         """
         fixed = copy(self)
-        own = mcs if table is None else place_of(mcs, check_table(table), self._table)
+        own = mcs if table is None else place_of(mcs, table, self._table)
         fixed._mcs, fixed._chosen = self._fixed(own), {}
         return fixed
 
@@ -173,7 +173,7 @@ class SeparateCodec(Codec):
         bits = torch.stack([unpacked(row, block.payload_bits) for row in coded])
         symbols = block.encode(bits).to(images.device)
         if self._fallback is not None:
-            uses = thumbnail_uses(session.channel_uses)
+            uses = session.channel_uses - block.channel_uses
             symbols = torch.cat([thumbnail.send(images, uses, session.snr_db), symbols], 1)
         return self._sent(symbols, images, session)
 
@@ -292,8 +292,8 @@ class SeparateCodec(Codec):
 
     def _block_uses(self, session: Session) -> int:
         """Channel uses of the transport block."""
-        uses = session.channel_uses
-        return uses if self._fallback is None else uses - thumbnail_uses(uses)
+        uses, channels = session.channel_uses, session.image_shape[0]
+        return uses if self._fallback is None else uses - thumbnail_uses(uses, channels)
 
 
 def _planes(image: ImageArray) -> ImageArray:

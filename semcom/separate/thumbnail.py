@@ -6,22 +6,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from channels.power import squared_magnitude
 from semcom.analogue import base_layer
 
 _CENTRE = 0.5
+_STRONGEST = 2.0
+"""Mean power of the coarse image's symbols at most, 0.07 dB of the block's; X-rays have about 1."""
 
 
-def thumbnail_uses(channel_uses: int) -> int:
-    """Channel uses of the coarse image: one 64th, and one at least.
+def thumbnail_uses(channel_uses: int, channels: int = 1) -> int:
+    """Channel uses of the coarse image: one 64th, and one at least for each of its planes.
 
-    >>> thumbnail_uses(4096)
-    64
+    >>> thumbnail_uses(4096), thumbnail_uses(96, channels=3)
+    (64, 3)
     """
-    return max(1, round(base_layer.SHARE * channel_uses))
+    return max(channels, round(base_layer.SHARE * channel_uses))
 
 
 def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
     """An image's lowest frequencies as symbols, see :func:`semcom.analogue.base_layer.send`.
+
+    The block after it lacks the power that it takes. Images of stronger contrast than X-rays are
+    sent with less, so that whether a block arrives hardly depends on what an image shows.
 
     Args:
         images: float32 ``[batch, C, H, W]`` in [0, 1].
@@ -29,7 +35,7 @@ def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
         snr_db: E_s/N_0 in dB that the transmitter believes.
 
     Returns:
-        complex64 ``[batch, uses]``, of about unit power.
+        complex64 ``[batch, uses]``, of about unit power and never more than twice that.
 
     >>> send(torch.rand(2, 3, 64, 48), 50, 6.0).shape
     torch.Size([2, 50])
@@ -38,7 +44,9 @@ def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
     each = uses // channels
     numbers = base_layer.send(images.flatten(0, 1)[:, None] - _CENTRE, each, snr_db)
     symbols = torch.view_as_complex(numbers.reshape(batch, channels * each, 2).contiguous())
-    return F.pad(symbols, (0, uses - channels * each))
+    power = squared_magnitude(symbols).sum(1, keepdim=True) / uses
+    limited = symbols * (_STRONGEST / power).clamp(max=1).sqrt()
+    return F.pad(limited, (0, uses - channels * each))
 
 
 def receive(

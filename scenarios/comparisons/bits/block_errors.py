@@ -11,7 +11,7 @@ from torch import Tensor
 
 from channels import Link
 from scenarios.engine.task import TURN, one_thread
-from semcom.modem.mcs import MCS
+from semcom.modem.mcs import MCS, modulation_name
 from semcom.modem.qam import soft_bits, symbols_of
 from semcom.modem.transport import ModulatedBlock
 
@@ -38,7 +38,7 @@ class Series:
     @property
     def label(self) -> str:
         """Its name in tables."""
-        name = "QPSK" if self.bits_per_symbol == 2 else f"{2**self.bits_per_symbol}-QAM"
+        name = modulation_name(self.bits_per_symbol)
         if self.mcs is None:
             return f"uncoded {name}"
         return f"MCS {self.mcs.index}: {name}, rate {self.mcs.code_rate:.2f}"

@@ -81,7 +81,7 @@ def test_trap_2_no_sei_and_one_of_everything_else() -> None:
 
 def test_trap_3_parameter_sets_are_billed_or_external() -> None:
     image = textured(96, 96)
-    billed, external = source_coder("hevc"), source_coder("hevc", header="external")
+    billed, external = source_coder("hevc", header="billed"), source_coder("hevc")
     headers = hevc.header(96, 96)
     assert 60 < len(headers) < 85
     payload = billed.fit(image, 500)

@@ -33,7 +33,7 @@ def test_tables_hold_the_values_of_ts_38_214() -> None:
 
 
 def test_unknown_table() -> None:
-    with pytest.raises(InputError, match="mcs_table must be an int in 1"):
+    with pytest.raises(InputError, match="mcs_table must be 1, 2, 3 or 'all', got 4"):
         mcs_table(4)
 
 

@@ -27,6 +27,7 @@ from scenarios.results.style import COLOURS, MARKERS
 from semcom.image_coders import payloads
 from semcom.modem.capacity import carried, outage_rate
 from semcom.modem.information import mutual_information
+from semcom.modem.mcs import place_of
 from semcom.modem.realisations import REALISATIONS
 from semcom.separate import CapacityBound, SeparateCodec
 
@@ -211,7 +212,7 @@ def test_no_codec_and_no_way_to_decode() -> None:
 def test_fingerprints_tell_options_apart() -> None:
     others: list[dict[str, Any]] = [
         {}, {"kind": "ergodic"}, {"inputs": "qam"}, {"blocklength": "finite"},
-        {"header": "external"}, {"bit_depth": 8},
+        {"header": "billed"}, {"bit_depth": 8},
     ]  # fmt: skip
     prints = {semcom.bound("hevc-capacity", **options).fingerprint for options in others}
     assert len(prints) == len(others)
@@ -301,11 +302,11 @@ def test_command_line_from_end_to_end(tmp_path: Path) -> None:
     assert len(table) == 2 * 4 * 2
     said = table.metadata["codecs"]
     assert len(set(said.values())) == 4
-    assert "mcs 13 of" in said["hevc-ldpc MCS 13"] and "capacity" in said["hevc-capacity"]
+    assert "mcs 19 of table all" in said["hevc-ldpc MCS 13"] and "capacity" in said["hevc-capacity"]
     assert "bound" in table.metadata["definitions"]["codec"]
     assert "on_loss='drop'" in table.metadata["definitions"]["outage"]
     fixed = table.frame[table.frame["codec"] == "hevc-ldpc MCS 13"]
-    assert (fixed["mcs"] == 13).all()
+    assert (fixed["mcs"] == place_of(13, 1, "all")).all()
     with Image.open(tmp_path / "psnr.png") as drawn:
         assert min(drawn.size) > 500
     legend = table.plot("psnr").legends[0]
@@ -324,8 +325,8 @@ def test_command_line_from_end_to_end(tmp_path: Path) -> None:
         (["--codec", "hevc-ldpc", "--mcs", "all"], "write auto and indices"),
         (["--codec", "hevc-ldpc", "--mcs", ","], "write auto and indices"),
         (
-            ["--codec", "hevc-ldpc", "--mcs", "auto,1", "--cbr", "1/32"],
-            "hevc-ldpc MCS 1: the coarsest",
+            ["--codec", "hevc-ldpc", "--mcs", "auto,3:0", "--cbr", "1/64"],
+            "hevc-ldpc MCS 3:0: the coarsest",
         ),
         (["--codec", "hevc-capacity", "--mcs", "4"], "name such a codec, e.g. hevc-ldpc"),
     ],

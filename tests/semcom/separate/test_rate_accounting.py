@@ -23,7 +23,8 @@ def test_plateau_is_where_the_rate_distortion_curve_says(cbr: float, index: int)
     """C cbr R log2 M bits per pixel, less CRCs and unfilled bits, give the PSNR of the chain."""
     bpp, psnr_db = np.array(json.loads(STORED.read_text())["bpp_psnr_db"]).T
     images, _ = semcom.data.phantoms("chest", n=1, size=256, seed=0)
-    codec, mcs = SeparateCodec("hevc", mcs=index), mcs_table(1)[index]
+    codec = SeparateCodec("hevc", mcs=index, mcs_table=1, header="billed")
+    mcs = mcs_table(1)[index]
     tx = codec.encode(images, cbr=cbr, snr_db=40.0)
     received = codec.decode(channels.link("awgn")(tx, 40.0, seed=0))
     offered = cbr * mcs.code_rate * mcs.bits_per_symbol

@@ -17,7 +17,7 @@ from channels import InputError, Reception
 from scenarios.engine.task import Sample, Task, transmit
 from semcom.image_coders.source import source_coder
 from semcom.metrics import psnr, roi_psnr
-from semcom.modem.mcs import mcs_table
+from semcom.modem.mcs import MCSTable, mcs_table
 from semcom.separate import ModulatedBlock, SeparateCodec
 
 SOURCES = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
@@ -39,7 +39,7 @@ def test_without_errors_the_image_is_the_source_coders_own(source: str) -> None:
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 18.0, seed=1))
     assert lost.tolist() == [False, False]
     assert tx.session.mcs is not None
-    block = ModulatedBlock(tx.session.channel_uses, mcs_table(1)[tx.session.mcs])
+    block = ModulatedBlock(tx.session.channel_uses, mcs_table("all")[tx.session.mcs])
     coder = source_coder(source)
     for row in range(2):
         image = images[row, 0].numpy()
@@ -57,7 +57,7 @@ def test_below_the_cliff_the_image_is_grey(source: str) -> None:
 
 
 def test_concealment_still_reports_the_loss() -> None:
-    codec = SeparateCodec("hevc", mcs=9, on_loss="conceal")
+    codec = SeparateCodec("hevc", mcs=9, mcs_table=1, on_loss="conceal")
     tx = codec.encode(waves(3), cbr=1 / 4, snr_db=0.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
     assert lost.all()
@@ -66,7 +66,7 @@ def test_concealment_still_reports_the_loss() -> None:
 
 
 def test_dropped_images_are_nan_and_lost() -> None:
-    codec, images = SeparateCodec("jpeg2000", mcs=9, on_loss="drop"), waves(2)
+    codec, images = SeparateCodec("jpeg2000", mcs=9, mcs_table=1, on_loss="drop"), waves(2)
     tx = codec.encode(images, cbr=1 / 4, snr_db=0.0)
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 0.0, seed=1))
     assert lost.all() and bool(decoded.isnan().all())
@@ -75,7 +75,7 @@ def test_dropped_images_are_nan_and_lost() -> None:
 
 def test_dropped_images_count_as_outage_and_in_no_mean() -> None:
     task = Task("jpeg2000-ldpc", "awgn", 0.0, 1 / 4, image=0, trial=0, draw=1)
-    codec = SeparateCodec("jpeg2000", mcs=9, on_loss="drop")
+    codec = SeparateCodec("jpeg2000", mcs=9, mcs_table=1, on_loss="drop")
     image = Sample(waves(1)[0], None)
     measured = transmit(codec, channels.link("awgn"), image, task)[1].measured
     assert measured["outage"] is True
@@ -87,7 +87,7 @@ def test_colour(source: str) -> None:
     images = waves(1).expand(1, 3, 96, 80) * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
     roi = torch.zeros(1, 1, 96, 80)
     roi[..., 20:50, 20:50] = 1
-    codec = SeparateCodec(source, header="external")
+    codec = SeparateCodec(source)
     tx = codec.encode(images, cbr=1 / 8, snr_db=15.0, roi=roi)
     assert int(tx.used) == 96 * 80 * 3 // 8
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 15.0, seed=1))
@@ -112,28 +112,41 @@ def test_a_soft_region_of_interest_is_coded_better() -> None:
     assert float(psnr(for_roi, images)) < float(psnr(for_all, images))
 
 
-def test_external_headers_leave_more_for_the_image() -> None:
-    images, link = waves(1), channels.link("awgn")
-    billed, external = SeparateCodec("hevc"), SeparateCodec("hevc", header="external")
-    received = [
-        codec.decode(link(codec.encode(images, cbr=1 / 8, snr_db=12.0), 12.0, seed=1))
-        for codec in (billed, external)
-    ]
-    assert float(psnr(received[1], images)) > float(psnr(received[0], images))
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("side", "cbr"), [(64, 1 / 4), (96, 1 / 8)])
+def test_external_headers_leave_more_for_the_image(source: str, side: int, cbr: float) -> None:
+    """At the same channel uses and MCS, whatever the coder, on small images of some 200 bytes.
+
+    By a decibel where headers are long; where they have 7 or 13 bytes, no less but for what the
+    search for the budget's last per cent happens to find.
+    """
+    images = semcom.data.phantoms("chest", n=1, size=side, seed=6)[0]
+    qualities = []
+    for header in ("billed", "external"):
+        codec = SeparateCodec(source, mcs=17, header=header)
+        tx = codec.encode(images, cbr=cbr, snr_db=12.0)
+        assert tx.used.tolist() == [round(cbr * side**2)]
+        received, lost = codec.decode_with_outage(channels.link("awgn")(tx, 12.0, seed=1))
+        assert not lost.any()
+        qualities.append(float(psnr(received, images)))
+    least = -0.1 if source in ("jpegxl", "avif") else 1.0
+    assert qualities[1] >= qualities[0] + least
 
 
 def test_the_fingerprint_holds_every_option() -> None:
     options: list[dict[str, Any]] = [
         {},
-        {"header": "external"},
+        {"header": "billed"},
         {"bit_depth": 12},
         {"on_loss": "drop"},
+        {"fallback": "thumbnail"},
         {"mcs": 4},
+        {"mcs_table": 1},
         {"mcs_table": 2},
+        {"roi_qp_offset": -3},
     ]
     prints = {SeparateCodec("hevc-roi", **option).fingerprint for option in options}
-    prints.add(SeparateCodec("hevc-roi", roi_qp_offset=-3).fingerprint)
-    assert len(prints) == 7
+    assert len(prints) == len(options)
 
 
 @pytest.mark.parametrize("cbr", [1 / 16, 0.1, 1 / 3])
@@ -180,8 +193,8 @@ def test_adapted_is_a_copy() -> None:
     assert fading is not None and plain is not None and fading < plain
 
 
-@pytest.mark.parametrize("table", [1, 2, 3])
-def test_fixed_mcs_and_tables(table: int) -> None:
+@pytest.mark.parametrize("table", [1, 2, 3, "all"])
+def test_fixed_mcs_and_tables(table: MCSTable) -> None:
     codec = SeparateCodec("jpeg2000", mcs=20, mcs_table=table)
     tx = codec.encode(waves(1), cbr=1 / 4, snr_db=-3.0)
     assert tx.session.mcs == 20
@@ -192,7 +205,7 @@ def test_fixed_mcs_and_tables(table: int) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_budget_too_small(source: str) -> None:
     with pytest.raises(InputError, match="raise cbr"):
-        SeparateCodec(source).encode(waves(1), cbr=1 / 200, snr_db=10.0)
+        SeparateCodec(source).encode(waves(1), cbr=1 / 800, snr_db=10.0)
 
 
 def test_fixed_mcs_too_small() -> None:
@@ -203,10 +216,13 @@ def test_fixed_mcs_too_small() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(InputError, match="did you mean 'jpeg2000'"):
         SeparateCodec("jpeg200")
+    with pytest.raises(InputError, match=r"mcs of table all must be an int in 0..42, got 43"):
+        SeparateCodec(mcs=43)
     with pytest.raises(InputError, match=r"mcs of table 1 must be an int in 0..28"):
-        SeparateCodec(mcs=29)
-    with pytest.raises(InputError, match=r"mcs_table must be an int in 1..3"):
-        SeparateCodec(mcs_table=4)
+        SeparateCodec(mcs=29, mcs_table=1)
+    for table in (0, 4, "al"):
+        with pytest.raises(InputError, match=r"mcs_table must be 1, 2, 3 or 'all', got"):
+            SeparateCodec(mcs_table=table)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="did you mean 'grey'"):
         SeparateCodec(on_loss="gray")
     with pytest.raises(InputError, match="did you mean 'external'"):
@@ -261,9 +277,30 @@ def test_double_precision_receptions_decode() -> None:
 
 
 def test_a_single_scheme_keeps_the_codec_s_other_options() -> None:
-    codec = SeparateCodec("jpeg2000", mcs_table=2, header="external", on_loss="drop")
-    fixed = SeparateCodec("jpeg2000", 4, mcs_table=2, header="external", on_loss="drop")
+    codec = SeparateCodec("jpeg2000", mcs_table=2, header="billed", on_loss="drop")
+    fixed = SeparateCodec("jpeg2000", 4, mcs_table=2, header="billed", on_loss="drop")
     assert codec.with_mcs(4).fingerprint == fixed.fingerprint != codec.fingerprint
+
+
+@pytest.mark.parametrize(("index", "table"), [(13, 1), (27, 2), (0, 3)])
+def test_a_scheme_by_its_place_in_another_table(index: int, table: int) -> None:
+    """The very symbols of a codec that knows that table alone; the session counts in its own."""
+    images, options = waves(1), {"cbr": 1.0, "snr_db": 9.0}
+    found = SeparateCodec("jpeg2000").with_mcs(index, table=table).encode(images, **options)
+    alone = SeparateCodec("jpeg2000", index, mcs_table=table).encode(images, **options)
+    assert torch.equal(found.symbols, alone.symbols)
+    assert found.session.mcs is not None and alone.session.mcs == index
+    mcs = mcs_table("all")[found.session.mcs]
+    assert mcs == dataclasses.replace(mcs_table(table)[index], index=mcs.index)
+
+
+def test_a_scheme_that_the_codec_s_table_lacks_is_refused() -> None:
+    with pytest.raises(InputError, match="MCS 27 of table 2 does not stand in table 1"):
+        SeparateCodec(mcs_table=1).with_mcs(27, table=2)
+    with pytest.raises(InputError, match=r"mcs of table 1 must be an int in 0..28, got 29"):
+        SeparateCodec().with_mcs(29, table=1)
+    with pytest.raises(InputError, match=r"mcs of table all must be an int in 0..42, got 43"):
+        SeparateCodec().with_mcs(43)
 
 
 def test_links_that_look_alike_are_told_apart() -> None:
@@ -309,7 +346,7 @@ def test_adaptation_by_sending_and_by_target(
         for target in (None, 0.01)
     }
     assert list((tmp_path / "bler").glob("*.json"))
-    table = mcs_table(1)
+    table = mcs_table("all")
     rates = [table[mcs].bits_per_use for mcs in chosen.values() if mcs is not None]
     assert len(rates) == 4
     assert max(rates) < 1.25 * min(rates)
