@@ -1,4 +1,4 @@
-"""What the site needs beside pages: links out of it, and doctests as code."""
+"""What the site needs beside pages: links out of it, doctests and roles as code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import griffe
 
+_ROLE = re.compile(r":(?:func|class|meth|mod|data|attr|exc):`(~?)([\w.]+)`")
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 
 
@@ -15,13 +16,19 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return _OUTSIDE.sub(r"\1 (`\2`)", markdown)
 
 
-class Doctests(griffe.Extension):
-    """Fences the examples of docstrings, which markdown would take for quotations."""
+class Docstrings(griffe.Extension):
+    """Fences examples, which markdown would take for quotations; names by roles are code."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite one docstring."""
         if obj.docstring is not None and not obj.is_alias:
-            obj.docstring.value = fenced(obj.docstring.value)
+            obj.docstring.value = _ROLE.sub(_named, fenced(obj.docstring.value))
+
+
+def _named(role: re.Match[str]) -> str:
+    """What a role names, of ``~a.b.c`` the last part."""
+    name = role[2].rpartition(".")[2] if role[1] else role[2]
+    return f"`{name}`"
 
 
 def fenced(docstring: str) -> str:

@@ -34,6 +34,8 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     reference = (tmp_path / "reference" / "scenarios" / "index.html").read_text("utf-8")
     assert "Compare codecs over links across SNR" in reference
     assert "<blockquote>" not in reference
+    pages = [page.read_text("utf-8") for page in tmp_path.rglob("*.html")]
+    assert not [page for page in pages if re.search(r":(func|class|meth|mod):", page)]
 
 
 def test_the_tutorials_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
