@@ -8,6 +8,8 @@ from typing import ParamSpec, TypeVar, cast
 
 import torch
 
+from channels.surroundings import undisturbed
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -29,27 +31,9 @@ def cached(maxsize: int = 64) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def build(*args: P.args, **kwargs: P.kwargs) -> R:
-            with torch.inference_mode(False), torch.no_grad(), single_precision():
+            with undisturbed(), torch.no_grad():
                 return function(*args, **kwargs)
 
         return cast(Callable[P, R], lru_cache(maxsize)(build))
 
     return decorate
-
-
-class single_precision:
-    """Inside, new tensors are float32 by default; Sionna's constructors count on it.
-
-    >>> with single_precision():
-    ...     torch.get_default_dtype()
-    torch.float32
-    """
-
-    def __enter__(self) -> None:
-        self._before = torch.get_default_dtype()
-        if self._before != torch.float32:
-            torch.set_default_dtype(torch.float32)
-
-    def __exit__(self, *error: object) -> None:
-        if self._before != torch.float32:
-            torch.set_default_dtype(self._before)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace as with_changes
+from numbers import Number
 from typing import Any
 
 from channels.entries import ENTRIES
-from channels.errors import InputError, check_number, shown, unknown_name
+from channels.errors import InputError, check_number, plain, real_number, shown, unknown_name
 from channels.link import Link
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter
 from channels.ofdm.grid import Grid
@@ -118,7 +119,8 @@ def link(
     'ntn-tdl-c'
     """
     common = (estimator, domain, carrier_hz, grid, residual, power, amplifier)
-    given = {key: value for key, value in zip(COMMON, common, strict=True) if value is not None}
+    given = {key: _plain(key, v) for key, v in zip(COMMON, common, strict=True) if v is not None}
+    parameters = {key: _plain(key, value) for key, value in parameters.items()}
     if isinstance(name, str) and name in ENTRIES:
         return _packaged(name, given, parameters)
     build = _others.find(name)
@@ -131,13 +133,25 @@ def link(
     return built
 
 
+def _plain(name: str, value: object) -> Any:
+    """A parameter whose numbers are Python's own: models are kept by it."""
+    value = plain(value)
+    if not isinstance(value, Number) or isinstance(value, int | float):
+        return value
+    number = real_number(value)
+    if number is None:
+        raise InputError(f"{name} must be a number, got {shown(value)}")
+    return number
+
+
 def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> Link:
     """A link that comes with the package."""
     entry = ENTRIES[name]
     own = set(inspect.signature(entry.build).parameters) - {"carrier_hz"}
     _check_parameters(name, parameters, own, COMMON)
     chosen_hz = given.get("carrier_hz", entry.carrier_hz)
-    model = entry.build(check_number("carrier_hz", chosen_hz, 1e6, 1e12), **parameters)
+    chosen_hz = check_number("carrier_hz", chosen_hz, 1e6, 1e12)
+    model = entry.build(chosen_hz, **parameters)
     rows = model.rows if "residual" in given else (*model.rows, *model.residual_rows)
     parts = {"grid": model.grid, "residual": model.residual, "carrier_hz": chosen_hz} | given
     return Link(name, model.propagation, rows, snr_reference=model.snr_reference, **parts)

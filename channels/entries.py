@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from channels.describe import Row
 from channels.errors import InputError, check_flag, check_number, shown
 from channels.fading.delay_spread import delay_spread_s as tabulated_delay_spread_s
-from channels.fading.flat import FlatFading, ShadowedRician
-from channels.fading.lms import Loo, TwoState
-from channels.fading.ntn import NTNCDL, NTNTDL
 from channels.fading.recipe import Build, model_for, recipe
-from channels.fading.system_level import SystemLevel
 from channels.ofdm.grid import Grid
 from channels.orbit.doppler import Precompensation, Residual
 from channels.orbit.geometry import ALTITUDES_M, SPEED_OF_LIGHT_MPS
+
+if TYPE_CHECKING:
+    from channels.fading.flat import ShadowedModel, ShadowedRician
+    from channels.fading.lms import Loo
 
 CARRIERS_HZ = {"s": 2e9, "ka": 20e9}
 WALKING_MPS = 3 / 3.6
@@ -55,7 +55,8 @@ def _moving(
     speed_mps: float, carrier_hz: float, spectrum: str = "Jakes spectrum"
 ) -> tuple[float, tuple[Row, Row]]:
     """Largest scatter Doppler of a terminal, and the rows that say so."""
-    doppler_hz = check_number("speed_mps", speed_mps, 0, 1e4) * carrier_hz / SPEED_OF_LIGHT_MPS
+    speed_mps = check_number("speed_mps", speed_mps, 0, 1e4)
+    doppler_hz = speed_mps * carrier_hz / SPEED_OF_LIGHT_MPS
     return doppler_hz, (
         ("terminal speed", speed_mps, "m/s", ""),
         ("scatter Doppler up to", doppler_hz, "Hz", f"v f / c; {spectrum}"),
@@ -67,13 +68,17 @@ def _awgn(carrier_hz: float) -> Made:
 
 
 def _rayleigh(carrier_hz: float, *, speed_mps: float = 0.0) -> Made:
+    from channels.fading.flat import FlatFading
+
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     fading: Row = ("fading", "Rayleigh, frequency-flat", "", "Clarke 1968; unit mean power")
     return Made(recipe(FlatFading, None, doppler_hz=doppler_hz), (fading, *rows))
 
 
 def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 0.0) -> Made:
-    check_number("k_factor_db", k_factor_db, -100, 100)
+    from channels.fading.flat import FlatFading
+
+    k_factor_db = check_number("k_factor_db", k_factor_db, -100, 100)
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     fading: Row = ("fading", "Rician, frequency-flat", "", "Clarke 1968; unit mean power")
     return Made(
@@ -82,8 +87,20 @@ def _rician(carrier_hz: float, *, k_factor_db: float = 10.0, speed_mps: float = 
     )
 
 
+def _abdi() -> type[ShadowedRician]:
+    from channels.fading.flat import ShadowedRician
+
+    return ShadowedRician
+
+
+def _loo() -> type[Loo]:
+    from channels.fading.lms import Loo
+
+    return Loo
+
+
 def _shadowed(
-    family: type[ShadowedRician] | type[Loo],
+    model: Callable[[], type[ShadowedModel]],
     source: str,
     shadowing: str,
     carrier_hz: float,
@@ -93,7 +110,7 @@ def _shadowed(
 ) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = recipe(family.preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
+    build = recipe(model().preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
     row: Row = ("shadowing", shadowing, "", source)
     reference = MEAN if kept else SIGHT
     return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
@@ -108,9 +125,7 @@ def _shadowed_at(
 ) -> Made:
     doppler_hz, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
-    build = recipe(
-        ShadowedRician.at_elevation, elevation_deg, doppler_hz=doppler_hz, normalize=kept
-    )
+    build = recipe(_abdi().at_elevation, elevation_deg, doppler_hz=doppler_hz, normalize=kept)
     row: Row = ("elevation", elevation_deg, "deg", "Abdi et al. 2003, eq. 19")
     reference = MEAN if kept else SIGHT
     return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
@@ -124,6 +139,9 @@ def _two_state(
     speed_mps: float = WALKING_MPS,
     normalize: bool = True,
 ) -> Made:
+    from channels.fading.lms import TwoState
+
+    elevation_deg = check_number("elevation_deg", elevation_deg, 15, 75)
     _, rows = _moving(speed_mps, carrier_hz)
     kept = check_flag("normalize", normalize)
     build = recipe(TwoState, environment, elevation_deg, carrier_hz, speed_mps, normalize=kept)
@@ -150,6 +168,8 @@ def _ntn_tdl(
     k_factor_db: float | None = None,
     speed_mps: float = WALKING_MPS,
 ) -> Made:
+    from channels.fading.ntn import NTNTDL
+
     if elevation_deg is not None and environment is None:
         raise InputError(
             "elevation_deg picks the delay spread of an environment: give environment with it"
@@ -165,6 +185,7 @@ def _ntn_tdl(
     table: Row = ("profile", f"NTN-TDL-{profile}", "", "TR 38.811 tables 6.9.2-1 to -4")
     k_rows: tuple[Row, ...] = ()
     if k_factor_db is not None:
+        k_factor_db = check_number("k_factor_db", k_factor_db, -20, 30)
         k_rows = (("K factor", k_factor_db, "dB", "scaled after TR 38.901 7.7.6"),)
     build = recipe(NTNTDL, profile, spread_s, carrier_hz, speed_mps, k_factor_db=k_factor_db)
     return Made(build, (table, *spread, *k_rows, *rows))
@@ -179,6 +200,9 @@ def _ntn_cdl(
     elevation_deg: float = ELEVATION_DEG,
     speed_mps: float = WALKING_MPS,
 ) -> Made:
+    from channels.fading.ntn import NTNCDL
+
+    elevation_deg = check_number("elevation_deg", elevation_deg, 10, 90)
     spread_s, spread = _delay_spread(
         profile, carrier_hz, delay_spread_s, environment, elevation_deg
     )
@@ -225,6 +249,8 @@ def _leo(
     shadowing: bool = False,
     precompensation: Precompensation = Precompensation(),  # noqa: B008
 ) -> Made:
+    from channels.fading.system_level import SystemLevel
+
     altitude_m = ALTITUDES_M[orbit]
     low_hz, high_hz = {"s": (1.9e9, 4e9), "ka": (19e9, 40e9)}[band]
     if not low_hz <= carrier_hz <= high_hz:
@@ -232,14 +258,14 @@ def _leo(
             f"carrier_hz must lie in {low_hz / 1e9:g}…{high_hz / 1e9:g} GHz for a link in "
             f"{band.title()} band, got {carrier_hz / 1e9:g} GHz"
         )
-    check_number("elevation_deg", elevation_deg, 10, 90)
+    elevation_deg = check_number("elevation_deg", elevation_deg, 10, 90)
     if not isinstance(precompensation, Precompensation):
         raise InputError(
             f"precompensation must be a channels.Precompensation, got {shown(precompensation)}"
         )
     if line_of_sight is not None:
-        check_flag("line_of_sight", line_of_sight)
-    check_flag("shadowing", shadowing)
+        line_of_sight = check_flag("line_of_sight", line_of_sight)
+    shadowing = check_flag("shadowing", shadowing)
     _, rows = _moving(speed_mps, carrier_hz, "by ray angles")
     build = recipe(
         SystemLevel,
@@ -307,11 +333,11 @@ def _entries() -> dict[str, Entry]:
     abdi, loo = "Abdi et al. 2003, table III", "Loo 1985; preset values after Abdi et al. 2003"
     for degree in ("light", "average", "heavy"):
         entries[f"shadowed-rician-{degree}"] = Entry(
-            partial(_shadowed, ShadowedRician, abdi, degree),
+            partial(_shadowed, _abdi, abdi, degree),
             f"Shadowed Rician (Abdi 2003), {degree} shadowing, frequency-flat.",
         )
         entries[f"loo-{degree}"] = Entry(
-            partial(_shadowed, Loo, loo, degree),
+            partial(_shadowed, _loo, loo, degree),
             f"Loo: log-normal direct wave, {degree} shadowing, frequency-flat.",
         )
     for environment in ("urban", "suburban", "village", "rural-wooded", "residential"):

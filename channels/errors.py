@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Real
+from operator import index
 from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 
 class InputError(ValueError):
@@ -53,16 +56,128 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def plain(value: object) -> object:
+    """A number or bool that NumPy or PyTorch holds as Python's own; all else as it is.
+
+    Arrays and tensors count where they have one element, of whatever shape. What is decided by a
+    number (seeds, keys of results, files) shall not depend on who held it.
+
+    >>> import torch
+    >>> plain(np.int64(3)), plain(np.array([6.0])), plain(torch.tensor(True)), plain("3")
+    (3, 6.0, True, '3')
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.item() if value.size == 1 and value.dtype.kind in "biuf" else value
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+        try:
+            return value.item()
+        except (RuntimeError, NotImplementedError):  # without values: on the meta device, say
+            return value
+    return value
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number as Python's own; ``None`` for anything else, bools and floats too.
+
+    >>> import torch
+    >>> whole_number(np.uint8(3)), whole_number(torch.tensor([3])), whole_number(3.0)
+    (3, 3, None)
+    """
+    value = plain(value)
+    if isinstance(value, bool | np.generic):
+        return None
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def real_number(value: object) -> float | None:
+    """A real number as Python's own float, NaN included; ``None`` for anything else, bools too.
+
+    >>> import torch
+    >>> real_number(np.float32(0.5)), real_number(torch.tensor([6])), real_number(1j)
+    (0.5, 6.0, None)
+    """
+    value = plain(value)
+    if isinstance(value, bool | np.timedelta64 | np.ma.MaskedArray) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def check_number(name: str, value: object, low: float, high: float) -> float:
     """Return ``value`` as a float if it is a real number in [low, high]; ``name`` is for the error.
 
-    >>> check_number("cbr", 2, 0, 8)
-    2.0
+    Tensors and arrays of one element are numbers, see :func:`real_number`.
+
+    >>> check_number("cbr", 2, 0, 8), check_number("snr_db", np.array(6.0), -100, 100)
+    (2.0, 6.0)
     """
-    real = isinstance(value, int | float | np.integer | np.floating)
-    if real and not isinstance(value, bool) and low <= value <= high:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    number = real_number(value)
+    if number is not None and low <= number <= high:
+        return number
     raise InputError(f"{name} must be a finite number in [{low:g}, {high:g}], got {shown(value)}")
+
+
+def check_whole(name: str, value: object, least: int, otherwise: str = "") -> int:
+    """Return ``value`` as an int if it is a whole number from ``least`` on.
+
+    ``name`` is for the error; ``otherwise`` says there what else may be.
+
+    >>> check_whole("trials", np.int64(3), least=1)
+    3
+    """
+    number = whole_number(value)
+    if number is None or number < least:
+        raise InputError(
+            f"{name} must be a whole number from {least} on{otherwise}, got {shown(value)}"
+        )
+    return number
+
+
+def check_count(name: str, value: object, low: int, high: int) -> int:
+    """Return ``value`` as an int if it is a whole number in low…high; ``name`` is for the error.
+
+    >>> check_count("batch_size", np.int64(16), 1, 1000)
+    16
+    """
+    number = whole_number(value)
+    if number is None or not low <= number <= high:
+        raise InputError(f"{name} must be an int in {low}..{high}, got {shown(value)}")
+    return number
+
+
+def check_seed(value: object, name: str = "seed", high: int = 2**63 - 1) -> int:
+    """Return ``value`` as an int if it can be a seed; ``name`` is for the error.
+
+    >>> check_seed(np.int64(3))
+    3
+    """
+    number = whole_number(value)
+    if number is None or not 0 <= number <= high:
+        bits = high.bit_length()
+        raise InputError(f"{name} must be an integer in 0..2^{bits}-1, got {shown(value)}")
+    return number
+
+
+def keep_number(record: object, name: str, low: float, high: float, called: str = "") -> None:
+    """Check a field of a frozen dataclass like :func:`check_number`, and keep it as a float.
+
+    ``called`` is what the error calls it, by default its name.
+    """
+    number = check_number(called or name, getattr(record, name), low, high)
+    object.__setattr__(record, name, number)
+
+
+def keep_count(record: object, name: str, low: int, high: int, called: str = "") -> None:
+    """Check a field of a frozen dataclass like :func:`check_count`, and keep it as an int."""
+    number = check_count(called or name, getattr(record, name), low, high)
+    object.__setattr__(record, name, number)
 
 
 def check_path(wanted: str, value: object) -> Path:
@@ -77,32 +192,17 @@ def check_path(wanted: str, value: object) -> Path:
 
 
 def check_flag(name: str, value: object) -> bool:
-    """Return ``value`` if it is a bool; ``name`` is for the error.
+    """Return ``value`` as a bool if it is one; ``name`` is for the error.
 
-    >>> check_flag("normalize", True)
+    >>> check_flag("normalize", np.bool_(True))
     True
     """
-    if not isinstance(value, bool):
+    flag = plain(value)
+    if not isinstance(flag, bool):
         raise InputError(f"{name} must be True or False, got {shown(value)}")
-    return value
+    return flag
 
 
-def check_whole(name: str, value: object, least: int, otherwise: str = "") -> None:
-    """Refuse what is not a whole number from ``least`` on; ``otherwise`` says what else may be.
-
-    >>> check_whole("trials", 3, least=1)
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number from {least} on{otherwise}, got {value!r}")
-
-
-def check_count(name: str, value: object, low: int, high: int) -> int:
-    """Return ``value`` if it is an int in low…high; ``name`` is for the error.
-
-    >>> check_count("batch_size", 16, 1, 1000)
-    16
-    """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:  # type: ignore[operator]
-        raise InputError(f"{name} must be an int in {low}..{high}, got {shown(value)}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+def keep_flag(record: object, name: str) -> None:
+    """Check a field of a frozen dataclass like :func:`check_flag`, and keep it as a bool."""
+    object.__setattr__(record, name, check_flag(name, getattr(record, name)))

@@ -6,14 +6,15 @@ import hashlib
 import pickle
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import numpy as np
 import torch
-from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
 from channels.describe import Row, one_line, table
-from channels.errors import InputError, check_name, check_number, shown
+from channels.errors import InputError, check_name, check_number, keep_number, shown
 from channels.fading.awgn import complex_normal, noise_variance
 from channels.fading.recipe import Build, SionnaBlock, doppler_of, model_for
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter, transmit
@@ -23,7 +24,12 @@ from channels.ofdm.realisation import Realisation, draw
 from channels.orbit.doppler import Residual
 from channels.power import AveragePower, PeakPower, squared_magnitude
 from channels.randomness import seeded
+from channels.real import real_tensor
 from channels.signal import SNR_DB, Received, Reception, Transmission, check_symbols, sent_mask
+from channels.surroundings import undisturbed
+
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
 
 ESTIMATORS = ("perfect", "ls", "lmmse")
 DOMAINS = ("frequency", "time")
@@ -118,7 +124,7 @@ class Link:
             )
         check_name("estimator", self.estimator, ESTIMATORS)
         check_name("domain", self.domain, DOMAINS)
-        check_number("carrier_hz", self.carrier_hz, 1e6, 1e12)
+        keep_number(self, "carrier_hz", 1e6, 1e12)
         for name, kinds in (
             ("grid", (Grid,)),
             ("residual", (Residual,)),
@@ -229,7 +235,8 @@ class Link:
         self, symbols: Tensor, sent: Tensor, snr_db: float | Tensor, seed: int | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Symbols, variances of their errors, and SNR in dB that the receiver finds."""
-        with torch.autocast(symbols.device.type, enabled=False):
+        learning = symbols.requires_grad and torch.is_grad_enabled()
+        with undisturbed(training=learning), torch.autocast(symbols.device.type, enabled=False):
             return self._carry(self.power.constrain(symbols, sent), sent, snr_db, seed)
 
     def _carry(
@@ -383,10 +390,15 @@ def _equalised(received: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor
     return received * (h.conj() / gain), disturbance / gain, gain
 
 
-def _checked_snr(snr_db: float | Tensor, batch: int) -> Tensor:
+def _checked_snr(snr_db: object, batch: int) -> Tensor:
+    """float64 ``[batch]``."""
+    if isinstance(snr_db, np.ndarray) and snr_db.size != 1:
+        snr_db = real_tensor("snr_db", snr_db)
     if not isinstance(snr_db, Tensor):
-        snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB))
-    elif (
+        snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB), dtype=torch.float32)
+    if snr_db.numel() == 1:
+        snr_db = snr_db.reshape(())
+    if (
         snr_db.is_complex()
         or snr_db.dtype == torch.bool
         or snr_db.shape not in ((), (batch,))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import InputError, check_number
+from channels.errors import InputError, keep_number
 from channels.signal import Transmission
 
 KNEE = 10 ** (-1 / 20)
@@ -105,7 +105,7 @@ class PeakPower:
     papr_db: float
 
     def __post_init__(self) -> None:
-        check_number("papr_db", self.papr_db, 0, 30)
+        keep_number(self, "papr_db", 0, 30)
 
     def __call__(self, tx: Transmission) -> Tensor:
         """Return complex ``[batch, K]`` within the limit at unit mean power over used entries."""

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from threading import RLock
 
 import torch
-from sionna.phy import config
 
-from channels.cached import single_precision
-from channels.errors import InputError, shown
+from channels.errors import check_seed
+from channels.surroundings import check_device, single_precision
 
 ONE_AT_A_TIME = RLock()
 """Threads share Sionna's generators: a seeded draw must not meet another's."""
@@ -39,8 +38,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu", stream: int = 0
         with single_precision():
             yield
         return
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError(f"seed must be an integer in 0..2^63-1, got {shown(seed)}")
+    seed = check_seed(seed)
     source = generator(device)
     with ONE_AT_A_TIME, single_precision():
         state = source.get_state()
@@ -53,7 +51,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu", stream: int = 0
 
 def _sionna_name(device: torch.device | str) -> str:
     """The name under which Sionna keeps a device's generator."""
-    device = torch.device(device)
+    device = check_device(device)
     return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
 
 
@@ -63,5 +61,7 @@ def generator(device: torch.device | str = "cpu") -> torch.Generator:
     >>> generator("cpu").device
     device(type='cpu')
     """
+    from sionna.phy import config
+
     source: torch.Generator = config.torch_rng(_sionna_name(device))
     return source

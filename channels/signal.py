@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from channels.errors import InputError, check_number, shown
+from channels.errors import InputError, keep_number, shown, whole_number
 from channels.tensorfile import store
 
 SNR_DB = (-100.0, 100.0)
@@ -47,22 +47,27 @@ class Session:
     def __post_init__(self) -> None:
         if not isinstance(self.codec, str):
             raise InputError(f"session codec must be a name, got {shown(self.codec)}")
-        check_number("session snr_db", self.snr_db, *SNR_DB)
+        keep_number(self, "snr_db", *SNR_DB, called="session snr_db")
         sides = self.image_shape
-        if not isinstance(sides, tuple) or len(sides) != 3 or not all(map(_is_count, sides)):
+        numbers = tuple(map(_count, sides)) if isinstance(sides, tuple) else ()
+        if len(numbers) != 3 or not all(numbers):
             raise InputError(
                 f"session image_shape must be (C, H, W) of positive ints, got {shown(sides)}"
             )
-        if not _is_count(self.channel_uses):
+        uses, mcs = _count(self.channel_uses), _count(self.mcs)
+        if not uses:
             raise InputError(
                 f"session channel_uses must be a positive int, got {shown(self.channel_uses)}"
             )
-        if self.mcs is not None and not (self.mcs == 0 or _is_count(self.mcs)):
+        if self.mcs is not None and mcs is None:
             raise InputError(f"session mcs must be None or an index, got {shown(self.mcs)}")
+        for name, value in (("image_shape", numbers), ("channel_uses", uses), ("mcs", mcs)):
+            object.__setattr__(self, name, value)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+def _count(value: object) -> int | None:
+    number = whole_number(value)
+    return number if number is not None and 0 <= number < 2**31 else None
 
 
 @dataclass(frozen=True, eq=False)

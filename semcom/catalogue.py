@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from channels import InputError
 from channels.errors import check_name, shown, unknown_name
 from channels.registry import Registry, check_own_name, is_place
+from channels.surroundings import undisturbed
 from semcom import entries
 from semcom.codec import Codec
 from semcom.learned import LearnedCodec
@@ -226,7 +227,8 @@ def _made(
         raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{kind} {name!r} cannot be made so: {error}") from error
-    built = build(**options)
+    with undisturbed():
+        built = build(**options)
     if not isinstance(built, cls):
         raise InputError(f"{kind} {name!r} must be made as a {registry.made}, got {shown(built)}")
     return built
@@ -320,10 +322,12 @@ def learned(name: str) -> LearnedCodec:
     shipped = _shipped_classes()
     registered = None if name in shipped else CODECS.find(name)
     if isinstance(registered, type) and issubclass(registered, LearnedCodec):
-        return registered()
+        with undisturbed():
+            return registered()
     known = {name: cls for name, cls in shipped.items() if name == cls.name}
     if name in known:
-        return known[name]()
+        with undisturbed():
+            return known[name]()
     if name in shipped:
         raise InputError(
             f"{name!r} is {shipped[name].name!r} smaller; train one of {', '.join(known)}"

@@ -12,9 +12,10 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
 from channels.signal import SNR_DB
+from channels.surroundings import undisturbed
+from semcom.images import MIN_SIDE, as_images, as_roi
 from semcom.scheme import Delivered, Scheme, check_outputs
 
-MIN_SIDE = 32
 _KINDS = {1: "grey", 3: "RGB"}
 
 
@@ -39,9 +40,12 @@ class Codec(Scheme):
     ) -> Transmission:
         """Turn images into symbols of mean power 1 per image.
 
+        The same bits come out whatever the caller has set in PyTorch: default dtype and device,
+        autocast, inference mode, threads.
+
         Args:
-            images: float32 ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
-                ``channels``.
+            images: float ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
+                ``channels``; computed with in float32, see :func:`semcom.images.as_images`.
             cbr: complex channel uses per pixel, ``uses / (H * W * C)``; grey means C = 1.
             snr_db: average E_s/N_0 that the transmitter believes in, in dB.
             roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; a codec that has
@@ -54,9 +58,16 @@ class Codec(Scheme):
         Raises:
             InputError: if an argument does not fit, or the budget holds not even a header.
         """
-        check_images(images, self.channels)
+        with undisturbed():
+            return self._encoded(images, roi, cbr, snr_db)
+
+    def _encoded(
+        self, images: Tensor, roi: Tensor | None, cbr: float, snr_db: float
+    ) -> Transmission:
+        """What :meth:`encode` does, as the caller's threads and autocast have it."""
+        images = as_images(images, self.channels)
         if roi is not None:
-            check_roi(roi, images)
+            roi = as_roi(roi, images)
         session = open_session(self.name, images, cbr, snr_db)
         tx = self._encode(images, roi, session)
         _check_sent(tx, session, len(images))
@@ -72,10 +83,9 @@ class Codec(Scheme):
 
     def decode_with_outage(self, rx: Reception) -> tuple[Tensor, Tensor]:
         """Like :meth:`decode`, with bool ``[batch]``: true where the image was lost."""
-        check_reception(rx, self.name, self.channels)
-        decoded = self._decode(in_single(rx))
-        _check_decoded(decoded, rx)
-        return decoded
+        with undisturbed():
+            check_reception(rx, self.name, self.channels)
+            return _decoded(self._decode(in_single(rx)), rx)
 
     def deliver(
         self,
@@ -123,42 +133,6 @@ class Codec(Scheme):
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]: ...
 
 
-def check_images(images: Tensor, known: tuple[int, ...] = (1,)) -> None:
-    """Refuse what is not a batch of images in [0, 1], in one line that says what to do.
-
-    Args:
-        images: what should be float32 ``[batch, C, H, W]``.
-        known: the numbers of channels that C may be.
-
-    >>> check_images(torch.zeros(1, 3, 64, 64))
-    Traceback (most recent call last):
-    channels.errors.InputError: images have 3 channels but this codec takes grey ones: ...
-    """
-    if not isinstance(images, Tensor) or images.dtype != torch.float32 or images.ndim != 4:
-        got = f"{images.dtype} {list(images.shape)}" if isinstance(images, Tensor) else type(images)
-        layout = "C" if len(known) > 1 else known[0]
-        raise InputError(f"images must be a float32 tensor [batch, {layout}, H, W], got {got}")
-    batch, channels, height, width = images.shape
-    if batch == 0:
-        raise InputError("images hold no image: pass at least one")
-    if channels not in known:
-        kinds = " or ".join(_KINDS[kind] for kind in known)
-        raise InputError(
-            f"images have {channels} channels but this codec takes {kinds} ones: "
-            "average them, images.mean(1, keepdim=True)"
-        )
-    if min(height, width) < MIN_SIDE:
-        raise InputError(
-            f"images are {height} x {width}, but both sides must be at least {MIN_SIDE}: "
-            "enlarge them"
-        )
-    if not bool(torch.isfinite(images).all()):
-        raise InputError("images hold NaN or infinite values: replace them, e.g. torch.nan_to_num")
-    low, high = (float(end) for end in images.detach().aminmax())
-    if low < 0 or high > 1:
-        raise InputError(f"images must lie in [0, 1], got [{low:g}, {high:g}]: rescale them")
-
-
 def check_link(link: object) -> None:
     """Refuse what is no link.
 
@@ -169,16 +143,6 @@ def check_link(link: object) -> None:
     if not isinstance(link, Link):
         known = f": channels.link({link!r})" if isinstance(link, str) else ""
         raise InputError(f"link must be a channels.Link, got {shown(link)}{known}")
-
-
-def check_roi(roi: Tensor, images: Tensor) -> None:
-    """Refuse a mask that does not fit its images."""
-    shape = [len(images), 1, *images.shape[-2:]]
-    if not isinstance(roi, Tensor) or list(roi.shape) != shape:
-        got = list(roi.shape) if isinstance(roi, Tensor) else type(roi)
-        raise InputError(f"roi must have the images' batch and size, {shape}, got {got}")
-    if roi.is_complex() or (roi.dtype != torch.bool and not bool(((roi >= 0) & (roi <= 1)).all())):
-        raise InputError("roi must be bool, or numbers in [0, 1]")
 
 
 def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> None:
@@ -243,11 +207,11 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
         )
 
 
-def _check_decoded(decoded: object, rx: Reception) -> None:
+def _decoded(decoded: object, rx: Reception) -> tuple[Tensor, Tensor]:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
     images, lost = decoded if isinstance(decoded, tuple) and len(decoded) == 2 else (None, None)
-    check_outputs(f"{name}: _decode", images, lost, shape)
+    return check_outputs(f"{name}: _decode", images, lost, shape)
 
 
 def open_session(
@@ -258,12 +222,12 @@ def open_session(
     >>> open_session("deepjscc", torch.zeros(1, 1, 256, 256), cbr=1/16, snr_db=6.0).channel_uses
     4096
     """
-    check_number("cbr, complex channel uses per pixel,", cbr, 1e-12, 8)
-    check_number("snr_db", snr_db, *SNR_DB)
+    cbr = check_number("cbr, complex channel uses per pixel,", cbr, 1e-12, 8)
+    snr_db = check_number("snr_db", snr_db, *SNR_DB)
     channels, height, width = images.shape[1:]
     uses = round(cbr * height * width * channels)
     if uses < 1:
         raise InputError(
             f"cbr {cbr:g} leaves no channel use for {height} x {width} pixels: raise cbr"
         )
-    return Session(codec, (channels, height, width), uses, float(snr_db), mcs)
+    return Session(codec, (channels, height, width), uses, snr_db, mcs)

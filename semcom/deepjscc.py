@@ -57,7 +57,7 @@ class DeepJSCC(LearnedCodec):
         self.latent_channels = _checked(latent_channels)
         self.width = check_count("width", width, 4, 4096)
         self.networks = nn.ModuleList(
-            Autoencoder(maps, width, self.attentive) for maps in self.latent_channels
+            Autoencoder(maps, self.width, self.attentive) for maps in self.latent_channels
         )
 
     def config(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class DeepJSCC(LearnedCodec):
         draws: torch.Generator,
     ) -> TrainingOutput:
         """Send the images at every rate, so that a step trains all networks alike."""
-        sent = [self.encode(images, cbr=rate, snr_db=snr_db) for rate in self.cbrs]
+        sent = [self._encoded(images, None, rate, snr_db) for rate in self.cbrs]
         return TrainingOutput(tuple(self.reconstruct(through(tx)) for tx in sent))
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
@@ -183,8 +183,7 @@ def _checked(latent_channels: object) -> tuple[int, ...]:
         raise InputError(
             f"latent_channels must be numbers of maps, one a rate, got {shown(latent_channels)}"
         )
-    for maps in latent_channels:
-        check_count("latent_channels", maps, 1, 1024)
-    if list(latent_channels) != sorted(set(latent_channels)):
+    counts = [check_count("latent_channels", maps, 1, 1024) for maps in latent_channels]
+    if counts != sorted(set(counts)):
         raise InputError(f"latent_channels must rise, got {shown(latent_channels)}")
-    return tuple(latent_channels)
+    return tuple(counts)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semcom.adjscc import ADJSCC
-from semcom.deepjscc import DeepJSCC
 from semcom.image_coders.formats import FORMATS
-from semcom.learned import LearnedCodec
-from semcom.medjscc import MedJSCC
-from semcom.ntscc import NTSCC
-from semcom.segmentation.unet import UNetSegmenter
-from semcom.separate import CapacityBound, LayeredCodec, SeparateCodec
+
+if TYPE_CHECKING:
+    from semcom.learned import LearnedCodec
+    from semcom.medjscc import MedJSCC
+    from semcom.segmentation import UNetSegmenter
+    from semcom.separate import CapacityBound, LayeredCodec, SeparateCodec
 
 
 @dataclass(frozen=True)
@@ -24,20 +23,77 @@ class Entry:
     """How to make a codec, bound or segmenter, and what it is.
 
     Args:
-        build: makes it; its parameters are the options.
+        maker: gives what makes it, importing its room: what a codec needs is loaded when one is
+            made. That one's parameters are the options.
         line: one line on what it is.
-        learned: the class whose weights a codec takes, if it takes any.
+        network: gives the class whose weights a codec takes, if it takes any.
         compared: whether a codec is compared where none is named.
         bounds: the codec that a bound is above, whose colour it shares in figures.
         family: as of :class:`semcom.scheme.Scheme`, of a codec.
     """
 
-    build: Callable[..., Any]
+    maker: Callable[[], Callable[..., Any]]
     line: str
-    learned: type[LearnedCodec] | None = None
+    network: Callable[[], type[LearnedCodec]] | None = None
     compared: bool = True
     bounds: str | None = None
     family: str = "codec"
+
+    @property
+    def build(self) -> Callable[..., Any]:
+        """What makes it; its parameters are the options."""
+        return self.maker()
+
+    @property
+    def learned(self) -> type[LearnedCodec] | None:
+        """The class whose weights a codec takes, if it takes any."""
+        return None if self.network is None else self.network()
+
+
+def _medjscc() -> type[MedJSCC]:
+    from semcom.medjscc import MedJSCC
+
+    return MedJSCC
+
+
+def _deepjscc() -> type[LearnedCodec]:
+    from semcom.deepjscc import DeepJSCC
+
+    return DeepJSCC
+
+
+def _adjscc() -> type[LearnedCodec]:
+    from semcom.adjscc import ADJSCC
+
+    return ADJSCC
+
+
+def _ntscc() -> type[LearnedCodec]:
+    from semcom.ntscc import NTSCC
+
+    return NTSCC
+
+
+def _separate(source: str) -> Callable[..., SeparateCodec]:
+    from semcom.separate import SeparateCodec
+
+    return partial(SeparateCodec, source)
+
+
+def _layered() -> Callable[..., LayeredCodec]:
+    from semcom.separate import LayeredCodec
+
+    return LayeredCodec
+
+
+def _bound(source: str) -> Callable[..., CapacityBound]:
+    from semcom.separate import CapacityBound
+
+    return partial(CapacityBound, source)
+
+
+def _weighted(network: Callable[[], type[LearnedCodec]], shipped: str) -> Callable[..., Any]:
+    return partial(_learned, network(), shipped)
 
 
 def _learned(
@@ -50,13 +106,15 @@ def _learned(
 
 
 def _segmenter(task: str) -> UNetSegmenter:
+    from semcom.segmentation import UNetSegmenter
+
     with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
         return UNetSegmenter.load(path)
 
 
-def _uniform(weights: str | Path | None = None) -> LearnedCodec:
-    codec = _learned(MedJSCC, "medjscc", weights)
-    assert isinstance(codec, MedJSCC)
+def _uniform(weights: str | Path | None = None) -> MedJSCC:
+    codec = _learned(_medjscc(), "medjscc", weights)
+    assert isinstance(codec, _medjscc())
     return codec.with_options(roi_ratio=1.0)
 
 
@@ -68,59 +126,59 @@ CONTROL = "-control"
 
 CODECS: dict[str, Entry] = {
     "medjscc": Entry(
-        partial(_learned, MedJSCC, "medjscc"),
+        partial(_weighted, _medjscc, "medjscc"),
         "learned, guided by the region of interest, adapts to SNR and rate",
-        learned=MedJSCC,
+        network=_medjscc,
     ),
     "deepjscc": Entry(
-        partial(_learned, DeepJSCC, "deepjscc"),
+        partial(_weighted, _deepjscc, "deepjscc"),
         "learned, convolutional, a network for each of a few rates, knows no channel",
-        learned=DeepJSCC,
+        network=_deepjscc,
     ),
     "adjscc": Entry(
-        partial(_learned, ADJSCC, "adjscc"),
+        partial(_weighted, _adjscc, "adjscc"),
         "the same, with features weighted by the SNR",
-        learned=ADJSCC,
+        network=_adjscc,
         compared=False,
     ),
     "ntscc": Entry(
-        partial(_learned, NTSCC, "ntscc"),
+        partial(_weighted, _ntscc, "ntscc"),
         "learned, rates assigned by an entropy model, no masks",
-        learned=NTSCC,
+        network=_ntscc,
         compared=False,  # its shipped weights are far from what its paper shows: no fair opponent
     ),
     **{
         f"{source}-ldpc": Entry(
-            partial(SeparateCodec, source),
+            partial(_separate, source),
             f"{kind.line} + 5G LDPC + QAM, MCS adapted to SNR and link",
             compared=source in _COMPARED_SOURCES,
-            family=SeparateCodec.family,
+            family="separate",
         )
         for source, kind in FORMATS.items()
     },
     "medjscc-small": Entry(
-        partial(_learned, MedJSCC, "medjscc-small"),
+        partial(_weighted, _medjscc, "medjscc-small"),
         "medjscc with fewer parameters",
-        learned=MedJSCC,
+        network=_medjscc,
         compared=False,
     ),
     "medjscc-uniform": Entry(
-        _uniform,
+        lambda: _uniform,
         "medjscc with one quantisation step everywhere, for whole images",
-        learned=MedJSCC,
+        network=_medjscc,
     ),
     "jpeg2000-layered-ldpc": Entry(
-        LayeredCodec,
+        _layered,
         "JPEG 2000 in two layers, each with an MCS of its own",
         compared=False,
-        family=LayeredCodec.family,
+        family="separate",
     ),
 }
 """By name, in the order of lists and colours."""
 
 BOUNDS: dict[str, Entry] = {
     f"{source}-capacity": Entry(
-        partial(CapacityBound, source),
+        partial(_bound, source),
         f"bound: {kind.line} + an ideal code at the link's capacity",
         bounds=f"{source}-ldpc",
     )
@@ -128,7 +186,7 @@ BOUNDS: dict[str, Entry] = {
 }
 
 SEGMENTERS: dict[str, Entry] = {
-    task: Entry(partial(_segmenter, task), line)
+    task: Entry(partial(partial, _segmenter, task), line)
     for task, line in {
         "chest": "lungs in frontal chest X-rays",
         "angiography": "coronary arteries in X-ray angiograms",

@@ -17,6 +17,7 @@ from typing_extensions import deprecated
 from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from channels.renamed import renamed
+from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.codec import Codec
 from semcom.weightfile import digest, halved, stored
@@ -93,14 +94,12 @@ class LearnedCodec(nn.Module, Codec):
             through: a link at that SNR.
             draws: source of all randomness beside the link's.
         """
-        return TrainingOutput(
-            (self.reconstruct(through(self.encode(images, cbr=cbr, snr_db=snr_db, roi=roi))),)
-        )
+        return TrainingOutput((self.reconstruct(through(self._encoded(images, roi, cbr, snr_db))),))
 
     rehearse = deprecated(_RENAMED)(training_forward)
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
-        images = self.reconstruct(rx).clamp(0, 1)
+        images = self.reconstruct(rx).float().clamp(0, 1)
         return images, torch.zeros(len(images), dtype=torch.bool, device=images.device)
 
     @property
@@ -120,10 +119,11 @@ class LearnedCodec(nn.Module, Codec):
         """
         metadata = {"codec": type(self).name, "config": json.dumps(self.config())}
         state = halved(self.state_dict())
-        with torch.random.fork_rng(devices=[]):
+        with undisturbed(), torch.random.fork_rng(devices=[]):
             rounded = type(self)(**self.config()).eval().requires_grad_(False)
-        rounded.load_state_dict(state)
-        store(state | rounded._golden_pair(), path, metadata)
+            rounded.load_state_dict(state)
+            golden = rounded._golden_pair()
+        store(state | golden, path, metadata)
 
     @torch.no_grad()
     def _golden_pair(self) -> dict[str, Tensor]:
@@ -144,6 +144,7 @@ class LearnedCodec(nn.Module, Codec):
             )
 
     @classmethod
+    @undisturbed()
     def load(cls, path: str | Path) -> Self:
         """Rebuild a codec from a file that :meth:`save` wrote, in evaluation mode.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from channels import InputError, Link, Session
 from channels.errors import shown
+from semcom.images import ROUNDING, clamped
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,9 @@ class Scheme(ABC):
         """
 
 
-def check_outputs(who: str, images: object, outage: object, shape: list[int]) -> None:
+def check_outputs(
+    who: str, images: object, outage: object, shape: list[int]
+) -> tuple[Tensor, Tensor]:
     """Refuse images of a receiver that metrics would make nonsense of.
 
     Args:
@@ -126,6 +129,9 @@ def check_outputs(who: str, images: object, outage: object, shape: list[int]) ->
             leaves it out of the means.
         outage: what should be bool ``[batch]``.
         shape: ``[batch, C, H, W]``.
+
+    Returns:
+        Both; values that miss [0, 1] by rounding are clamped.
 
     >>> check_outputs("mine: _decode", torch.zeros(1, 1, 32, 32), torch.zeros(1), [1, 1, 32, 32])
     Traceback (most recent call last):
@@ -143,13 +149,15 @@ def check_outputs(who: str, images: object, outage: object, shape: list[int]) ->
             f"{who}: outages must be bool {shape[:1]}, got {outage.dtype} {list(outage.shape)}"
         )
     rows = images.detach().flatten(1)
-    fits = ((rows >= 0) & (rows <= 1)).all(1) | (rows.isnan().all(1) & outage.to(rows.device))
+    lost = rows.isnan().all(1) & outage.to(rows.device)
+    fits = ((rows >= -ROUNDING) & (rows <= 1 + ROUNDING)).all(1) | lost
     if not bool(fits.all()):
         wrong = rows[~fits]
         raise InputError(
-            f"{who}: images must lie in [0, 1], got [{float(wrong.min()):g}, "
-            f"{float(wrong.max()):g}]: clamp or rescale them (a lost one may be NaN throughout)"
+            f"{who}: images must lie in [0, 1], got [{float(wrong.min()):.9g}, "
+            f"{float(wrong.max()):.9g}]: clamp or rescale them (a lost one may be NaN throughout)"
         )
+    return clamped(images), outage
 
 
 def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) -> Delivered:
@@ -168,7 +176,7 @@ def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) ->
     who = f"{name}: deliver"
     if not isinstance(delivered, Delivered):
         raise InputError(f"{who} must return a semcom.scheme.Delivered, got {shown(delivered)}")
-    check_outputs(who, delivered.images, delivered.outage, list(images.shape))
+    kept, _ = check_outputs(who, delivered.images, delivered.outage, list(images.shape))
     used, rx_snr_db = delivered.used, delivered.rx_snr_db
     most = round(cbr * images[0].numel())
     if (
@@ -185,4 +193,4 @@ def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) ->
         not isinstance(rx_snr_db, Tensor) or list(rx_snr_db.shape) != [len(images)]
     ):
         raise InputError(f"{who} must give rx_snr_db as float [{len(images)}] or None")
-    return delivered
+    return replace(delivered, images=kept)

@@ -78,7 +78,7 @@ def _row(
 ) -> float:
     check_name("environment", environment, _tables())
     check_name("band", band, ("s", "ka"))
-    check_flag("line_of_sight", line_of_sight)
+    line_of_sight = check_flag("line_of_sight", line_of_sight)
     nearest = math.floor(check_number("elevation_deg", elevation_deg, 10, 90) / 10 + 0.5)
     state = _tables()[environment]["los" if line_of_sight else "nlos"]
     return float(state[band][quantity][nearest - 1])

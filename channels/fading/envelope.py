@@ -99,9 +99,9 @@ class EnvelopeLaw:
         >>> round(EnvelopeLaw.shadowed_rician(0.126, 10.1, 0.835).mean_power, 9)
         1.087
         """
-        check_number("b", b, 1e-6, 1e3)
-        check_number("m", m, 1e-2, 1e4)
-        check_number("omega", omega, 0, 1e3)
+        b = check_number("b", b, 1e-6, 1e3)
+        m = check_number("m", m, 1e-2, 1e4)
+        omega = check_number("omega", omega, 0, 1e3)
         if omega == 0:
             return cls.rice(0.0, b)
         # x = ln(power / omega) has a density proportional to exp(-m(e^x - 1 - x)).
@@ -130,9 +130,9 @@ class EnvelopeLaw:
         >>> abs(law.mean_power - (2 * 0.126 + math.exp(-2 * 0.115 + 2 * 0.161**2))) < 1e-9
         True
         """
-        check_number("b0", b0, 1e-6, 1e3)
-        check_number("mu", mu, -20, 3)
-        check_number("sqrt_d0", sqrt_d0, 0, 3)
+        b0 = check_number("b0", b0, 1e-6, 1e3)
+        mu = check_number("mu", mu, -20, 3)
+        sqrt_d0 = check_number("sqrt_d0", sqrt_d0, 0, 3)
         if sqrt_d0 == 0:
             return cls.rice(math.exp(mu), b0)
         widest = math.exp(mu + 6 * sqrt_d0)
@@ -148,7 +148,7 @@ class EnvelopeLaw:
         >>> EnvelopeLaw.rice(0.0, 0.5).scaled(2.0).mean_power
         4.0
         """
-        check_number("gain", gain, 1e-20, 1e20)
+        gain = check_number("gain", gain, 1e-20, 1e20)
         return EnvelopeLaw(self.weights, gain * self.direct, gain**2 * self.scatter_variance)
 
     @property
@@ -162,7 +162,7 @@ class EnvelopeLaw:
         >>> round(EnvelopeLaw.rice(0.0, 0.5).moment(4), 9)
         2.0
         """
-        check_number("order", order, -1.99, 100)
+        order = check_number("order", order, -1.99, 100)
         half, power = order / 2, 2 * self.scatter_variance
         given = math.gamma(1 + half) * power**half * hyp1f1(-half, 1, -(self.direct**2) / power)
         return float(self.weights @ given)
@@ -199,7 +199,7 @@ class EnvelopeLaw:
         >>> round(float(EnvelopeLaw.rice(0.0, 0.5).level_crossing_rate_hz(1.0, 1.0)), 6)
         0.922137
         """
-        check_number("doppler_hz", doppler_hz, 0, 1e9)
+        doppler_hz = check_number("doppler_hz", doppler_hz, 0, 1e9)
         slope = doppler_hz * np.sqrt(math.pi * self.scatter_variance)
         return self._mix(level, self._rice_pdf, self.weights * slope)
 
@@ -212,7 +212,7 @@ class EnvelopeLaw:
         >>> round(float(law.average_fade_duration_s(1.0, 1.0)), 6)
         0.685495
         """
-        check_number("doppler_hz", doppler_hz, 1e-12, 1e9)
+        doppler_hz = check_number("doppler_hz", doppler_hz, 1e-12, 1e9)
         below, rate = self.cdf(level), self.level_crossing_rate_hz(level, doppler_hz)
         limit = np.where(below > 0, np.inf, 0.0)
         duration: Array = np.divide(below, rate, out=limit, where=rate > 0)

@@ -14,6 +14,7 @@ from channels.fading.draws import check_draw, uniform
 from channels.fading.envelope import EnvelopeLaw
 from channels.fading.jakes import jakes_process
 from channels.randomness import generator
+from channels.surroundings import check_device
 
 SHADOWING = {
     "light": (0.158, 19.4, 1.29),
@@ -54,7 +55,7 @@ class FlatModel(ChannelModel):
         normalize: bool,
         device: torch.device | str,
     ) -> None:
-        super().__init__(precision="single", device=str(device))
+        super().__init__(precision="single", device=str(check_device(device)))
         self.doppler_hz = check_number("doppler_hz", doppler_hz, 0, 1e9)
         self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self._scatter = self._gain * math.sqrt(2 * scatter_variance)
@@ -68,7 +69,9 @@ class FlatModel(ChannelModel):
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, 1, num_time_steps]`` and delays ``[batch, 1, 1, 1]``."""
-        check_draw(batch_size, num_time_steps, sampling_frequency)
+        batch_size, num_time_steps, sampling_frequency = check_draw(
+            batch_size, num_time_steps, sampling_frequency
+        )
         device = torch.device(self.device)
         amplitude = self._gain * self._direct(batch_size)
         phase = 2 * math.pi * uniform((batch_size,), device)

@@ -11,6 +11,7 @@ from channels.cached import cached
 from channels.errors import check_count, check_number
 from channels.fading.awgn import complex_normal
 from channels.fading.draws import MOST
+from channels.surroundings import check_device
 
 DENSE_ENTRIES = 2**20
 """Up to so many waves times steps the sum is a matrix product, beyond it a non-uniform FFT."""
@@ -56,11 +57,11 @@ def jakes_process(
     >>> jakes_process(2, 14, rate_hz=15e3, doppler_hz=100.0).shape
     torch.Size([2, 14])
     """
-    check_count("batch_size", batch_size, 1, MOST)
-    check_count("num_steps", num_steps, 1, MOST)
-    check_number("doppler_hz", doppler_hz, 0, 1e9)
-    check_number("rate_hz", rate_hz, 1e-6, 1e12)
-    device = torch.device(device)
+    batch_size = check_count("batch_size", batch_size, 1, MOST)
+    num_steps = check_count("num_steps", num_steps, 1, MOST)
+    doppler_hz = check_number("doppler_hz", doppler_hz, 0, 1e9)
+    rate_hz = check_number("rate_hz", rate_hz, 1e-6, 1e12)
+    device = check_device(device)
     if doppler_hz == 0 or num_steps == 1:
         return complex_normal((batch_size, 1), device).expand(-1, num_steps)
     cycles = doppler_hz / rate_hz

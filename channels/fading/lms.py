@@ -17,6 +17,7 @@ from channels.fading.jakes import jakes_process
 from channels.fading.p681 import Environment, draw_walk, parameters_for
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.randomness import generator
+from channels.surroundings import check_device
 
 LOO = {
     "light": (0.158, 0.115, 0.115),
@@ -100,9 +101,9 @@ class Loo(ShadowedModel):
         >>> round(Loo.from_db(0.0, 0.0, -10.0, normalize=False).law.mean_power, 6)
         1.1
         """
-        check_number("direct_db", direct_db, -150, 20)
-        check_number("deviation_db", deviation_db, 0, 26)
-        check_number("multipath_db", multipath_db, -50, 30)
+        direct_db = check_number("direct_db", direct_db, -150, 20)
+        deviation_db = check_number("deviation_db", deviation_db, 0, 26)
+        multipath_db = check_number("multipath_db", multipath_db, -50, 30)
         parameters = (
             10 ** (multipath_db / 10) / 2,
             direct_db / _NEPER_DB,
@@ -185,10 +186,12 @@ class TwoState(ChannelModel):
         *,
         normalize: bool = True,
     ) -> None:
-        super().__init__(precision="single", device=str(device))
+        super().__init__(precision="single", device=str(check_device(device)))
         self.parameters: Environment = parameters_for(environment, elevation_deg, carrier_hz)
         self._speed_mps = check_number("speed_mps", speed_mps, 0, 1e4)
-        self.doppler_hz = self._speed_mps / SPEED_OF_LIGHT_MPS * float(carrier_hz)
+        self.doppler_hz = (
+            self._speed_mps / SPEED_OF_LIGHT_MPS * check_number("carrier_hz", carrier_hz, 0, 1e15)
+        )
         law = self.parameters.law
         self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self.law = law.scaled(self._gain)
@@ -197,7 +200,9 @@ class TwoState(ChannelModel):
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, 1, num_time_steps]`` and delays ``[batch, 1, 1, 1]``."""
-        check_draw(batch_size, num_time_steps, sampling_frequency)
+        batch_size, num_time_steps, sampling_frequency = check_draw(
+            batch_size, num_time_steps, sampling_frequency
+        )
         series = self._draw(batch_size, num_time_steps, sampling_frequency)
         delays = torch.zeros(batch_size, 1, 1, 1, dtype=torch.float32, device=series.gain.device)
         return series.gain[:, None, None, None, None, None], delays
@@ -219,8 +224,8 @@ class TwoState(ChannelModel):
         >>> model.series(duration_s=60.0, rate_hz=500.0).state.shape
         torch.Size([1, 30000])
         """
-        check_number("rate_hz", rate_hz, 1e-6, 1e9)
-        check_number("duration_s", duration_s, 1e-9, 1e8 / rate_hz)
+        rate_hz = check_number("rate_hz", rate_hz, 1e-6, 1e9)
+        duration_s = check_number("duration_s", duration_s, 1e-9, 1e8 / rate_hz)
         return self._draw(1, max(1, round(duration_s * rate_hz)), rate_hz)
 
     def _draw(self, batch: int, num_steps: int, rate_hz: float) -> Series:

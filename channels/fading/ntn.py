@@ -22,6 +22,7 @@ from torch import Tensor
 from channels.errors import InputError, check_name, check_number
 from channels.fading.draws import check_draw, uniform
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
+from channels.surroundings import check_device
 
 CDL_ELEVATION_DEG = 50.0
 RAYS_PER_CLUSTER = 20
@@ -100,7 +101,8 @@ class NTNTDL(TDL):
         k_factor_db: float | None = None,
     ) -> None:
         table = _table("tdl", profile)
-        doppler_hz = _doppler_hz(delay_spread_s, carrier_hz, speed_mps)
+        delay_spread_s, carrier_hz, speed_mps = _checked(delay_spread_s, carrier_hz, speed_mps)
+        doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
         los, powers, delays = _scattered(table, k_factor_db)
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = float(delays.max() * delay_spread_s)
@@ -114,14 +116,16 @@ class NTNTDL(TDL):
             min_speed=speed_mps,
             max_speed=speed_mps,
             precision="single",
-            device=str(device),
+            device=str(check_device(device)),
         )
 
     def __call__(
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, P, num_time_steps]`` and delays ``[batch, 1, 1, P]``."""
-        check_draw(batch_size, num_time_steps, sampling_frequency)
+        batch_size, num_time_steps, sampling_frequency = check_draw(
+            batch_size, num_time_steps, sampling_frequency
+        )
         drawn: tuple[Tensor, Tensor] = super().__call__(
             batch_size, num_time_steps, sampling_frequency
         )
@@ -186,7 +190,8 @@ class NTNCDL(CDL):
         device: torch.device | str = "cpu",
     ) -> None:
         table = _table("cdl", profile)
-        doppler_hz = _doppler_hz(delay_spread_s, carrier_hz, speed_mps)
+        delay_spread_s, carrier_hz, speed_mps = _checked(delay_spread_s, carrier_hz, speed_mps)
+        doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
         lift_deg = check_number("elevation_deg", elevation_deg, 10, 90) - CDL_ELEVATION_DEG
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = max(table["delays"]) * delay_spread_s
@@ -194,7 +199,7 @@ class NTNCDL(CDL):
         self.__dict__["delay_profile"] = _profile(los, powers, delays * delay_spread_s)
         self.__dict__["_table"] = table
         self.__dict__["_lift_deg"] = lift_deg
-        both: dict[str, Any] = {"precision": "single", "device": str(device)}
+        both: dict[str, Any] = {"precision": "single", "device": str(check_device(device))}
         antenna = Antenna("single", "V", "omni", carrier_hz, **both)
         super().__init__(
             profile,
@@ -212,7 +217,9 @@ class NTNCDL(CDL):
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
     ) -> tuple[Tensor, Tensor]:
         """Draw gains ``[batch, 1, 1, 1, 1, P, num_time_steps]`` and delays ``[batch, 1, 1, P]``."""
-        check_draw(batch_size, num_time_steps, sampling_frequency)
+        batch_size, num_time_steps, sampling_frequency = check_draw(
+            batch_size, num_time_steps, sampling_frequency
+        )
         gains, delays = super().__call__(batch_size, num_time_steps, sampling_frequency)
         turn = self._uniform_angle(batch_size)
         phasor = torch.polar(torch.ones_like(turn), turn).reshape(-1, 1, 1, 1, 1, 1, 1)
@@ -254,11 +261,15 @@ class NTNCDL(CDL):
             self._los_zoa = torch.deg2rad(tensor(table["los_zoa_deg"] - lift_deg))
 
 
-def _doppler_hz(delay_spread_s: float, carrier_hz: float, speed_mps: float) -> float:
-    """Check what both models take and return the largest Doppler shift of the terminal."""
-    check_number("delay_spread_s", delay_spread_s, 0, 1e-3)
-    check_number("carrier_hz", carrier_hz, 1e6, 1e12)
-    return check_number("speed_mps", speed_mps, 0, 1e4) / SPEED_OF_LIGHT_MPS * carrier_hz
+def _checked(
+    delay_spread_s: float, carrier_hz: float, speed_mps: float
+) -> tuple[float, float, float]:
+    """What both models take."""
+    return (
+        check_number("delay_spread_s", delay_spread_s, 0, 1e-3),
+        check_number("carrier_hz", carrier_hz, 1e6, 1e12),
+        check_number("speed_mps", speed_mps, 0, 1e4),
+    )
 
 
 def _table(kind: str, profile: str) -> dict[str, Any]:

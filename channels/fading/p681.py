@@ -229,8 +229,9 @@ def parameters_for(environment: str, elevation_deg: float, carrier_hz: float) ->
     """
     known = {row["environment"] for row in _tables()["sets"]}
     check_name("environment", environment, known)
-    check_number("elevation_deg", elevation_deg, *ELEVATION_DEG)
-    if not 1.5e9 <= check_number("carrier_hz", carrier_hz, 0, 1e15) <= 5e9:
+    elevation_deg = check_number("elevation_deg", elevation_deg, *ELEVATION_DEG)
+    carrier_hz = check_number("carrier_hz", carrier_hz, 0, 1e15)
+    if not 1.5e9 <= carrier_hz <= 5e9:
         raise InputError(
             f"carrier_hz must lie in 1.5…5 GHz, where P.681 has these tables, got "
             f"{carrier_hz / 1e9:g} GHz: choose such a carrier or another model"

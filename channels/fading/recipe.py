@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from sionna.phy.channel import ChannelModel
 
 from channels.cached import cached
-from channels.errors import InputError
+from channels.errors import InputError, plain
 
-Build = Callable[[torch.device], ChannelModel]
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
+
+Build = Callable[[torch.device], "ChannelModel"]
 
 
 def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
@@ -22,7 +24,7 @@ def recipe(make: Callable[..., Any], *arguments: Any, **options: Any) -> Recipe:
     >>> recipe(FlatFading, None, doppler_hz=5.0) == recipe(FlatFading, None, doppler_hz=5.0)
     True
     """
-    return Recipe(make, arguments, tuple(options.items()))
+    return Recipe(make, *_plain(arguments, options))
 
 
 def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: Any) -> SionnaBlock:
@@ -36,7 +38,13 @@ def sionna_block(make: Callable[..., ChannelModel], *arguments: Any, **options: 
     >>> type(street(torch.device("cpu"))).__name__
     'TDL'
     """
-    return SionnaBlock(make, arguments, tuple(options.items()))
+    return SionnaBlock(make, *_plain(arguments, options))
+
+
+def _plain(
+    arguments: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+    return tuple(map(plain, arguments)), tuple((key, plain(options[key])) for key in options)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import torch
 from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
-from channels.cached import single_precision
 from channels.errors import InputError, check_count, check_flag, check_name, check_number
 from channels.fading.draws import MOST, check_draw, uniform
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.randomness import seeded
+from channels.surroundings import check_device, single_precision
 
 SCENARIOS = {"dense-urban": "DenseUrban", "urban": "Urban", "suburban": "SubUrban"}
 BANDS_HZ = {"S": (1.9e9, 4e9), "Ka": (19e9, 40e9)}
@@ -135,9 +135,9 @@ class SystemLevel(ChannelModel):
             )
         speed_mps = check_number("speed_mps", speed_mps, 0, 1e4)
         if line_of_sight is not None:
-            check_flag("line_of_sight", line_of_sight)
-        check_flag("shadowing", shadowing)
-        super().__init__(precision="single", device=str(device))
+            line_of_sight = check_flag("line_of_sight", line_of_sight)
+        shadowing = check_flag("shadowing", shadowing)
+        super().__init__(precision="single", device=str(check_device(device)))
         self._scenario, self._draw_spreads, self._draw_rays = _openntn_parts(
             SCENARIOS[environment], elevation_deg, carrier_hz, str(device)
         )
@@ -158,7 +158,9 @@ class SystemLevel(ChannelModel):
         Paths are the line of sight (no gain without it), three sub-clusters of each of the two
         strongest clusters, and the other clusters.
         """
-        check_draw(batch_size, num_time_steps, sampling_frequency)
+        batch_size, num_time_steps, sampling_frequency = check_draw(
+            batch_size, num_time_steps, sampling_frequency
+        )
         drop = self.drop(batch_size)
         step = torch.arange(num_time_steps, dtype=torch.float32, device=self.device)
         times_s = step / sampling_frequency
@@ -168,7 +170,7 @@ class SystemLevel(ChannelModel):
 
     def drop(self, batch_size: int) -> Drop:
         """Draw ``batch_size`` terminals with their clusters and rays."""
-        check_count("batch_size", batch_size, 1, MOST)
+        batch_size = check_count("batch_size", batch_size, 1, MOST)
         scenario = self._scenario
         origin = torch.zeros(batch_size, 1, 3, dtype=torch.float32, device=self.device)
         satellite = self._satellite_m.expand(batch_size, 1, 3).clone()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import InputError, check_number, shown
+from channels.errors import InputError, keep_number, shown
 from channels.ofdm.papr import decibels, filled_symbols, frame_energy, oversampled, sample_power
 
 BACKOFF_DB = (0.0, 80.0)
@@ -36,7 +36,7 @@ class SoftLimiter:
     clip_db: float
 
     def __post_init__(self) -> None:
-        check_number("clip_db", self.clip_db, *CLIP_DB)
+        keep_number(self, "clip_db", *CLIP_DB)
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
@@ -90,8 +90,8 @@ class Rapp:
     smoothness: float = 2.0
 
     def __post_init__(self) -> None:
-        check_number("input_backoff_db", self.input_backoff_db, *BACKOFF_DB)
-        check_number("smoothness", self.smoothness, 0.5, 100)
+        keep_number(self, "input_backoff_db", *BACKOFF_DB)
+        keep_number(self, "smoothness", 0.5, 100)
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""
@@ -157,11 +157,11 @@ class Saleh:
     beta_p: float = 9.1040
 
     def __post_init__(self) -> None:
-        check_number("input_backoff_db", self.input_backoff_db, *BACKOFF_DB)
-        check_number("alpha_a", self.alpha_a, 1e-3, 100)
-        check_number("beta_a", self.beta_a, 1e-3, 100)
-        check_number("alpha_p", self.alpha_p, -100, 100)
-        check_number("beta_p", self.beta_p, 0, 100)
+        keep_number(self, "input_backoff_db", *BACKOFF_DB)
+        keep_number(self, "alpha_a", 1e-3, 100)
+        keep_number(self, "beta_a", 1e-3, 100)
+        keep_number(self, "alpha_p", -100, 100)
+        keep_number(self, "beta_p", 0, 100)
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """Amplify a waveform, complex ``[..., samples]`` of unit mean power."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from scipy import linalg
-from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
 from channels.cached import cached
@@ -22,6 +21,9 @@ from channels.ofdm.ici import turn
 from channels.ofdm.tracking import pilot_rows, track
 from channels.orbit.doppler import Residual
 from channels.power import squared_magnitude
+
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
 
 BLOCK_SLOTS = 16
 """Interpolation over time works on blocks of so many slots, and knows one more at either end."""
@@ -131,6 +133,8 @@ def _decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         left, scale, right = torch.linalg.svd(matrix, full_matrices=False)
         return left, scale, right
     except RuntimeError:
+        from scipy import linalg
+
         parts = linalg.svd(matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd")
         left, scale, right = (torch.from_numpy(part).to(matrix.device) for part in parts)
         return left, scale, right

@@ -12,7 +12,16 @@ from torch import Tensor
 
 from channels.cached import cached
 from channels.describe import Row
-from channels.errors import InputError, check_count, check_flag, check_name, check_number, shown
+from channels.errors import (
+    InputError,
+    check_name,
+    check_number,
+    keep_count,
+    keep_flag,
+    keep_number,
+    shown,
+    whole_number,
+)
 
 SYMBOLS_PER_SLOT = 14
 SPACINGS_HZ = (15e3, 30e3, 60e3, 120e3)
@@ -67,30 +76,23 @@ class Grid:
     spread: bool = True
 
     def __post_init__(self) -> None:
-        spacing_hz = check_number("subcarrier_spacing_hz", self.subcarrier_spacing_hz, 15e3, 120e3)
-        if spacing_hz not in SPACINGS_HZ:
+        keep_number(self, "subcarrier_spacing_hz", 15e3, 120e3)
+        if self.subcarrier_spacing_hz not in SPACINGS_HZ:
             raise InputError(
-                f"subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, got {spacing_hz:g}"
+                "subcarrier_spacing_hz must be 15e3, 30e3, 60e3 or 120e3, got "
+                f"{self.subcarrier_spacing_hz:g}"
             )
-        check_count("num_subcarriers", self.num_subcarriers, 1, 3300)
-        places = self.pilot_symbols
-        if not isinstance(places, tuple) or not (
-            0 < len(places) == len(set(places)) < SYMBOLS_PER_SLOT
-            and all(type(place) is int and 0 <= place < SYMBOLS_PER_SLOT for place in places)
-        ):
-            raise InputError(
-                "pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got "
-                f"{shown(places)}"
-            )
-        comb, tracking = (
-            check_count("pilot_comb", self.pilot_comb, 1, 12),
-            self.phase_tracking_every,
-        )
-        if tracking is not None and check_count("phase_tracking_every", tracking, 2, 3300) % comb:
-            raise InputError(
-                f"phase_tracking_every must be a multiple of pilot_comb ({comb}), got {tracking}"
-            )
-        check_flag("spread", self.spread)
+        keep_count(self, "num_subcarriers", 1, 3300)
+        object.__setattr__(self, "pilot_symbols", _pilot_symbols(self.pilot_symbols))
+        keep_count(self, "pilot_comb", 1, 12)
+        if self.phase_tracking_every is not None:
+            keep_count(self, "phase_tracking_every", 2, 3300)
+            if self.phase_tracking_every % self.pilot_comb:
+                raise InputError(
+                    f"phase_tracking_every must be a multiple of pilot_comb ({self.pilot_comb}), "
+                    f"got {self.phase_tracking_every}"
+                )
+        keep_flag(self, "spread")
         if self.pilots.all():
             raise InputError(
                 "pilots fill the whole grid: take more subcarriers, fewer pilot_symbols or a wider "
@@ -132,9 +134,9 @@ class Grid:
         if megahertz not in blocks:
             raise InputError(
                 f"NR has no channel of {megahertz:g} MHz in {frequency_range} at "
-                f"{subcarrier_spacing_hz / 1e3:g} kHz; known: {', '.join(map(str, blocks))} MHz"
+                f"{spacing_hz / 1e3:g} kHz; known: {', '.join(map(str, blocks))} MHz"
             )
-        return cls(subcarrier_spacing_hz, 12 * blocks[int(megahertz)], **pattern)
+        return cls(spacing_hz, 12 * blocks[int(megahertz)], **pattern)
 
     @property
     def bandwidth_hz(self) -> float:
@@ -235,6 +237,18 @@ class Grid:
         rows.append(("order of symbols", order, "", "known to both ends"))
         rows.append(("overhead", 100 * self.overhead, "%", "pilots and prefix, not in cbr"))
         return rows
+
+
+def _pilot_symbols(places: object) -> tuple[int, ...]:
+    numbers = tuple(map(whole_number, places)) if isinstance(places, tuple) else ()
+    if not (
+        0 < len(numbers) == len(set(numbers)) < SYMBOLS_PER_SLOT
+        and all(number is not None and 0 <= number < SYMBOLS_PER_SLOT for number in numbers)
+    ):
+        raise InputError(
+            f"pilot_symbols must be a tuple of 1 to 13 different ints in 0..13, got {shown(places)}"
+        )
+    return numbers  # type: ignore[return-value]
 
 
 @cached()

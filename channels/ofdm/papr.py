@@ -40,8 +40,8 @@ def oversampled(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
         what = f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, Tensor) else shown(frame)
         raise InputError(f"frame must be complex [batch, T, F], got {what}")
     width = frame.shape[-1]
-    check_count("oversampling", oversampling, 1, 16)
-    check_count("fft_size", fft_size, width, 2**20)
+    oversampling = check_count("oversampling", oversampling, 1, 16)
+    fft_size = check_count("fft_size", fft_size, width, 2**20)
     mean = frame_energy(frame) / filled_symbols(frame).sum((1, 2)).clamp_min(1)
     good = torch.isfinite(mean) & (mean > 1e-20)
     if not bool(good.all()):
@@ -125,8 +125,8 @@ def papr_ccdf_gaussian(
     >>> [round(share, 4) for share in papr_ccdf_gaussian([8.0, 10.0], 256).tolist()]
     [0.3725, 0.0116]
     """
-    check_count("num_subcarriers", num_subcarriers, 1, 2**20)
-    check_count("oversampling", oversampling, 1, 16)
+    num_subcarriers = check_count("num_subcarriers", num_subcarriers, 1, 2**20)
+    oversampling = check_count("oversampling", oversampling, 1, 16)
     levels = _thresholds(thresholds_db)
     samples = num_subcarriers * (1.0 if oversampling == 1 else OVERSAMPLED_SAMPLES)
     return -torch.expm1(samples * torch.log1p(-torch.exp(-(10 ** (levels / 10)))))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from sionna.phy.channel import ChannelModel
 from torch import Tensor
 
 from channels.fading.awgn import complex_normal
@@ -16,6 +16,9 @@ from channels.ofdm.response import SLOW, Paths, Response, draw_response
 from channels.ofdm.time_domain import draw_waveform_paths, propagate, respond_waveform
 from channels.orbit.doppler import Residual
 from channels.power import squared_magnitude
+
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
 
 
 @dataclass(frozen=True)

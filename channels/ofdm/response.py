@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from sionna.phy.channel import ChannelModel, cir_to_ofdm_channel
 from torch import Tensor
 
 from channels.errors import InputError
 from channels.fading.recipe import doppler_of
 from channels.ofdm.grid import Grid
 from channels.power import squared_magnitude
+
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
 
 SLOW = 1e-3
 """Scatter Doppler over subcarrier spacing below which a gain stands still within a symbol: the ICI
@@ -147,6 +150,8 @@ def frequency_response(gains: Tensor, delays_s: Tensor, grid: Grid) -> Tensor:
     """Sum paths at each subcarrier: ``[batch, P, T]``, ``[batch, P]`` to ``[batch, T, F or 1]``."""
     if gains.shape[1] == 1 and not bool(delays_s.any()):
         return gains[:, 0, :, None]
+    from sionna.phy.channel import cir_to_ofdm_channel
+
     h: Tensor = cir_to_ofdm_channel(
         grid.frequencies_hz(gains.device), gains[:, None, None, None, None], delays_s[:, None, None]
     )

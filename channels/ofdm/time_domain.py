@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from scipy.fft import next_fast_len
-from sionna.phy.channel import ChannelModel
-from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 from torch import Tensor
 
 from channels.cached import cached
@@ -22,6 +20,10 @@ from channels.ofdm.response import (
     respond,
 )
 from channels.power import squared_magnitude
+
+if TYPE_CHECKING:
+    from sionna.phy.channel import ChannelModel
+    from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
 EARLY_SHARE = 4
 """The receiver's window begins up to 1/4 of the cyclic prefix early: the band-limited edge of a
@@ -39,11 +41,15 @@ def _precision_of(dtype: torch.dtype) -> str:
 
 @cached()
 def _modulator(prefix: int, precision: str, device: str) -> OFDMModulator:
+    from sionna.phy.ofdm import OFDMModulator
+
     return OFDMModulator(prefix, precision=precision, device=device)
 
 
 @cached()
 def _demodulator(fft_size: int, prefix: int, precision: str, device: str) -> OFDMDemodulator:
+    from sionna.phy.ofdm import OFDMDemodulator
+
     return OFDMDemodulator(fft_size, 0, prefix, precision=precision, device=device)
 
 
@@ -134,6 +140,8 @@ def propagate(
     sample_s = torch.arange(num_samples, dtype=torch.float64, device=frame.device) / rate
 
     longest = num_samples + int(float(paths.delays_s.max()) * rate) + prefix + grid.fft_size
+    from scipy.fft import next_fast_len
+
     room = next_fast_len(longest)
     spectrum = torch.fft.fft(sent, room)
     frequency = torch.fft.fftfreq(room, 1 / rate, dtype=torch.float64, device=frame.device)

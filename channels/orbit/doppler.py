@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.describe import Row
-from channels.errors import check_number
+from channels.errors import keep_number
 from channels.orbit import geometry
 from channels.randomness import generator
 
@@ -41,10 +41,10 @@ class Residual:
     rate_hz_per_s: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("offset_hz", self.offset_hz, -LIMIT_HZ, LIMIT_HZ)
-        check_number("spread_hz", self.spread_hz, 0, LIMIT_HZ)
-        check_number("deviation_hz", self.deviation_hz, 0, LIMIT_HZ)
-        check_number("rate_hz_per_s", self.rate_hz_per_s, -LIMIT_HZ, LIMIT_HZ)
+        keep_number(self, "offset_hz", -LIMIT_HZ, LIMIT_HZ)
+        keep_number(self, "spread_hz", 0, LIMIT_HZ)
+        keep_number(self, "deviation_hz", 0, LIMIT_HZ)
+        keep_number(self, "rate_hz_per_s", -LIMIT_HZ, LIMIT_HZ)
 
     @property
     def is_zero(self) -> bool:
@@ -117,11 +117,11 @@ class Precompensation:
     beam_diameter_m: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("oscillator_ppm", self.oscillator_ppm, 0, 100)
-        check_number("update_interval_s", self.update_interval_s, 0, 3600)
-        check_number("position_error_m", self.position_error_m, 0, 100e3)
-        check_number("velocity_error_mps", self.velocity_error_mps, 0, 1e3)
-        check_number("beam_diameter_m", self.beam_diameter_m, 0, 4e6)
+        keep_number(self, "oscillator_ppm", 0, 100)
+        keep_number(self, "update_interval_s", 0, 3600)
+        keep_number(self, "position_error_m", 0, 100e3)
+        keep_number(self, "velocity_error_mps", 0, 1e3)
+        keep_number(self, "beam_diameter_m", 0, 4e6)
 
     def residual(self, altitude_m: float, elevation_deg: float, carrier_hz: float) -> Residual:
         """What is left at a point of the orbit.

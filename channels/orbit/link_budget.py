@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from channels.errors import InputError, check_count, check_name, check_number
+from channels.errors import InputError, check_count, check_name, check_number, keep_number
 from channels.orbit.geometry import (
     ALTITUDES_M,
     RANGES,
@@ -57,7 +57,7 @@ def free_space_loss_db(*, altitude_m: T | float, elevation_deg: T | float, carri
     >>> round(free_space_loss_db(altitude_m=600e3, elevation_deg=30, carrier_hz=2e9), 1)
     159.1
     """
-    check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
+    carrier_hz = check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
 
     def loss(altitude: Tensor, elevation: Tensor) -> Tensor:
         distance = slant_range_m(altitude_m=altitude, elevation_deg=elevation)
@@ -128,7 +128,7 @@ def scintillation_loss_db(*, elevation_deg: T | float, carrier_hz: float) -> T:
     >>> round(scintillation_loss_db(elevation_deg=30, carrier_hz=2e9), 2)
     2.2
     """
-    check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
+    carrier_hz = check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
     table = _tables()["tropospheric_scintillation"]
 
     def loss(elevation: Tensor) -> Tensor:
@@ -161,9 +161,9 @@ def g_over_t_db_per_k(
     >>> round(g_over_t_db_per_k(gain_dbi=0, noise_figure_db=7, antenna_temperature_k=290), 1)
     -31.6
     """
-    check_number("gain_dbi", gain_dbi, -50, 100)
-    check_number("noise_figure_db", noise_figure_db, 0, 30)
-    check_number("antenna_temperature_k", antenna_temperature_k, 1, 10_000)
+    gain_dbi = check_number("gain_dbi", gain_dbi, -50, 100)
+    noise_figure_db = check_number("noise_figure_db", noise_figure_db, 0, 30)
+    antenna_temperature_k = check_number("antenna_temperature_k", antenna_temperature_k, 1, 10_000)
     seen_k = 290 + (antenna_temperature_k - 290) * 10 ** (-noise_figure_db / 10)
     return gain_dbi - noise_figure_db - 10 * math.log10(seen_k)
 
@@ -204,12 +204,12 @@ class LinkBudget:
 
     def __post_init__(self) -> None:
         zenith_attenuation_db(self.carrier_hz)
-        check_number("altitude_m", self.altitude_m, *RANGES["altitude_m"])
-        check_number("bandwidth_hz", self.bandwidth_hz, 1e3, 10e9)
-        check_number("eirp_dbw", self.eirp_dbw, -100, 200)
-        check_number("g_over_t_db_per_k", self.g_over_t_db_per_k, -100, 100)
-        check_number("shadow_margin_db", self.shadow_margin_db, 0, 100)
-        check_number("additional_loss_db", self.additional_loss_db, -100, 100)
+        keep_number(self, "altitude_m", *RANGES["altitude_m"])
+        keep_number(self, "bandwidth_hz", 1e3, 10e9)
+        keep_number(self, "eirp_dbw", -100, 200)
+        keep_number(self, "g_over_t_db_per_k", -100, 100)
+        keep_number(self, "shadow_margin_db", 0, 100)
+        keep_number(self, "additional_loss_db", -100, 100)
 
     def terms(self, elevation_deg: T) -> dict[str, T | float]:
         """Every term of the budget by name, in the order of the formula, then ``cnr_db``.
@@ -346,7 +346,7 @@ def _satellite(orbit: str, band: str, parameter_set: int) -> dict[str, Any]:
     tables = _tables()
     check_name("orbit", orbit, ALTITUDES_M)
     check_name("band", band, tables["bands"])
-    check_count("parameter_set", parameter_set, 1, 2)
+    parameter_set = check_count("parameter_set", parameter_set, 1, 2)
     rows: list[dict[str, Any]] = tables["satellites"]["rows"]
     wanted = orbit, band, parameter_set
     return next(row for row in rows if (row["orbit"], row["band"], row["set"]) == wanted)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from channels.errors import InputError, check_number
+from channels.errors import InputError, check_number, keep_number
 from channels.orbit.geometry import (
     EARTH_RADIUS_M,
     GEOSTATIONARY_M,
@@ -74,8 +74,8 @@ class Pass:
     min_elevation_deg: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            check_number(name, value, *RANGES[name])
+        for name in list(vars(self)):
+            keep_number(self, name, *RANGES[name])
         if math.isinf(self.duration_s):
             raise InputError(
                 f"altitude_m must be below {GEOSTATIONARY_M:g} for a pass: "
@@ -97,7 +97,7 @@ class Pass:
         >>> Pass(altitude_m=600e3, max_elevation_deg=60, carrier_hz=2e9).times_s(100.0)
         tensor([-200., -100.,    0.,  100.,  200.], dtype=torch.float64)
         """
-        check_number("step_s", step_s, 1e-3, 1e6)
+        step_s = check_number("step_s", step_s, 1e-3, 1e6)
         count = int(self.duration_s / 2 / step_s)
         return step_s * torch.arange(-count, count + 1, dtype=torch.float64)
 

@@ -100,10 +100,10 @@ def passes_from_tle(
     """
     latitude = math.radians(check_number("latitude_deg", latitude_deg, -90, 90))
     longitude = math.radians(check_number("longitude_deg", longitude_deg, -180, 360))
-    check_number("hours", hours, 0, 240)
-    check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
-    check_number("min_elevation_deg", min_elevation_deg, MIN_ELEVATION_DEG, 90)
-    check_number("step_s", step_s, 0.01, 60)
+    hours = check_number("hours", hours, 0, 240)
+    carrier_hz = check_number("carrier_hz", carrier_hz, *RANGES["carrier_hz"])
+    min_elevation_deg = check_number("min_elevation_deg", min_elevation_deg, MIN_ELEVATION_DEG, 90)
+    step_s = check_number("step_s", step_s, 0.01, 60)
     if not isinstance(start, datetime) or start.utcoffset() is None:
         raise InputError(
             f"start must be a datetime with a time zone (tzinfo=UTC), got {shown(start)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -27,6 +27,27 @@ app = typer.Typer(
 )
 app.add_typer(runs, name="run", no_args_is_help=True)
 app.add_typer(trains, name="train")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print("semcom", version("semcom"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Compare learned and classical image transmission over satellite links."""
+
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 

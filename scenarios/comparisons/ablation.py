@@ -124,7 +124,7 @@ def plan(
     from scenarios.engine import inputs
     from scenarios.engine.experiment import lay_out
 
-    inputs.check_rate(cbr)
+    cbr = inputs.check_rate(cbr)
     if masks is None:
         raise InputError("an ablation needs regions of interest: pass masks or a segmenter")
     schemes = parts(codec, inputs.finder("segmenter", segmenter))

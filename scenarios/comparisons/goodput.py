@@ -64,7 +64,7 @@ def moments_of(
     ([60, 28, 10], True)
     """
     check_name("orbit", orbit, [name for name in ALTITUDES_M if name.startswith("leo")])
-    check_count("moments", count, 2, 1000)
+    count = check_count("moments", count, 2, 1000)
     highest = check_number("max_elevation_deg", max_elevation_deg, _LOWEST_DEG + 1, 90)
     name = f"{orbit}-{band}-{environment}"
     width_hz = channels.link(name).grid.bandwidth_hz

@@ -77,7 +77,7 @@ def satellite_pass(
     from scenarios.results.table import Table
 
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)
-    check_number("threshold_db", threshold_db, 0, 100)
+    threshold_db = check_number("threshold_db", threshold_db, 0, 100)
     drawn, work = parted({"draws": "independent", **run})
     first = lay_out(
         "satellite_pass",

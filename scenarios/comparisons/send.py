@@ -16,6 +16,7 @@ from scenarios.engine.panel import panel
 from scenarios.engine.task import Measured
 from scenarios.results.files import save_figure
 from scenarios.results.style import rate
+from semcom.images import check_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def send(
     >>> sent.lines()
     ['jpeg2000-ldpc over awgn at 12 dB: PSNR ... dB, 4096 channel uses (CBR 1), 2 ms on air']
     """
-    if not isinstance(image, Tensor) or image.ndim != 4 or len(image) != 1:
+    if check_tensor("image", image).ndim != 4 or len(image) != 1:
         raise InputError("image must be one picture, float32 [1, 1, H, W]")
     grid = lay_out(
         "send", image, mask, codecs=codecs, links=link, snr_db=snr_db, cbr=cbr, seed=seed

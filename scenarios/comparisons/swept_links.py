@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import channels
 from channels import Grid, InputError, Link, Residual
-from channels.errors import check_name, check_number
+from channels.errors import check_name
+from scenarios.engine.inputs import numbers
 from scenarios.results.style import told
 
 Swept: TypeAlias = tuple[list[Link], dict[str, dict[str, float | str]]]
@@ -37,12 +38,13 @@ def varied_links(
     {'rayleigh, 3 m/s': {'link': 'rayleigh', 'speed_mps': 3.0}}
     """
     check_name("along", along, VALUES)
+    swept = numbers(along, VALUES[along] if values is None else values, -1e7, 1e7)
     varied: list[Link] = []
     parameters: dict[str, dict[str, float | str]] = {}
     for name in [links] if isinstance(links, str) else links:
-        for value in sorted(set(VALUES[along] if values is None else values)):
-            varied.append(_link(name, along, check_number(along, value, -1e7, 1e7), estimator))
-            parameters[varied[-1].name] = {"link": name, along: float(value)}
+        for value in swept:
+            varied.append(_link(name, along, value, estimator))
+            parameters[varied[-1].name] = {"link": name, along: value}
     return varied, parameters
 
 
@@ -67,12 +69,12 @@ def channels_of(links: str | Sequence[str], bandwidths_hz: Sequence[float]) -> S
     varied: list[Link] = []
     parameters: dict[str, dict[str, float | str]] = {}
     for name in [links] if isinstance(links, str) else links:
-        for width_hz in sorted(set(bandwidths_hz)):
+        for width_hz in numbers("bandwidths_hz", bandwidths_hz, 1e6, 1e9):
             link = channels.link(name)
-            grid = _grid(check_number("bandwidths_hz", width_hz, 1e6, 1e9), link.carrier_hz)
+            grid = _grid(width_hz, link.carrier_hz)
             megahertz = width_hz / 1e6
             varied.append(replace(link, name=f"{name}, {megahertz:g} MHz", grid=grid))
-            parameters[varied[-1].name] = {"link": name, "bandwidth_mhz": float(megahertz)}
+            parameters[varied[-1].name] = {"link": name, "bandwidth_mhz": megahertz}
     return varied, parameters
 
 

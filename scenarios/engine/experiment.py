@@ -59,14 +59,14 @@ def lay_out(
     6
     """
     samples = inputs.samples(images, masks)
-    check_whole("trials", trials, 1)
-    check_whole("seed", seed, 0)
+    trials = check_whole("trials", trials, 1)
+    seed = check_whole("seed", seed, 0)
     check_name("draws", draws, DRAWS)
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(samples))
     if believed_snr_db is not None:
-        check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
+        believed_snr_db = check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
     return sweep.Sweep(
         scenario,
         inputs.schemes(codecs),
@@ -78,7 +78,7 @@ def lay_out(
         trials,
         inputs.origin(masks),
         inputs.observers(diagnosis),
-        None if believed_snr_db is None else float(believed_snr_db),
+        believed_snr_db,
         stop,
         link_parameters or {},
         draws,

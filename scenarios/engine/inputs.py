@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,12 +14,12 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number, shown
+from channels.errors import check_number, real_number, shown
 from channels.registry import is_place
 from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
-from semcom.codec import check_images, check_roi
 from semcom.entries import CONTROL, SEGMENTERS
+from semcom.images import as_sample, check_tensor
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
@@ -38,7 +37,7 @@ _READS_AS_OTHER = re.compile(
 MAX_CBR = 8
 Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, Scheme]
 Links: TypeAlias = str | Link | Sequence[str | Link]
-Points: TypeAlias = float | Sequence[float]
+Points: TypeAlias = float | Sequence[float] | Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +95,9 @@ def samples(images: Images, masks: Masks) -> list[Sample]:
     found = []
     for index, image in enumerate(images):
         try:
-            check_images(image[None])
-            mask = None if given is None else given[index]
+            image, mask = as_sample(image, None if given is None else given[index])
             if isinstance(segmenter, Segmenter):
                 mask = probabilities(segmenter, image[None])[0] > 0.5
-            if mask is not None:
-                check_roi(mask[None], image[None])
         except InputError as error:
             raise InputError(f"picture {index}: {error}") from None
         found.append(Sample(image, mask))
@@ -208,11 +204,33 @@ def points(snr_db: Points) -> tuple[float, ...]:
     >>> points([4, 0, 4])
     (0.0, 4.0)
     """
-    listed = _listed("snr_db", snr_db, (Real,))
-    if not listed:
+    found = numbers("snr_db", snr_db, -MAX_SNR_DB, MAX_SNR_DB)
+    if not found:
         raise InputError("snr_db holds no point: pass at least one, in dB")
-    numbers = (check_number("snr_db", value, -MAX_SNR_DB, MAX_SNR_DB) for value in listed)
-    return tuple(sorted({number + 0.0 for number in numbers}))
+    return found
+
+
+def numbers(name: str, values: object, low: float, high: float) -> tuple[float, ...]:
+    """Numbers, or one, sorted, each once; tensors and arrays hold them as lists do.
+
+    Raises:
+        InputError: if one is no number from ``low`` to ``high``.
+
+    >>> numbers("speed_mps", np.array([3, 1, 3]), 0, 100), numbers("speed_mps", 3, 0, 100)
+    ((1.0, 3.0), (3.0,))
+    """
+    listed = (check_number(name, value, low, high) for value in _one_by_one(name, values))
+    return tuple(sorted({number + 0.0 for number in listed}))
+
+
+def _one_by_one(name: str, values: object) -> list[object]:
+    if real_number(values) is not None:
+        return [values]
+    if isinstance(values, Tensor | np.ndarray):
+        values = values.tolist()
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a number or a list of numbers, got {shown(values)}")
+    return list(values)
 
 
 def folder(out: str | Path) -> Path:
@@ -238,26 +256,25 @@ def rates(cbr: Points) -> tuple[float, ...]:
     >>> rates([1 / 16, 1 / 64]), rates(1 / 4)
     ((0.015625, 0.0625), (0.25,))
     """
-    listed = _listed("cbr", cbr, (Real,))
-    if not listed:
+    found = [check_rate(value) for value in _one_by_one("cbr", cbr)]
+    if not found:
         raise InputError("cbr holds no rate: pass at least one, complex channel uses per pixel")
-    for value in listed:
-        check_rate(value)
-    return tuple(sorted({float(value) for value in listed}))
+    return tuple(sorted(set(found)))
 
 
-def check_rate(cbr: object) -> None:
-    """Refuse a rate that no picture can be sent at.
+def check_rate(cbr: object) -> float:
+    """Return a rate as a float if a picture can be sent at it.
 
     >>> check_rate(-1 / 16)
     Traceback (most recent call last):
     channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
     """
-    real = isinstance(cbr, Real) and not isinstance(cbr, bool)
-    if not (real and 0 < cbr <= MAX_CBR):  # type: ignore[operator]
+    number = real_number(cbr)
+    if number is None or not 0 < number <= MAX_CBR:
         raise InputError(
             f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {shown(cbr)}"
         )
+    return number
 
 
 def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
@@ -276,17 +293,19 @@ def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
     return built.name, built
 
 
-def _tensors(name: str, values: Images) -> list[Tensor]:
+def _tensors(name: str, values: object) -> list[Tensor]:
     if isinstance(values, Tensor) and values.ndim != 4:
         raise InputError(f"{name} must have shape [n, 1, H, W], got {list(values.shape)}")
-    return _listed(name, values, (Tensor,), alone=False)
+    if isinstance(values, np.ndarray):
+        check_tensor(name, values)
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list of Tensor, got {type(values).__name__}")
+    return [check_tensor(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
 
-def _listed(name: str, values: object, kinds: tuple[type, ...], *, alone: bool = True) -> list[Any]:
-    """A list of such things; one ``alone`` is put into a list."""
-    if isinstance(values, np.ndarray) or (isinstance(values, Tensor) and Real in kinds):
-        values = values.tolist()
-    if alone and isinstance(values, kinds):
+def _listed(name: str, values: object, kinds: tuple[type, ...]) -> list[Any]:
+    """A list of such things; one alone is put into a list."""
+    if isinstance(values, kinds):
         return [values]
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError(f"{name} must be a list of {_named(kinds)}, got {type(values).__name__}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from channels import InputError
+from channels.errors import plain
 from semcom.scheme import Scheme
 from semcom.separate import SeparateCodec
 
@@ -30,7 +31,7 @@ def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[st
     ['hevc-ldpc', 'hevc-ldpc MCS 4', 'hevc-ldpc MCS 2:27', 'hevc-capacity']
     """
     separate = any(isinstance(scheme, SeparateCodec) for scheme in schemes.values())
-    if not separate and list(mcs) != ["auto"]:
+    if not separate and list(map(plain, mcs)) != ["auto"]:
         raise InputError("an MCS belongs to separate coding: name such a codec, e.g. hevc-ldpc")
     curves: dict[str, Scheme] = {}
     for label, scheme in schemes.items():
@@ -38,10 +39,10 @@ def with_mcs(schemes: Mapping[str, Scheme], mcs: Sequence[MCSChoice]) -> dict[st
             curves[label] = scheme
             continue
         for choice in mcs:
-            if choice == "auto":
+            table, index = map(plain, choice if isinstance(choice, tuple) else (1, choice))
+            if isinstance(index, str) and index == "auto":
                 curves[label] = scheme
                 continue
-            table, index = choice if isinstance(choice, tuple) else (1, choice)
             name = index if table == 1 else f"{table}:{index}"
-            curves[f"{label} MCS {name}"] = scheme.with_mcs(index, table)
+            curves[f"{label} MCS {name}"] = scheme.with_mcs(index, table)  # type: ignore[arg-type]
     return curves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels.errors import check_number, check_whole
+from channels.errors import check_whole, keep_number
 
 LEAST_SENT = 30
 
@@ -34,8 +34,8 @@ class Stop:
     max_trials: int
 
     def __post_init__(self) -> None:
-        check_number("ci_db", self.ci_db, 1e-4, 20)
-        check_whole("max_trials", self.max_trials, 2)
+        keep_number(self, "ci_db", 1e-4, 20)
+        object.__setattr__(self, "max_trials", check_whole("max_trials", self.max_trials, 2))
 
     def first(self, trials: int, images: int) -> int:
         """Trials of the first round, where a user asked for some at least.

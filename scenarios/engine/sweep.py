@@ -174,7 +174,7 @@ def run(
         InputError: if ``out`` cannot be written to, a codec cannot serve the rate, or a worker
             process died.
     """
-    check_whole("workers", workers, 1)
+    workers = check_whole("workers", workers, 1)
     if not isinstance(executor, Executor | None):
         raise InputError(
             f"executor must be a concurrent.futures.Executor or None, got {executor!r}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link
+from channels.surroundings import undisturbed
 from scenarios.engine.inputs import Sample
 from scenarios.results import columns
 from scenarios.results.measures import Delivery
@@ -102,7 +101,7 @@ def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
     Traceback (most recent call last):
     channels.errors.InputError: jpeg2000-ldpc: 1 channel uses hold less than the 164 bytes ...
     """
-    with one_thread(), torch.no_grad():
+    with undisturbed(), torch.no_grad():
         try:
             images, masks = _copied(sample)
             scheme.dry_run(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
@@ -140,7 +139,7 @@ def transmit(
     >>> transmit(codec, channels.link("awgn"), sample, task)[1].measured["outage"]
     False
     """
-    with one_thread(), torch.no_grad():
+    with undisturbed(), torch.no_grad():
         images, masks = _copied(sample)
         delivered = scheme.deliver(
             images,
@@ -175,19 +174,3 @@ def _copied(sample: Sample) -> tuple[Tensor, Tensor | None]:
     """What a scheme gets, which cannot change what others are sent and compared with."""
     images, masks = _batched(sample)
     return images.clone(), None if masks is None else masks.clone()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let PyTorch compute in one thread, the same sums in the same order everywhere.
-
-    >>> with one_thread():
-    ...     torch.get_num_threads()
-    1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -120,15 +120,12 @@ class Course:
         """
         import torch
 
-        from channels import InputError
         from channels.errors import check_number
+        from channels.surroundings import check_device
         from semcom.training.conduct import Conduct
         from semcom.training.schedule import Schedule
 
-        if self.device != "cpu" and not (
-            self.device.startswith("cuda") and torch.cuda.is_available()
-        ):
-            raise InputError(f"device {self.device!r} is not there: use --device cpu")
+        check_device(self.device)
         asked = {
             "shape": self.schedule,
             "optimizer": self.optimizer,

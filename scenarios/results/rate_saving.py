@@ -131,9 +131,9 @@ def rate_saving(
     check_name("metric", metric, rising())
     if anchor not in set(frame["codec"]):
         raise unknown_name("codec", anchor, frame["codec"].unique())
-    check_number("min_overlap", min_overlap, 0, 1)
-    check_whole("resamples", resamples, 1)
-    check_whole("seed", seed, 0)
+    min_overlap = check_number("min_overlap", min_overlap, 0, 1)
+    resamples = check_whole("resamples", resamples, 1)
+    seed = check_whole("seed", seed, 0)
     rates = tuple(sorted(set(frame["cbr"])))
     if len(rates) < 2:
         raise InputError("the table holds one rate: run the scenario with several, --cbr 1/32,1/16")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from channels import InputError
-from channels.errors import check_name, check_number, check_path, shown, unknown_name
+from channels.errors import (
+    check_name,
+    check_number,
+    check_path,
+    plain,
+    real_number,
+    shown,
+    unknown_name,
+)
 from scenarios.results.columns import (
     AXES,
     COLUMNS,
@@ -390,8 +397,12 @@ def believed(rows: Rows) -> float | None:
 
 def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
     parts = []
-    values = [wanted] if isinstance(wanted, str | Real) else wanted
-    for value in dict.fromkeys(values):
+    alone = (
+        isinstance(wanted, str)
+        or real_number(wanted) is not None
+        or not isinstance(wanted, Iterable)
+    )
+    for value in dict.fromkeys(map(plain, [wanted] if alone else wanted)):
         if column in AXES:
             number = check_number(column, value, -math.inf, math.inf)
             rows = (frame[column] - number).abs() < _SAME

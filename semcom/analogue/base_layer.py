@@ -9,7 +9,6 @@ average, so that none has to be told.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from channels.cached import cached
 from semcom.analogue.allocation import STEPS, Allocation, allocate, amplitudes, received
 
 SHARE = 1 / 64
@@ -87,7 +87,7 @@ def receive(numbers: Tensor, noise_var: Tensor, shape: tuple[int, int], snr_db: 
     return (down.T @ spectrum @ across)[:, None]
 
 
-@lru_cache(maxsize=32)
+@cached(maxsize=32)
 def _basis(height: int, width: int, uses: int, snr_db: float) -> _Basis:
     count = min(2 * uses, height * width)
     rows = np.arange(_enough(height, width, count), dtype=np.int64)

@@ -16,11 +16,9 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_flag, check_path, check_whole
-from semcom.codec import MIN_SIDE
-from semcom.data.dicom import is_dicom, read_dicom
-from semcom.data.image_file import read_image, read_mask
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 from semcom.data.white import Reading, summed_up
+from semcom.images import MIN_SIDE
 
 Images: TypeAlias = Tensor | list[Tensor]
 """``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the images' sizes differ."""
@@ -96,11 +94,11 @@ def read_folder(
     >>> found.white_line(), [file.name for file in found.files], len(found.skipped)
     ("white of 1 image: 255, the file's 8 bits (1)", ['a.png'], 1)
     """
-    check_flag("skip_unreadable", skip_unreadable)
-    _check_numbers(size, frame)
+    skip_unreadable = check_flag("skip_unreadable", skip_unreadable)
+    size, frame = _check_numbers(size, frame)
     files = list_images(path, masks, None if skip_unreadable else limit)
     if limit is not None:
-        check_whole("limit", limit, 1, ", or None")
+        limit = check_whole("limit", limit, 1, ", or None")
     of_stem = {} if masks is None else _masks_by_stem(check_path(_WHERE, masks))
     folder = Folder([], [], None if masks is None else [], [], [], [])
     for file in files:
@@ -247,7 +245,7 @@ def read_file(
     Raises:
         InputError: as :func:`load_image`.
     """
-    _check_numbers(size, frame)
+    size, frame = _check_numbers(size, frame)
     file = _file(path)
     image, region, reading = _read(file, None if mask is None else _file(mask), size, frame)
     chosen = [file] if reading.chosen else []
@@ -256,17 +254,21 @@ def read_file(
     )
 
 
-def _check_numbers(size: int | None, frame: int | None) -> None:
+def _check_numbers(size: int | None, frame: int | None) -> tuple[int | None, int | None]:
     if size is not None:
-        check_whole("size", size, MIN_SIDE, ", or None")
+        size = check_whole("size", size, MIN_SIDE, ", or None")
     if frame is not None:
-        check_whole("frame", frame, 0, ", or None")
+        frame = check_whole("frame", frame, 0, ", or None")
+    return size, frame
 
 
 def _read(
     file: Path, mask_file: Path | None, size: int | None, frame: int | None
 ) -> tuple[Tensor, Tensor | None, Reading]:
     """An image, its mask where it has one, and the image as it was before it was shrunk."""
+    from semcom.data.dicom import read_dicom
+    from semcom.data.image_file import read_image, read_mask
+
     reading = read_dicom(file, frame) if _is_dicom(file) else read_image(file, frame)
     image = _as_image(reading.grey, file, size)
     if mask_file is None:
@@ -309,7 +311,7 @@ def list_images(
     ['a.JPG', 'b.png']
     """
     if limit is not None:
-        check_whole("limit", limit, 1, ", or None")
+        limit = check_whole("limit", limit, 1, ", or None")
     folder = check_path(_WHERE, path)
     files = _visible(folder, "images", _is_image)
     if not files:
@@ -354,6 +356,8 @@ def _is_image(file: Path) -> bool:
 
 
 def _is_dicom(file: Path) -> bool:
+    from semcom.data.dicom import is_dicom
+
     suffix = file.suffix.lower()
     return suffix == ".dcm" or (suffix not in _IMAGE_SUFFIXES and is_dicom(file))
 

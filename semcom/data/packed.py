@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_number, check_path
+from channels.errors import check_number, check_path, check_whole
 from channels.tensorfile import store
-from semcom.codec import MIN_SIDE
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
+from semcom.images import MIN_SIDE, as_sample
 from semcom.weightfile import stored
 
 Sample: TypeAlias = tuple[Tensor, Tensor | None]
@@ -57,6 +57,7 @@ def pack(samples: Sequence[Sample], path: str | os.PathLike[str], max_mb: float 
         raise InputError(f"{path.name} must end in {SUFFIX}")
     if not samples:
         raise InputError("there is no image to pack: name a folder of images")
+    samples = [as_sample(*sample) for sample in samples]
     room = check_number("max_mb", max_mb, 1e-3, 1e6) * 1e6 - _HEADER_BYTES
     shares = [share / _FINENESS for share in range(_FINENESS, 0, -1)]
     share = next((s for s in shares if _bytes(samples, s) <= room), None)
@@ -113,6 +114,8 @@ def load_packed(path: str | os.PathLike[str], size: int | None = None) -> list[S
     channels.errors.InputError: nowhere.safetensors is not there
     """
     path = check_path("packed images lie in a file", path)
+    if size is not None:
+        size = check_whole("size", size, MIN_SIDE, ", or None")
     tensors, metadata = stored(path)
     if metadata.get("semcom") != _WHAT or tensors.keys() != _NAMES or not _sound(tensors):
         raise InputError(f"{path.name} holds no packed images: write it with semcom pack")

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_whole, unknown_name
-from semcom.codec import MIN_SIDE
 from semcom.data.angiography import angiography
 from semcom.data.chest import chest
 from semcom.data.dental import dental
 from semcom.data.film import Array
+from semcom.images import MIN_SIDE
 
 _KINDS: dict[str, Callable[[np.random.Generator, int], tuple[Array, Array]]] = {
     "chest": chest,
@@ -49,8 +49,8 @@ def phantoms(kind: str, n: int = 4, size: int = 256, seed: int = 0) -> tuple[Ten
     """
     if kind not in _KINDS:
         raise unknown_name("phantom", kind, _KINDS)
-    for name, number, least in (("n", n, 1), ("size", size, MIN_SIDE), ("seed", seed, 0)):
-        check_whole(name, number, least)
+    n, size = check_whole("n", n, 1), check_whole("size", size, MIN_SIDE)
+    seed = check_whole("seed", seed, 0)
     if size > _MAX_SIDE:
         raise InputError(f"size must be at most {_MAX_SIDE}, got {size}")
     draws = [_KINDS[kind](np.random.default_rng([seed, i]), size) for i in range(n)]

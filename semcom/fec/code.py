@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from channels import InputError
-from channels.errors import check_count, check_name
+from channels.errors import check_count, check_name, keep_count
 from semcom.fec.base_graph import LIFTING_SIZES, MAX_INFO_BITS, BaseGraph, Rows, base_graph
 
 
@@ -47,7 +47,7 @@ class LDPCCode:
     bg: str
 
     def __post_init__(self) -> None:
-        check_count("k", self.k, 1, MAX_INFO_BITS[base_graph(self.bg).name])
+        keep_count(self, "k", 1, MAX_INFO_BITS[base_graph(self.bg).name])
 
     @property
     def graph(self) -> BaseGraph:
@@ -102,8 +102,8 @@ def code_for(k: int, n: int, bg: str | None = None) -> LDPCCode:
     >>> code_for(512, 1024).bg, code_for(8448, 12672).bg
     ('bg2', 'bg1')
     """
-    check_count("k", k, 1, MAX_INFO_BITS["bg1"])
-    check_count("n", n, 1, 1 << 24)
+    k = check_count("k", k, 1, MAX_INFO_BITS["bg1"])
+    n = check_count("n", n, 1, 1 << 24)
     if n < k:
         raise InputError(f"n must be at least k = {k}, as a code rate above 1 has no decoder: {n}")
     if bg is not None:

@@ -32,7 +32,7 @@ class BlockCoder:
         interleaved = 1 if num_bits_per_symbol is None else num_bits_per_symbol
         self.matching = RateMatching(code_for(k, n, bg), n, interleaved, rv)
         if num_threads is not None:
-            check_count("num_threads", num_threads, 1, 1024)
+            num_threads = check_count("num_threads", num_threads, 1, 1024)
         self.num_threads = num_threads
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from channels.cached import cached
 from semcom.fec.rate_matching import RateMatching
 from semcom.fec.rules import RULES, all_but_one, messages, rule_for
 from semcom.fec.schedule import layers
@@ -135,7 +135,7 @@ def _checks_hold(bits: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
     return holds
 
 
-@lru_cache(maxsize=32)
+@cached(maxsize=32)
 def _rows(matching: RateMatching, device: str) -> tuple[Tensor, ...]:
     """For each row of checks the bits that it holds together, int64 ``[degree, Z]``."""
     size = matching.code.lifting_size

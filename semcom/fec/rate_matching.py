@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from channels.errors import check_count
+from channels.errors import keep_count
 from semcom.fec.code import LDPCCode
 
 # Start of each redundancy version in units of Z (TS 38.212 table 5.4.2.1-2, full buffer).
@@ -44,9 +44,9 @@ class RateMatching:
     rv: int = 0
 
     def __post_init__(self) -> None:
-        check_count("num_bits_per_symbol", self.num_bits_per_symbol, 1, 12)
-        check_count("n", self.n, 1, 1 << 24)
-        check_count("rv", self.rv, 0, 3)
+        keep_count(self, "num_bits_per_symbol", 1, 12)
+        keep_count(self, "n", 1, 1 << 24)
+        keep_count(self, "rv", 0, 3)
         if self.n % self.num_bits_per_symbol:
             raise InputError(
                 f"n must be a multiple of num_bits_per_symbol = {self.num_bits_per_symbol}, got "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from channels import InputError
-from channels.errors import check_count, check_number
+from channels.errors import check_count, check_number, keep_count
 from semcom.fec.base_graph import MAX_INFO_BITS
 from semcom.fec.code import choose_base_graph
 from semcom.fec.crc import crc_bits
@@ -51,8 +51,11 @@ class Segmentation:
     num_bits_per_symbol: int = 1
 
     def __post_init__(self) -> None:
-        check_count("payload_bits", self.payload_bits, 1, _MOST_BITS)
-        _check_channel(self.coded_bits, self.code_rate, self.num_bits_per_symbol)
+        keep_count(self, "payload_bits", 1, _MOST_BITS)
+        checked = _channel(self.coded_bits, self.code_rate, self.num_bits_per_symbol)
+        names = ("coded_bits", "code_rate", "num_bits_per_symbol")
+        for name, value in zip(names, checked, strict=True):
+            object.__setattr__(self, name, value)
         if self.info_bits > self.block_coded_bits[0]:
             raise InputError(
                 f"{self.payload_bits} payload bits become code blocks of {self.info_bits} bits "
@@ -120,7 +123,9 @@ def largest_payload(coded_bits: int, code_rate: float, num_bits_per_symbol: int 
     >>> largest_payload(8192, 120 / 1024, 2), largest_payload(120000, 948 / 1024, 6)
     (944, 110688)
     """
-    _check_channel(coded_bits, code_rate, num_bits_per_symbol)
+    coded_bits, code_rate, num_bits_per_symbol = _channel(
+        coded_bits, code_rate, num_bits_per_symbol
+    )
     symbols = coded_bits // num_bits_per_symbol
     graph = choose_base_graph(_MOST_BITS, code_rate)
     limit, block_crc = MAX_INFO_BITS[graph], crc_bits(BLOCK_CRC)
@@ -140,16 +145,19 @@ def largest_payload(coded_bits: int, code_rate: float, num_bits_per_symbol: int 
     return payload
 
 
-def _check_channel(coded_bits: int, code_rate: float, num_bits_per_symbol: int) -> None:
-    check_count("coded_bits", coded_bits, 1, _MOST_BITS)
-    check_count("num_bits_per_symbol", num_bits_per_symbol, 1, 12)
+def _channel(coded_bits: int, code_rate: float, num_bits_per_symbol: int) -> tuple[int, float, int]:
+    """What the air lets through, checked."""
+    coded_bits = check_count("coded_bits", coded_bits, 1, _MOST_BITS)
+    num_bits_per_symbol = check_count("num_bits_per_symbol", num_bits_per_symbol, 1, 12)
     if coded_bits % num_bits_per_symbol:
         raise InputError(
             f"coded_bits must be a multiple of num_bits_per_symbol = {num_bits_per_symbol}, got "
             f"{coded_bits}"
         )
-    if not check_number("code_rate", code_rate, 0, 1):
+    code_rate = check_number("code_rate", code_rate, 0, 1)
+    if not code_rate:
         raise InputError("code_rate must be above 0")
+    return coded_bits, code_rate, num_bits_per_symbol
 
 
 def _num_blocks(bits: int, graph: str) -> int:

@@ -9,9 +9,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
-import torch
-
 from channels.errors import check_count
+from channels.surroundings import allowed_threads
 
 Result = TypeVar("Result")
 
@@ -33,7 +32,7 @@ def over_batch(
     >>> over_batch(lambda first, last: (first, last), 5, num_threads=1)
     [(0, 5)]
     """
-    wanted = torch.get_num_threads() if num_threads is None else num_threads
+    wanted = allowed_threads() if num_threads is None else num_threads
     groups = -(-batch // multiple)
     parts = min(check_count("num_threads", wanted, 1, 1024), groups)
     edges = [min(groups * part // parts * multiple, batch) for part in range(parts)] + [batch]

@@ -78,7 +78,7 @@ class TransportBlock:
         self.segmentation = sizes
         options: dict[str, Any] = {
             "bg": sizes.base_graph,
-            "num_bits_per_symbol": num_bits_per_symbol,
+            "num_bits_per_symbol": sizes.num_bits_per_symbol,
             "rv": rv,
             "num_threads": num_threads,
         }

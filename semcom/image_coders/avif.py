@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-import av
 import numpy as np
 
 from channels import InputError
@@ -53,6 +52,8 @@ def encode(image: ImageArray, qindex: int) -> bytes:
     >>> len(encode(ramp, 240)) < len(encode(ramp, 80))
     True
     """
+    import av
+
     if not QINDEX[0] <= qindex <= QINDEX[1]:
         raise InputError(f"qindex must lie in {list(QINDEX)}, got {qindex}")
     if image.shape[0] > LARGEST[0] or image.shape[1] > LARGEST[1]:

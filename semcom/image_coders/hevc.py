@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +66,8 @@ def encode(
     >>> len(encode(ramp, 40)) < len(encode(ramp, 20))
     True
     """
+    import av
+
     if not 0 <= qp <= QP_MAX:
         raise InputError(f"qp must lie in [0, {QP_MAX}], got {qp}")
     base = math.floor(qp)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 
-import imagecodecs
 import numpy as np
-from PIL import Image
 
 from channels import InputError
 from semcom.image_coders.image_format import Mask
@@ -69,6 +67,8 @@ def encode(
     >>> len(encode(ramp, 0.3)) < len(encode(ramp, 1))
     True
     """
+    from PIL import Image
+
     rates = [bits_per_pixel]
     if base_bits_per_pixel is not None:
         rates.insert(0, base_bits_per_pixel)
@@ -148,6 +148,8 @@ def decode(stream: bytes, largest: tuple[int, int] | None = None) -> ImageArray:
     >>> float(np.abs(decode(encode(flat, 1) + bytes(9)) - flat).max()) < 0.01
     True
     """
+    import imagecodecs
+
     if largest is not None:
         columns, rows = (int.from_bytes(stream[at : at + 4], "big") for at in _SIZE_AT)
         if rows > largest[0] or columns > largest[1]:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-import imagecodecs
 import numpy as np
 
 from channels import InputError
@@ -36,6 +35,8 @@ def encode(image: ImageArray, distance: float) -> bytes:
     >>> len(encode(ramp, 20)) < len(encode(ramp, 0.5))
     True
     """
+    import imagecodecs
+
     if not DISTANCES[0] <= distance <= DISTANCES[1]:
         raise InputError(f"distance must lie in {list(DISTANCES)}, got {distance}")
     samples = np.round(image * 255).astype(np.uint8)
@@ -61,6 +62,8 @@ def decode(stream: bytes) -> ImageArray:
     >>> float(np.abs(decode(encode(flat, 1) + bytes(9)) - flat).max()) < 0.01
     True
     """
+    import imagecodecs
+
     try:
         samples = imagecodecs.jpegxl_decode(stream, numthreads=1)
     except (imagecodecs.JpegxlError, RuntimeError, ValueError) as error:

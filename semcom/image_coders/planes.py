@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
 from semcom.image_coders.scale import ImageArray
+
+if TYPE_CHECKING:
+    import av
 
 BIT_DEPTHS = (8, 10, 12)
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}
@@ -42,6 +44,8 @@ def to_frame(image: ImageArray, bit_depth: int) -> av.VideoFrame:
     >>> to_frame(np.zeros((3, 32, 40), np.float32), 10).format.name
     'yuv444p10le'
     """
+    import av
+
     peak = 2**bit_depth - 1
     if image.ndim == 2:
         samples = np.round(image[None] * peak)
@@ -58,6 +62,7 @@ def to_frame(image: ImageArray, bit_depth: int) -> av.VideoFrame:
 def fill(frame: av.VideoFrame, samples: Sequence[NDArray[np.floating]], bit_depth: int) -> None:
     """Write the whole samples of each plane, ``[H, W]``, into a frame.
 
+    >>> import av
     >>> frame = av.VideoFrame(40, 32, "gray")
     >>> fill(frame, [np.full((32, 40), 7.0)], 8)
     >>> bytes(frame.planes[0])[0]
@@ -125,6 +130,8 @@ def first_frame(stream: bytes, decoder: str, format_name: str) -> av.VideoFrame:
     Traceback (most recent call last):
     channels.errors.InputError: not a decodable HEVC stream (no image in it): send it again
     """
+    import av
+
     context = av.CodecContext.create(decoder, "r")
     context.thread_count = 1
     try:

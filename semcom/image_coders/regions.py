@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import av
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
 
 
 class Region(NamedTuple):
@@ -76,10 +78,13 @@ def mark(frame: av.VideoFrame, marked: list[Region], bit_depth: int) -> av.Video
 
     libavcodec's libx265 wrapper multiplies the offset it is handed by ``51 + 6 (bit_depth - 8)``.
 
+    >>> import av
     >>> frame = mark(av.VideoFrame(64, 64, "gray"), [Region(0, 0, 32, 32, -6)], 8)
     >>> [str(data.type) for data in frame.side_data]
     ['Type.REGIONS_OF_INTEREST']
     """
+    import av
+
     if not marked:
         return frame
     graph = av.filter.Graph()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, uniform_filter
 from torch.nn.functional import interpolate
 
 from channels.renamed import renamed
@@ -47,6 +46,8 @@ def blur(image: ImageArray, step: int) -> ImageArray:
     >>> round(float(np.ptp(blur(edge, 0))), 2)
     0.19
     """
+    from scipy.ndimage import gaussian_filter
+
     sigma = _WIDEST_BLUR * 2 ** (-step / 2)
     blurred = gaussian_filter(image, sigma, mode="nearest", axes=(-2, -1))
     result: ImageArray = np.clip(blurred, 0, 1)
@@ -63,6 +64,8 @@ def soften(image: ImageArray, number: int) -> ImageArray:
     >>> round(float(soften(dot, 256)[2, 2]), 4)
     0.7
     """
+    from scipy.ndimage import uniform_filter
+
     mean = uniform_filter(image, 3, mode="nearest", axes=(-2, -1))
     result: ImageArray = np.clip(image + np.float32(number / 1024) * (mean - image), 0, 1)
     return result

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from channels.errors import check_count, check_name, shown
+from channels.errors import check_count, check_name, shown, whole_number
 from semcom.image_coders.formats import FORMATS
 from semcom.image_coders.image_format import ImageFormat, Mask
 from semcom.image_coders.planes import BIT_DEPTHS
@@ -225,13 +225,12 @@ def source_coder(
     'hevc'
     """
     check_name("header", header, HEADERS)
-    whole = isinstance(bit_depth, int | np.integer)
-    if not whole or bit_depth not in BIT_DEPTHS:
+    bits = whole_number(bit_depth)
+    if bits not in BIT_DEPTHS:
         raise InputError(f"bit_depth must be 8, 10 or 12, got {shown(bit_depth)}")
-    bit_depth = int(bit_depth)
     roi_qp_offset = check_count("roi_qp_offset", roi_qp_offset, -24, -1)
     check_name("source coder", name, FORMATS)
-    return SourceCoder(name, FORMATS[name].make(bit_depth, roi_qp_offset), header)
+    return SourceCoder(name, FORMATS[name].make(bits, roi_qp_offset), header)
 
 
 def _channels(image: ImageArray) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, shown
+from channels.surroundings import undisturbed
 from semcom.codec import check_link, check_reception, in_single
 from semcom.learned import LearnedCodec, transmission
 from semcom.medjscc import training_pass
@@ -89,15 +90,15 @@ class MedJSCC(LearnedCodec):
         model_widths: tuple[int, ...] = (64, 64, 96, 128, 96, 40),
     ) -> None:
         super().__init__()
-        _check_widths("synthesis_widths", synthesis_widths, 3)
-        _check_widths("model_widths", model_widths, LEVELS)
+        synthesis_widths = _widths("synthesis_widths", synthesis_widths, 3)
+        model_widths = _widths("model_widths", model_widths, LEVELS)
         self._config = {
             "synthesis_widths": list(synthesis_widths),
             "model_widths": list(model_widths),
         }
         at4, at8, at16 = synthesis_widths
         self.wavelet = Wavelet()
-        self.entropy_model = EntropyModel(tuple(model_widths))
+        self.entropy_model = EntropyModel(model_widths)
         self.synthesis = Synthesis((at4, at8, at16))
         self.options = MedJSCCOptions()
         self._link: Link | None = None
@@ -173,7 +174,7 @@ class MedJSCC(LearnedCodec):
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         if self.training:
-            shown_images = self.reconstruct(rx).clamp(0, 1)
+            shown_images = self.reconstruct(rx).float().clamp(0, 1)
             return shown_images, torch.zeros(len(shown_images), dtype=torch.bool)
         receiver = self._receiver(rx.session)
         rows = [receiver.image(rx, row) for row in range(len(rx.symbols))]
@@ -227,6 +228,7 @@ class MedJSCC(LearnedCodec):
         return [parameter for part in parts for parameter in part.parameters()]
 
     @torch.no_grad()
+    @undisturbed()
     def rate_map(self, rx: Reception) -> list[RateMap | None]:
         """Where each image's budget went, found from ``rx`` alone; ``None`` for a lost one.
 
@@ -284,8 +286,7 @@ def _digital(prepared: PreparedImage) -> PreparedImage:
     return replace(prepared, step=LAST_STEP) if prepared.step == ANALOG_ONLY else prepared
 
 
-def _check_widths(name: str, widths: object, count: int) -> None:
+def _widths(name: str, widths: object, count: int) -> tuple[int, ...]:
     if not isinstance(widths, list | tuple) or len(widths) != count:
         raise InputError(f"{name} must be {count} numbers of features, got {shown(widths)}")
-    for width in widths:
-        check_count(name, width, 2, 1024)
+    return tuple(check_count(name, width, 2, 1024) for width in widths)

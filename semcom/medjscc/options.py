@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from channels.errors import check_flag, check_number
+from channels.errors import keep_flag, keep_number
 from semcom.medjscc.header import ROI_RATIOS
 
 
@@ -54,11 +54,8 @@ class MedJSCCOptions:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.roi_ratio, str) and self.roi_ratio == "auto"):
-            self._set("roi_ratio", check_number("roi_ratio", self.roi_ratio, 1, ROI_RATIOS[-1]))
+            keep_number(self, "roi_ratio", 1, ROI_RATIOS[-1])
         for name in ("margin_db", "header_margin_db"):
-            self._set(name, check_number(name, getattr(self, name), -10, 20))
+            keep_number(self, name, -10, 20)
         for name in ("equal_rates", "digital_only", "learned_synthesis", "channel_adaptive"):
-            check_flag(name, getattr(self, name))
-
-    def _set(self, name: str, value: float) -> None:
-        object.__setattr__(self, name, value)
+            keep_flag(self, name)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from channels import InputError
+from channels.surroundings import undisturbed
+from semcom.images import check_tensor
 from semcom.metrics.checks import check_alike, described
 
 
+@undisturbed()
 def ber(bits: Tensor, bits_hat: Tensor) -> Tensor:
     """Bit error rate of each row.
 
@@ -28,6 +31,7 @@ def ber(bits: Tensor, bits_hat: Tensor) -> Tensor:
     return _wrong(bits, bits_hat).float().mean(dim=-1)
 
 
+@undisturbed()
 def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
     """Block error rate: the share of blocks with at least one wrong bit.
 
@@ -50,7 +54,7 @@ def bler(bits: Tensor, bits_hat: Tensor) -> Tensor:
 
 def _wrong(bits: Tensor, bits_hat: Tensor) -> Tensor:
     for row in (bits, bits_hat):
-        if not isinstance(row, Tensor) or row.ndim < 2 or row.numel() == 0:
+        if check_tensor("bits", row).ndim < 2 or row.numel() == 0:
             raise InputError(f"bits must be a tensor [rows, n], not empty, got {described(row)}")
         if not bool(((row == 0) | (row == 1)).all()):
             raise InputError("bits must be 0 or 1: decide first, e.g. llr > 0")

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import (
-    multiscale_structural_similarity_index_measure,
-    structural_similarity_index_measure,
-)
 
 from channels import InputError
 from channels.errors import check_name
+from channels.surroundings import undisturbed
+from semcom.images import as_floats, check_tensor, in_unit_range
 from semcom.metrics.checks import check_alike, described
 
 _SSIM_SIDE = 11
@@ -23,6 +21,7 @@ _MS_SSIM_SIDE = 176
 """torchmetrics' limit: after four halvings the window of 11 must still fit."""
 
 
+@undisturbed()
 def psnr(out: Tensor, images: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, peak 1.
 
@@ -43,10 +42,11 @@ def psnr(out: Tensor, images: Tensor) -> Tensor:
     >>> psnr(torch.full((1, 1, 32, 32), 0.6), torch.full((1, 1, 32, 32), 0.5))
     tensor([20.0000])
     """
-    _check_images(out, images)
-    return _decibels((out.float() - images.float()).square().mean(dim=(1, 2, 3)))
+    out, images = _pair(out, images)
+    return _decibels((out - images).square().mean(dim=(1, 2, 3)))
 
 
+@undisturbed()
 def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     """PSNR over the region of interest alone, each squared error weighted by the mask.
 
@@ -71,15 +71,15 @@ def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     >>> roi_psnr(images + 0.1 * masks, images, masks)
     tensor([20.0000])
     """
-    _check_images(out, images)
-    _check_masks(masks, images)
-    weights = masks.float().expand_as(images)
+    out, images = _pair(out, images)
+    weights = _weights(masks, images)
     total = weights.sum(dim=(1, 2, 3))
-    error = (weights * (out.float() - images.float()).square()).sum(dim=(1, 2, 3))
+    error = (weights * (out - images).square()).sum(dim=(1, 2, 3))
     decibels = _decibels(error / torch.where(total > 0, total, 1.0))
     return torch.where(total > 0, decibels, torch.nan)
 
 
+@undisturbed()
 def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     """Structural similarity with a Gaussian window of 11 x 11 (sigma 1.5).
 
@@ -103,11 +103,13 @@ def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     >>> ssim(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5))
     tensor([1.])
     """
-    _check_images(out, images)
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    out, images = _pair(out, images)
     _check_side("ssim", images, _SSIM_SIDE, "enlarge the images")
     check_name("border", border, ("mirrored", "none"))
     measured = structural_similarity_index_measure(
-        out.float(), images.float(), data_range=1.0, reduction="none", return_full_image=True
+        out, images, data_range=1.0, reduction="none", return_full_image=True
     )
     half = _SSIM_SIDE // 2
     if border == "mirrored":
@@ -116,6 +118,7 @@ def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     return inside
 
 
+@undisturbed()
 def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
     """Multi-scale structural similarity over the five standard scales.
 
@@ -132,11 +135,13 @@ def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
     >>> ms_ssim(torch.full((1, 1, 176, 176), 0.5), torch.full((1, 1, 176, 176), 0.5))
     tensor([1.])
     """
-    _check_images(out, images)
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    out, images = _pair(out, images)
     _check_side("ms_ssim", images, _MS_SSIM_SIDE, "use ssim for smaller images")
     return _per_image(
         multiscale_structural_similarity_index_measure(
-            out.float(), images.float(), data_range=1.0, reduction="none"
+            out, images, data_range=1.0, reduction="none"
         )
     )
 
@@ -152,34 +157,31 @@ def _per_image(values: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     return values.reshape(-1)
 
 
-def _check_images(out: Tensor, images: Tensor) -> None:
+def _pair(out: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Received and sent images in float32, checked."""
+    out, images = as_floats(out), as_floats(images)
     for batch in (out, images):
-        if (
-            not isinstance(batch, Tensor)
-            or not batch.is_floating_point()
-            or batch.ndim != 4
-            or batch.numel() == 0
-        ):
+        if batch.ndim != 4 or batch.numel() == 0:
             raise InputError(
                 f"images must be a float tensor [batch, C, H, W], not empty, got {described(batch)}"
             )
     check_alike("images", out, images)
     if bool(torch.isinf(out).any()) or not bool(torch.isfinite(images).all()):
         raise InputError("images hold infinite values: whatever made them is at fault")
-    low, high = (float(end) for end in images.detach().aminmax())
-    if low < 0 or high > 1:
-        raise InputError(f"sent images must lie in [0, 1], got [{low:g}, {high:g}]: rescale both")
+    return out, in_unit_range(images, "sent images", "rescale both")
 
 
-def _check_masks(masks: Tensor, images: Tensor) -> None:
+def _weights(masks: Tensor, images: Tensor) -> Tensor:
+    """Weights of pixels, float32 and shaped like the images."""
     batch, channels, height, width = images.shape
     shapes = ([batch, 1, height, width], [batch, channels, height, width])
-    if not isinstance(masks, Tensor) or list(masks.shape) not in shapes:
+    if list(check_tensor("masks", masks).shape) not in shapes:
         raise InputError(f"masks must have the shape {list(images.shape)}, got {described(masks)}")
     if masks.dtype != torch.bool and not masks.is_floating_point():
-        raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0")
+        raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0.5")
     if not bool(((masks >= 0) & torch.isfinite(masks)).all()):
         raise InputError("mask weights must be finite and not negative: clamp them")
+    return masks.float().expand_as(images)
 
 
 def _check_side(name: str, images: Tensor, least: int, remedy: str) -> None:

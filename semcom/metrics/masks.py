@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from channels import InputError
+from channels.surroundings import undisturbed
+from semcom.images import check_tensor
 from semcom.metrics.checks import check_alike, described
 
 
+@undisturbed()
 def dice(a: Tensor, b: Tensor) -> Tensor:
     """Dice overlap of two masks.
 
@@ -32,6 +35,7 @@ def dice(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
 
 
+@undisturbed()
 def iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of two masks (Jaccard index).
 
@@ -60,7 +64,7 @@ def check_masks(a: Tensor, b: Tensor) -> None:
     channels.errors.InputError: masks must be bool [batch, ...], got ...: use masks > 0.5
     """
     for mask in (a, b):
-        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim < 2:
+        if check_tensor("masks", mask).dtype != torch.bool or mask.ndim < 2:
             raise InputError(
                 f"masks must be bool [batch, ...], got {described(mask)}: use masks > 0.5"
             )

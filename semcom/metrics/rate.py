@@ -57,7 +57,7 @@ def bd_rate(
     -50.0
     """
     check_name("method", method, _LEAST)
-    check_number("min_overlap", min_overlap, 0, 1)
+    min_overlap = check_number("min_overlap", min_overlap, 0, 1)
     anchor = _curve("the anchor's curve", anchor_rate, anchor_quality, _LEAST[method])
     other = _curve("the codec's curve", rate, quality, _LEAST[method])
     shared = overlap(anchor[1], other[1])

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from channels import InputError
+from channels.surroundings import undisturbed
 from semcom.metrics.masks import check_masks
 
 
@@ -53,7 +53,10 @@ def surface_distance(a: Tensor, b: Tensor) -> Tensor:
 Distances = NDArray[np.floating]
 
 
+@undisturbed()
 def _each(a: Tensor, b: Tensor, summary: Callable[[Distances, Distances], float]) -> Tensor:
+    from scipy import ndimage
+
     check_masks(a, b)
     if a.ndim != 4 or a.shape[1] != 1:
         raise InputError(f"masks must be [batch, 1, H, W], got {list(a.shape)}")
@@ -70,5 +73,7 @@ def _each(a: Tensor, b: Tensor, summary: Callable[[Distances, Distances], float]
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy import ndimage
+
     outline: NDArray[np.bool_] = mask & ~ndimage.binary_erosion(mask)
     return outline

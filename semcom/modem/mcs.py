@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, TypeAlias
 
 import torch
-from sionna.phy.nr.utils import decode_mcs_index
 
 from channels import InputError
+from channels.cached import cached
 from channels.errors import check_count, shown
 
 MCSTable: TypeAlias = int | Literal["all"]
@@ -65,7 +64,6 @@ def check_table(number: object) -> MCSTable:
         raise InputError(f"mcs_table must be 1, 2, 3 or 'all', got {shown(number)}") from None
 
 
-@cache
 def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     """The schemes of a PDSCH table, TS 38.214 tables 5.1.3.1-1 (64-QAM), -2 (256-QAM), -3 (low SE).
 
@@ -83,7 +81,13 @@ def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     >>> len(mcs_table("all"))
     43
     """
-    number = check_table(number)
+    return _table(check_table(number))
+
+
+@cached()
+def _table(number: MCSTable) -> tuple[MCS, ...]:
+    from sionna.phy.nr.utils import decode_mcs_index
+
     if isinstance(number, str):
         schemes = {(m.bits_per_symbol, m.code_rate) for n in _SIZES for m in mcs_table(n)}
         rising = sorted(schemes, key=lambda scheme: (scheme[0] * scheme[1], scheme[0]))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sionna.phy.mapping import Mapper, pam_gray
 from torch import Tensor
+
+from channels.cached import cached
+
+if TYPE_CHECKING:
+    from sionna.phy.mapping import Mapper
 
 _NOISE_LIMITS = (1e-6, 1e6)
 _LEAST = 1e-37
@@ -56,7 +60,7 @@ def soft_bits(symbols: Tensor, noise_var: Tensor, bits_per_symbol: int) -> Tenso
     return llr.transpose(2, 3).reshape(len(symbols), -1)
 
 
-@lru_cache(maxsize=8)
+@cached(maxsize=8)
 def amplitudes(bits_per_symbol: int) -> tuple[Tensor, Tensor]:
     """Amplitudes of one part of a QAM symbol and their labels.
 
@@ -68,6 +72,8 @@ def amplitudes(bits_per_symbol: int) -> tuple[Tensor, Tensor]:
     (tensor([ 0.7071, -0.7071]), tensor([[0.],
             [1.]]))
     """
+    from sionna.phy.mapping import pam_gray
+
     order = bits_per_symbol // 2
     labels = (np.arange(2**order)[:, None] >> np.arange(order)[::-1]) & 1
     points = np.array([pam_gray(label) for label in labels], dtype=np.float64)
@@ -75,6 +81,8 @@ def amplitudes(bits_per_symbol: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(points).float(), torch.from_numpy(labels).float()
 
 
-@lru_cache(maxsize=8)
+@cached(maxsize=8)
 def _mapper(bits_per_symbol: int) -> Mapper:
+    from sionna.phy.mapping import Mapper
+
     return Mapper("qam", bits_per_symbol, precision="single", device="cpu")

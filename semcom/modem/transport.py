@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from sionna.phy.nr.utils import generate_prng_seq
 from torch import Tensor
 
 from channels import InputError
+from channels.cached import cached
+from channels.errors import keep_count
 from channels.renamed import renamed
+from channels.surroundings import undisturbed
 from semcom import fec
 from semcom.modem.mcs import MCS
 from semcom.modem.qam import soft_bits, symbols_of
@@ -52,6 +54,7 @@ class ModulatedBlock:
     mcs: MCS
 
     def __post_init__(self) -> None:
+        keep_count(self, "channel_uses", 1, 2**31 - 1)
         _sizes(self.channel_uses, self.mcs)
 
     @property
@@ -64,6 +67,7 @@ class ModulatedBlock:
         """Bits that the block carries, without any CRC."""
         return self.segmentation.payload_bits
 
+    @undisturbed()
     def encode(self, bits: Tensor) -> Tensor:
         """Encode bits, float ``[batch, payload_bits]``, into complex64 ``[batch, channel_uses]``.
 
@@ -76,6 +80,7 @@ class ModulatedBlock:
         scrambled = (stream - _gold(stream.shape[1])).abs()
         return symbols_of(scrambled, self.mcs.bits_per_symbol)
 
+    @undisturbed()
     def decode(self, symbols: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor]:
         """Decode received symbols.
 
@@ -150,9 +155,11 @@ def _code(channel_uses: int, mcs: MCS) -> fec.TransportBlock:
     )
 
 
-@lru_cache(maxsize=64)
+@cached(maxsize=64)
 def _gold(num_bits: int) -> Tensor:
     """Scrambling sequence of TS 38.211 clause 7.3.1.1, float ``[num_bits]``."""
+    from sionna.phy.nr.utils import generate_prng_seq
+
     return torch.as_tensor(generate_prng_seq(num_bits, _SCRAMBLING_SEED), dtype=torch.float32)
 
 

@@ -73,12 +73,11 @@ class NTSCC(LearnedCodec):
         super().__init__()
         if not isinstance(widths, list | tuple) or len(widths) != 4:
             raise InputError(f"widths must be 4 numbers of features, got {shown(widths)}")
-        for width in widths:
-            check_count("widths", width, 2, 1024)
-        check_count("latents", latents, 2, 1024)
-        check_count("hyper", hyper, 2, 1024)
-        self._config = {"widths": list(widths), "latents": latents, "hyper": hyper}
-        half, quarter, eighth, sixteenth = widths
+        sizes = [check_count("widths", width, 2, 1024) for width in widths]
+        latents = check_count("latents", latents, 2, 1024)
+        hyper = check_count("hyper", hyper, 2, 1024)
+        self._config = {"widths": sizes, "latents": latents, "hyper": hyper}
+        half, quarter, eighth, sixteenth = sizes
         self.analysis = Analysis((half, quarter, eighth, sixteenth), latents)
         self.synthesis = Synthesis((half, quarter, eighth, sixteenth), latents)
         self.hyperprior = Hyperprior(latents, hyper)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_count, check_number, shown
+from semcom.images import check_tensor
 
 
 def corrupt(
@@ -43,7 +43,7 @@ def corrupt(
     >>> [corrupt(masks, **way).sum().item() for way in ways]
     [36, 32, 0]
     """
-    if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim < 2:
+    if check_tensor("masks", masks).dtype != torch.bool or masks.ndim < 2:
         kind = f"{masks.dtype} {list(masks.shape)}" if isinstance(masks, Tensor) else shown(masks)
         raise InputError(f"masks must be a bool tensor [..., H, W], got {kind}: use masks > 0.5")
     dilate, erode = check_number("dilate", dilate, 0, 1e6), check_number("erode", erode, 0, 1e6)
@@ -51,7 +51,7 @@ def corrupt(
     if not isinstance(shift, tuple | list) or len(shift) != 2:
         raise InputError(f"shift must be two numbers, down and to the right, got {shown(shift)}")
     down, right = (check_count("shift", value, -(10**6), 10**6) for value in shift)
-    check_count("seed", seed, 0, 2**63)
+    seed = check_count("seed", seed, 0, 2**63)
     draws = np.random.default_rng(seed)
     corrupted = [
         _shifted(_resized(_dropped(mask, drop, draws), erode, dilate), (down, right))
@@ -65,6 +65,8 @@ Mask = NDArray[np.bool_]
 
 
 def _dropped(mask: Mask, chance: float, draws: np.random.Generator) -> Mask:
+    from scipy import ndimage
+
     regions, count = ndimage.label(mask)
     kept = np.concatenate([[False], draws.random(count) >= chance])
     remaining: Mask = kept[regions]
@@ -72,6 +74,8 @@ def _dropped(mask: Mask, chance: float, draws: np.random.Generator) -> Mask:
 
 
 def _resized(mask: Mask, erode: float, dilate: float) -> Mask:
+    from scipy import ndimage
+
     if erode and not mask.all():
         mask = ndimage.distance_transform_edt(mask) > erode
     if dilate and mask.any():

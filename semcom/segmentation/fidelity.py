@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from channels import InputError
+from channels.surroundings import undisturbed
+from semcom.images import as_images
 from semcom.metrics import dice
-from semcom.segmentation.segmenter import Segmenter, check_grey, probabilities
+from semcom.segmentation.segmenter import Segmenter, probabilities
 
 
 def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor:
@@ -32,12 +34,11 @@ def diagnostic_dice(out: Tensor, images: Tensor, segmenter: Segmenter) -> Tensor
     >>> diagnostic_dice(images, images, lambda images: images)
     tensor([1., 1.])
     """
-    for batch in (out, images):
-        check_grey(batch)
+    out, images = as_images(out), as_images(images)
     if out.shape != images.shape:
         raise InputError(
             f"images have different shapes, {list(out.shape)} and {list(images.shape)}: "
             "compare like with like"
         )
-    with torch.no_grad():
+    with undisturbed(), torch.no_grad():
         return dice(probabilities(segmenter, out) > 0.5, probabilities(segmenter, images) > 0.5)

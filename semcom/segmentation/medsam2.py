@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count, check_name, check_number, shown
+from channels.surroundings import undisturbed
+from semcom.images import as_images
 from semcom.segmentation.checkpoints import fill, read_checkpoint, recognised
 from semcom.segmentation.prompts import Each, Prompt, boxes_around, prompts_of
 from semcom.segmentation.sam2_network import build_network
-from semcom.segmentation.segmenter import Segmenter, check_grey, probabilities
+from semcom.segmentation.segmenter import Segmenter, probabilities
 
 WHERE_TO_GET = (
     "MedSAM2 needs a checkpoint: MedSAM2_latest.pt of huggingface.co/wanglab/MedSAM2, "
@@ -87,6 +89,7 @@ class MedSAM2(nn.Module):
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
+    @undisturbed()
     def forward(
         self, images: Tensor, *, boxes: Each = None, points: Each = None, point_labels: Each = None
     ) -> Tensor:
@@ -108,7 +111,7 @@ class MedSAM2(nn.Module):
         Raises:
             InputError: if images or prompts do not fit.
         """
-        images = check_grey(_in_unit_range(images)).float()
+        images = as_images(_in_unit_range(images))
         if boxes is None and points is None:
             if point_labels is not None:
                 raise InputError("point_labels are given without points: give both")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from channels import InputError
@@ -91,6 +90,8 @@ def boxes_around(masks: Tensor, margin: float = 0.05) -> list[Tensor]:
     >>> boxes_around(masks)
     [tensor([[19.,  9., 41., 31.]])]
     """
+    from scipy import ndimage
+
     height, width = masks.shape[2:]
     boxes = []
     for mask in masks[:, 0].cpu().numpy():

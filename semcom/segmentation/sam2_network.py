@@ -63,7 +63,8 @@ def build_network(config: str | os.PathLike[str], image_size: int | None = None)
         OmegaConf.resolve(model)
         _check_targets(model, path)
         if image_size is not None:
-            if check_count("image_size", image_size, 64, 8192) % 64:
+            image_size = check_count("image_size", image_size, 64, 8192)
+            if image_size % 64:
                 raise InputError(f"image_size must be a multiple of 64, got {image_size}")
             model.image_size = image_size
         extra = model.get("sam_mask_decoder_extra_args", _LOOKING_TWICE)

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_count, shown
+from channels.surroundings import undisturbed
 from channels.tensorfile import store
+from semcom.images import as_images
 from semcom.learned import pad_to
-from semcom.segmentation.segmenter import check_grey
 from semcom.weightfile import digest, halved, stored
 
 FEATURES = 16
@@ -42,9 +43,9 @@ class UNet(nn.Module):
 
     def __init__(self, width: int = 16, depth: int = 4, num_classes: int = 2) -> None:
         super().__init__()
-        check_width(width)
-        check_count("depth", depth, 1, 6)
-        check_count("num_classes", num_classes, 2, 256)
+        width = check_width(width)
+        depth = check_count("depth", depth, 1, 6)
+        num_classes = check_count("num_classes", num_classes, 2, 256)
         widths = [width * min(2**level, 8) for level in range(depth + 1)]
         self.width, self.depth, self.num_classes = width, depth, num_classes
         self.down = nn.ModuleList(
@@ -87,9 +88,10 @@ def check_width(width: object) -> int:
     Traceback (most recent call last):
     channels.errors.InputError: width must be a multiple of 8, got 12
     """
-    if check_count("width", width, 8, 128) % 8:
-        raise InputError(f"width must be a multiple of 8, got {width}")
-    return int(width)  # type: ignore[call-overload, no-any-return]
+    features = check_count("width", width, 8, 128)
+    if features % 8:
+        raise InputError(f"width must be a multiple of 8, got {features}")
+    return features
 
 
 def _block(entering: int, leaving: int) -> nn.Sequential:
@@ -149,16 +151,19 @@ class UNetSegmenter(nn.Module):
         Raises:
             InputError: unless ``images`` are grey, in [0, 1] and at least 32 x 32.
         """
-        size = check_grey(images).shape[2:]
-        small = shrunk(images.float(), self.longest_side)
+        with undisturbed(training=self.training):
+            return self._probabilities(as_images(images))
+
+    def _probabilities(self, images: Tensor) -> Tensor:
+        small = shrunk(images, self.longest_side)
         logits = self.network(pad_to(small, self.network.stride))
-        probabilities = logits.softmax(1)[:, 1:, : small.shape[2], : small.shape[3]]
+        probabilities: Tensor = logits.softmax(1)[:, 1:, : small.shape[2], : small.shape[3]]
         if small.shape != images.shape:
+            size = images.shape[2:]
             probabilities = F.interpolate(
                 probabilities, size, mode="bilinear", align_corners=False
             ).clamp(0, 1)
-        result: Tensor = probabilities
-        return result
+        return probabilities
 
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision."""
@@ -166,6 +171,7 @@ class UNetSegmenter(nn.Module):
         store(halved(self.state_dict()), path, metadata)
 
     @classmethod
+    @undisturbed()
     def load(cls, path: str | Path) -> Self:
         """Rebuild a segmenter from a file that :meth:`save` wrote, frozen, in evaluation mode.
 

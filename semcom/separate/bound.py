@@ -13,10 +13,12 @@ from torch import Tensor
 
 from channels import Link, Session
 from channels.errors import InputError, check_name
-from semcom.codec import check_images, check_link, check_roi, open_session
+from channels.surroundings import undisturbed
+from semcom.codec import check_link, open_session
 from semcom.image_coders.payloads import payload
 from semcom.image_coders.rate import BudgetTooSmall
 from semcom.image_coders.source import source_coder
+from semcom.images import as_images, as_roi
 from semcom.modem.capacity import carried, outage_rate
 from semcom.modem.information import Array
 from semcom.modem.realisations import noise_variances, qpsk_probe
@@ -122,7 +124,9 @@ class CapacityBound(Scheme):
 
         Arguments and errors are those of :meth:`deliver`.
         """
-        return _bytes(*self._open(images, cbr, snr_db)[:2])
+        with undisturbed():
+            images = as_images(images, self.channels)
+            return _bytes(*self._open(images, cbr, snr_db)[:2])
 
     def dry_run(
         self, images: Tensor, *, cbr: float, snr_db: float, roi: Tensor | None = None
@@ -130,6 +134,7 @@ class CapacityBound(Scheme):
         """Tell the budget, and code nothing."""
         self.budget(images, cbr=cbr, snr_db=snr_db)
 
+    @undisturbed()
     def deliver(
         self,
         images: Tensor,
@@ -155,9 +160,10 @@ class CapacityBound(Scheme):
         check_link(link)
         if believed_snr_db is not None:
             raise InputError(f"{self.name!r} is a bound and believes nothing: leave it out")
+        images = as_images(images, self.channels)
         session, rate, order = self._open(images, cbr, snr_db)
         if roi is not None:
-            check_roi(roi, images)
+            roi = as_roi(roi, images)
         lost = np.zeros(len(images), dtype=bool)
         if self._kind == "outage":
             lost = self._carried(_probed(link, images, session, seed), order, session) < rate * (
@@ -186,7 +192,6 @@ class CapacityBound(Scheme):
 
     def _open(self, images: Tensor, cbr: float, snr_db: float) -> tuple[Session, float, int | None]:
         """The session, R in bits per channel use, and the bits per symbol of the QAM."""
-        check_images(images, self.channels)
         session = open_session(self.name, images, cbr, snr_db)
         if session not in self._chosen:
             self._chosen[session] = self._choose(session)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from channels import Reception, Session, Transmission
+from channels.errors import whole_number
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.layered_source import layered_source
 from semcom.modem.adaptation import awgn_success_probabilities, link_success_probabilities
@@ -73,9 +74,10 @@ class LayeredCodec(SeparateCodec):
         return self
 
     def _fixed(self, mcs: int | str) -> int | None:
-        if isinstance(mcs, int) and mcs >= len(schemes(self._table)):
-            layers_numbers(mcs, self._table)
-            return mcs
+        number = whole_number(mcs)
+        if number is not None and number >= len(schemes(self._table)):
+            layers_numbers(number, self._table)
+            return number
         return super()._fixed(mcs)
 
     def layers(self, session: Session) -> Layers | None:

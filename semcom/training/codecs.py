@@ -12,7 +12,8 @@ from torch import Tensor
 
 import channels
 from channels import InputError
-from channels.errors import check_count
+from channels.errors import check_seed, keep_count, keep_number
+from semcom.images import as_sample
 from semcom.learned import LearnedCodec
 from semcom.metrics import psnr
 from semcom.training import loop
@@ -62,14 +63,14 @@ class Plan:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        check_count("steps", self.steps, 1, 10**7)
-        check_count("batch", self.batch, 1, 4096)
-        if check_count("crop", self.crop, 32, 4096) % 16:
+        keep_count(self, "steps", 1, 10**7)
+        keep_count(self, "batch", 1, 4096)
+        keep_count(self, "crop", 32, 4096)
+        if self.crop % 16:
             raise InputError(f"crop must be a multiple of 16, got {self.crop}")
-        if isinstance(self.seed, bool) or not 0 <= self.seed < 2**40:
-            raise InputError(f"seed must lie in 0..2^40-1, got {self.seed}")
-        if not 0 < self.learning_rate < 1:
-            raise InputError(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
+        object.__setattr__(self, "seed", check_seed(self.seed, high=2**40 - 1))
+        keep_number(self, "learning_rate", 1e-12, 0.999999)
+        keep_number(self, "roi_weight", 0, 1e6)
 
 
 def default_plan(codec: str, steps: int, seed: int = 0) -> Plan:
@@ -124,8 +125,10 @@ def train(
             image is smaller than a crop, or training diverges.
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
-    check_sizes([*samples, *(validation or [])], plan.crop)
-    task = _CodecTask(codec, samples, validation or [], plan)
+    samples = [as_sample(*sample) for sample in samples]
+    validation = [as_sample(*sample) for sample in validation or []]
+    check_sizes([*samples, *validation], plan.crop)
+    task = _CodecTask(codec, samples, validation, plan)
     loop.run(task, out, device=device, log_every=log_every, on_step=on_step)
     return codec
 

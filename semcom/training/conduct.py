@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
-from channels.errors import check_number
+from channels.errors import keep_number
 from semcom.training.schedule import Schedule
 
 FIRST_LINE_S = 30.0
@@ -72,8 +72,8 @@ class Conduct:
 
     def __post_init__(self) -> None:
         if self.seconds is not None:
-            check_number("seconds", self.seconds, 1e-9, 1e9)
-        check_number("log_seconds", self.log_seconds, 1e-9, 1e9)
+            keep_number(self, "seconds", 1e-9, 1e9)
+        keep_number(self, "log_seconds", 1e-9, 1e9)
 
     def schedule_of(self, plan: object) -> Schedule:
         """The schedule of a plan, which may have none, with what is to be changed in it."""

@@ -16,6 +16,7 @@ from channels import InputError
 from channels.errors import check_count
 from channels.files import atomic_write
 from channels.renamed import renamed
+from channels.surroundings import check_device, undisturbed
 from semcom.training.conduct import FIRST_LINE_S, Conduct, Stopped, current
 from semcom.training.runlog import Entry, RunLog
 from semcom.training.schedule import Schedule
@@ -74,6 +75,7 @@ class TrainingTask(Protocol):
         """Write the weights that users load."""
 
 
+@undisturbed(training=True)
 def run(
     task: TrainingTask,
     out: str | Path,
@@ -113,8 +115,9 @@ def run(
         Stopped: if it was stopped before its last step.
     """
     conduct = current() if conduct is None else conduct
+    device = check_device(device)
     out, plan, module = check_folder(out), task.plan, task.module
-    check_count("log_every", log_every, 1, 10**9)
+    log_every = check_count("log_every", log_every, 1, 10**9)
     schedule = conduct.schedule_of(plan)
     first = {name: value.detach().clone() for name, value in module.state_dict().items()}
     module.to(device).train()
@@ -139,7 +142,7 @@ def run(
     while done < plan.steps and not over:
         step, step_at_s, loss = done, clock(), 0.0
         for part in range(accumulate):
-            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed_precision):
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
                 share = task.loss(step * accumulate + part) / accumulate
             if not math.isfinite(share.item()):
                 raise InputError(f"training diverged at step {step}: lower the learning rate")

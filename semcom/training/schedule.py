@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.errors import check_name, check_number
+from channels.errors import check_name, keep_number
 
 OPTIMIZERS = ("adam", "soap")
 _WARM_UP, _SHORT_WARM_UP = 200, 50
@@ -52,7 +52,7 @@ class Schedule:
     def __post_init__(self) -> None:
         check_name("shape of a schedule", self.shape, SHAPES)
         check_name("optimiser", self.optimizer, OPTIMIZERS)
-        check_number("averaging", self.averaging, 0, 0.999999)
+        keep_number(self, "averaging", 0, 0.999999)
 
     def rate(self, step: int, steps: int) -> float:
         """The share of the plan's learning rate at a step of so many."""

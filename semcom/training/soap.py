@@ -56,13 +56,13 @@ class SOAP(torch.optim.Optimizer):
         every: int = 20,
         limit: int = 300,
     ) -> None:
-        check_number("lr", lr, 0, 10)
-        for beta in betas:
-            check_number("betas", beta, 0, 0.999999)
-        check_count("every", every, 1, 10**6)
-        check_count("limit", limit, 0, 10**5)
+        lr = check_number("lr", lr, 0, 10)
+        first, second = (check_number("betas", beta, 0, 0.999999) for beta in betas)
+        eps = check_number("eps", eps, 0, 1)
+        every = check_count("every", every, 1, 10**6)
+        limit = check_count("limit", limit, 0, 10**5)
         super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "every": every, "limit": limit}
+            params, {"lr": lr, "betas": (first, second), "eps": eps, "every": every, "limit": limit}
         )
 
     def blank(self, parameter: Tensor) -> dict[str, Tensor]:

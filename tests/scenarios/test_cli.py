@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -257,3 +258,24 @@ def test_help_is_quick_and_info_lists_all(capsys: pytest.CaptureFixture[str]) ->
     listed = capsys.readouterr().out
     assert all(name in listed for name in ("ntn-tdl-c", "jpeg2000-ldpc", "torch"))
     assert semcom("--help") == 0
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"semcom {version('semcom')}\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cuda:99", "device 'cuda:99' is not there"), ("gpu", "device must be 'cpu' or 'cuda'")],
+)
+@pytest.mark.parametrize("what", ["deepjscc", "medjscc", "segmenter"])
+def test_a_device_that_is_not_there(
+    what: str, device: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", what, "--device", device])
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and message in error and error.count("\n") == 1

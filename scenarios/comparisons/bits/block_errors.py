@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from channels import Link
-from scenarios.engine.task import TURN, one_thread
+from channels.surroundings import undisturbed
+from scenarios.engine.task import TURN
 from semcom.modem.mcs import MCS, modulation_name
 from semcom.modem.qam import soft_bits, symbols_of
 from semcom.modem.transport import ModulatedBlock
@@ -108,7 +109,7 @@ def count(
     (50, True)
     """
     blocks = block_errors = bit_errors = squares = 0
-    with TURN, one_thread(), torch.inference_mode():
+    with TURN, undisturbed(), torch.inference_mode():
         while blocks < max_blocks and block_errors < min_errors:
             size = min(BATCH, max_blocks - blocks)
             wrong = _wrong_bits(series, link, snr_db, _seed(seed, link, snr_db, blocks), size)

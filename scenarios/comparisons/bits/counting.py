@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from channels import InputError, Link
-from channels.errors import check_count
+from channels.errors import check_count, shown, whole_number
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.theory import uncoded_ber
 from scenarios.engine.journal import Journal
@@ -65,21 +65,22 @@ def series_of(
     mcs: Sequence[int], uncoded: Sequence[int], channel_uses: int, table: int
 ) -> list[Series]:
     """What is sent, checked; arguments as of :func:`scenarios.ber`."""
+    table = check_count("table", table, 1, 3)
     schemes = mcs_table(table)
-    check_count("channel_uses", channel_uses, 1, 10**6)
+    channel_uses = check_count("channel_uses", channel_uses, 1, 10**6)
     series = []
-    for index in mcs:
-        if (
-            isinstance(index, bool)
-            or not isinstance(index, int)
-            or index not in range(len(schemes))
-        ):
-            raise InputError(f"mcs must be 0 to {len(schemes) - 1} in table {table}, got {index!r}")
+    for given in mcs:
+        index = whole_number(given)
+        if index is None or index not in range(len(schemes)):
+            raise InputError(
+                f"mcs must be 0 to {len(schemes) - 1} in table {table}, got {shown(given)}"
+            )
         series.append(Series(schemes[index].bits_per_symbol, schemes[index], channel_uses))
         _ = series[-1].info_bits
-    for order in uncoded:
+    for given in uncoded:
+        order = whole_number(given)
         if order not in (2, 4, 6, 8):
-            raise InputError(f"uncoded must be 2, 4, 6 or 8 bits per symbol, got {order!r}")
+            raise InputError(f"uncoded must be 2, 4, 6 or 8 bits per symbol, got {shown(given)}")
         series.append(Series(order, None, channel_uses))
     if not series:
         raise InputError("nothing to send: name an MCS or an uncoded modulation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from channels import InputError
-from channels.errors import check_count, check_name, check_number, shown
+from channels.errors import check_name, check_number, keep_count, keep_number, shown
 from semcom.medjscc.header import LOG_STEP
 from semcom.training.links import LINKS, training_link
 from semcom.training.schedule import Schedule
@@ -59,12 +59,12 @@ class MedJSCCPlan:
     def __post_init__(self) -> None:
         check_name("stage", self.stage, STAGES)
         for name in ("steps", "batch", "accumulate"):
-            check_count(name, getattr(self, name), 1, 10**7)
-        check_count("seed", self.seed, 0, 2**40 - 1)
-        check_count("crop", self.crop, 64, 4096)
+            keep_count(self, name, 1, 10**7)
+        keep_count(self, "seed", 0, 2**40 - 1)
+        keep_count(self, "crop", 64, 4096)
         if self.crop % 64:
             raise InputError(f"crop must be a multiple of 64, got {self.crop}")
-        check_number("learning_rate", self.learning_rate, 1e-8, 0.1)
+        keep_number(self, "learning_rate", 1e-8, 0.1)
         ranges = {
             "log_step": LOG_STEP,
             "lagrange": (0, 1),
@@ -73,18 +73,20 @@ class MedJSCCPlan:
             "cbr": (1e-3, 1),
         }
         for name, (least, most) in ranges.items():
-            _check_range(name, getattr(self, name), least, most)
+            object.__setattr__(self, name, _range(name, getattr(self, name), least, most))
         if not isinstance(self.links, tuple) or not self.links:
             raise InputError("links must be pairs of a link's name and its share of the steps")
+        links: list[tuple[str, float]] = []
         for pair in self.links:
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise InputError("links must be pairs of a link's name and its share of the steps")
-            check_number("share of a link", pair[1], 1e-6, 1e6)
+            links.append((pair[0], check_number("share of a link", pair[1], 1e-6, 1e6)))
             training_link(pair[0], self.estimator)
+        object.__setattr__(self, "links", tuple(links))
 
 
-def _check_range(name: str, value: object, least: float, most: float) -> None:
+def _range(name: str, value: object, least: float, most: float) -> tuple[float, float]:
     if not isinstance(value, tuple) or len(value) != 2:
         raise InputError(f"{name} must be a pair, the least and the largest, got {shown(value)}")
     low = check_number(f"least {name}", value[0], least, most)
-    check_number(f"largest {name}", value[1], low, most)
+    return low, check_number(f"largest {name}", value[1], low, most)

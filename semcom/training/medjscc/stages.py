@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from channels import InputError
+from semcom.images import as_sample
 from semcom.medjscc.codec import MedJSCC
 from semcom.training import loop
 from semcom.training.crops import Sample, check_sizes
@@ -55,14 +56,16 @@ def train_medjscc(
     folders = [out / f"{number}-{plan.stage}" for number, plan in enumerate(plans, 1)]
     _refuse_other_stages(folders)
     _refuse_other_weights(codec, out, folders)
+    samples = [as_sample(*sample) for sample in samples]
+    validation = [as_sample(*sample) for sample in validation or []]
     for plan in plans:
-        check_sizes([*samples, *(validation or [])], plan.crop)
+        check_sizes([*samples, *validation], plan.crop)
     before = 0
     for folder, plan in zip(folders, plans, strict=True):
         on_stage_step = None if on_step is None else partial(_counting_from, before, on_step)
         # A stage that has ended does no step, but is compared with its checkpoint.
         loop.run(
-            MedJSCCTask(codec, samples, validation or [], plan),
+            MedJSCCTask(codec, samples, validation, plan),
             folder,
             device=device,
             log_every=log_every,

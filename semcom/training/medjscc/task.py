@@ -137,10 +137,13 @@ class MedJSCCTask:
         """log2 of the mean squared error, in which the region weighs more; ``[batch]``."""
         plan, codec = self.plan, self.module
         channel = drawn_channel(plan, draws, plan.cbr)
-        tx = codec.encode(images, cbr=channel.cbr, snr_db=channel.snr_db, roi=roi)
-        rx = self._links[channel.link](tx, channel.snr_db, seed=channel.seed)
+
+        def through(tx: channels.Transmission) -> channels.Reception:
+            return self._links[channel.link](tx, channel.snr_db, seed=channel.seed)
+
+        sent = codec.training_forward(images, roi, channel.cbr, channel.snr_db, through, draws)
         weight = 1 + _REGION_WEIGHT * roi
-        error = (weight * (codec.reconstruct(rx) - images).square()).sum((1, 2, 3))
+        error = (weight * (sent.images[0] - images).square()).sum((1, 2, 3))
         return torch.log2(error / weight.sum((1, 2, 3)) + _LEAST_ERROR)
 
     def stepped(self, step: int) -> None:

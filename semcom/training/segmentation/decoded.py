@@ -43,7 +43,7 @@ def decoded(samples: list[Sample], copies: int = 1, seed: int = 0) -> list[Sampl
     (torch.Size([1, 64, 64]), True, True)
     """
     draws = np.random.default_rng(check_count("seed", seed, 0, 2**40 - 1))
-    check_count("copies", copies, 0, 1000)
+    copies = check_count("copies", copies, 0, 1000)
     return [(_through(image, draws), mask) for _ in range(copies) for image, mask in samples]
 
 

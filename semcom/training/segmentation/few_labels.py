@@ -47,8 +47,8 @@ def few_labels(
     >>> [len(part) for part in few_labels(samples, labelled=0.2)]
     [2, 7, 1]
     """
-    check_number("labelled", labelled, 0, 1)
-    check_number("validation", validation, 0, 0.9)
+    labelled = check_number("labelled", labelled, 0, 1)
+    validation = check_number("validation", validation, 0, 0.9)
     draws = torch.Generator().manual_seed(check_count("seed", seed, 0, 2**62))
     order = torch.randperm(len(samples), generator=draws).tolist()
     masked = [i for i in order if samples[i][1] is not None]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from channels.errors import check_count, check_flag, check_name, check_number
+from channels.errors import check_name, keep_count, keep_flag, keep_number
+from semcom.images import as_sample, check_tensor
 from semcom.metrics import dice
-from semcom.segmentation.segmenter import check_grey
 from semcom.segmentation.unet import UNetSegmenter, check_width
 from semcom.training import loop
 from semcom.training.crops import Sample
@@ -75,17 +75,18 @@ class SegmenterPlan:
 
     def __post_init__(self) -> None:
         check_name("method", self.method, METHODS)
-        check_count("steps", self.steps, 1, 10**8)
-        check_count("batch", self.batch, 1, 4096)
-        check_width(self.width)
-        check_flag("mixed_precision", self.mixed_precision)
-        check_count("seed", self.seed, 0, 2**40 - 1)
-        check_number("learning_rate", self.learning_rate, 1e-9, 1)
-        check_number("turn_deg", self.turn_deg, 0, 180)
-        check_number("zoom", self.zoom, 0, 0.9)
-        check_number("bend", self.bend, 0, 1)
-        check_number("stretch", self.stretch, 0, 4)
-        if check_count("longest_side", self.longest_side, 64, 4096) % 32:
+        keep_count(self, "steps", 1, 10**8)
+        keep_count(self, "batch", 1, 4096)
+        object.__setattr__(self, "width", check_width(self.width))
+        keep_flag(self, "mixed_precision")
+        keep_count(self, "seed", 0, 2**40 - 1)
+        keep_number(self, "learning_rate", 1e-9, 1)
+        keep_number(self, "turn_deg", 0, 180)
+        keep_number(self, "zoom", 0, 0.9)
+        keep_number(self, "bend", 0, 1)
+        keep_number(self, "stretch", 0, 4)
+        keep_count(self, "longest_side", 64, 4096)
+        if self.longest_side % 32:
             raise InputError(f"longest_side must be a multiple of 32, got {self.longest_side}")
 
 
@@ -127,14 +128,13 @@ def train_segmenter(
             ``first`` is of another size, or as the loop says.
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
     """
-    for image, mask in [*labelled, *(validation or [])]:
-        check_sample(image, mask)
+    labelled = [labelled_sample(*sample) for sample in labelled]
+    validation = [labelled_sample(*sample) for sample in validation or []]
+    unlabelled = [as_sample(image)[0] for image in unlabelled]
     if not labelled:
         raise InputError("no labelled image to train on: give a folder of masks")
     if not any(bool(mask.any()) for _, mask in labelled if mask is not None):
         raise InputError("every mask is empty: there is nothing to learn")
-    for image in unlabelled:
-        check_image(image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
@@ -144,7 +144,7 @@ def train_segmenter(
             raise InputError(f"the weights are of {first.config()}, the plan asks for {asked}")
         segmenter = first.requires_grad_(True)
     loop.run(
-        _SegmenterTask(segmenter, labelled, unlabelled, validation or [], plan),
+        _SegmenterTask(segmenter, labelled, unlabelled, validation, plan),
         out,
         device=device,
         log_every=log_every,
@@ -155,33 +155,23 @@ def train_segmenter(
     return segmenter.requires_grad_(False)
 
 
-def check_sample(image: Tensor, mask: Tensor | None) -> None:
-    """Refuse what cannot teach a segmenter.
+def labelled_sample(image: Tensor, mask: Tensor | None) -> Sample:
+    """An image ``[1, H, W]`` and its bool mask, from which a segmenter can learn.
 
-    >>> check_sample(torch.rand(1, 64, 64), torch.ones(1, 64, 32, dtype=torch.bool))
+    >>> labelled_sample(torch.rand(1, 64, 64), torch.ones(1, 64, 32, dtype=torch.bool))
     Traceback (most recent call last):
     channels.errors.InputError: a mask of [1, 64, 32] does not fit its image of [1, 64, 64]
     """
-    check_image(image)
     if mask is None:
         raise InputError("a labelled image has no mask: leave it to the unlabelled ones")
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise InputError(f"masks must be bool, got {kind}: use masks > 0.5")
+    image, mask = as_sample(image)[0], check_tensor("masks", mask)
     if mask.shape != image.shape:
         raise InputError(
             f"a mask of {list(mask.shape)} does not fit its image of {list(image.shape)}"
         )
-
-
-def check_image(image: object) -> None:
-    """Refuse what is no grey image ``[1, H, W]``.
-
-    >>> check_image(torch.rand(3, 64, 64))
-    Traceback (most recent call last):
-    channels.errors.InputError: images must be [batch, 1, H, W], got [1, 3, 64, 64]: make them grey
-    """
-    check_grey(image[None] if isinstance(image, Tensor) else image)
+    if mask.is_floating_point() or mask.is_complex():
+        raise InputError(f"masks must be bool, got {mask.dtype}: use masks > 0.5")
+    return as_sample(image, mask)
 
 
 class _SegmenterTask:

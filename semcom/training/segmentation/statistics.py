@@ -43,8 +43,8 @@ class ClassStatistics(nn.Module):
         self, num_classes: int, num_features: int, memory: float = 100_000, least: int = 64
     ) -> None:
         super().__init__()
-        check_count("num_classes", num_classes, 1, 10**6)
-        check_count("num_features", num_features, 1, 10**6)
+        num_classes = check_count("num_classes", num_classes, 1, 10**6)
+        num_features = check_count("num_features", num_features, 1, 10**6)
         self.memory = check_number("memory", memory, 1, math.inf)
         self.least = check_count("least", least, 1, 10**12)
         self.register_buffer("mean", torch.zeros(num_classes, num_features))

@@ -50,7 +50,7 @@ def transferable_logits(
             [1., 1.]])
     """
     _check(logits, labels, weight, mean_shift, covariance)
-    check_number("strength", strength, 0, 1e6)
+    strength = check_number("strength", strength, 0, 1e6)
     apart = weight[None] - weight[:, None]  # [y, c, D]: w_c - w_y
     first = torch.einsum("ycd,yd->yc", apart, mean_shift)
     second = torch.einsum("ycd,yde,yce->yc", apart, covariance, apart)

@@ -397,7 +397,7 @@ def test_direct_wave_stands_still_while_scatter_moves() -> None:
     [
         *(
             (partial(FlatFading, k), "k_factor_db must be a finite number")
-            for k in (math.inf, True, "1", 1j, [3.0], np.ones(2), torch.tensor(3.0))
+            for k in (math.inf, True, "1", 1j, [3.0], np.ones(2), torch.ones(2))
         ),
         (lambda: FlatFading(0.0, doppler_hz=-1.0), "doppler_hz"),
         (lambda: ShadowedRician(0.0, 1.0, 1.0), "b must"),

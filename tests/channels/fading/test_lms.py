@@ -522,7 +522,7 @@ def test_models_pickle_and_repeat() -> None:
         (lambda: TwoState(["urban"], 30.0, 2e9, 1.0), "unknown environment"),
         (lambda: TwoState(np.array("urban"), 30.0, 2e9, 1.0), "unknown environment"),
         (lambda: TwoState({}, 30.0, 2e9, 1.0), "unknown environment"),
-        (lambda: TwoState("urban", 30.0, 2e9, torch.tensor(1.0)), "speed_mps"),
+        (lambda: TwoState("urban", 30.0, 2e9, torch.ones(2)), "speed_mps"),
         (lambda: TwoState("urban", 30.0, 2e9, 1.0, normalize="no"), "normalize must be True or"),
         (lambda: TwoState("urban", 14.0, 2e9, 1.0), r"elevation_deg .*\[15, 75\]"),
         (lambda: TwoState("urban", 80.0, 2e9, 1.0), r"elevation_deg .*\[15, 75\]"),

@@ -168,8 +168,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"profile": ["C"]}, "unknown NTN-TDL profile"),
     ({"profile": {}}, "unknown NTN-TDL profile"),
     *(({"delay_spread_s": s}, "delay_spread_s") for s in (True, None, "1", -1e-9, 2e-3, math.nan)),
-    *(({"speed_mps": v}, "speed_mps") for v in (torch.tensor(1.0), 1e300, -1.0, math.inf)),
-    *(({"carrier_hz": f}, "carrier_hz") for f in (np.full(1, 2e9), 1e300, 1e-300, 0.0)),
+    *(({"speed_mps": v}, "speed_mps") for v in (torch.ones(2), 1e300, -1.0, math.inf)),
+    *(({"carrier_hz": f}, "carrier_hz") for f in (np.full(2, 2e9), 1e300, 1e-300, 0.0)),
 ]
 
 

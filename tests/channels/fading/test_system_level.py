@@ -338,7 +338,7 @@ def test_the_class_travels_to_other_processes() -> None:
         ({"environment": ["urban"]}, "unknown environment"),
         ({"environment": np.array("urban")}, "unknown environment"),
         ({"elevation_deg": True}, "elevation_deg"),
-        ({"speed_mps": torch.tensor(1.0)}, "speed_mps"),
+        ({"speed_mps": torch.ones(2)}, "speed_mps"),
         ({"carrier_hz": "2e9"}, "carrier_hz"),
         ({"elevation_deg": 9.9}, r"elevation_deg .*\[10, 90\]"),
         ({"altitude_m": 100e3}, "altitude_m .*160000"),

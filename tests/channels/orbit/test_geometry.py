@@ -365,9 +365,9 @@ def test_times_that_are_no_numbers_are_refused(times: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"altitude_m": torch.tensor(600e3)},
+        {"altitude_m": torch.tensor([600e3, 700e3])},
         {"altitude_m": True},
-        {"max_elevation_deg": torch.tensor(60.0)},
+        {"max_elevation_deg": torch.tensor([60.0, 50.0])},
         {"min_elevation_deg": "10"},
         {"carrier_hz": [2e9]},
     ],
@@ -376,6 +376,11 @@ def test_a_pass_is_made_of_numbers(change: dict[str, Any]) -> None:
     good = {"altitude_m": 600e3, "max_elevation_deg": 60.0, "carrier_hz": 2e9}
     with pytest.raises(InputError, match=next(iter(change))):
         Pass(**(good | change))
+
+
+def test_a_pass_of_tensors_is_the_pass_of_their_numbers() -> None:
+    over = Pass(torch.tensor(600e3), torch.tensor([60.0]), torch.tensor(2e9))  # type: ignore[arg-type]
+    assert over == Pass(600e3, 60.0, 2e9) and type(over.altitude_m) is float
 
 
 def test_samples_can_be_compared_and_hashed() -> None:

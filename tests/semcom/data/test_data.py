@@ -26,8 +26,8 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from channels import InputError
-from semcom.codec import check_images, check_roi
 from semcom.data import list_images, load_folder, phantoms
+from semcom.images import as_images, as_roi
 from tests.semcom.data.dicom_files import GREY, PATIENT, STORED, dicom, lut, ramp, shown
 
 
@@ -60,8 +60,8 @@ def test_phantoms_keep_the_contract(kind: str, size: int) -> None:
     images, masks = phantoms(kind, n=2, size=size)
     assert images.shape == masks.shape == (2, 1, size, size)
     assert masks.dtype == torch.bool
-    check_images(images)
-    check_roi(masks, images)
+    assert as_images(images) is images
+    assert as_roi(masks, images) is masks
 
 
 @pytest.mark.parametrize("kind", ["chest", "dental", "angiography"])

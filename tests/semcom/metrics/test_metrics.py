@@ -188,7 +188,7 @@ BITS = torch.zeros(2, 8)
         (IMAGES[:1], "different shapes, [1, 1, 32, 32] and [2, 1, 32, 32]"),
         (IMAGES[0], "float tensor [batch, C, H, W]"),
         (IMAGES.byte(), "got torch.uint8"),
-        (IMAGES.numpy(), "got ndarray"),
+        (IMAGES.numpy(), "got a NumPy array: torch.from_numpy"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(

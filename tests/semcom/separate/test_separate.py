@@ -96,7 +96,7 @@ def test_colour(source: str) -> None:
 
 
 def test_colour_is_refused_by_a_grey_coder() -> None:
-    with pytest.raises(InputError, match="3 channels but this codec takes grey ones"):
+    with pytest.raises(InputError, match="3 channels where grey ones are taken"):
         SeparateCodec("avif").encode(torch.rand(1, 3, 64, 64), cbr=1 / 4, snr_db=10.0)
 
 
