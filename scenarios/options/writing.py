@@ -160,14 +160,16 @@ def compared(table: Table) -> Table:
 def draw(table: Table, out: Path, x: str | None) -> list[Path]:
     """Draw each metric, and by how much codecs differ from the best separate scheme.
 
-    Without a separate scheme differences are to the first codec; without a second codec there are
-    none.
+    With one separate scheme differences are to that, without to the first codec; without a second
+    codec there are none.
 
     Returns:
         What was drawn; of what there is nothing to draw, an older file is removed.
     """
-    anchor = SEPARATE if table.separate else str(table.frame["codec"].iloc[0])
     shown_table = compared(table)
+    anchor = ([SEPARATE] if shown_table is not table else [*table.separate, *table.frame["codec"]])[
+        0
+    ]
     differences = shown_table.against(anchor) if shown_table.frame["codec"].nunique() > 1 else None
     drawn = []
     for metric in shown():

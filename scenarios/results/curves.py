@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from channels import InputError
@@ -33,6 +34,9 @@ from scenarios.results.style import (
 
 HUES = ("codec", "link")
 _MOST_TICKS = 13
+_BESIDE = 3.5
+"""Points between the upright lines of two codecs."""
+
 _MOST_BANDS = 3
 """More would lie over one another: intervals are lines beside each point then."""
 
@@ -192,14 +196,16 @@ def _draw(
     solid = [codec for codec, style in drawn.items() if style.is_solid]
     alone = len(places) == 1
     apart = min(0.2, 1.8 / len(drawn)) if alone else 0.0
-    step = 0.0 if alone else 0.6 * float(np.diff(places).min()) / max(len(solid), 1)
     for index, (codec, style) in enumerate(drawn.items()):
         rows = summary[summary["codec"] == codec].sort_values(x)
         points = _places(rows[x], x) + apart * (index - (len(drawn) - 1) / 2)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
         if bands and style.is_solid and (alone or len(solid) > _MOST_BANDS):
-            beside = step * (solid.index(codec) - (len(solid) - 1) / 2)
-            axis.vlines(points + beside, low, high, color=style.colour, linewidth=1.2, alpha=0.55)
+            beside = 0.0 if alone else _BESIDE * (solid.index(codec) - (len(solid) - 1) / 2)
+            moved = offset_copy(axis.transData, axis.figure, beside, 0, "points")
+            axis.vlines(
+                points, low, high, color=style.colour, linewidth=1.2, alpha=0.6, transform=moved
+            )
         elif bands and style.is_solid:
             axis.fill_between(points, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axis.plot(

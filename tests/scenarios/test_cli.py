@@ -19,7 +19,10 @@ from scenarios.engine.cores import cores
 from scenarios.options import writing
 from scenarios.results.table import Table
 
-FILES = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
+ALONE = ["journal.jsonl", "panel.png", "psnr.png", "results.csv", "results.parquet", "roi_psnr.png"]
+"""What a run of one codec writes."""
+
+FILES = sorted([*ALONE, "psnr-against.png", "roi_psnr-against.png"])
 QUICK = ["--codecs", "jpeg2000-ldpc,hevc-ldpc", "--link", "awgn", "--size", "64", "--limit", "2"]
 QUICK += ["--snr", "12:15:3", "--cbr", "1/4", "--workers", "1"]
 
@@ -192,7 +195,8 @@ def test_several_rates_and_a_diagnosis(tmp_path: Path, capsys: pytest.CaptureFix
     frame = Table.load(out / "results.csv").frame
     assert sorted(set(frame["cbr"])) == [1 / 8, 1 / 4]
     assert frame["dice"].between(0, 1).all()
-    assert sorted(file.name for file in out.iterdir()) == sorted([*FILES, "dice.png"])
+    drawn = ["dice.png", "dice_control.png"]
+    assert sorted(file.name for file in out.iterdir()) == sorted([*ALONE, *drawn])
 
 
 def test_mismatch_writes_what_snr_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -237,8 +237,10 @@ def test_dice_is_the_overlap_of_what_is_found_in_received_and_sent() -> None:
 def test_results_say_which_segmenter_diagnosed_and_do_not_mix(tmp_path: Path) -> None:
     small: dict[str, Any] = {"links": ["awgn"], "snr_db": [6], "trials": 1, "out": tmp_path}
     table = sweep(**small, diagnosis="chest")
-    own = semcom.segmenter("chest")
-    assert table.metadata["parameters"]["diagnosis"] == f"UNetSegmenter {own.fingerprint}"
+    own, control = semcom.segmenter("chest"), semcom.segmenter("chest-control")
+    told = f"UNetSegmenter {own.fingerprint}; control UNetSegmenter {control.fingerprint}"
+    assert table.metadata["parameters"]["diagnosis"] == told
+    assert table.frame["dice_control"].between(0, 1).all()
     lines = (tmp_path / "journal.jsonl").read_text().splitlines()
     assert sweep(**small, diagnosis=own).frame.equals(table.frame)
     assert (tmp_path / "journal.jsonl").read_text().splitlines() == lines
@@ -291,7 +293,8 @@ def test_torn_line_is_computed_again(tmp_path: Path) -> None:
 
 MEASURED: dict[str, Any] = {
     "cbr_used": 0.06, "cpp": 0.06, "psnr": math.inf, "roi_psnr": None, "ssim": 1.0,
-    "ms_ssim": None, "dice": None, "outage": False, "rx_snr_db": 6.0, "mcs": None,
+    "ms_ssim": None, "dice": None, "dice_control": None, "outage": False, "rx_snr_db": 6.0,
+    "mcs": None,
 }  # fmt: skip
 
 
@@ -353,7 +356,7 @@ def test_budget_too_small_leaves_nothing_behind(tmp_path: Path, processes: Execu
 
 def test_unpicklable_codec_is_refused_by_executors_only() -> None:
     codec = BlockMean()
-    codec.trick = lambda: 0  # type: ignore[attr-defined]
+    codec.trick = (bit for bit in "01")  # type: ignore[attr-defined]
     small: dict[str, Any] = {"codecs": [codec], "links": ["awgn"], "snr_db": [6]}
     assert len(sweep(**small)) == 6
     with ThreadPoolExecutor(1) as threads, pytest.raises(InputError, match="use workers=1"):

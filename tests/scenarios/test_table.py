@@ -42,7 +42,7 @@ def frame(codecs: str = "ab", link: str = "awgn", lost: bool = True) -> pd.DataF
                 "believed_snr_db": float(snr_db),
                 "cbr": 1 / 16, "cbr_used": 0.06, "cpp": 0.06, "image": image, "trial": trial,
                 "psnr": round(25 + snr_db + image + draws.normal(), 4), "roi_psnr": None,
-                "ssim": 0.9, "ms_ssim": None, "dice": None,
+                "ssim": 0.9, "ms_ssim": None, "dice": None, "dice_control": None,
                 "outage": lost and snr_db == 0 and image == 0,
                 "rx_snr_db": 1.25, "mcs": 4 if codec == "b" else None,
             }
