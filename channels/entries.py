@@ -13,6 +13,7 @@ from channels.describe import Row
 from channels.errors import InputError, check_flag, check_number, shown
 from channels.fading.delay_spread import delay_spread_s as tabulated_delay_spread_s
 from channels.fading.recipe import Build, model_for, recipe
+from channels.ofdm.doubts import MEAN_OVER_FADING
 from channels.ofdm.grid import Grid
 from channels.orbit.doppler import Precompensation, Residual
 from channels.orbit.geometry import ALTITUDES_M, SPEED_OF_LIGHT_MPS
@@ -26,7 +27,6 @@ WALKING_MPS = 3 / 3.6
 ELEVATION_DEG = 50.0
 """Default of the NTN profiles."""
 
-MEAN = "mean over fading"
 SIGHT = "of the unobstructed line of sight: fading changes the mean"
 
 
@@ -39,7 +39,7 @@ class Made:
     grid: Grid = field(default_factory=Grid)
     residual: Residual = field(default_factory=Residual)
     residual_rows: tuple[Row, ...] = ()
-    snr_reference: str = MEAN
+    snr_reference: str = MEAN_OVER_FADING
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _shadowed(
     kept = check_flag("normalize", normalize)
     build = recipe(model().preset, shadowing, doppler_hz=doppler_hz, normalize=kept)
     row: Row = ("shadowing", shadowing, "", source)
-    reference = MEAN if kept else SIGHT
+    reference = MEAN_OVER_FADING if kept else SIGHT
     return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
 
 
@@ -127,7 +127,7 @@ def _shadowed_at(
     kept = check_flag("normalize", normalize)
     build = recipe(_abdi().at_elevation, elevation_deg, doppler_hz=doppler_hz, normalize=kept)
     row: Row = ("elevation", elevation_deg, "deg", "Abdi et al. 2003, eq. 19")
-    reference = MEAN if kept else SIGHT
+    reference = MEAN_OVER_FADING if kept else SIGHT
     return Made(build, (row, *rows, _power_row(build)), snr_reference=reference)
 
 
@@ -154,7 +154,7 @@ def _two_state(
             *rows,
             _power_row(build),
         ),
-        snr_reference=MEAN if kept else SIGHT,
+        snr_reference=MEAN_OVER_FADING if kept else SIGHT,
     )
 
 
@@ -301,7 +301,7 @@ def _leo(
         grid,
         precompensation.residual(altitude_m, elevation_deg, carrier_hz),
         (_precompensated(precompensation),),
-        SIGHT if shadowing else MEAN,
+        SIGHT if shadowing else MEAN_OVER_FADING,
     )
 
 

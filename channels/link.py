@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from channels.describe import Row, one_line, table
-from channels.errors import InputError, check_name, check_number, keep_number, shown
+from channels.errors import InputError, check_name, keep_number, shown
 from channels.fading.awgn import complex_normal, noise_variance
-from channels.fading.recipe import Build, SionnaBlock, doppler_of, model_for
+from channels.fading.recipe import Build, SionnaBlock, model_for
+from channels.fading.statistics import STILL, Statistics, doppler_of, knows_itself, stated_by
 from channels.ofdm.amplifier import Rapp, Saleh, SoftLimiter, transmit
-from channels.ofdm.estimation import estimate, prior_of
+from channels.ofdm.doubts import MEAN_OVER_FADING, check_draws, doubts
+from channels.ofdm.equalisation import Observed, equalised
+from channels.ofdm.estimation import estimate
 from channels.ofdm.grid import SYMBOLS_PER_SLOT, Grid, at_symbols, filler, from_grid, place, to_grid
+from channels.ofdm.prior import prior_of
 from channels.ofdm.realisation import Realisation, draw
+from channels.ofdm.trial import tried
 from channels.orbit.doppler import Residual
 from channels.power import AveragePower, PeakPower, squared_magnitude
 from channels.randomness import seeded
-from channels.real import real_tensor
-from channels.signal import SNR_DB, Received, Reception, Transmission, check_symbols, sent_mask
+from channels.signal import (
+    Received,
+    Reception,
+    Transmission,
+    check_symbols,
+    checked_snr,
+    sent_mask,
+)
 from channels.surroundings import undisturbed
 
 if TYPE_CHECKING:
@@ -34,8 +45,6 @@ if TYPE_CHECKING:
 ESTIMATORS = ("perfect", "ls", "lmmse")
 DOMAINS = ("frequency", "time")
 MAX_DOPPLER_FRACTION = 0.1
-_LEAST_GAIN = 1e-12
-"""Power of an estimate that says nothing any more; with its inverse, gradients stay finite."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Link:
     residual: Residual = field(default_factory=Residual)
     power: AveragePower | PeakPower = field(default_factory=AveragePower)
     amplifier: SoftLimiter | Rapp | Saleh | None = None
-    snr_reference: str = "mean over fading"
+    snr_reference: str = MEAN_OVER_FADING
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isprintable():
@@ -243,18 +252,19 @@ class Link:
         self, x: Tensor, sent: Tensor, snr_db: float | Tensor, seed: int | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         batch, num_symbols = x.shape
-        noise_var = noise_variance(_checked_snr(snr_db, batch).to(x.device))
+        noise_var = noise_variance(checked_snr(snr_db, batch).to(x.device))
         noise_var = noise_var.to(x.real.dtype)[:, None]
-        with seeded(seed, x.device, stream=0):
+        known, own = self._known(x.device, batch, seeded=seed is not None)
+        with seeded(seed, x.device, stream=0, everywhere=own):
             channel = self._draw(batch, num_symbols, x.device)
         with seeded(seed, x.device, stream=1):
             noise = noise_var.sqrt() * complex_normal((batch, num_symbols), x.device)
             if self.estimator == "perfect" and self.amplifier is None and channel.scales_only:
                 h = at_symbols(channel.response.h.to(x.dtype), num_symbols, self.grid)
-                observed = _Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
+                observed = Observed(h * x + noise, h, noise_var, torch.zeros_like(noise_var))
             else:
-                observed = self._through_frame(x, sent, channel, noise, noise_var)
-        symbols, error_var, gain = _equalised(observed.symbols, observed.h, observed.disturbance)
+                observed = self._through_frame(x, sent, channel, noise, noise_var, known)
+        symbols, error_var, gain = equalised(observed.symbols, observed.h, observed.disturbance)
         error_var = error_var.expand(batch, num_symbols)
         mean_snr = ((gain - observed.excess) / observed.disturbance).expand(batch, -1).mean(1)
         return symbols, error_var, 10 * torch.log10(mean_snr.clamp_min(1e-10))
@@ -265,9 +275,34 @@ class Link:
         model, time = self._model(device), self.domain == "time"
         return draw(model, self.residual, batch, num_times, self.grid, device, every_sample=time)
 
+    def _known(self, device: torch.device, batch: int, *, seeded: bool) -> tuple[Statistics, bool]:
+        """Long-term statistics of the channel model, and whether it is one of the user's own."""
+        model, own = self._model(device), False
+        known = STILL if model is None else stated_by(model)
+        if known is not None and (self.propagation is None or knows_itself(model)):
+            power = (known.mean_power or 1.0,) * 2
+        else:
+            assert self.propagation is not None
+            trial = tried(self.propagation, device, batch, self.grid.symbol_period_s)
+            still = self.estimator != "perfect" and doppler_of(model) == 0
+            check_draws(self.name, trial, seeded=seeded, still=still)
+            known, power, own = trial.statistics, trial.power, True
+        if "doubted" not in self.__dict__:
+            self.__dict__["doubted"] = True
+            parts = self.estimator, self.grid, self.residual, self.snr_reference
+            for doubt in doubts(*parts, known, power):
+                warnings.warn(f"link {self.name!r}: {doubt}", UserWarning, stacklevel=5)
+        return known, own
+
     def _through_frame(
-        self, x: Tensor, sent: Tensor, channel: Realisation, noise: Tensor, noise_var: Tensor
-    ) -> _Observed:
+        self,
+        x: Tensor,
+        sent: Tensor,
+        channel: Realisation,
+        noise: Tensor,
+        noise_var: Tensor,
+        known: Statistics,
+    ) -> Observed:
         """Send symbols with their pilots through amplifier, channel and channel estimation.
 
         Resource elements that an image does not use carry another user's symbols, so that ICI and
@@ -294,16 +329,16 @@ class Link:
         if self.estimator == "perfect":
             at_symbol = from_grid(received, num_symbols, grid) + noise - gain * others
             total = at_symbols(disturbance, num_symbols, grid)
-            return _Observed(at_symbol, gain, total, torch.zeros_like(noise_var))
+            return Observed(at_symbol, gain, total, torch.zeros_like(noise_var))
 
         elsewhere = complex_normal(tuple(frame.shape), frame.device).to(frame.dtype)
         elsewhere = noise_var.sqrt()[..., None] * elsewhere
         received = received + place(noise, grid, onto=elsewhere)
         mean = disturbance.expand(frame.shape).mean((1, 2))
-        prior = prior_of(self._model(frame.device), self.residual, grid)
+        prior = prior_of(known, self.residual, grid)
         estimated = estimate(received, mean, grid, prior, self.estimator)
         uncertain = estimated.error_var if self.estimator == "ls" else torch.zeros(1, 1, 1)
-        return _Observed(
+        return Observed(
             from_grid(received, num_symbols, grid) - gain * others,
             at_symbols(estimated.h, num_symbols, grid),
             at_symbols(disturbance + estimated.error_var, num_symbols, grid),
@@ -365,47 +400,3 @@ class Link:
             ("domain", self.domain, "", coupled[self.domain]),
             ("SNR", "E_s/N_0 per complex channel use", "", self.snr_reference),
         ]
-
-
-@dataclass(frozen=True)
-class _Observed:
-    """What the receiver holds of each symbol, ``[batch, K or 1]``.
-
-    Received values; the gains that it believes; the power of noise, interference and the gains'
-    errors; by how much the squared gains are too large on average.
-    """
-
-    symbols: Tensor
-    h: Tensor
-    disturbance: Tensor
-    excess: Tensor
-
-
-def _equalised(received: Tensor, h: Tensor, disturbance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Symbols, the variance of their errors, and the power gain that both were divided by.
-
-    In a single-antenna link the LMMSE equaliser with its bias removed is a division by h.
-    """
-    gain = squared_magnitude(h).clamp_min(_LEAST_GAIN)
-    return received * (h.conj() / gain), disturbance / gain, gain
-
-
-def _checked_snr(snr_db: object, batch: int) -> Tensor:
-    """float64 ``[batch]``."""
-    if isinstance(snr_db, np.ndarray) and snr_db.size != 1:
-        snr_db = real_tensor("snr_db", snr_db)
-    if not isinstance(snr_db, Tensor):
-        snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB), dtype=torch.float32)
-    if snr_db.numel() == 1:
-        snr_db = snr_db.reshape(())
-    if (
-        snr_db.is_complex()
-        or snr_db.dtype == torch.bool
-        or snr_db.shape not in ((), (batch,))
-        or not bool((snr_db.abs() <= SNR_DB[1]).all())
-    ):
-        raise InputError(
-            f"snr_db must be one number or real [{batch}], finite and in -100…100 dB, got "
-            f"{list(snr_db.shape)} {shown(snr_db.tolist())}"
-        )
-    return snr_db.double().expand(batch)

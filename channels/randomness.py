@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
+import numpy as np
 import torch
 
 from channels.errors import check_seed
@@ -16,17 +18,24 @@ ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
-def seeded(seed: int | None, device: torch.device | str = "cpu", stream: int = 0) -> Iterator[None]:
+def seeded(
+    seed: int | None,
+    device: torch.device | str = "cpu",
+    stream: int = 0,
+    *,
+    everywhere: bool = False,
+) -> Iterator[None]:
     """Draw reproducibly inside the block and leave every generator as it was found.
 
-    All that a link draws comes from Sionna's generator for the device. Setting Sionna's own seed
-    would also restart torch's default generator, which a training loop in the same process must
-    not notice; so only that generator is seeded. ``None`` changes nothing.
+    All that a link draws comes from Sionna's generator for the device, and only that one is seeded
+    unless channel models of one's own are at work. ``None`` changes nothing.
 
     Args:
         seed: an integer in 0…2^63 − 1, or ``None``.
         device: where draws are made.
         stream: independent draws for the same seed, 0…7.
+        everywhere: whether to seed the global generators of torch, NumPy and Python too, and
+            Sionna's of NumPy and Python.
 
     >>> with seeded(3):
     ...     first = torch.rand(1, generator=generator())
@@ -38,15 +47,46 @@ def seeded(seed: int | None, device: torch.device | str = "cpu", stream: int = 0
         with single_precision():
             yield
         return
-    seed = check_seed(seed)
-    source = generator(device)
-    with ONE_AT_A_TIME, single_precision():
+    source, value = generator(device), (check_seed(seed) * 8 + stream) % 2**64
+    with ONE_AT_A_TIME, single_precision(), _global_ones(value if everywhere else None, device):
         state = source.get_state()
-        source.manual_seed((seed * 8 + stream) % 2**64)
+        source.manual_seed(value)
         try:
             yield
         finally:
             source.set_state(state)
+
+
+@contextmanager
+def _global_ones(value: int | None, device: torch.device | str) -> Iterator[None]:
+    """Seed what draws without being handed a generator; ``None`` leaves all as it is."""
+    if value is None:
+        yield
+        return
+    from sionna.phy import config
+
+    device = check_device(device)
+    torchs = [torch.default_generator]
+    if device.type == "cuda":
+        torchs.append(torch.cuda.default_generators[torch.device(_sionna_name(device)).index])
+    pythons = [random.getstate, config.py_rng.getstate]
+    kept = [one.get_state() for one in torchs], [get() for get in pythons]
+    legacy, bits = np.random.get_state(), config.np_rng.bit_generator.state  # noqa: NPY002
+    for one in torchs:
+        one.manual_seed(value)
+    random.seed(value)
+    config.py_rng.seed(value)
+    np.random.seed(np.random.SeedSequence(value).generate_state(4))  # noqa: NPY002
+    config.np_rng.bit_generator.state = np.random.default_rng(value).bit_generator.state
+    try:
+        yield
+    finally:
+        for one, state in zip(torchs, kept[0], strict=True):
+            one.set_state(state)
+        random.setstate(kept[1][0])
+        config.py_rng.setstate(kept[1][1])
+        np.random.set_state(legacy)  # noqa: NPY002
+        config.np_rng.bit_generator.state = bits
 
 
 def _sionna_name(device: torch.device | str) -> str:

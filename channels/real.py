@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,3 +34,25 @@ def real_tensor(name: str, value: object) -> Tensor:
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise InputError(f"{name} must be real numbers, got {shown(value)}")
     return tensor.double()
+
+
+DIGITS = 12
+"""Decimal digits to which points along an axis are told apart."""
+
+LARGEST_DENOMINATOR = 4096
+"""Fractions up to this denominator are points themselves, 1/3 as 1/16."""
+
+
+def on_grid(value: float) -> float:
+    """The point along an axis that a number means: what is equal but for rounding is one point.
+
+    That is the fraction of a denominator up to 4096 that the number equals within 1e-12 (of
+    numbers above 1: relative to them), or else the number rounded to 12 significant digits.
+
+    >>> on_grid(0.1 + 0.2), on_grid(1 - 2 / 3) == 1 / 3, on_grid(4.771212547196624)
+    (0.3, True, 4.7712125472)
+    """
+    near = float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR))
+    if abs(value - near) <= 10**-DIGITS * max(1.0, abs(near)):
+        return near
+    return float(f"{value:.{DIGITS}g}")

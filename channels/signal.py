@@ -6,11 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from channels.errors import InputError, keep_number, shown, whole_number
+from channels.errors import InputError, check_number, keep_number, shown, whole_number
+from channels.real import real_tensor
 from channels.tensorfile import store
 
 SNR_DB = (-100.0, 100.0)
@@ -279,3 +281,31 @@ class Reception(Received):
         ) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{Path(path).name} is not a saved Reception: {reason}") from error
+
+
+def checked_snr(snr_db: object, batch: int) -> Tensor:
+    """An SNR in dB for each image, float64 ``[batch]``, of one number or of as many.
+
+    Raises:
+        InputError: if it is neither, or outside -100…100 dB.
+
+    >>> checked_snr(3, 2)
+    tensor([3., 3.], dtype=torch.float64)
+    """
+    if isinstance(snr_db, np.ndarray) and snr_db.size != 1:
+        snr_db = real_tensor("snr_db", snr_db)
+    if not isinstance(snr_db, Tensor):
+        snr_db = torch.tensor(check_number("snr_db", snr_db, *SNR_DB), dtype=torch.float32)
+    if snr_db.numel() == 1:
+        snr_db = snr_db.reshape(())
+    if (
+        snr_db.is_complex()
+        or snr_db.dtype == torch.bool
+        or snr_db.shape not in ((), (batch,))
+        or not bool((snr_db.abs() <= SNR_DB[1]).all())
+    ):
+        raise InputError(
+            f"snr_db must be one number or real [{batch}], finite and in -100…100 dB, got "
+            f"{list(snr_db.shape)} {shown(snr_db.tolist())}"
+        )
+    return snr_db.double().expand(batch)

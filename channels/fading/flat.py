@@ -13,6 +13,7 @@ from channels.errors import check_flag, check_name, check_number
 from channels.fading.draws import check_draw, uniform
 from channels.fading.envelope import EnvelopeLaw
 from channels.fading.jakes import jakes_process
+from channels.fading.statistics import Statistics
 from channels.randomness import generator
 from channels.surroundings import check_device
 
@@ -60,6 +61,7 @@ class FlatModel(ChannelModel):
         self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self._scatter = self._gain * math.sqrt(2 * scatter_variance)
         self.law = law.scaled(self._gain)
+        self.statistics = flat_statistics(self.law, self.doppler_hz)
 
     def _direct(self, batch_size: int) -> Tensor | float:
         """Amplitude of the direct wave before normalisation, ``[batch_size]`` or one for all."""
@@ -81,6 +83,17 @@ class FlatModel(ChannelModel):
         )
         gains = (direct[:, None] + scatter)[:, None, None, None, None, None]
         return gains, torch.zeros(batch_size, 1, 1, 1, dtype=torch.float32, device=device)
+
+
+def flat_statistics(law: EnvelopeLaw, doppler_hz: float) -> Statistics:
+    """Statistics of a direct wave that stands still and scatter of Jakes spectrum.
+
+    >>> flat_statistics(EnvelopeLaw.rice(1.0, 0.5), 9.0).powers
+    (0.5, 0.5)
+    """
+    direct = float(law.weights @ law.direct**2)
+    paths = (direct, 0.0, 0.0, 0.0), (law.mean_power - direct, 0.0, doppler_hz, 0.0)
+    return Statistics.of(*paths, mean_power=law.mean_power)
 
 
 class FlatFading(FlatModel):

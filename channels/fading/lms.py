@@ -12,7 +12,7 @@ from torch import Tensor
 from channels.errors import check_flag, check_number
 from channels.fading.draws import check_draw, uniform
 from channels.fading.envelope import EnvelopeLaw
-from channels.fading.flat import ShadowedModel
+from channels.fading.flat import ShadowedModel, flat_statistics
 from channels.fading.jakes import jakes_process
 from channels.fading.p681 import Environment, draw_walk, parameters_for
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
@@ -195,6 +195,7 @@ class TwoState(ChannelModel):
         law = self.parameters.law
         self._gain = 1 / math.sqrt(law.mean_power) if check_flag("normalize", normalize) else 1.0
         self.law = law.scaled(self._gain)
+        self.statistics = flat_statistics(self.law, self.doppler_hz)
 
     def __call__(
         self, batch_size: int, num_time_steps: int, sampling_frequency: float

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from channels.errors import InputError, check_name, check_number
 from channels.fading.draws import check_draw, uniform
+from channels.fading.statistics import Statistics
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.surroundings import check_device
 
@@ -73,7 +74,7 @@ class NTNTDL(TDL):
     Attributes:
         doppler_hz: largest Doppler shift of a scattered path in Hz.
         max_delay_s: delay of the last tap in seconds.
-        delay_profile: mean powers, summing to 1, and delays in seconds of all taps.
+        statistics: powers, delays and Doppler of all taps.
 
     Raises:
         InputError: on an unknown profile, a number out of range, or a K factor outside −20 to 30 dB
@@ -88,7 +89,7 @@ class NTNTDL(TDL):
 
     doppler_hz: float
     max_delay_s: float
-    delay_profile: tuple[tuple[float, ...], tuple[float, ...]]
+    statistics: Statistics
 
     def __init__(
         self,
@@ -106,7 +107,13 @@ class NTNTDL(TDL):
         los, powers, delays = _scattered(table, k_factor_db)
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = float(delays.max() * delay_spread_s)
-        self.__dict__["delay_profile"] = _profile(los, powers, delays * delay_spread_s)
+        self.__dict__["statistics"] = Statistics.of(
+            (los, 0.0, 0.0, 0.0),
+            *(
+                (power, delay * delay_spread_s, doppler_hz, 0.0)
+                for power, delay in zip(powers.tolist(), delays.tolist(), strict=True)
+            ),
+        )
         self.__dict__["_taps"] = los, powers, delays
         super().__init__(
             "D" if los else "A",
@@ -165,7 +172,8 @@ class NTNCDL(CDL):
     Attributes:
         doppler_hz: largest Doppler shift that a path can have in Hz.
         max_delay_s: delay of the last cluster in seconds.
-        delay_profile: mean powers, summing to 1, and delays in seconds of all clusters.
+        statistics: powers, delays and Doppler of all rays, over all directions of motion: those
+            of a ray at zenith angle θ are as of a Jakes spectrum up to ``doppler_hz`` · sin θ.
 
     Raises:
         InputError: on an unknown profile or a number out of range.
@@ -178,7 +186,7 @@ class NTNCDL(CDL):
 
     doppler_hz: float
     max_delay_s: float
-    delay_profile: tuple[tuple[float, ...], tuple[float, ...]]
+    statistics: Statistics
 
     def __init__(
         self,
@@ -196,7 +204,6 @@ class NTNCDL(CDL):
         self.__dict__["doppler_hz"] = doppler_hz
         self.__dict__["max_delay_s"] = max(table["delays"]) * delay_spread_s
         los, powers, delays = _scattered(table, None)
-        self.__dict__["delay_profile"] = _profile(los, powers, delays * delay_spread_s)
         self.__dict__["_table"] = table
         self.__dict__["_lift_deg"] = lift_deg
         both: dict[str, Any] = {"precision": "single", "device": str(check_device(device))}
@@ -212,6 +219,22 @@ class NTNCDL(CDL):
             max_speed=speed_mps,
             **both,
         )
+        self.__dict__["statistics"] = self._known(los, powers, delays * delay_spread_s)
+
+    def _known(
+        self, los: float, powers: NDArray[np.float64], delays_s: NDArray[np.float64]
+    ) -> Statistics:
+        paths = [
+            (power / RAYS_PER_CLUSTER, delay_s, self.doppler_hz * math.sin(zenith), 0.0)
+            for power, delay_s, rays in zip(
+                powers.tolist(), delays_s.tolist(), self._zoa.tolist(), strict=True
+            )
+            for zenith in rays
+        ]
+        if los:
+            direct_hz = self.doppler_hz * math.sin(float(self._los_zoa))
+            paths = [(los, 0.0, direct_hz, 0.0), *paths]
+        return Statistics.of(*paths)
 
     def __call__(
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
@@ -276,13 +299,6 @@ def _table(kind: str, profile: str) -> dict[str, Any]:
     profiles = _profiles(kind)
     table: dict[str, Any] = profiles[check_name(f"NTN-{kind.upper()} profile", profile, profiles)]
     return table
-
-
-def _profile(
-    los: float, powers: NDArray[np.float64], delays_s: NDArray[np.float64]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Powers and delays of all taps as tuples; the line of sight comes first."""
-    return (los, *powers.tolist()), (0.0, *delays_s.tolist())
 
 
 def _scattered(

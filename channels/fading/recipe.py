@@ -10,6 +10,7 @@ import torch
 
 from channels.cached import cached
 from channels.errors import InputError, plain
+from channels.randomness import seeded
 
 if TYPE_CHECKING:
     from sionna.phy.channel import ChannelModel
@@ -86,9 +87,13 @@ class SionnaBlock(Recipe):
 
 @cached(maxsize=64)
 def model_for(build: Build, device: torch.device) -> ChannelModel:
-    """The model that ``build`` makes for a device, kept: some read tables when they are made."""
+    """The model that ``build`` makes for a device, kept: some read tables when they are made.
+
+    What it draws while it is made is the same every time.
+    """
     try:
-        model = build(device)
+        with seeded(0, device, everywhere=True):
+            model = build(device)
     except InputError:
         raise
     except Exception as error:
@@ -97,12 +102,3 @@ def model_for(build: Build, device: torch.device) -> ChannelModel:
     if not callable(model):
         raise InputError(f"a link's propagation must make a Sionna ChannelModel, got {model!r}")
     return model
-
-
-def doppler_of(model: ChannelModel | None) -> float:
-    """Largest scatter Doppler of a model in Hz; one that does not say stands still in a symbol.
-
-    >>> doppler_of(None)
-    0.0
-    """
-    return float(getattr(model, "doppler_hz", 0.0))

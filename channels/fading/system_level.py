@@ -18,6 +18,7 @@ from torch import Tensor
 
 from channels.errors import InputError, check_count, check_flag, check_name, check_number
 from channels.fading.draws import MOST, check_draw, uniform
+from channels.fading.statistics import Statistics
 from channels.orbit.geometry import SPEED_OF_LIGHT_MPS
 from channels.randomness import seeded
 from channels.surroundings import check_device, single_precision
@@ -37,7 +38,13 @@ SUB_CLUSTER_DELAYS = (0.0, 1.28, 2.56)
 """When the sub-clusters come, over the cluster's delay spread (same table)."""
 
 DELAY_SAMPLE = 2000
-"""Drops from which the 99 % delay of a model is measured when it is built."""
+"""Drops from which the delays of a model are measured when it is built."""
+
+DELAY_STEP_S = 1e-9
+"""Powers are summed over delays of so many seconds."""
+
+RAYS = 20
+"""Rays of a cluster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +106,7 @@ class SystemLevel(ChannelModel):
         doppler_hz: largest Doppler shift that a path can have in Hz.
         max_delay_s: 99 % of images have all their paths within this delay, in seconds; measured on
             2000 drops when the model is built, the same on every build.
+        statistics: powers by delay, of the same drops.
 
     Raises:
         InputError: on an unknown environment, a number outside the ranges above, a negative speed,
@@ -112,6 +120,7 @@ class SystemLevel(ChannelModel):
 
     doppler_hz: float
     max_delay_s: float
+    statistics: Statistics
 
     def __init__(
         self,
@@ -148,7 +157,7 @@ class SystemLevel(ChannelModel):
         self._forced = line_of_sight
         self._shadowing = shadowing
         self.doppler_hz = speed_mps / SPEED_OF_LIGHT_MPS * carrier_hz
-        self.max_delay_s = self._measure_max_delay_s()
+        self.max_delay_s, self.statistics = self._measured()
 
     def __call__(
         self, batch_size: int, num_time_steps: int, sampling_frequency: float
@@ -223,11 +232,28 @@ class SystemLevel(ChannelModel):
     def _uniform_angle(self, *shape: int) -> Tensor:
         return 2 * math.pi * uniform(shape, self.device)
 
-    def _measure_max_delay_s(self) -> float:
+    def _measured(self) -> tuple[float, Statistics]:
         """Draw from a fixed seed, and leave the generator as it was."""
         with seeded(0, self.device):
-            longest = _path_delays_s(self.drop(DELAY_SAMPLE)).amax(1)
-        return float(longest.quantile(0.99))
+            drop = self.drop(DELAY_SAMPLE)
+        delays_s = _path_delays_s(drop)
+        longest_s = float(delays_s.amax(1).quantile(0.99))
+        scattered = drop.powers / (1 + drop.k_factor)[:, None]
+        shares = [len(part) / RAYS for part in SUB_CLUSTERS]
+        strong = [share * scattered[:, :2] for share in shares]
+        direct = (drop.k_factor / (1 + drop.k_factor))[:, None]
+        powers = torch.cat([direct, *strong, scattered[:, 2:]], 1)
+        bins = (delays_s / DELAY_STEP_S).round().long().flatten()
+        sums = torch.bincount(bins, powers.flatten().double()).tolist()
+        known = Statistics.of(
+            *(
+                (power, place * DELAY_STEP_S, self.doppler_hz, 0.0)
+                for place, power in enumerate(sums)
+            ),
+            mean_power=None if self._shadowing else 1.0,
+            continuous=True,
+        )
+        return longest_s, known
 
 
 def _openntn_parts(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.fading.awgn import complex_normal
-from channels.fading.recipe import doppler_of
+from channels.fading.statistics import doppler_of
 from channels.ofdm.grid import Grid
 from channels.ofdm.ici import Carrier, carrier, couple, leaked_power, moved_power
 from channels.ofdm.response import SLOW, Paths, Response, draw_response

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.errors import InputError
-from channels.fading.recipe import doppler_of
+from channels.fading.statistics import doppler_of
 from channels.ofdm.grid import Grid
 from channels.power import squared_magnitude
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.cached import cached
-from channels.ofdm.grid import Grid
+from channels.ofdm.grid import Grid, filler
 from channels.ofdm.ici import moved_power, turn
 from channels.ofdm.response import (
     STEPS_PER_SYMBOL,
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 EARLY_SHARE = 4
 """The receiver's window begins up to 1/4 of the cyclic prefix early: the band-limited edge of a
 symbol rings before it, too."""
+
+
+RINGING_DELAYS, RINGING_SLOTS = 8, 4
+"""At so many delays from either end of the prefix, over so many slots, ringing is measured."""
 
 
 def _precision_of(dtype: torch.dtype) -> str:
@@ -103,18 +107,77 @@ def respond_waveform(paths: Paths, num_symbols: int, grid: Grid) -> Response:
     within = within.reshape(*within.shape[:2], *times.shape)
     middle = within.mean(-1)
     mean = Paths(middle, paths.delays_s, grid.symbol_period_s)
-    response = respond(mean, grid, early_s=early_s(paths, grid))
+    early = early_s(paths, grid)
+    response = respond(mean, grid, early_s=early)
+    rung = ringing(mean, early, grid)
+    response = replace(response, stray=rung if response.stray is None else response.stray + rung)
     moved = (within - middle[..., None]).flatten(2)
     if not bool(moved.abs().amax() > 1e-6 * middle.abs().amax()):
         return response
     spread = squared_magnitude(frequency_response(moved, paths.delays_s, grid))
     spread = spread.reshape(len(spread), num_symbols, STEPS_PER_SYMBOL, -1).mean(2)
     spread = moved_power(spread, grid)
-    return replace(response, stray=spread if response.stray is None else response.stray + spread)
+    assert response.stray is not None
+    return replace(response, stray=response.stray + spread)
+
+
+def ringing(middle: Paths, early: Tensor, grid: Grid) -> Tensor:
+    """Interference by neighbouring symbols whose band-limited edges ring into the window.
+
+    A delay of whole samples does not ring, one of half a sample most; paths ring independently.
+
+    Args:
+        middle: gains at mid-symbol.
+        early: by how much each receiver's window begins within the prefix, ``[batch]``, in
+            seconds.
+        grid: the numerology.
+
+    Returns:
+        Power, float32 ``[batch, T, F]``.
+    """
+    places, levels = (part.to(early.device) for part in _half_sample_ringing(grid))
+    late = (middle.delays_s + early[:, None]).double() * grid.sample_rate_hz
+    right = torch.searchsorted(places, late.contiguous()).clamp(1, len(places) - 1)
+    left = right - 1
+    share = ((late - places[left]) / (places[right] - places[left])).clamp(0, 1)[..., None]
+    log_power = levels[left] * (1 - share) + levels[right] * share
+    power = log_power.exp() * torch.sin(torch.pi * late).square()[..., None]
+    return squared_magnitude(middle.gains).mT @ power.float()
+
+
+@cached(maxsize=8)
+def _half_sample_ringing(grid: Grid) -> tuple[Tensor, Tensor]:
+    """How strongly a path of unit power rings, by its delay from the window's begin on.
+
+    Measured, once for a grid, on the difference between what arrives and what was sent.
+
+    Returns:
+        Delays in samples, ascending, float64 ``[D]``, all between two samples; logarithms of the
+        power on each subcarrier, float64 ``[D, F]``.
+    """
+    prefix = grid.cyclic_prefix_samples
+    steps = prefix ** torch.linspace(0, 1, RINGING_DELAYS, dtype=torch.float64)
+    near = steps.round() - 0.5
+    places = torch.unique(torch.cat([near, prefix - near]))
+    if len(places) == 1:
+        places = torch.cat([places, places + 1])
+    cpu = torch.device("cpu")
+    data = filler(grid, RINGING_SLOTS * int((~grid.pilots).sum()), cpu).to(torch.complex64)
+    data = data.expand(len(places), -1, -1)
+    paths = draw_waveform_paths(None, len(places), data.shape[1], grid, cpu)
+    no_offset = torch.zeros(len(places), dtype=torch.float64)
+    got = propagate(data, paths, no_offset, 0.0, grid, places / grid.sample_rate_hz)
+    rung = squared_magnitude(got - data)[:, 1:-1].double().mean(1)
+    return places, rung.clamp_min(1e-15).log()
 
 
 def propagate(
-    frame: Tensor, paths: Paths, offset_hz: Tensor, rate_hz_per_s: float, grid: Grid
+    frame: Tensor,
+    paths: Paths,
+    offset_hz: Tensor,
+    rate_hz_per_s: float,
+    grid: Grid,
+    early: Tensor | None = None,
 ) -> Tensor:
     """Modulate, delay and fade each path, offset the carrier, demodulate.
 
@@ -128,12 +191,15 @@ def propagate(
         offset_hz: float64 ``[batch]``, residual carrier offset.
         rate_hz_per_s: its rate.
         grid: the numerology.
+        early: by how much each receiver's window begins within the prefix, ``[batch]``, in
+            seconds; ``None``: as :func:`early_s` says.
 
     Returns:
         complex ``[batch, T, F]``, free of noise.
     """
     precision, device = _precision_of(frame.dtype), str(frame.device)
-    prefix, early = grid.cyclic_prefix_samples, early_s(paths, grid).double()[:, None]
+    prefix = grid.cyclic_prefix_samples
+    early = (early_s(paths, grid) if early is None else early).double()[:, None]
     sent = _modulator(prefix, precision, device)(widen(frame, grid))
     batch, num_samples = sent.shape
     rate = grid.sample_rate_hz

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels.errors import check_name, check_number, check_whole
+from channels.errors import check_name, check_whole
 from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
 from scenarios.engine.provenance import versions
 from scenarios.engine.run_options import DRAWS, Draws
 from scenarios.engine.stopping import Stop
-from scenarios.results.columns import MAX_SNR_DB, definitions
+from scenarios.results.columns import definitions
 from scenarios.results.table import Table
 from semcom.segmentation import Segmenter
 
@@ -65,8 +65,6 @@ def lay_out(
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(samples))
-    if believed_snr_db is not None:
-        believed_snr_db = check_number("believed_snr_db", believed_snr_db, -MAX_SNR_DB, MAX_SNR_DB)
     return sweep.Sweep(
         scenario,
         inputs.schemes(codecs),
@@ -78,7 +76,7 @@ def lay_out(
         trials,
         inputs.origin(masks),
         inputs.observers(diagnosis),
-        believed_snr_db,
+        inputs.believed(believed_snr_db),
         stop,
         link_parameters or {},
         draws,

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 import channels
 from channels import InputError, Link
 from channels.errors import check_number, real_number, shown
+from channels.real import on_grid
 from channels.registry import is_place
 from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
@@ -199,10 +201,10 @@ def routes(links: Links) -> dict[str, Link]:
 
 
 def points(snr_db: Points) -> tuple[float, ...]:
-    """SNR points in dB, sorted, each once.
+    """SNR points in dB, sorted, each once: equal to 12 digits is equal (:func:`on_grid`).
 
-    >>> points([4, 0, 4])
-    (0.0, 4.0)
+    >>> points([4, 0, 4, 0.1 + 0.2, 0.3])
+    (0.0, 0.3, 4.0)
     """
     found = numbers("snr_db", snr_db, -MAX_SNR_DB, MAX_SNR_DB)
     if not found:
@@ -210,8 +212,22 @@ def points(snr_db: Points) -> tuple[float, ...]:
     return found
 
 
+def believed(snr_db: object) -> float | None:
+    """The SNR in dB that transmitters believe, ``None`` for what is true.
+
+    >>> believed(0.1 + 0.2)
+    0.3
+    """
+    if snr_db is None:
+        return None
+    check_number("believed_snr_db", snr_db, -MAX_SNR_DB, MAX_SNR_DB)
+    return numbers("believed_snr_db", snr_db, -MAX_SNR_DB, MAX_SNR_DB)[0]
+
+
 def numbers(name: str, values: object, low: float, high: float) -> tuple[float, ...]:
     """Numbers, or one, sorted, each once; tensors and arrays hold them as lists do.
+
+    What is equal to 12 digits is equal: see :func:`channels.real.on_grid`.
 
     Raises:
         InputError: if one is no number from ``low`` to ``high``.
@@ -220,17 +236,27 @@ def numbers(name: str, values: object, low: float, high: float) -> tuple[float, 
     ((1.0, 3.0), (3.0,))
     """
     listed = (check_number(name, value, low, high) for value in _one_by_one(name, values))
-    return tuple(sorted({number + 0.0 for number in listed}))
+    return tuple(sorted({on_grid(number) for number in listed}))
 
 
 def _one_by_one(name: str, values: object) -> list[object]:
     if real_number(values) is not None:
-        return [values]
+        alone = values.reshape(()) if isinstance(values, Tensor | np.ndarray) else values
+        return [_as_written(alone)]
     if isinstance(values, Tensor | np.ndarray):
-        values = values.tolist()
+        values = _as_written(values)
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError(f"{name} must be a number or a list of numbers, got {shown(values)}")
-    return list(values)
+    return [_as_written(value) for value in values]
+
+
+def _as_written(values: object) -> object:
+    """Numbers of single precision as they are written, 0.3 and not 0.30000001192092896."""
+    if isinstance(values, Tensor) and values.dtype in (torch.float16, torch.float32):
+        values = values.numpy(force=True)
+    if isinstance(values, np.ndarray | np.floating) and values.dtype in (np.float16, np.float32):
+        return values.astype(str).astype(float).tolist()
+    return values.tolist() if isinstance(values, Tensor | np.ndarray) else values
 
 
 def folder(out: str | Path) -> Path:
@@ -248,7 +274,7 @@ def folder(out: str | Path) -> Path:
 
 
 def rates(cbr: Points) -> tuple[float, ...]:
-    """Rates in complex channel uses per image sample, sorted, each once.
+    """Rates in complex channel uses per image sample, sorted, each once, as :func:`points`.
 
     Raises:
         InputError: if there is none, or no picture can be sent at one.
@@ -259,7 +285,7 @@ def rates(cbr: Points) -> tuple[float, ...]:
     found = [check_rate(value) for value in _one_by_one("cbr", cbr)]
     if not found:
         raise InputError("cbr holds no rate: pass at least one, complex channel uses per pixel")
-    return tuple(sorted(set(found)))
+    return tuple(sorted({on_grid(rate) for rate in found}))
 
 
 def check_rate(cbr: object) -> float:

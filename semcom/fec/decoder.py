@@ -54,11 +54,16 @@ class DecoderInfo:
 
     Args:
         num_iter: int32 ``[...]``, iterations done.
-        syndrome_ok: bool ``[...]``, whether all checks hold; a CRC is surer.
+        syndrome_ok: bool ``[...]``, whether all checks hold and every information bit is decided;
+            a CRC is surer.
+        decided: bool ``[...]``, whether every information bit is more likely one value than the
+            other. Where nothing was heard none is, and the zeros that a decoder then gives fulfil
+            all checks and every CRC.
     """
 
     num_iter: Tensor
     syndrome_ok: Tensor
+    decided: Tensor
 
 
 class LDPCDecoder(BlockCoder):
@@ -158,19 +163,19 @@ class LDPCDecoder(BlockCoder):
         rows = llr.reshape(-1, self.n)
         in_torch = llr.device.type != "cpu" or self.cn_update not in RULES
         in_torch = in_torch or (llr.requires_grad and torch.is_grad_enabled())
-        out, iterations, ok = (self._in_torch if in_torch else self._compiled)(rows)
+        out, *told = (self._in_torch if in_torch else self._compiled)(rows)
         shape = llr.shape[:-1]
         out = out.reshape(*shape, self.k)
         if not self.return_info:
             return out
-        return out, DecoderInfo(iterations.reshape(shape), ok.reshape(shape))
+        return out, DecoderInfo(*(part.reshape(shape) for part in told))
 
-    def _in_torch(self, llr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _in_torch(self, llr: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if bool(torch.isnan(llr).any()):
             raise InputError(_NOT_A_NUMBER)
         limit = PRECISIONS["float32"].largest_input
         working = llr.double() if llr.dtype == torch.float64 else llr.float()
-        beliefs, iterations, ok = decode_torch(
+        beliefs, iterations, ok, decided = decode_torch(
             working.clamp(-limit, limit),
             self.matching,
             self.cn_update,
@@ -178,13 +183,13 @@ class LDPCDecoder(BlockCoder):
             self.early_stop,
         )
         out = beliefs > 0 if self.hard_out else beliefs
-        return out.to(llr.dtype), iterations, ok
+        return out.to(llr.dtype), iterations, ok, decided
 
-    def _compiled(self, llr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _compiled(self, llr: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         received = np.ascontiguousarray(llr.detach().float().numpy())
         out = np.empty((len(received), self.k), np.float32)
         iterations = np.zeros(len(received), np.int32)
-        ok = np.zeros(len(received), np.bool_)
+        told = np.zeros((2, len(received)), np.bool_)
         precision, sizes = PRECISIONS[self.precision], self._plan.sizes
         quantiser = (
             np.float32(precision.units),
@@ -208,14 +213,15 @@ class LDPCDecoder(BlockCoder):
                 (posteriors, messages),
                 out,
                 iterations,
-                ok,
+                told,
             )
             return missing
 
         if any(over_batch(work, len(received), self.num_threads, multiple=sizes.frames)):
             raise InputError(_NOT_A_NUMBER)
         bits = torch.from_numpy(out).to(llr.dtype)
-        return bits, torch.from_numpy(iterations), torch.from_numpy(ok)
+        ok, decided = torch.from_numpy(told)
+        return bits, torch.from_numpy(iterations), ok, decided
 
     @cached_property
     def _plan(self) -> Plan:

@@ -302,6 +302,32 @@ def _collect(posteriors, plan, phase, frame, hard, scale, out):  # type: ignore[
 
 
 @compiled
+def _has_zero(values):  # type: ignore[no-untyped-def]
+    found = False
+    for i in range(values.shape[0]):
+        found |= values[i] == 0
+    return found
+
+
+@compiled
+def _undecided(posteriors, plan, phase, frame):  # type: ignore[no-untyped-def]
+    """Whether some information bit of a frame is as likely 0 as 1: nothing was heard of it."""
+    frames, size, k = plan.sizes.frames, plan.sizes.lifting, plan.sizes.k
+    for column in range(-(-k // size)):
+        lane, turn = plan.columns[phase, column], plan.turns[column]
+        count = min(size, k - column * size)
+        if frames == 1 and count == size:
+            if _has_zero(posteriors[lane : lane + size]):
+                return True
+            continue
+        for z in range(count):
+            place = z - turn if z >= turn else z - turn + size
+            if posteriors[lane + place * frames + frame] == 0:
+                return True
+    return False
+
+
+@compiled
 def _failing(posteriors, plan, phase, frame_mask):  # type: ignore[no-untyped-def]
     """Bit mask of the frames that violate a check; stops when all of ``frame_mask`` do."""
     rows, sizes, table = plan.rows, plan.sizes, plan.checks[phase]
@@ -346,7 +372,7 @@ def _iterate(posteriors, messages, plan, phase, rule):  # type: ignore[no-untype
 
 @compiled
 def decode(  # type: ignore[no-untyped-def]
-    llr, first, last, plan, rule, quantiser, num_iter, early_stop, hard, work, out, iterations, ok
+    llr, first, last, plan, rule, quantiser, num_iter, early_stop, hard, work, out, iterations, told
 ):
     """Decode rows first…last − 1.
 
@@ -363,7 +389,8 @@ def decode(  # type: ignore[no-untyped-def]
         work: posteriors and messages, of the precision, aligned; sizes as in the plan.
         out: ``[batch, k]``, any type.
         iterations: int32 ``[batch]``, iterations done.
-        ok: bool ``[batch]``, whether all checks hold.
+        told: bool ``[2, batch]``, whether all checks hold and all information bits are decided,
+            and whether the latter is so.
 
     Returns:
         Whether some input is not a number.
@@ -397,6 +424,10 @@ def decode(  # type: ignore[no-untyped-def]
             if not early_stop and iteration < num_iter:
                 continue
             failing = _failing(posteriors, plan, phase, waiting)
+            for member in range(members):
+                bit = np.uint64(1) << np.uint64(member)
+                if waiting & bit & ~failing and _undecided(posteriors, plan, 1 - phase, member):
+                    failing |= bit
             leaving = waiting if iteration == num_iter else waiting & ~failing
             for member in range(members if leaving else 0):
                 bit = np.uint64(1) << np.uint64(member)
@@ -404,7 +435,10 @@ def decode(  # type: ignore[no-untyped-def]
                     frame = group + member
                     _collect(posteriors, plan, 1 - phase, member, hard, -scale, out[frame])
                     iterations[frame] = iteration
-                    ok[frame] = failing & bit == 0
+                    told[0, frame] = failing & bit == 0
+                    told[1, frame] = told[0, frame] or not _undecided(
+                        posteriors, plan, 1 - phase, member
+                    )
             waiting &= ~leaving
             if waiting == 0:
                 break

@@ -54,7 +54,7 @@ class TorchArithmetic:
 
 def decode_torch(
     llr: Tensor, matching: RateMatching, cn_update: str, num_iter: int, early_stop: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Decode.
 
     Args:
@@ -66,7 +66,8 @@ def decode_torch(
 
     Returns:
         Posterior log p(1)/p(0) of the information bits ``[batch, k]``, iterations done, int32
-        ``[batch]``, and whether all checks hold, bool ``[batch]``.
+        ``[batch]``, whether all checks hold and all information bits are decided, and whether the
+        latter is so, bool ``[batch]`` each.
 
     >>> from semcom.fec.code import LDPCCode
     >>> matching = RateMatching(LDPCCode(40, "bg2"), 100)
@@ -96,7 +97,7 @@ def decode_torch(
             new = _messages(inputs, cn_update)
             messages[number] = new
             beliefs = put(beliefs, 1, row.flatten(), (inputs + new).flatten(1))
-        holds = _checks_hold(beliefs < 0, rows)
+        holds = _checks_hold(beliefs < 0, rows) & _decided(beliefs, code.k)
         if early_stop:
             result = torch.where(ok[:, None], result, beliefs)
             iterations[holds & ~ok] = iteration
@@ -105,7 +106,11 @@ def decode_torch(
                 break
         else:
             result, ok = beliefs, holds
-    return -result[:, : code.k], iterations, ok
+    return -result[:, : code.k], iterations, ok, _decided(result, code.k)
+
+
+def _decided(beliefs: Tensor, k: int) -> Tensor:
+    return (beliefs[:, :k] != 0).all(1)
 
 
 def _messages(inputs: Tensor, cn_update: str) -> Tensor:

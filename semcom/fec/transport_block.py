@@ -22,9 +22,10 @@ class TransportBlockInfo:
     """What a receiver knows about decoded transport blocks.
 
     Args:
-        ok: bool ``[batch]``, true where every CRC holds.
+        ok: bool ``[batch]``, true where every CRC holds and every bit is decided.
         block_ok: bool ``[batch, num_blocks]``, true where the CRC of the code block holds; where
-            there is only one, that of the transport block.
+            there is only one, that of the transport block. Never where soft bits leave a bit
+            undecided: zeros have the CRC of zeros.
         num_iter: int32 ``[batch, num_blocks]``, iterations of the decoder.
     """
 
@@ -137,8 +138,10 @@ class TransportBlock:
         blocks = torch.cat([bits for bits, _ in decoded], 1)
         stream = blocks[..., : sizes.info_bits - sizes.block_crc_bits].flatten(1)
         stream = stream[:, : stream.shape[1] - sizes.padding_bits]
+        heard = torch.cat([info.decided for _, info in decoded], 1)
         ok = check(stream, sizes.crc)
         block_ok = check(blocks, BLOCK_CRC) if sizes.num_blocks > 1 else ok[:, None]
+        block_ok = block_ok & heard
         num_iter = torch.cat([info.num_iter for _, info in decoded], 1)
         info = TransportBlockInfo(ok & block_ok.all(1), block_ok, num_iter)
         return stream[:, : sizes.payload_bits], info

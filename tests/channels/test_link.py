@@ -16,7 +16,7 @@ from sionna.phy.mapping import Mapper
 
 import channels
 from channels import Grid, InputError, Link, Reception, Residual, Session, Transmission
-from channels.link import _equalised
+from channels.ofdm.equalisation import equalised
 from channels.ofdm.realisation import Realisation
 
 SESSION = Session("test", (1, 64, 64), 1, 0.0)
@@ -221,7 +221,7 @@ def test_gradients_stay_finite_where_a_receiver_estimates_no_channel(size: float
     """An LMMSE estimate shrinks to about zero where pilots drown; one step had lost a training."""
     h = torch.full((1, 8), size, dtype=torch.complex64, requires_grad=True)
     heard = torch.full((1, 8), 3 - 2j, dtype=torch.complex64)
-    symbols, error_var, _ = _equalised(heard, h, torch.full((1, 8), 10.0))
+    symbols, error_var, _ = equalised(heard, h, torch.full((1, 8), 10.0))
     (symbols / (1 + error_var)).abs().sum().backward()
     assert h.grad is not None
     assert bool(torch.isfinite(torch.view_as_real(h.grad)).all())
@@ -558,8 +558,12 @@ def test_snr_row_tells_what_it_refers_to() -> None:
 def test_the_receivers_snr_estimate_is_not_fooled_by_its_own_errors(
     estimator: str, snr_db: float
 ) -> None:
-    """At most the SNR, and at least that less what the estimator costs."""
+    """At most the SNR, and at least that less what the estimator costs.
+
+    Noise on 2400 pilots an image may raise an estimated gain: three standard errors are allowed.
+    """
     tx = send(qam(torch.randint(0, 2, (30, 14_400)).float(), 2))
+    chance = 3 * 10 / math.log(10) * math.sqrt(2 * 10 ** (-snr_db / 10) / 2400 / 30)
     found = channels.link("awgn", estimator=estimator)(tx, snr_db, seed=1).snr_db.mean().item()
     cost = {"perfect": 0.02, "lmmse": 0.3, "ls": 3.0}[estimator]
-    assert snr_db - cost < found < snr_db + 0.05
+    assert snr_db - cost < found < snr_db + 0.05 + chance

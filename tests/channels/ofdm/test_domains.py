@@ -141,6 +141,21 @@ def test_time_domain_equals_sionnas_with_long_filters() -> None:
     assert decibels(difference) < -50
 
 
+@pytest.mark.parametrize("profile", "abcd")
+@pytest.mark.parametrize("kind", ["tdl", "cdl"])
+@pytest.mark.parametrize("speed_mps", [0.0, 3 / 3.6])
+def test_without_noise_symbols_ring_into_one_another_as_the_receiver_believes(
+    kind: str, profile: str, speed_mps: float
+) -> None:
+    """Below -60 dB of what is received, and stated within 2.5 dB, rather too high."""
+    tx = send(qpsk(16, 4096))
+    made = channels.link(f"ntn-{kind}-{profile}", domain="time", speed_mps=speed_mps)
+    rx = made(tx, 100.0, seed=1)
+    errors, weight = (rx.symbols - tx.symbols).abs().square(), 1 / rx.noise_var
+    assert -2.5 < decibels((errors * weight).mean()) < 0.5
+    assert decibels(errors.median()) < -60
+
+
 @pytest.mark.parametrize("domain", ["frequency", "time"])
 def test_a_doppler_rate_turns_the_phase_by_half_its_square(domain: str) -> None:
     """100 kHz/s over 2 slots: the known gain must follow π r t², or QPSK would be turned by 72°."""
