@@ -202,7 +202,7 @@ def _draw(
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
         if bands and style.is_solid and (alone or len(solid) > _MOST_BANDS):
             beside = 0.0 if alone else _BESIDE * (solid.index(codec) - (len(solid) - 1) / 2)
-            moved = offset_copy(axis.transData, axis.figure, beside, 0, "points")
+            moved = offset_copy(axis.transData, axis.get_figure(root=True), beside, 0, "points")
             axis.vlines(
                 points, low, high, color=style.colour, linewidth=1.2, alpha=0.6, transform=moved
             )
