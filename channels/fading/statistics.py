@@ -112,7 +112,7 @@ def doppler_of(model: ChannelModel | None) -> float:
     if _is_sionnas("TDL", model):
         return float(model._max_doppler) / (2 * math.pi)  # type: ignore[union-attr]
     if _is_sionnas("CDL", model):
-        return _speed_mps(model) / float(model._lambda_0)  # type: ignore[arg-type, union-attr]
+        return _speed_mps(model) / float(model._lambda_0)  # type: ignore[union-attr]
     return 0.0
 
 
