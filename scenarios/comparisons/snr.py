@@ -48,7 +48,7 @@ def snr(
             ``None`` without.
         codecs: names, codecs or bounds (``semcom.bound``), or one; ``"label=weights.safetensors"``
             is a learned codec with weights of your own; a mapping gives labels of its own.
-        links: names or links, or one.
+        links: names or links, or one; a mapping gives names of its own.
         snr_db: points, or one, average E_s/N_0 per complex channel use in dB.
         cbr: rates, or one, complex channel uses per image sample, uses / (H * W * C).
         **run: how often, by whom and where, see :class:`~scenarios.engine.run_options.RunOptions`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -37,8 +37,8 @@ _READS_AS_OTHER = re.compile(
 """Names that readers of CSV files, pandas among them, take for something else."""
 
 MAX_CBR = 8
-Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, Scheme]
-Links: TypeAlias = str | Link | Sequence[str | Link]
+Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, str | Scheme]
+Links: TypeAlias = str | Link | Sequence[str | Link] | Mapping[str, str | Link]
 Points: TypeAlias = float | Sequence[float] | Tensor
 
 
@@ -175,8 +175,11 @@ def schemes(codecs: Codecs) -> dict[str, Scheme]:
     if isinstance(codecs, Mapping):
         for label, codec in codecs.items():
             _check_type("a label of codecs", label, str)
-            _check_type(f"codecs[{label!r}]", codec, Scheme)
-        labelled = list(codecs.items())
+            _check_type(f"codecs[{label!r}]", codec, (str, Scheme))
+        labelled = [
+            (label, catalogue.scheme(codec) if isinstance(codec, str) else codec)
+            for label, codec in codecs.items()
+        ]
     else:
         listed = _listed("codecs", codecs, (str, Scheme))
         labelled = [_labelled(codec) for codec in listed]
@@ -186,18 +189,29 @@ def schemes(codecs: Codecs) -> dict[str, Scheme]:
 
 
 def routes(links: Links) -> dict[str, Link]:
-    """Links by name.
+    """Links by name; a mapping gives names of its own.
 
     Raises:
         InputError: on an unknown name, a name twice, no link at all, or something else.
 
     >>> list(routes(["awgn", channels.link("ntn-tdl-c", speed_mps=0.0)]))
     ['awgn', 'ntn-tdl-c']
+    >>> routes({"still": channels.link("ntn-tdl-c", speed_mps=0.0)})["still"].name
+    'still'
     """
-    listed = _listed("links", links, (str, Link))
-    built = [channels.link(link) if isinstance(link, str) else link for link in listed]
-    labelled = [(link.name, link) for link in built]
-    return _unique("link", labelled, "in Python, dataclasses.replace(link, name=...) renames one")
+    named: list[tuple[str | None, str | Link]]
+    if isinstance(links, Mapping):
+        for label, link in links.items():
+            _check_type("a name of links", label, str)
+            _check_type(f"links[{label!r}]", link, (str, Link))
+        named = list(links.items())
+    else:
+        named = [(None, link) for link in _listed("links", links, (str, Link))]
+    labelled = []
+    for label, given in named:
+        link = channels.link(given) if isinstance(given, str) else given
+        labelled.append((label or link.name, link if label is None else replace(link, name=label)))
+    return _unique("link", labelled, "in Python, {name: link} tells two of a name apart")
 
 
 def points(snr_db: Points) -> tuple[float, ...]:
