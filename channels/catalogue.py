@@ -153,7 +153,11 @@ def _packaged(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> L
     chosen_hz = check_number("carrier_hz", chosen_hz, 1e6, 1e12)
     model = entry.build(chosen_hz, **parameters)
     rows = model.rows if "residual" in given else (*model.rows, *model.residual_rows)
-    parts = {"grid": model.grid, "residual": model.residual, "carrier_hz": chosen_hz} | given
+    parts: dict[str, Any] = {
+        "grid": model.grid,
+        "residual": model.residual,
+        "carrier_hz": chosen_hz,
+    } | given
     return Link(name, model.propagation, rows, snr_reference=model.snr_reference, **parts)
 
 
