@@ -86,12 +86,14 @@ def as_floats(images: object, called: str = "images") -> Tensor:
     raise InputError(f"{called} must be floats in [0, 1], got {tensor.dtype}: {remedy}")
 
 
-def in_unit_range(images: Tensor, called: str = "images", remedy: str = "rescale them") -> Tensor:
+def in_unit_range(
+    images: Tensor, called: str = "images", remedy: str = "divide by the white of your data"
+) -> Tensor:
     """Floats in [0, 1]; those that miss it by rounding are clamped.
 
     >>> in_unit_range(torch.tensor([0.5, 1.00001]))
     Traceback (most recent call last):
-    channels.errors.InputError: images must lie in [0, 1], got [0.5, 1.00001001]: rescale them
+    channels.errors.InputError: images must lie in [0, 1], got [0.5, 1.00001001]: divide by ...
     """
     low, high = (float(end) for end in images.detach().aminmax())
     if not -np.inf < low <= high < np.inf:

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import Akima1DInterpolator
 
 from channels import InputError
 from channels.errors import check_name, check_number
@@ -80,6 +79,8 @@ def bd_rate(
 
 def _rises(method: Method, rates: Array, qualities: Array, low: float, high: float) -> bool:
     """Whether the interpolated logarithm of the rate rises with the quality, all along."""
+    from scipy.interpolate import Akima1DInterpolator
+
     at, logarithms = np.linspace(low, high, _SAMPLES), np.log10(rates)
     if method == "cubic":
         drawn = np.polyval(np.polyfit(qualities, logarithms, 3), at)

@@ -132,7 +132,7 @@ def test_semcom_train_segmenter_writes_weights_that_load(
         (["--phantoms", "dental:3", "--labelled", "1.5"], "labelled must"),
         (["--phantoms", "dental:1"], "no labelled image to train on"),
         (["--phantoms", "dental:3", "--longest-side", "100"], "multiple of 32"),
-        (["--phantoms", "dental:3", "--device", "cuda:9"], "--device cpu"),
+        (["--phantoms", "dental:3", "--device", "cuda:9"], "use 'cpu'"),
     ],
 )
 def test_semcom_train_segmenter_answers_bad_input_with_one_line(

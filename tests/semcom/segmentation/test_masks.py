@@ -92,9 +92,9 @@ def test_weights_come_back(tmp_path: Path) -> None:
         (torch.rand(64, 64), r"\[batch, 1, H, W\]"),
         (torch.rand(1, 1, 16, 64), "enlarge"),
         (torch.full((1, 1, 64, 64), 255.0), "divide"),
-        (torch.full((1, 1, 64, 64), math.nan), "finite"),
-        (torch.zeros(1, 1, 64, 64, dtype=torch.uint8), "floating-point"),
-        (np.zeros((1, 1, 64, 64)), "floating-point"),
+        (torch.full((1, 1, 64, 64), math.nan), "NaN"),
+        (torch.zeros(1, 1, 64, 64, dtype=torch.uint8), "divide by 255"),
+        (np.zeros((1, 1, 64, 64)), "torch.from_numpy"),
     ],
 )
 def test_what_is_no_grey_image_is_refused(images: Tensor, message: str) -> None:
