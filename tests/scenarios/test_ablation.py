@@ -116,7 +116,8 @@ def results(losses_db: dict[str, list[float]], lost: int = 0) -> Table:
     rows = [
         dict.fromkeys(COLUMNS, 0)
         | {"codec": part, "link": "awgn", "cbr": 1 / 16, "snr_db": 6.0 * point, "image": image}
-        | {"trial": trial, "psnr": base[image, point, trial] - loss, "roi_psnr": None, "dice": None}
+        | {"trial": trial, "psnr": base[image, point, trial] - loss}
+        | dict.fromkeys(("roi_psnr", "dice", "dice_control"))
         | {"outage": part != WHOLE and image < lost and point == 0 and trial == 0}
         for part, losses in losses_db.items()
         for image, loss in enumerate(losses)

@@ -135,8 +135,7 @@ def test_codecs_of_the_package_are_as_before() -> None:
     assert list(semcom.codecs()) == [*before, "mine"]
     assert {name: line_styles([*colours, "mine"])[name] for name in colours} == colours
     assert catalogue.COMPARED == (
-        "medjscc", "deepjscc", "adjscc", "hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc", "jpegxl-ldpc",
-        "jpeg2000-ldpc",
+        "medjscc", "deepjscc", "hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc", "medjscc-uniform",
     )  # fmt: skip
 
 

@@ -385,12 +385,12 @@ def test_impossible_configurations_are_answered_with_one_line(
         (["medjscc", "--phantoms", "1", "--size", "64"], "of each stage in its TOML file"),
         (["deepjscc", *TINY, "--phantoms", "0"], "nothing to train on"),
         (["deepjscc", *TINY, "--crop", "33"], "multiple of 16"),
-        (["deepjscc", *TINY, "--device", "cuda:9"], "--device cpu"),
+        (["deepjscc", *TINY, "--device", "cuda:9"], "device 'cuda:9' is not there: use 'cpu'"),
         (["deepjscc", *TINY, "--images", "nowhere"], "does not exist"),
         (["deepjscc", *TINY, "--masks", "nowhere"], "masks are given without images"),
         (["deepjscc", *TINY, "--crop", "80"], "smaller than a crop of 80"),
-        (["deepjscc", *TINY, "--seed", "-1"], "seed must lie"),
-        (["deepjscc", *TINY, "--seed", str(2**63)], "seed must lie"),
+        (["deepjscc", *TINY, "--seed", "-1"], "seed must be an integer in 0..2^40-1"),
+        (["deepjscc", *TINY, "--seed", str(2**63)], "seed must be an integer in 0..2^40-1"),
     ],
 )
 def test_semcom_train_answers_bad_input_with_one_line(
