@@ -65,7 +65,8 @@ class SourceCoder:
         Args:
             image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1], both sides at least 32.
             budget: bytes that the payload may take; it takes 99 % of them at least, unless that is
-                more than the finest quality needs (JPEG XL less, of few images below 128 x 128).
+                more than the finest quality needs (less of few images: JPEG XL's below 128 x 128,
+                any coder's at some 150 bytes).
             roi: bool or float ``[H, W]``, above 0.5 in the region of interest; of use to
                 ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
 

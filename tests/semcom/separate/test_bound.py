@@ -28,7 +28,7 @@ from semcom.image_coders import payloads
 from semcom.modem.capacity import carried, outage_rate
 from semcom.modem.information import mutual_information
 from semcom.modem.mcs import place_of
-from semcom.modem.realisations import REALISATIONS
+from semcom.modem.realisations import REALISATIONS, noise_variances
 from semcom.separate import CapacityBound, SeparateCodec
 
 CBR = 1 / 8
@@ -75,7 +75,9 @@ def test_the_image_coder_keeps_the_budget(chest: Tensor, monkeypatch: pytest.Mon
     monkeypatch.setattr(type(bound._source), "fit", spied)
     for snr_db in SNRS_DB:
         bound.deliver(chest, cbr=CBR, snr_db=snr_db, link=channels.link("awgn"), seed=0)
-        assert 0.98 * taken[-1][1] < taken[-1][0] <= log2_snr(snr_db) * CBR * 128**2 / 8
+        length, budget = taken[-1]
+        least = 0.98 if budget > 200 else 0.96  # where one step of HEVC is a few bytes of 150
+        assert least * budget < length <= log2_snr(snr_db) * CBR * 128**2 / 8
     assert len(taken) == len(SNRS_DB)
 
 
@@ -157,8 +159,15 @@ def test_bounds_are_ordered(name: str, snr_db: float) -> None:
     ergodic = bits(kind="ergodic")
     assert ergodic >= bits(kind="ergodic", blocklength="finite")
     assert ergodic >= bits(kind="ergodic", inputs="qam") > 0
-    assert bits(inputs="qam", blocklength="finite") < bits()
+    assert name == "rayleigh" or bits(inputs="qam", blocklength="finite") < bits()
     assert name == "awgn" or bits() < ergodic
+    # An outage rate may be higher where less is carried and more is lost: quality is ordered.
+    noise_var = noise_variances(link, 2048, snr_db)
+
+    def worth(order: int | None, finite: bool) -> float:
+        return outage_rate(carried(noise_var, order, finite), 2048, 32**2, smallest_bytes=40)[1]
+
+    assert all(worth(order, finite=True) < worth(None, finite=False) for order in (2, 4, 6, 8))
 
 
 def test_rate_is_that_of_the_highest_expected_quality() -> None:
