@@ -72,10 +72,10 @@ def doppler(
 
     >>> import torch
     >>> table = doppler(
-    ...     torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", links="awgn", values=[0, 900], cbr=1/4
+    ...     torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", links="awgn", values=[0, 100], cbr=1/4
     ... )
     >>> table.located(table.summary("psnr"))[["link", "offset_hz"]].to_numpy().tolist()
-    [['awgn', 0.0], ['awgn', 900.0]]
+    [['awgn', 0.0], ['awgn', 100.0]]
     """
     from scenarios.engine.experiment import carry_out
 

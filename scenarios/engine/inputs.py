@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -207,7 +208,7 @@ def routes(links: Links) -> dict[str, Link]:
         named = list(links.items())
     else:
         named = [(None, link) for link in _listed("links", links, (str, Link))]
-    labelled = []
+    labelled: list[tuple[str, Link]] = []
     for label, given in named:
         link = channels.link(given) if isinstance(given, str) else given
         labelled.append((label or link.name, link if label is None else replace(link, name=label)))
@@ -255,8 +256,7 @@ def numbers(name: str, values: object, low: float, high: float) -> tuple[float, 
 
 def _one_by_one(name: str, values: object) -> list[object]:
     if real_number(values) is not None:
-        alone = values.reshape(()) if isinstance(values, Tensor | np.ndarray) else values
-        return [_as_written(alone)]
+        return [_as_written(values)]
     if isinstance(values, Tensor | np.ndarray):
         values = _as_written(values)
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
@@ -266,6 +266,8 @@ def _one_by_one(name: str, values: object) -> list[object]:
 
 def _as_written(values: object) -> object:
     """Numbers of single precision as they are written, 0.3 and not 0.30000001192092896."""
+    if isinstance(values, Tensor | np.ndarray) and math.prod(values.shape) == 1:
+        values = values.reshape(())
     if isinstance(values, Tensor) and values.dtype in (torch.float16, torch.float32):
         values = values.numpy(force=True)
     if isinstance(values, np.ndarray | np.floating) and values.dtype in (np.float16, np.float32):

@@ -237,7 +237,7 @@ def test_interrupt_ends_with_one_line(
 def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to the workers too, here while they still import PyTorch."""
     command = [sys.executable, "-m", "scenarios", "run", "snr", *QUICK]
-    command += ["--out", str(tmp_path / "out"), "--trials", "99"]
+    command += ["--out", str(tmp_path / "out"), "--trials", "999"]
     run = subprocess.Popen(
         [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -407,7 +407,7 @@ def test_picture_digest_sees_pixels_and_mask() -> None:
         ({"snr_db": ["6"]}, "snr_db must be a finite number"),
         ({"codecs": None}, "codecs must be a list of str or Scheme, got None"),
         ({"codecs": [None]}, r"codecs\[0\] must be str or Scheme, got None"),
-        ({"codecs": {"a": None}}, "codecs\\['a'\\] must be Scheme"),
+        ({"codecs": {"a": None}}, "codecs\\['a'\\] must be str or Scheme"),
         ({"links": 3}, "links must be a list of str or Link"),
         ({"links": [None]}, r"links\[0\] must be"),
         ({"cbr": "1/16"}, "cbr must be a number or a list of numbers, got"),

@@ -152,7 +152,7 @@ def test_a_propagation_that_makes_no_model(build: Any, message: str) -> None:
 def test_a_sionna_block_tells_links_apart_without_rows() -> None:
     slow, same, fast = (
         Link("mine", channels.sionna_block(TDL, "A", 1e-7, 2e9, max_speed=speed))
-        for speed in (1.0, 1.0, 300.0)
+        for speed in (1.0, 1.0, 30.0)
     )
     assert slow.identity == same.identity != fast.identity
     assert " at 0x" not in slow.identity, "another process would not know it"

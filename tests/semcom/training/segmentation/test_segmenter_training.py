@@ -150,7 +150,7 @@ def test_what_cannot_teach_is_refused(tmp_path: Path, samples: list[Sample]) -> 
         ([(image, mask[:, :32])], "does not fit"),
         ([(image.expand(3, -1, -1), mask.expand(3, -1, -1))], "make them grey"),
         ([(255 * image, mask)], "divide"),
-        ([((255 * image).byte(), mask)], "floating-point"),
+        ([((255 * image).byte(), mask)], r"floats in \[0, 1\]"),
         ([(image, mask.float())], "masks must be bool"),
         ([(image, mask & ~mask)], "every mask is empty"),
     ):
