@@ -209,9 +209,9 @@ def routes(links: Links) -> dict[str, Link]:
     else:
         named = [(None, link) for link in _listed("links", links, (str, Link))]
     labelled: list[tuple[str, Link]] = []
-    for label, given in named:
+    for name, given in named:
         link = channels.link(given) if isinstance(given, str) else given
-        labelled.append((label or link.name, link if label is None else replace(link, name=label)))
+        labelled.append((name or link.name, link if name is None else replace(link, name=name)))
     return _unique("link", labelled, "in Python, {name: link} tells two of a name apart")
 
 
