@@ -110,12 +110,17 @@ def carry_out(
     with bar(f"semcom run {grid.scenario}") if progress else nullcontext(silent) as report:
 
         def show(rows: list[sweep.Row]) -> None:
-            if early is not None:
-                images = len({row["image"] for row in rows})
-                early(table_of(replace(grid, samples=grid.samples[:images]), rows))
+            assert early is not None
+            images = len({row["image"] for row in rows})
+            early(table_of(replace(grid, samples=grid.samples[:images]), rows))
 
         rows = sweep.run(
-            grid, out=folder, executor=executor, workers=workers, report=report, early=show
+            grid,
+            out=folder,
+            executor=executor,
+            workers=workers,
+            report=report,
+            early=None if early is None else show,
         )
         return table_of(grid, rows)
 

@@ -166,24 +166,22 @@ def draw(table: Table, out: Path, x: str | None) -> list[Path]:
     Returns:
         What was drawn; of what there is nothing to draw, an older file is removed.
     """
-    shown_table = compared(table)
-    anchor = ([SEPARATE] if shown_table is not table else [*table.separate, *table.frame["codec"]])[
-        0
-    ]
-    differences = shown_table.against(anchor) if shown_table.frame["codec"].nunique() > 1 else None
-    drawn = []
-    for metric in shown():
-        name = {False: f"{metric}.png", True: f"{metric}-against.png"}
-        for is_difference, path in ((key, out / file) for key, file in name.items()):
-            source = differences if is_difference else shown_table
-            if is_difference and COLUMNS[metric].is_share:
-                continue
-            if source is not None and _is_telling(source, metric):
-                source.plot(metric, path, x=x)
-                drawn.append(path)
-            else:
-                path.unlink(missing_ok=True)
-    return drawn
+    whole = compared(table)
+    sources: dict[Path, tuple[Table, str]] = {
+        out / f"{metric}.png": (whole, metric) for metric in shown()
+    }
+    qualities = [metric for metric in shown() if not COLUMNS[metric].is_share]
+    beside = [out / f"{metric}-against.png" for metric in qualities]
+    if whole.frame["codec"].nunique() > 1:
+        anchors = [*table.separate, *table.frame["codec"]]
+        against = whole.against(anchors[0] if whole is table else SEPARATE)
+        sources |= {path: (against, metric) for path, metric in zip(beside, qualities, strict=True)}
+    telling = {path: source for path, source in sources.items() if _is_telling(*source)}
+    for path, (source, metric) in telling.items():
+        source.plot(metric, path, x=x)
+    for path in {*sources, *beside} - telling.keys():
+        path.unlink(missing_ok=True)
+    return list(telling)
 
 
 def _is_telling(table: Table, metric: str) -> bool:
@@ -201,6 +199,8 @@ class _Early:
 
     def __call__(self, table: Table) -> None:
         drawn = draw(table, self._out, self._x)
+        if not drawn:  # every mean is infinite so far
+            return
         images = table.frame["image"].nunique()
         seconds = time.monotonic() - self._start
         typer.echo(

@@ -20,7 +20,7 @@ from torch import Tensor
 from channels.cached import cached
 from semcom.analogue.allocation import STEPS, Allocation, allocate, amplitudes, received
 
-SHARE = 1 / 64
+_SHARE = 1 / 64
 """Of the channel uses, for whoever has this layer."""
 
 GAIN_DB = 6.0
@@ -29,6 +29,15 @@ GAIN_DB = 6.0
 _DEVIATION, _FALL, _LOWEST = 0.11, 1.3, 0.7
 """Deviation ``0.11 f^-1.3`` of a coefficient with ``f`` half waves per image, the mean as of 0.7;
 fitted to 49 open chest X-rays and angiograms, centred on mid-grey."""
+
+
+def uses_of(channel_uses: int, planes: int = 1) -> int:
+    """Channel uses that the layer takes of all: one 64th, and one at least for each plane.
+
+    >>> uses_of(4096), uses_of(96, planes=3)
+    (64, 3)
+    """
+    return max(planes, round(_SHARE * channel_uses))
 
 
 class _Basis(NamedTuple):

@@ -170,7 +170,7 @@ def lay_out(
     >>> layout.analog_base + layout.header.channel_uses + layout.shared_uses
     4096
     """
-    analog_base = max(1, round(base_layer.SHARE * channel_uses))
+    analog_base = base_layer.uses_of(channel_uses)
     free = channel_uses - analog_base
     table = mcs_table(MCS_TABLE)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_number
 from channels.power import normalize_power
-from semcom.analogue.base_layer import GAIN_DB
+from semcom.analogue.base_layer import GAIN_DB, uses_of
 from semcom.codec import Codec, check_link
 from semcom.fec.bits import packed, unpacked
 from semcom.image_coders.payloads import payload
@@ -30,7 +30,6 @@ from semcom.modem.mcs import MCSTable, check_table, mcs_table, place_of
 from semcom.modem.measured import measured_success
 from semcom.modem.transport import DECODER, ModulatedBlock
 from semcom.separate import thumbnail
-from semcom.separate.thumbnail import thumbnail_uses
 
 GREY = 0.5
 ON_LOSS = ("grey", "conceal", "drop")
@@ -293,7 +292,7 @@ class SeparateCodec(Codec):
     def _block_uses(self, session: Session) -> int:
         """Channel uses of the transport block."""
         uses, channels = session.channel_uses, session.image_shape[0]
-        return uses if self._fallback is None else uses - thumbnail_uses(uses, channels)
+        return uses if self._fallback is None else uses - uses_of(uses, channels)
 
 
 def _planes(image: ImageArray) -> ImageArray:

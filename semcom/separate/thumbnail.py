@@ -14,15 +14,6 @@ _STRONGEST = 2.0
 """Mean power of the coarse image's symbols at most, 0.07 dB of the block's; X-rays have about 1."""
 
 
-def thumbnail_uses(channel_uses: int, channels: int = 1) -> int:
-    """Channel uses of the coarse image: one 64th, and one at least for each of its planes.
-
-    >>> thumbnail_uses(4096), thumbnail_uses(96, channels=3)
-    (64, 3)
-    """
-    return max(channels, round(base_layer.SHARE * channel_uses))
-
-
 def send(images: Tensor, uses: int, snr_db: float) -> Tensor:
     """An image's lowest frequencies as symbols, see :func:`semcom.analogue.base_layer.send`.
 

@@ -163,6 +163,17 @@ def test_perfectly_received_picture_is_tabled_but_not_drawn(
     assert files == set(ALONE) - {"psnr.png", "roi_psnr.png"}
 
 
+def test_a_first_picture_that_arrives_perfectly_stops_nothing(tmp_path: Path) -> None:
+    """There is nothing to draw of it yet."""
+    grey(tmp_path / "images" / "a.png")
+    Image.fromarray(np.full((64, 64), 128, np.uint8)).save(tmp_path / "images" / "a.png")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "images" / "b.png")
+    arguments = ["--images", str(tmp_path / "images"), "--masks", "none"]
+    arguments += ["--out", str(tmp_path / "out"), "--codecs", "jpeg2000-ldpc"]
+    assert semcom("run", "snr", *QUICK, *arguments) == 0
+
+
 def test_run_writes_everything_and_a_second_run_finds_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
