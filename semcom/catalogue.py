@@ -27,6 +27,9 @@ PACKAGE = "package"
 COMPARED = tuple(name for name, entry in entries.CODECS.items() if entry.compared)
 """Codecs that are compared where none is named."""
 
+TAKE_RGB = tuple(name for name, entry in entries.CODECS.items() if entry.family == "separate")
+"""Codecs of the package that take RGB images as well as grey ones."""
+
 _SCHEMES = entries.CODECS | entries.BOUNDS
 _SHIPPED = _SCHEMES | entries.SEGMENTERS
 _MADE = "class or function", "package.module:Class"

@@ -13,10 +13,8 @@ from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
 from channels.signal import SNR_DB
 from channels.surroundings import undisturbed
-from semcom.images import MIN_SIDE, as_images, as_roi
+from semcom.images import KINDS, MIN_SIDE, as_images, as_roi
 from semcom.scheme import Delivered, Scheme, check_outputs
-
-_KINDS = {1: "grey", 3: "RGB"}
 
 
 class Codec(Scheme):
@@ -167,7 +165,7 @@ def check_reception(rx: object, codec: str, known: tuple[int, ...] = (1,)) -> No
         )
     channels, *sides = session.image_shape
     if channels not in known or min(sides) < MIN_SIDE:
-        kinds = " or ".join(_KINDS[kind] for kind in known)
+        kinds = " or ".join(KINDS[kind] for kind in known)
         raise InputError(f"the session's image_shape {session.image_shape} is not a {kinds} image")
     if rx.symbols.shape[1] > session.channel_uses:
         raise InputError(

@@ -13,7 +13,8 @@ MIN_SIDE = 32
 ROUNDING = 1e-6
 """By how much a value may miss [0, 1]: what arithmetic in float32 leaves behind."""
 
-_KINDS = {1: "grey", 3: "RGB"}
+KINDS = {1: "grey", 3: "RGB"}
+"""Of images, by their number of channels."""
 _WHITES = {torch.uint8: "255", torch.uint16: "65535, or by the white of your data"}
 
 
@@ -55,7 +56,7 @@ def as_images(
     if batch == 0:
         raise InputError(f"{called} hold no image: pass at least one")
     if channels not in (known or (channels,)):
-        kinds = " or ".join(_KINDS[kind] for kind in known)
+        kinds = " or ".join(KINDS[kind] for kind in known)
         raise InputError(
             f"{called} have {channels} channels where {kinds} ones are taken: "
             "average them, images.mean(1, keepdim=True), to make them grey"
@@ -151,8 +152,10 @@ def as_roi(roi: object, images: Tensor, called: str = "roi") -> Tensor:
     return tensor.float().clamp(0, 1) if tensor.is_floating_point() else tensor.bool()
 
 
-def as_sample(image: object, mask: object = None) -> tuple[Tensor, Tensor | None]:
-    """One grey image ``[1, H, W]`` and its mask of the same shape, or ``None``.
+def as_sample(
+    image: object, mask: object = None, known: tuple[int, ...] = (1,)
+) -> tuple[Tensor, Tensor | None]:
+    """One image ``[C, H, W]`` and its mask ``[1, H, W]``, or ``None``; C is one of ``known``.
 
     Both as :func:`as_images` and :func:`as_roi` give them.
 
@@ -160,7 +163,7 @@ def as_sample(image: object, mask: object = None) -> tuple[Tensor, Tensor | None
     >>> image.dtype, mask.dtype
     (torch.float32, torch.bool)
     """
-    images = as_images(check_tensor("images", image)[None])
+    images = as_images(check_tensor("images", image)[None], known)
     if mask is None:
         return images[0], None
     return images[0], as_roi(check_tensor("masks", mask)[None], images)[0]

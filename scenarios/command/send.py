@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scenarios.options.parsing import parse_names, parse_rate
-from scenarios.options.shared import Frame
+from scenarios.options.shared import Frame, Rgb
 
 
 def send(
@@ -23,8 +23,14 @@ def send(
         ),
     ] = None,
     codecs: Annotated[
-        str, typer.Option("--codecs", "--codec", help="Codecs, separated by commas.")
-    ] = "medjscc,hevc-ldpc",
+        str | None,
+        typer.Option(
+            "--codecs",
+            "--codec",
+            help="Codecs, separated by commas; default: medjscc,hevc-ldpc, with --rgb "
+            "hevc-ldpc,avif-ldpc.",
+        ),
+    ] = None,
     link: Annotated[str, typer.Option(help="One link; semcom info lists them.")] = "ntn-tdl-c",
     snr: Annotated[float, typer.Option(help="E_s/N_0 in dB.")] = 6.0,
     cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16.")] = "1/16",
@@ -32,6 +38,7 @@ def send(
         int | None, typer.Option(min=32, help="Shrink to this longest side; a phantom: 256.")
     ] = None,
     frame: Frame = None,
+    rgb: Rgb = False,
     seed: Annotated[int, typer.Option(min=0, help="Seeds fading and noise.")] = 0,
     out: Annotated[Path, typer.Option(help="Figure to draw, .png, .pdf or .svg.")] = Path(
         "sent.png"
@@ -44,7 +51,9 @@ def send(
     with Console(stderr=True).status("loading PyTorch and Sionna"):
         from scenarios.comparisons.send import send as sending
         from scenarios.options.selection import one_picture
-    image, region = one_picture(picture, mask, size, seed, frame)
+    if codecs is None:
+        codecs = "hevc-ldpc,avif-ldpc" if rgb else "medjscc,hevc-ldpc"
+    image, region = one_picture(picture, mask, size, seed, frame, rgb)
     sent = sending(
         image, region, codecs=parse_names(codecs), link=link, snr_db=snr, cbr=offered, seed=seed
     )

@@ -25,7 +25,7 @@ class Sent:
 
     Args:
         sample: what was sent, with its region of interest.
-        received: by codec: float32 ``[1, H, W]``, and what was measured of it.
+        received: by codec: float32 ``[C, H, W]``, and what was measured of it.
         link: name of the link.
         snr_db: average E_s/N_0 in dB.
         cbr: complex channel uses per pixel.
@@ -92,8 +92,8 @@ def send(
     """Send one image once.
 
     Args:
-        image: float32 ``[1, 1, H, W]`` in [0, 1].
-        mask: bool of the same shape, a segmenter or its name, or ``None``.
+        image: float32 ``[1, C, H, W]`` in [0, 1], grey or RGB.
+        mask: bool ``[1, 1, H, W]``, a segmenter or its name, or ``None``.
         codecs: names, codecs or bounds, or one.
         link: a name or a link.
         snr_db: average E_s/N_0 per complex channel use in dB.
@@ -109,7 +109,7 @@ def send(
     ['jpeg2000-ldpc over awgn at 12 dB: PSNR ... dB, 4096 channel uses (CBR 1), 2 ms on air']
     """
     if check_tensor("image", image).ndim != 4 or len(image) != 1:
-        raise InputError("image must be one picture, float32 [1, 1, H, W]")
+        raise InputError("image must be one picture, float32 [1, C, H, W]")
     grid = lay_out(
         "send", image, mask, codecs=codecs, links=link, snr_db=snr_db, cbr=cbr, seed=seed
     )

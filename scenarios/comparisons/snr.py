@@ -42,10 +42,11 @@ def snr(
     the same fading and noise as its rivals.
 
     Args:
-        images: float32 ``[n, 1, H, W]`` in [0, 1], or n tensors ``[1, H, W]`` of any sizes.
-        masks: bool, shaped like the images, true in the region of interest; or ``"chest"``,
-            ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent images;
-            ``None`` without.
+        images: float32 ``[n, C, H, W]`` in [0, 1], or n tensors ``[C, H, W]`` of any sizes; C is 1
+            (grey) or 3 (RGB, which separate codecs take).
+        masks: bool, ``[n, 1, H, W]`` or n of ``[1, H, W]``, true in the region of interest; or
+            ``"chest"``, ``"angiography"``, ``"dental"`` or any segmenter, to find it in the sent
+            grey images; ``None`` without.
         codecs: names, codecs or bounds (``semcom.bound``), or one; ``"label=weights.safetensors"``
             is a learned codec with weights of your own; a mapping gives labels of its own.
         links: names or links, or one; a mapping gives names of its own.

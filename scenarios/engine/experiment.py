@@ -58,7 +58,9 @@ def lay_out(
     >>> len(grid.tasks())
     6
     """
-    samples = inputs.samples(images, masks)
+    samples, schemes = inputs.samples(images, masks), inputs.schemes(codecs)
+    observers = inputs.observers(diagnosis)
+    inputs.check_channels(samples, schemes, observers)
     trials = check_whole("trials", trials, 1)
     seed = check_whole("seed", seed, 0)
     check_name("draws", draws, DRAWS)
@@ -67,7 +69,7 @@ def lay_out(
         trials = stop.first(trials, len(samples))
     return sweep.Sweep(
         scenario,
-        inputs.schemes(codecs),
+        schemes,
         inputs.routes(links),
         samples,
         inputs.points(snr_db),
@@ -75,7 +77,7 @@ def lay_out(
         seed,
         trials,
         inputs.origin(masks),
-        inputs.observers(diagnosis),
+        observers,
         inputs.believed(believed_snr_db),
         stop,
         link_parameters or {},
@@ -139,6 +141,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "trials": grid.trials,
             "draws": grid.draws,
             "pictures": len(grid.samples),
+            "channels": sorted({len(sample.image) for sample in grid.samples}),
             "pictures_sha256": contents,
             "regions": grid.regions,
             "diagnosis": "; control ".join(map(_named, grid.diagnosis)) or "none",

@@ -22,7 +22,7 @@ from channels.registry import is_place
 from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
 from semcom.entries import CONTROL, SEGMENTERS
-from semcom.images import as_sample, check_tensor
+from semcom.images import KINDS, as_sample, check_tensor
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
@@ -48,7 +48,7 @@ class Sample:
     """An image and its region of interest.
 
     Args:
-        image: float32 ``[1, H, W]`` in [0, 1].
+        image: float32 ``[C, H, W]`` in [0, 1], C 1 (grey) or 3 (RGB).
         mask: bool ``[1, H, W]``, true in the region of interest, or ``None``.
     """
 
@@ -72,10 +72,11 @@ def samples(images: Images, masks: Masks) -> list[Sample]:
     """Check images and masks one by one.
 
     Args:
-        images: float32 ``[n, 1, H, W]``, or n tensors ``[1, H, W]`` of any sizes.
-        masks: bool, shaped like the images; the name of a shipped segmenter (``"chest"``) or any
-            other segmenter, to find them in the sent pictures; ``None`` without regions of
-            interest.
+        images: float32 ``[n, C, H, W]``, or n tensors ``[C, H, W]`` of any sizes; C is 1 (grey) or
+            3 (RGB).
+        masks: bool, ``[n, 1, H, W]`` or n of ``[1, H, W]``; the name of a shipped segmenter
+            (``"chest"``) or any other segmenter, to find them in the sent pictures, which are grey
+            then; ``None`` without regions of interest.
 
     Raises:
         InputError: naming the index of the image that does not fit.
@@ -98,13 +99,44 @@ def samples(images: Images, masks: Masks) -> list[Sample]:
     found = []
     for index, image in enumerate(images):
         try:
-            image, mask = as_sample(image, None if given is None else given[index])
+            image, mask = as_sample(image, None if given is None else given[index], (1, 3))
+            if isinstance(segmenter, Segmenter) and len(image) > 1:
+                raise InputError("segmenters take grey images: pass masks of RGB ones, or none")
             if isinstance(segmenter, Segmenter):
                 mask = probabilities(segmenter, image[None])[0] > 0.5
         except InputError as error:
             raise InputError(f"picture {index}: {error}") from None
         found.append(Sample(image, mask))
     return found
+
+
+def check_channels(
+    samples: Sequence[Sample], schemes: Mapping[str, Scheme], observers: Sequence[Segmenter]
+) -> None:
+    """Refuse grey or RGB images that not all can take.
+
+    >>> check_channels([Sample(torch.zeros(3, 32, 32), None)], schemes(["deepjscc"]), [])
+    Traceback (most recent call last):
+    channels.errors.InputError: picture 0 is RGB, deepjscc takes grey images: average its ...
+    """
+    for index, sample in enumerate(samples):
+        count = len(sample.image)
+        for label, scheme in schemes.items():
+            if count in scheme.channels:
+                continue
+            takes = " and ".join(KINDS[kind] for kind in scheme.channels)
+            cure = "make it RGB, image.expand(3, -1, -1)"
+            if count == 3:
+                able = ", ".join(catalogue.TAKE_RGB)
+                cure = f"average its channels, or take codecs of RGB: {able}"
+            raise InputError(
+                f"picture {index} is {KINDS[count]}, {label} takes {takes} images: {cure}"
+            )
+        if count != 1 and observers:
+            raise InputError(
+                f"picture {index} is {KINDS[count]}, segmenters take grey images: leave diagnosis "
+                "out"
+            )
 
 
 def origin(masks: Masks) -> str:
@@ -337,7 +369,7 @@ def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
 
 def _tensors(name: str, values: object) -> list[Tensor]:
     if isinstance(values, Tensor) and values.ndim != 4:
-        raise InputError(f"{name} must have shape [n, 1, H, W], got {list(values.shape)}")
+        raise InputError(f"{name} must have shape [n, C, H, W], got {list(values.shape)}")
     if isinstance(values, np.ndarray):
         check_tensor(name, values)
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):

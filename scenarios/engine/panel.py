@@ -22,18 +22,18 @@ def panel(sample: Sample, received: Mapping[str, tuple[Tensor, Measured]], title
 
     Args:
         sample: the original and its region of interest, which is outlined.
-        received: by codec: the image, float32 ``[1, H, W]``, and what was measured of it.
+        received: by codec: the image, float32 ``[C, H, W]``, and what was measured of it.
         title: says link, SNR and rate.
 
     Returns:
         A figure of two rows and one column for each codec beside the original.
     """
-    original = sample.image[0].numpy()
+    original = sample.image.numpy()
     mask = None if sample.mask is None else sample.mask[0].numpy() > 0
-    errors = {label: np.abs(out[0].numpy() - original) for label, (out, _) in received.items()}
+    errors = {label: np.abs(out.numpy() - original).mean(0) for label, (out, _) in received.items()}
     top = max(float(np.quantile(np.stack(list(errors.values())), 0.995)), 1 / 255)
 
-    height, width = original.shape
+    height, width = original.shape[1:]
     side = 2.1
     tall = side * min(height / width, 1.6)
     figure = Figure(figsize=(side * (1 + len(received)) + 0.3, 2 * tall + 1.6))
@@ -45,7 +45,7 @@ def panel(sample: Sample, received: Mapping[str, tuple[Tensor, Measured]], title
     _outline(axes[0, 0], mask)
     axes[1, 0].set_axis_off()
     for column, (label, (out, measured)) in enumerate(received.items(), start=1):
-        _picture(axes[0, column], out[0].numpy(), label, _scores(measured))
+        _picture(axes[0, column], out.numpy(), label, _scores(measured))
         shown = axes[1, column].imshow(errors[label], cmap="magma", vmin=0, vmax=top)
         _outline(axes[1, column], mask)
         _bare(axes[1, column])
@@ -59,7 +59,7 @@ def panel(sample: Sample, received: Mapping[str, tuple[Tensor, Measured]], title
 
 
 def _picture(axis: Axes, picture: NDArray[np.float32], name: str, below: str) -> None:
-    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axis.imshow(np.moveaxis(picture, 0, -1), cmap="gray", vmin=0, vmax=1)
     axis.set_title(name, fontsize=9)
     axis.set_xlabel(below, fontsize=8, color=INK)
     _bare(axis)

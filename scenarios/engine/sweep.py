@@ -184,7 +184,7 @@ def run(
 
 
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
-    """The image behind a row, float32 ``[1, H, W]``, and what was measured of it."""
+    """The image behind a row, float32 ``[C, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
     codec = sweep.codecs[task.codec].adapted(link)
     image, outcome = transmit(codec, link, sweep.samples[task.image], task, sweep.diagnosis)

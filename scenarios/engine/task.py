@@ -127,7 +127,7 @@ def transmit(
         diagnosis: the segmenter of the diagnostic Dice, and its control; empty leaves both empty.
 
     Returns:
-        The received sample, float32 ``[1, H, W]``, and what was measured.
+        The received sample, float32 ``[C, H, W]``, and what was measured.
 
     Raises:
         InputError: if the codec cannot serve this rate.

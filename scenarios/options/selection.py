@@ -33,6 +33,7 @@ class Selection:
         size: shrink to this longest side; of phantoms, their side.
         seed: of phantoms.
         frame: which image of files that hold several.
+        rgb: whether images are read in colour.
         skip_unreadable: go on without images that cannot be read.
     """
 
@@ -42,6 +43,7 @@ class Selection:
     size: int | None
     seed: int
     frame: int | None = None
+    rgb: bool = False
     skip_unreadable: bool = False
 
     def load(self) -> tuple[Images, Masks]:
@@ -51,10 +53,11 @@ class Selection:
             InputError: if an option does not fit, or a file cannot be read.
         """
         if self.images is None:
-            if self.masks is not None:
-                raise InputError("--masks belong to pictures: name their folder with --images")
+            for option, given in (("--masks belong", self.masks), ("--rgb belongs", self.rgb)):
+                if given:
+                    raise InputError(f"{option} to pictures: name their folder with --images")
             return self._phantoms()
-        masks = DEFAULT_SEGMENTER if self.masks is None else self.masks
+        masks = _default_masks(self.rgb) if self.masks is None else self.masks
         if not masks.strip():
             raise InputError("--masks is empty: name a folder or a segmenter, or leave it out")
         finder = _finder(masks, self.masks is not None)
@@ -64,6 +67,7 @@ class Selection:
             folder,
             self.size,
             self.limit,
+            rgb=self.rgb,
             frame=self.frame,
             skip_unreadable=self.skip_unreadable,
         )
@@ -94,7 +98,12 @@ class Selection:
 
 
 def one_picture(
-    picture: Path | None, mask: str | None, size: int | None, seed: int, frame: int | None = None
+    picture: Path | None,
+    mask: str | None,
+    size: int | None,
+    seed: int,
+    frame: int | None = None,
+    rgb: bool = False,
 ) -> tuple[Tensor, Masks]:
     """An image, or a chest phantom, and its mask or the segmenter that finds it.
 
@@ -105,12 +114,14 @@ def one_picture(
     torch.Size([1, 1, 64, 64])
     """
     if picture is None:
-        if mask is not None:
-            raise InputError("--mask belongs to a picture: name its file")
+        for option, asked in (("--mask", mask), ("--rgb", rgb)):
+            if asked:
+                raise InputError(f"{option} belongs to a picture: name its file")
         return phantoms("chest", n=1, size=size or _PHANTOM_SIZE, seed=seed)
-    finder = _segmenter(DEFAULT_SEGMENTER if mask is None else mask)
+    mask = _default_masks(rgb) if mask is None else mask
+    finder = _segmenter(mask)
     found = finder is not None or mask == "none"
-    read = read_file(picture, None if found else mask, size, frame=frame)
+    read = read_file(picture, None if found else mask, size, rgb=rgb, frame=frame)
     tell(read)
     given = None if read.masks is None else read.masks[0][None]
     return read.images[0][None], finder if found else given
@@ -135,6 +146,11 @@ def segmenter_of(option: str, name: str | None) -> Segmenter | None:
             f"{option} {name} is no segmenter: name one ({known}) or a file of weights"
         )
     return named
+
+
+def _default_masks(rgb: bool) -> str:
+    """Segmenters take grey images."""
+    return "none" if rgb else DEFAULT_SEGMENTER
 
 
 def _segmenter(name: str) -> Segmenter | None:

@@ -28,7 +28,7 @@ Codecs = Annotated[
         "ideal code), separated by commas; semcom info lists both; label=weights.safetensors is a "
         "learned codec with weights of your own, package.module:Class a codec of your own; "
         "all: every codec; default: medjscc, medjscc-uniform, deepjscc, hevc-ldpc, hevc-roi-ldpc, "
-        "avif-ldpc.",
+        "avif-ldpc; with --rgb the last three.",
     ),
 ]
 Mcs = Annotated[
@@ -76,6 +76,10 @@ Frame = Annotated[
     int | None,
     typer.Option(min=0, help="Which image, from 0 on, of files that hold several; default: none."),
 ]
+Rgb = Annotated[
+    bool,
+    typer.Option("--rgb", help="Read pictures in colour; separate codecs alone take them."),
+]
 SkipUnreadable = Annotated[
     bool,
     typer.Option(
@@ -108,6 +112,7 @@ class Sent:
         int | None, typer.Option(min=32, help="Shrink to this longest side; phantoms: 256.")
     ] = None
     frame: Frame = None
+    rgb: Rgb = False
     skip_unreadable: SkipUnreadable = False
 
     def selection(self, seed: int) -> Selection:
@@ -124,6 +129,7 @@ class Sent:
             self.size,
             seed,
             self.frame,
+            self.rgb,
             self.skip_unreadable,
         )
 
@@ -180,9 +186,9 @@ def grouped(function: Callable[..., None]) -> Callable[..., None]:
     ... def command(*, sent: Sent, out: str = "results") -> None:
     ...     print(sent.limit, out)
     >>> list(inspect.signature(command).parameters)
-    ['images', 'masks', 'limit', 'size', 'frame', 'skip_unreadable', 'out']
+    ['images', 'masks', 'limit', 'size', 'frame', 'rgb', 'skip_unreadable', 'out']
     >>> sent = {"images": None, "masks": None, "limit": 2, "size": None}
-    >>> command(**sent, frame=None, skip_unreadable=False, out="a")
+    >>> command(**sent, frame=None, rgb=False, skip_unreadable=False, out="a")
     2 a
     """
     hints = get_type_hints(function, include_extras=True)

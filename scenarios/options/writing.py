@@ -28,7 +28,7 @@ from scenarios.results.columns import COLUMNS, SEPARATE, shown
 from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import Table
-from semcom.catalogue import COMPARED, codecs
+from semcom.catalogue import COMPARED, TAKE_RGB, codecs
 from semcom.separate import SeparateCodec
 
 _KEY = "semcom"
@@ -77,7 +77,11 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     """
     out = inputs.folder(request.out)
     named = list(COMPARED) if request.codecs is None else parse_names(request.codecs)
-    named = list(codecs()) if named == ["all"] else named
+    everything = list(codecs()) if named == ["all"] else named
+    if request.sent.rgb and (request.codecs is None or named == ["all"]):
+        named = [name for name in everything if name in TAKE_RGB]
+    else:
+        named = everything
     chosen = inputs.schemes(named)
     if request.fallback is not None:
         chosen = {

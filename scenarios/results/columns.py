@@ -130,8 +130,8 @@ COLUMNS = _table(
     ),
     Column(
         "cbr", label="CBR", axis="CBR [channel uses per pixel]",
-        definition="channel bandwidth ratio offered: complex channel uses / (H*W*C); grey "
-        "pictures, C = 1",
+        definition="channel bandwidth ratio offered: complex channel uses / (H*W*C), C = 1 "
+        "for grey pictures, 3 for RGB",
     ),
     Column(
         "cbr_used", label="channel uses per pixel", measure=measures.cbr_used,

@@ -18,7 +18,7 @@ from channels import InputError
 from channels.errors import check_name
 from scenarios.results.columns import SEPARATE
 from scenarios.results.line_styles import LineStyle, line_styles
-from scenarios.results.rows import Rows, believed, metric_of
+from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import (
     INK,
     SCREEN,
@@ -316,7 +316,7 @@ def _definitions(
     return (
         f"Lines: {what}{of_db} over {_set(table)}; {bands}: 95 % intervals, {whose}{thin}."
         f"{lost}{ideal}{best}{mark} SNR: average $E_s/N_0$ per complex channel use. "
-        f"CBR {_rate(table)}: complex channel uses / (H·W·C), grey pictures, C = 1, "
+        f"CBR {_rate(table)}: complex channel uses / (H·W·C), {pictured(table)}, "
         "without the links' pilots and cyclic prefix. "
         f"{draws_told(table)}"
     )

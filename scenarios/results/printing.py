@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE, Column
-from scenarios.results.rows import Rows, believed, metric_of
+from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import rate, told
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def captions(table: Rows) -> list[str]:
     cbr = ", ".join(f"{value:.4g}" for value in sorted(set(table.frame["cbr"])))
     belief = believed(table)
     lines = [
-        f"{parameters.get('pictures', '?')} grey pictures (C = 1), {parameters.get('trials', 1)} "
+        f"{parameters.get('pictures', '?')} {pictured(table)}, {parameters.get('trials', 1)} "
         f"trial(s), CBR {cbr} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
         f"Regions of interest: {parameters.get('regions', '?')}. "
         "SNR is E_s/N_0 per complex channel use.",

@@ -461,3 +461,15 @@ def _completed(frame: pd.DataFrame) -> pd.DataFrame:
     late = {name: math.nan for name, column in COLUMNS.items() if column.is_late}
     late["believed_snr_db"] = frame.get("snr_db")  # type: ignore[assignment]
     return frame.assign(**{name: value for name, value in late.items() if name not in frame})
+
+
+def pictured(table: Rows) -> str:
+    """Which kinds of pictures a table is of, and how many samples a pixel has.
+
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> pictured(Rows(pd.DataFrame([row]), {"parameters": {"channels": [3]}}))
+    'RGB pictures (C = 3)'
+    """
+    kinds = {1: "grey pictures (C = 1)", 3: "RGB pictures (C = 3)"}
+    counts = table.metadata.get("parameters", {}).get("channels", [1])
+    return " and ".join(kinds[count] for count in counts)

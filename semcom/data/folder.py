@@ -21,7 +21,7 @@ from semcom.data.white import Reading, summed_up
 from semcom.images import MIN_SIDE
 
 Images: TypeAlias = Tensor | list[Tensor]
-"""``[n, 1, H, W]``, or a list of ``[1, H, W]`` where the images' sizes differ."""
+"""``[n, C, H, W]``, or a list of ``[C, H, W]`` where the images' sizes differ."""
 
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 _MASK_SUFFIXES = {".png", ".tif", ".tiff"}
@@ -34,8 +34,8 @@ class Folder:
 
     Args:
         files: of the images that were read.
-        images: float32 ``[1, H, W]`` in [0, 1] each.
-        masks: bool, shaped like them; ``None`` where no masks were asked for.
+        images: float32 ``[1, H, W]`` in [0, 1] each, ``[3, H, W]`` where RGB was asked for.
+        masks: bool ``[1, H, W]`` each; ``None`` where no masks were asked for.
         white: how white was found in each, in words without anything of a file's contents.
         chosen: files that leave white open, so that it was chosen from their values.
         skipped: why others were not read, a line each.
@@ -69,6 +69,7 @@ def read_folder(
     size: int | None = None,
     limit: int | None = None,
     *,
+    rgb: bool = False,
     frame: int | None = None,
     skip_unreadable: bool = False,
 ) -> Folder:
@@ -79,6 +80,7 @@ def read_folder(
         masks: folder of masks.
         size: longest side in pixels that larger images are shrunk to.
         limit: number of images to keep.
+        rgb: whether images are read in colour.
         frame: which image of files that hold several.
         skip_unreadable: whether to go on without images that cannot be read.
 
@@ -95,6 +97,7 @@ def read_folder(
     ("white of 1 image: 255, the file's 8 bits (1)", ['a.png'], 1)
     """
     skip_unreadable = check_flag("skip_unreadable", skip_unreadable)
+    rgb = check_flag("rgb", rgb)
     size, frame = _check_numbers(size, frame)
     files = list_images(path, masks, None if skip_unreadable else limit)
     if limit is not None:
@@ -105,7 +108,7 @@ def read_folder(
         if len(folder.files) == limit:
             break
         try:
-            image, mask, reading = _read(file, of_stem.get(_stem(file)), size, frame)
+            image, mask, reading = _read(file, of_stem.get(_stem(file)), size, frame, rgb)
         except InputError as error:
             if not skip_unreadable:
                 raise
@@ -137,6 +140,7 @@ def load_folder(
     size: int | None = None,
     limit: int | None = None,
     *,
+    rgb: bool = False,
     frame: int | None = None,
     skip_unreadable: bool = False,
 ) -> tuple[Images, Images | None]:
@@ -154,8 +158,9 @@ def load_folder(
       Hounsfield units and signed values have none: black and white are then the 0.5 and 99.5 %
       points of the values, of a CT inside the body, and a warning says so.
 
-    A file whose channels are equal and which is opaque is grey; any other is refused, and so is
-    one that leaves open what is white. A mask's region of interest is every pixel that is not
+    A file whose channels are equal and which is opaque is grey. One in colour is refused unless
+    ``rgb`` is set (then sRGB values as stored, CMYK without a profile), and so is one that leaves
+    open what is white, or is transparent. A mask's region of interest is every pixel that is not
     black.
 
     Args:
@@ -165,6 +170,8 @@ def load_folder(
         size: longest side in pixels that larger images are shrunk to, with antialiasing and
             their aspect ratio kept; smaller ones stay as they are.
         limit: number of images to keep, the first ones by name.
+        rgb: whether images are read in colour, as three channels (alike for grey files), which the
+            separate codecs take; DICOM files must be grey all the same.
         frame: which image, from 0 on, of DICOM and TIFF files that hold several.
         skip_unreadable: whether to go on without images that cannot be read, or whose masks
             cannot, and warn of them at the end.
@@ -188,7 +195,9 @@ def load_folder(
     >>> images.shape, float(images.max()), masks
     (torch.Size([1, 1, 48, 64]), 1.0, None)
     """
-    found = read_folder(path, masks, size, limit, frame=frame, skip_unreadable=skip_unreadable)
+    found = read_folder(
+        path, masks, size, limit, rgb=rgb, frame=frame, skip_unreadable=skip_unreadable
+    )
     warn(found)
     return _stacked(found.images), None if found.masks is None else _stacked(found.masks)
 
@@ -198,6 +207,7 @@ def load_image(
     mask: str | os.PathLike[str] | None = None,
     size: int | None = None,
     *,
+    rgb: bool = False,
     frame: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Load one image, and its mask, as :func:`load_folder` loads each of many.
@@ -206,10 +216,12 @@ def load_image(
         path: PNG, JPEG, TIFF or DICOM file.
         mask: PNG or TIFF file of its size; every pixel that is not black is region of interest.
         size: longest side in pixels that a larger image is shrunk to.
+        rgb: whether it is read in colour, see :func:`load_folder`.
         frame: which image, from 0 on, of a file that holds several.
 
     Returns:
-        float32 ``[1, 1, H, W]`` in [0, 1], and bool of the same shape, or None without ``mask``.
+        float32 ``[1, C, H, W]`` in [0, 1], C 3 with ``rgb``, else 1, and bool ``[1, 1, H, W]``,
+        or None without ``mask``.
 
     Raises:
         InputError: if a file is missing, damaged, or not such an image, or the two do not fit.
@@ -222,7 +234,7 @@ def load_image(
     >>> image.shape, mask
     (torch.Size([1, 1, 48, 64]), None)
     """
-    found = read_file(path, mask, size, frame=frame)
+    found = read_file(path, mask, size, rgb=rgb, frame=frame)
     warn(found)
     return found.images[0][None], None if found.masks is None else found.masks[0][None]
 
@@ -232,6 +244,7 @@ def read_file(
     mask: str | os.PathLike[str] | None = None,
     size: int | None = None,
     *,
+    rgb: bool = False,
     frame: int | None = None,
 ) -> Folder:
     """Read one image as :func:`load_image` does, with what there is to say about it.
@@ -240,14 +253,16 @@ def read_file(
         path: of the image.
         mask: of its mask.
         size: longest side in pixels that a larger image is shrunk to.
+        rgb: whether it is read in colour.
         frame: which image of a file that holds several.
 
     Raises:
         InputError: as :func:`load_image`.
     """
     size, frame = _check_numbers(size, frame)
+    rgb = check_flag("rgb", rgb)
     file = _file(path)
-    image, region, reading = _read(file, None if mask is None else _file(mask), size, frame)
+    image, region, reading = _read(file, None if mask is None else _file(mask), size, frame, rgb)
     chosen = [file] if reading.chosen else []
     return Folder(
         [file], [image], None if region is None else [region], [reading.white], chosen, []
@@ -263,18 +278,21 @@ def _check_numbers(size: int | None, frame: int | None) -> tuple[int | None, int
 
 
 def _read(
-    file: Path, mask_file: Path | None, size: int | None, frame: int | None
+    file: Path, mask_file: Path | None, size: int | None, frame: int | None, rgb: bool
 ) -> tuple[Tensor, Tensor | None, Reading]:
     """An image, its mask where it has one, and the image as it was before it was shrunk."""
     from semcom.data.dicom import read_dicom
     from semcom.data.image_file import read_image, read_mask
 
-    reading = read_dicom(file, frame) if _is_dicom(file) else read_image(file, frame)
-    image = _as_image(reading.grey, file, size)
+    is_dicom = _is_dicom(file)
+    reading = read_dicom(file, frame) if is_dicom else read_image(file, frame, rgb=rgb)
+    image = _as_image(reading.image, file, size)
+    if rgb and is_dicom:
+        image = image.expand(3, -1, -1)
     if mask_file is None:
         return image, None, reading
     region = read_mask(mask_file, frame)
-    return image, _as_region(region, reading.grey.shape, mask_file, image), reading
+    return image, _as_region(region, reading.image.shape[-2:], mask_file, image), reading
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
@@ -367,10 +385,10 @@ def _stem(file: Path) -> str:
     return file.stem if file.suffix.lower() in {*_IMAGE_SUFFIXES, ".dcm"} else file.name
 
 
-def _as_image(grey: NDArray[np.float32], file: Path, size: int | None) -> Tensor:
-    _check_sides(grey.shape, file, "enlarge it or leave it out")
-    image = torch.from_numpy(grey)[None]
-    shape = shrunk_shape(grey.shape, size)
+def _as_image(values: NDArray[np.float32], file: Path, size: int | None) -> Tensor:
+    _check_sides(values.shape[-2:], file, "enlarge it or leave it out")
+    image = torch.from_numpy(np.ascontiguousarray(values)).reshape(-1, *values.shape[-2:])
+    shape = shrunk_shape(values.shape[-2:], size)
     _check_sides(shape, file, f"raise size {size}", "shrunk ")
     return shrunk_image(image, shape)
 

@@ -1,4 +1,4 @@
-"""One PNG, JPEG or TIFF file as grey values, or as a mask."""
+"""One PNG, JPEG or TIFF file as grey values, as RGB, or as a mask."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ _MODES: dict[str, Colours] = {"L": "grey", "P": "palette", "RGB": "rgb", "CMYK":
 _WITH_ALPHA = {"LA": "L", "PA": "P", "RGBA": "RGB"}
 
 
-def read_image(path: Path, frame: int | None = None) -> Reading:
-    """Read a grey image; how values are scaled is told at :func:`semcom.data.load_folder`.
+def read_image(path: Path, frame: int | None = None, *, rgb: bool = False) -> Reading:
+    """Read an image; how values are scaled is told at :func:`semcom.data.load_folder`.
 
     Args:
         path: a PNG, JPEG or TIFF file of 1 to 16 bits, or a float TIFF file in [0, 1].
         frame: which page of a TIFF file that holds several.
+        rgb: whether colours are read; a grey image then has three channels alike.
 
     Returns:
-        float32 ``[H, W]`` in [0, 1], and how white was found.
+        float32 ``[H, W]``, or ``[3, H, W]`` for RGB, in [0, 1], and how white was found.
 
     Raises:
-        InputError: if the file is damaged, in colour, transparent, or not in [0, 1], or if its
-            white cannot be known.
+        InputError: if the file is damaged, transparent, or not in [0, 1], if its white cannot be
+            known, or if it is in colour and grey is wanted.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
     ...     Image.new("L", (4, 2), 255).save(file.name)
     ...     reading = read_image(Path(file.name))
-    >>> reading.grey.tolist(), reading.white
+    >>> reading.image.tolist(), reading.white
     ([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]], "255, the file's 8 bits")
     """
-    return _stored(path, frame).reading()
+    return _stored(path, frame).reading(rgb)
 
 
 def read_mask(path: Path, frame: int | None = None) -> NDArray[np.bool_]:

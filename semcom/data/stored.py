@@ -1,4 +1,4 @@
-"""What an image file stores, before white is known, as grey values or as a mask."""
+"""What an image file stores, before white is known, as grey values, as RGB or as a mask."""
 
 from __future__ import annotations
 
@@ -44,34 +44,39 @@ class Stored:
         """The channels that are seen, ``[H, W, C]``."""
         return self.samples[..., : CHANNELS[self.colours]]
 
-    def reading(self) -> Reading:
-        """Its grey values.
+    def reading(self, rgb: bool = False) -> Reading:
+        """Its grey values ``[H, W]``, or its colours ``[3, H, W]``; of a grey image three alike.
 
         Raises:
-            InputError: if it is in colour or transparent, or what is white cannot be known.
+            InputError: if it is transparent, what is white cannot be known, or it is in colour and
+                grey values are asked for.
 
         >>> Stored("a.png", np.full((2, 2, 1), 1023, np.uint16), "grey", 16).reading().white
         '1023, the least depth that holds the brightest pixel'
         """
         self._check_opaque()
         if self.colours == "palette":
-            return self._looked_up().reading()
+            return self._looked_up().reading(rgb)
         if self.samples.dtype.kind == "f":
-            return self._of_floats()
-        grey = self._one_channel()
-        if self.samples.dtype.kind == "i" and grey.size and int(grey.min()) < 0:
+            return self._of_floats(rgb)
+        shown = self._shown(rgb)
+        if self.samples.dtype.kind == "i" and shown.size and int(shown.min()) < 0:
             raise InputError(
                 f"{self.name} holds negative values, of which none is known to be black: "
                 "rescale them to 0…65535 and save it as 16 bits without sign"
             )
         full, white = self._white()
-        values = grey.astype(np.float32)
+        values = shown.astype(np.float32)
         if self.white_is_zero:
             values = np.float32(full) - values
         if self.colours == "cmyk":
-            ink = self.colour.astype(np.float64) / full
-            return Reading(((1 - ink[..., 0]) * (1 - ink[..., 3])).astype(np.float32), white)
-        return Reading(values / np.float32(full), white)
+            ink = shown.astype(np.float64) / full
+            black = self.colour[..., 3] / np.float64(full)
+            return Reading(((1 - ink) * (1 - black)).astype(np.float32), white)
+        values /= np.float32(full)
+        if self.colours == "ycbcr" and rgb:
+            values = _from_ycbcr(values, 2 ** (self.bits - 1) / full)
+        return Reading(values, white)
 
     def region(self) -> NDArray[np.bool_]:
         """A mask, bool ``[H, W]``: true where it is not black, or its palette's index not 0.
@@ -114,6 +119,13 @@ class Stored:
                 "save it as grey without it"
             )
 
+    def _shown(self, rgb: bool) -> NDArray[Any]:
+        """Its one channel ``[H, W]``, or three, ``[3, H, W]``, black ink left out."""
+        if not rgb:
+            return self._one_channel()
+        planes = np.moveaxis(self.colour[..., :3], -1, 0)
+        return np.broadcast_to(planes, (3, *planes.shape[1:]))
+
     def _one_channel(self) -> NDArray[Any]:
         colour = self.colour
         if self.colours == "ycbcr":
@@ -126,7 +138,8 @@ class Stored:
             if self.bits > 8 or self.samples.dtype.kind == "f":
                 how = "average its channels and save that as grey of 16 bits"
             raise InputError(
-                f"{self.name} is a colour image, but codecs take grey ones: convert it, {how}"
+                f"{self.name} is a colour image, which separate codecs alone take (rgb=True, "
+                f"--rgb): compare those, or convert it, {how}"
             )
         return colour[..., 0]
 
@@ -140,7 +153,7 @@ class Stored:
         samples = np.concatenate([colours, self.samples[..., 1:].astype(colours.dtype)], axis=-1)
         return Stored(self.name, samples, "rgb", bits, alpha=self.alpha, filled=bits)
 
-    def _of_floats(self) -> Reading:
+    def _of_floats(self, rgb: bool) -> Reading:
         if not np.isfinite(self.colour).all():
             raise InputError(f"{self.name} holds NaN or infinite values: replace them")
         low, high = float(self.colour.min()), float(self.colour.max())
@@ -149,9 +162,11 @@ class Stored:
                 f"{self.name} holds floats in [{low:g}, {high:g}], but they must lie in [0, 1]: "
                 "rescale them and save it again"
             )
-        values = self._one_channel().astype(np.float32)
+        values = self._shown(rgb).astype(np.float32)
         if self.white_is_zero:
             values = 1 - values
+        if self.colours == "ycbcr" and rgb:
+            values = _from_ycbcr(values, 0.5)
         if self.colours == "cmyk":
             values = (1 - values) * (1 - self.colour[..., 3].astype(np.float32))
         return Reading(values, "1, floats")
@@ -187,3 +202,12 @@ class Stored:
         if not low.any():
             full <<= spare
         return full, f"{full}, the {filled} bits that the file says are significant"
+
+
+def _from_ycbcr(values: NDArray[np.float32], zero: float) -> NDArray[np.float32]:
+    """RGB of full-range YCbCr ``[3, H, W]`` (ITU-R BT.601, as TIFF 6.0 section 21 has it)."""
+    luma, blue, red = values[0], values[1] - zero, values[2] - zero
+    green = luma - 0.344136 * blue - 0.714136 * red
+    rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue])
+    clipped: NDArray[np.float32] = rgb.clip(0, 1).astype(np.float32)
+    return clipped

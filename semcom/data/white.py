@@ -16,15 +16,15 @@ MAX_PIXELS = 178_956_970
 
 
 class Reading(NamedTuple):
-    """A grey image, and what its values were measured with.
+    """An image, and what its values were measured with.
 
     Args:
-        grey: float32 ``[H, W]`` in [0, 1].
+        image: float32 ``[H, W]`` in [0, 1], or ``[3, H, W]`` where RGB was asked for.
         white: how white was found, in words; nothing of the file's contents but a depth.
         chosen: whether the file leaves white open, and the reader chose it from the values.
     """
 
-    grey: NDArray[np.float32]
+    image: NDArray[np.float32]
     white: str
     chosen: bool = False
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from channels import InputError
 from semcom.image_coders.image_format import Mask
-from semcom.image_coders.planes import fill, first_frame, luma, undecodable
+from semcom.image_coders.planes import first_frame, from_halved_frame, to_halved_frame, undecodable
 from semcom.image_coders.scale import ImageArray
 
 LARGEST = (8704, 16384)
@@ -22,22 +22,24 @@ QINDEX = (4, 252)
 PRESET = "3"
 """Of SVT-AV1; the lower, the slower."""
 
-_FORMAT, _BIT_DEPTH = "yuv420p10le", 10
 _TEMPORAL_DELIMITER = b"\x12\x00"
 _FRAME = 0x32
 _OFFSET = 8
+_BT709 = 1
+"""AV1 clause 6.4.2: MC_BT_709."""
 _PARAMS = "lp=1:tune=1:use-fixed-qindex-offsets=1"
 
 
 def encode(image: ImageArray, qindex: int) -> bytes:
-    """Code one grey image as an AV1 key frame, in the low-overhead format (AV1 clause 5.2).
+    """Code one image as an AV1 key frame, in the low-overhead format (AV1 clause 5.2).
 
-    SVT-AV1 at preset 3, tuned for PSNR, 10 bits. It knows no monochrome: the two quarter-size
-    chroma planes are flat and take a few bytes. The boxes of an AVIF file (about 270 bytes) and
-    the temporal delimiter, which AVIF leaves out as well, are not there.
+    SVT-AV1 at preset 3, tuned for PSNR, 10 bits, 4:2:0. It knows no monochrome: of a grey image
+    the two quarter-size chroma planes are flat and take a few bytes. RGB becomes full-range
+    BT.709 YCbCr, which the sequence header says; SVT-AV1 knows no 4:4:4. The boxes of an AVIF file
+    (about 270 bytes) and the temporal delimiter, which AVIF leaves out as well, are not there.
 
     Args:
-        image: float32 ``[H, W]`` in [0, 1].
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]`` in [0, 1].
         qindex: AV1's quantiser index (clause 7.12.2), here 4 to 252; 35 more about double the
             step size.
 
@@ -53,25 +55,27 @@ def encode(image: ImageArray, qindex: int) -> bytes:
     True
     """
     import av
+    from av.video.reformatter import ColorRange, Colorspace
 
     if not QINDEX[0] <= qindex <= QINDEX[1]:
         raise InputError(f"qindex must lie in {list(QINDEX)}, got {qindex}")
-    if image.shape[0] > LARGEST[0] or image.shape[1] > LARGEST[1]:
+    height, width = image.shape[-2:]
+    if height > LARGEST[0] or width > LARGEST[1]:
         raise InputError(
             f"SVT-AV1 takes images of at most {LARGEST[0]} x {LARGEST[1]}, got "
-            f"{image.shape[0]} x {image.shape[1]}: shrink it or take another codec"
+            f"{height} x {width}: shrink it or take another codec"
         )
     if "libsvtav1" not in av.codecs_available:
         raise InputError("this build of PyAV has no SVT-AV1: install the wheel, pip install av")
     _silence()
-    frame = av.VideoFrame(image.shape[1], image.shape[0], _FORMAT)
-    chroma = np.full((2, math.ceil(frame.height / 2), math.ceil(frame.width / 2)), 512)
-    samples = np.round(image * (2**_BIT_DEPTH - 1))
-    fill(frame, [samples, *chroma], _BIT_DEPTH)
+    frame = to_halved_frame(image)
     frame.pts = 0
     crf = min(math.ceil((qindex + _OFFSET) / 4), 63)
     encoder = av.CodecContext.create("libsvtav1", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, _FORMAT
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, frame.format.name
+    if image.ndim == 3:
+        encoder.colorspace, encoder.color_range = Colorspace.ITU709, ColorRange.JPEG
+        frame.colorspace, frame.color_range = encoder.colorspace, encoder.color_range
     encoder.time_base = Fraction(1, 25)
     encoder.options = {
         "preset": PRESET,
@@ -109,7 +113,7 @@ def decode(stream: bytes) -> ImageArray:
     """Decode a stream of :func:`encode` with dav1d.
 
     Returns:
-        float32 ``[H, W]`` in [0, 1].
+        float32 ``[H, W]``, or RGB ``[3, H, W]`` where the sequence header says BT.709, in [0, 1].
 
     Raises:
         InputError: if the decoder finds no image. Bit errors mostly go unnoticed.
@@ -119,35 +123,37 @@ def decode(stream: bytes) -> ImageArray:
     True
     """
     frame = first_frame(stream, "libdav1d", "AV1")
-    if frame.format.name != _FORMAT:
+    image = from_halved_frame(frame, 3 if frame.colorspace == _BT709 else 1)
+    if image is None:
         raise undecodable("AV1")
-    return luma(frame, _BIT_DEPTH)
+    return image
 
 
 @lru_cache(maxsize=64)
-def headers(height: int, width: int) -> tuple[bytes, ...]:
+def headers(height: int, width: int, channels: int) -> tuple[bytes, ...]:
     """What can begin a stream of an image size: the sequence header and the frame's OBU type.
 
     SVT-AV1 turns one tool off at the coarsest quantisers; so there are two.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    >>> any(map(encode(ramp, 130).startswith, headers(64, 64)))
+    >>> any(map(encode(ramp, 130).startswith, headers(64, 64, 1)))
     True
     """
-    flat = np.full((height, width), 0.5, dtype=np.float32)
+    shape = (height, width) if channels == 1 else (channels, height, width)
+    flat = np.full(shape, 0.5, dtype=np.float32)
     streams = (encode(flat, qindex) for qindex in QINDEX)
     return tuple(stream[: stream[1] + 3] for stream in streams)
 
 
 @dataclass(frozen=True)
 class Avif:
-    """AV1 with SVT-AV1; a step is one quantiser index, from 252 down to 4. Grey alone.
+    """AV1 with SVT-AV1; a step is one quantiser index, from 252 down to 4.
 
     >>> Avif().finest
     248
     """
 
-    channels = (1,)
+    channels = (1, 3)
     finest = QINDEX[1] - QINDEX[0]
     layouts = 1
     step_of_one_bit = 200
@@ -174,7 +180,7 @@ class Avif:
         >>> [len(header) for header in Avif().headers(512, 512, 1)]
         [14, 14]
         """
-        return headers(height, width)
+        return headers(height, width, channels)
 
     def smallest(self, height: int, width: int, channels: int) -> int:
         """Bytes of a frame that holds an image blurred out of recognition."""

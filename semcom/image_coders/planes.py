@@ -1,4 +1,4 @@
-"""Images as the planes of video frames: grey as it is, RGB as full-range BT.709 YCbCr 4:4:4."""
+"""Images as the planes of video frames: grey as it is, RGB as full-range BT.709 YCbCr."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from channels import InputError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 BIT_DEPTHS = (8, 10, 12)
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _COLOUR = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
+_HALVED = {10: "yuv420p10le"}
 _DEPTH_OF = {name: depth for names in (_GREY, _COLOUR) for depth, name in names.items()}
 
 _RED, _BLUE = 0.2126, 0.0722
@@ -46,17 +48,60 @@ def to_frame(image: ImageArray, bit_depth: int) -> av.VideoFrame:
     """
     import av
 
-    peak = 2**bit_depth - 1
-    if image.ndim == 2:
-        samples = np.round(image[None] * peak)
-    else:
-        samples = np.tensordot(_FROM_RGB, image, 1) * peak
-        samples[1:] += 2 ** (bit_depth - 1)
-        samples = np.clip(np.round(samples), 0, peak)
+    samples = image[None] if image.ndim == 2 else np.tensordot(_FROM_RGB, image, 1)
     name = (_GREY if image.ndim == 2 else _COLOUR)[bit_depth]
     frame = av.VideoFrame(image.shape[-1], image.shape[-2], name)
-    fill(frame, list(samples), bit_depth)
+    fill(frame, _whole(samples[:1], samples[1:], bit_depth), bit_depth)
     return frame
+
+
+def to_halved_frame(image: ImageArray) -> av.VideoFrame:
+    """Quantise an image to 4:2:0 of 10 bits: chroma is the mean of 2 x 2 pixels, of grey nothing.
+
+    Args:
+        image: float32 ``[H, W]`` or RGB ``[3, H, W]``, in [0, 1].
+
+    >>> to_halved_frame(np.zeros((3, 33, 40), np.float32)).planes[1].height
+    17
+    """
+    import av
+
+    height, width = image.shape[-2:]
+    frame = av.VideoFrame(width, height, _HALVED[10])
+    if image.ndim == 2:
+        luma, chroma = image[None], np.zeros((2, -(-height // 2), -(-width // 2)))
+    else:
+        planes = np.tensordot(_FROM_RGB, image, 1)
+        even = np.pad(planes[1:], ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+        luma = planes[:1]
+        chroma = even.reshape(2, even.shape[1] // 2, 2, even.shape[2] // 2, 2).mean((2, 4))
+    fill(frame, _whole(luma, chroma, 10), 10)
+    return frame
+
+
+def from_halved_frame(frame: av.VideoFrame, channels: int) -> ImageArray | None:
+    """Undo :func:`to_halved_frame`, chroma interpolated; ``None`` if the frame is no such one.
+
+    Args:
+        frame: of 4:2:0.
+        channels: 1 for grey ``[H, W]``, 3 for RGB ``[3, H, W]``.
+
+    >>> red = np.zeros((3, 33, 32), np.float32)
+    >>> red[0] = 1
+    >>> float(np.abs(from_halved_frame(to_halved_frame(red), 3) - red).max()) < 0.003
+    True
+    """
+    if frame.format.name != _HALVED[10]:
+        return None
+    if channels == 1:
+        return luma(frame, 10)
+    chroma = (_samples(frame.planes[1:], 10) - 512) / 1023
+    whole = torch.nn.functional.interpolate(
+        torch.from_numpy(chroma)[None],
+        size=(2 * chroma.shape[1], 2 * chroma.shape[2]),
+        mode="bilinear",
+    )[0, :, : frame.height, : frame.width]
+    return _rgb(np.concatenate([luma(frame, 10)[None], whole.numpy()]))
 
 
 def fill(frame: av.VideoFrame, samples: Sequence[NDArray[np.floating]], bit_depth: int) -> None:
@@ -100,8 +145,21 @@ def from_frame(frame: av.VideoFrame) -> ImageArray | None:
         return luma(frame, bit_depth)
     samples = _samples(frame.planes, bit_depth)
     samples[1:] -= 2 ** (bit_depth - 1)
-    rgb = np.tensordot(_TO_RGB, samples / (2**bit_depth - 1), 1)
-    image: ImageArray = np.clip(rgb, 0, 1).astype(np.float32)
+    return _rgb(samples / (2**bit_depth - 1))
+
+
+def _whole(
+    luma: NDArray[np.floating], chroma: NDArray[np.floating], bit_depth: int
+) -> list[NDArray[np.floating]]:
+    """Whole samples of each plane, chroma 0 at the middle."""
+    peak = 2**bit_depth - 1
+    samples = [*(luma * peak), *(chroma * peak + 2 ** (bit_depth - 1))]
+    return [np.clip(np.round(plane), 0, peak) for plane in samples]
+
+
+def _rgb(planes: NDArray[np.floating]) -> ImageArray:
+    """RGB of YCbCr, chroma around 0."""
+    image: ImageArray = np.clip(np.tensordot(_TO_RGB, planes, 1), 0, 1).astype(np.float32)
     return image
 
 

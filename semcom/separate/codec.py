@@ -42,7 +42,7 @@ class SeparateCodec(Codec):
     The transmitter picks the MCS from the believed SNR (and, after :meth:`adapted`, from its
     link's long-term statistics), never from the image; its index stands in the session as a
     control channel would carry it. Each image is coded to fill at least 99 % of its transport
-    block; zero bytes pad the rest. Grey images, and RGB with every source but ``"avif"``.
+    block; zero bytes pad the rest. Grey images and RGB.
 
     Args:
         source: image coder: ``"hevc"`` (x265 intra), ``"hevc-roi"`` (the same with finer steps in

@@ -19,6 +19,10 @@ from semcom.data.white import Reading, by_bits, depth
 
 _RELATIVE = {"CT", "MR", "PT", "NM"}
 """Modalities whose values have no upper end that is white."""
+_COLOUR = (
+    "is a colour image, which is read from PNG, JPEG and TIFF alone: "
+    "export it as MONOCHROME2, or as such a file"
+)
 _HALF_CHROMA = {"YBR_FULL", "YBR_FULL_422"}
 _RGB = {"RGB", "YBR_ICT", "YBR_RCT"}
 
@@ -49,7 +53,7 @@ def _of_channels(pixels: Pixels) -> Reading:
     first, others = pixels.values[..., 0], pixels.values[..., 1:]
     neutral = pixels.photometric in _HALF_CHROMA and (others == 2 ** (pixels.bits - 1)).all()
     if not neutral and (others != first[..., None]).any():
-        raise InputError("is a colour image, but codecs take grey ones: export it as MONOCHROME2")
+        raise InputError(_COLOUR)
     bits, white = _depth(pixels, np.ones(first.shape, bool))
     return Reading((first / (2**bits - 1)).astype(np.float32), white)
 
@@ -65,7 +69,7 @@ def _of_palette(dataset: Dataset, pixels: Pixels) -> Reading:
     )
     first = red(pixels.values[..., 0])
     if any((other(pixels.values[..., 0]) != first).any() for other in others):
-        raise InputError("is a colour image, but codecs take grey ones: export it as MONOCHROME2")
+        raise InputError(_COLOUR)
     return Reading((first / red.white()).astype(np.float32), "its palette")
 
 
@@ -84,7 +88,7 @@ def _monochrome(dataset: Dataset, pixels: Pixels) -> Reading:
     if not seen.any():
         raise InputError("holds nothing but padding: leave it out")
     reading = _between_black_and_white(dataset, layers, pixels, stored, seen)
-    grey = reading.grey
+    grey = reading.image
     if pixels.photometric == "MONOCHROME1" or word(dataset, "PresentationLUTShape") == "INVERSE":
         grey = 1 - grey
     white = reading.white + ("; MONOCHROME2 taken for granted" if pixels.assumed else "")

@@ -19,7 +19,6 @@ from semcom.image_coders.source import source_coder
 from tests.semcom.images import coloured, psnr, textured
 
 CODERS = ["hevc", "hevc-roi", "jpeg2000", "jpegxl", "avif"]
-COLOUR = ["hevc", "hevc-roi", "jpeg2000", "jpegxl"]
 FINE = {"jpeg2000": lambda x: jpeg2000.encode(x, 4.0), "jpegxl": lambda x: jpegxl.encode(x, 0.5)}
 XRAY = semcom.data.phantoms("chest", n=1, size=192, seed=3)[0][0, 0, 16:, 16:].numpy()
 DECODE = {"jpeg2000": jpeg2000.decode, "jpegxl": jpegxl.decode, "avif": avif.decode}
@@ -28,7 +27,7 @@ DECODE = {"jpeg2000": jpeg2000.decode, "jpegxl": jpegxl.decode, "avif": avif.dec
 @pytest.mark.parametrize("name", ["jpeg2000", "jpegxl", "avif"])
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (250, 251)])
 def test_round_trip_of_odd_sizes(name: str, shape: tuple[int, int]) -> None:
-    for image in (textured(*shape), coloured(*shape))[: 1 if name == "avif" else 2]:
+    for image in (textured(*shape), coloured(*shape)):
         stream = avif.encode(image, 60) if name == "avif" else FINE[name](image)
         decoded = DECODE[name](stream + bytes(50))
         assert decoded.shape == image.shape
@@ -165,7 +164,7 @@ def test_an_image_beyond_a_coder_s_limit_is_refused() -> None:
         source_coder("avif").fit(tall, 2000)
 
 
-@pytest.mark.parametrize("name", COLOUR)
+@pytest.mark.parametrize("name", CODERS)
 @pytest.mark.parametrize("header", ["billed", "external"])
 def test_colour(name: str, header: str) -> None:
     coder, image = source_coder(name, header), coloured(97, 66)
@@ -196,7 +195,7 @@ def test_smallest_holds_an_image_whatever_it_shows(name: str) -> None:
     checker = (np.indices((96, 64)).sum(0) % 2).astype(np.float32)
     for image in (noise, checker):
         assert len(coder.fit(image, coder.smallest(96, 64))) <= coder.smallest(96, 64)
-    for image in [np.stack([noise, checker, 1 - noise])] if name in COLOUR else []:
+    for image in [np.stack([noise, checker, 1 - noise])] if name in CODERS else []:
         assert len(coder.fit(image, coder.smallest(96, 64, 3))) <= coder.smallest(96, 64, 3)
 
 

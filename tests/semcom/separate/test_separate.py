@@ -82,7 +82,7 @@ def test_dropped_images_count_as_outage_and_in_no_mean() -> None:
     assert measured["psnr"] is None and measured["ssim"] is None
 
 
-@pytest.mark.parametrize("source", ["hevc", "hevc-roi", "jpeg2000", "jpegxl"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_colour(source: str) -> None:
     images = waves(1).expand(1, 3, 96, 80) * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
     roi = torch.zeros(1, 1, 96, 80)
@@ -93,11 +93,6 @@ def test_colour(source: str) -> None:
     decoded, lost = codec.decode_with_outage(channels.link("awgn")(tx, 15.0, seed=1))
     assert not lost.any()
     assert float(psnr(decoded, images)) > 30
-
-
-def test_colour_is_refused_by_a_grey_coder() -> None:
-    with pytest.raises(InputError, match="3 channels where grey ones are taken"):
-        SeparateCodec("avif").encode(torch.rand(1, 3, 64, 64), cbr=1 / 4, snr_db=10.0)
 
 
 def test_a_soft_region_of_interest_is_coded_better() -> None:
