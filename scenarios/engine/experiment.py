@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from channels.errors import check_name, check_whole
+from channels.surroundings import check_device
 from scenarios.engine import inputs, sweep
 from scenarios.engine.progress import bar, silent
 from scenarios.engine.provenance import versions
@@ -40,6 +41,7 @@ def lay_out(
     ci_db: float | None = None,
     max_trials: int = MAX_TRIALS,
     draws: Draws = "common",
+    device: str = "cpu",
     link_parameters: Mapping[str, Mapping[str, float | str]] | None = None,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
@@ -64,6 +66,7 @@ def lay_out(
     trials = check_whole("trials", trials, 1)
     seed = check_whole("seed", seed, 0)
     check_name("draws", draws, DRAWS)
+    device = str(check_device(device))
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(samples))
@@ -82,6 +85,7 @@ def lay_out(
         stop,
         link_parameters or {},
         draws,
+        device,
     )
 
 
@@ -132,6 +136,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     contents = hashlib.sha256("".join(p.digest for p in grid.samples).encode()).hexdigest()[:16]
     stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
+    computed = {} if grid.device == "cpu" else {"device": grid.device}
     metadata = {
         "definitions": definitions(),
         "parameters": {
@@ -147,6 +152,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             "diagnosis": "; control ".join(map(_named, grid.diagnosis)) or "none",
             **known,
             **stop,
+            **computed,
         },
         "codecs": {
             label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()

@@ -55,6 +55,11 @@ class Sample:
     image: Tensor
     mask: Tensor | None
 
+    def to(self, device: str) -> Sample:
+        """The same on a device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        return Sample(self.image.to(device), mask)
+
     @property
     def digest(self) -> str:
         """Hash of the contents; no file name or patient field is kept anywhere."""

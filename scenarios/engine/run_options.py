@@ -31,6 +31,8 @@ class GridOptions(TypedDict, total=False):
             direction, at every SNR of a curve (common random numbers), so that a curve shows how
             quality depends on SNR and not which draws a point had; its points err together.
             ``"independent"``: every point has draws of its own.
+        device: where networks, codes and links are computed, ``"cpu"``, the default, or
+            ``"cuda"``. Draws are those of the device: of other fading, as good as those of a CPU.
     """
 
     diagnosis: str | Segmenter | None
@@ -39,6 +41,7 @@ class GridOptions(TypedDict, total=False):
     ci_db: float | None
     max_trials: int
     draws: Draws
+    device: str
 
 
 class WorkOptions(TypedDict, total=False):

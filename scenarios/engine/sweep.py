@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from channels import InputError, Link
 from channels.errors import check_whole
@@ -38,6 +39,7 @@ from scenarios.results.statistics import half_width_db
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter
 
+T = TypeVar("T")
 Row: TypeAlias = dict[str, str | float | int | bool | None]
 Point: TypeAlias = tuple[str, float, float]
 """Name of a link, rate, SNR in dB."""
@@ -45,8 +47,22 @@ Point: TypeAlias = tuple[str, float, float]
 Early: TypeAlias = Callable[[list[Row]], None]
 """Shows rows while others are still missing."""
 
-Prepared: TypeAlias = tuple[Scheme, Link, tuple[Segmenter, ...]]
-"""A codec, the link that it is fitted to, and who diagnoses what arrives."""
+
+class Prepared(NamedTuple):
+    """What transmissions of one codec over one link need.
+
+    Args:
+        codec: fitted to the link.
+        link: the link.
+        diagnosis: who diagnoses what arrives.
+        device: where all is computed.
+    """
+
+    codec: Scheme
+    link: Link
+    diagnosis: tuple[Segmenter, ...]
+    device: str
+
 
 _ONE_TASK = Path(__file__).with_name("task.py")
 
@@ -71,6 +87,7 @@ class Sweep:
         link_parameters: of links that differ in one, by name: its value under its own name, and
             under ``"link"`` the name that they share; with it they share fading and noise.
         draws: ``"common"``: the same fading and noise at every SNR; ``"independent"``: others.
+        device: where all is computed.
     """
 
     scenario: str
@@ -87,6 +104,7 @@ class Sweep:
     stop: Stop | None = None
     link_parameters: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
     draws: Draws = "common"
+    device: str = "cpu"
 
     def points(self) -> list[Point]:
         """Where codecs are compared."""
@@ -128,6 +146,7 @@ class Sweep:
         contents = [sample.digest for sample in self.samples]
         diagnosis = [identity(segmenter) for segmenter in self.diagnosis]
         common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
+        common += [] if self.device == "cpu" else [self.device]
         return [
             key_of(
                 [
@@ -186,9 +205,10 @@ def run(
 def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
     """The image behind a row, float32 ``[C, H, W]``, and what was measured of it."""
     link = sweep.links[task.link]
-    codec = sweep.codecs[task.codec].adapted(link)
-    image, outcome = transmit(codec, link, sweep.samples[task.image], task, sweep.diagnosis)
-    return image, outcome.measured
+    ready = _adapted(sweep.codecs[task.codec], link, sweep.diagnosis, sweep.device)
+    sample = sweep.samples[task.image].to(sweep.device)
+    image, outcome = transmit(ready.codec, link, sample, task, ready.diagnosis)
+    return image.cpu(), outcome.measured
 
 
 def describe(task: Task) -> str:
@@ -336,7 +356,7 @@ def _prepared(
     """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
     codecs: dict[tuple[str, str], bytes | Prepared] = {}
     for name in dict.fromkeys((task.codec, task.link) for task in tasks):
-        parts = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis
+        parts = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis, sweep.device
         codecs[name] = pickled(parts) if pool else _adapted(*parts)
     return codecs
 
@@ -358,11 +378,18 @@ def _dry_run_all(
         pass
 
 
-def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...]) -> Prepared:
+def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...], device: str) -> Prepared:
+    if device != "cpu":
+        codec, diagnosis = _on(codec, device), tuple(_on(one, device) for one in diagnosis)
     adapted = codec.adapted(link)
     if not isinstance(adapted, Scheme):
         raise InputError(f"{codec.name}: adapted must return a codec or bound, got {adapted!r}")
-    return adapted, link, diagnosis
+    return Prepared(adapted, link, diagnosis, device)
+
+
+def _on(part: T, device: str) -> T:
+    """A copy whose networks are on a device; what has none is as it was."""
+    return deepcopy(part).to(device) if isinstance(part, nn.Module) else part
 
 
 @lru_cache(maxsize=16)
@@ -378,12 +405,13 @@ def _unpickled(prepared: bytes | Prepared) -> Prepared:
 def _dry_run(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) -> None:
     """Encode and no more: an InputError tells that it cannot serve."""
     with TURN:
-        codec, _, _ = _unpickled(prepared)
-        dry_run(codec, pickle.loads(sample) if isinstance(sample, bytes) else sample, task)
+        ready = _unpickled(prepared)
+        sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
+        dry_run(ready.codec, sent.to(ready.device), task)
 
 
 def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) -> Outcome:
     with TURN:
-        codec, link, diagnosis = _unpickled(prepared)
+        ready = _unpickled(prepared)
         sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
-        return transmit(codec, link, sent, task, diagnosis)[1]
+        return transmit(ready.codec, ready.link, sent.to(ready.device), task, ready.diagnosis)[1]

@@ -159,6 +159,9 @@ class Run:
             "default: common, of a satellite's pass independent."
         ),
     ] = None
+    device: Annotated[
+        str, typer.Option(help="Where networks, codes and links are computed: cpu, cuda, cuda:1.")
+    ] = "cpu"
     workers: Workers = None
     scheduler: Scheduler = None
 
@@ -175,6 +178,7 @@ class Run:
             "trials": self.trials,
             "ci_db": self.ci,
             "max_trials": self.max_trials,
+            "device": self.device,
         }
         return drawn if self.draws is None else {**drawn, "draws": self.draws}
 

@@ -1,0 +1,44 @@
+"""Where scenarios compute: another device is reached by copies; results say which it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import channels
+import scenarios
+import semcom
+from channels import InputError
+from scenarios.engine.experiment import lay_out, table_of
+from scenarios.engine.inputs import Sample
+from scenarios.engine.sweep import _adapted
+
+PICTURES = torch.rand(1, 1, 64, 64)
+GRID = {"codecs": "deepjscc", "links": "awgn", "snr_db": 6, "cbr": 1 / 16}
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="device 'cuda:99' is not there: use 'cpu'"):
+        scenarios.snr(PICTURES, **GRID, device="cuda:99")  # type: ignore[arg-type]
+
+
+def test_networks_reach_the_device_as_copies() -> None:
+    codec, segmenter = semcom.codec("deepjscc"), semcom.segmenter("chest")
+    assert isinstance(codec, torch.nn.Module)
+    ready = _adapted(codec, channels.link("awgn"), (segmenter,), "meta")
+    for moved in (ready.codec, *ready.diagnosis):
+        assert isinstance(moved, torch.nn.Module)
+        assert {weight.device.type for weight in moved.parameters()} == {"meta"}
+    assert {weight.device.type for weight in codec.parameters()} == {"cpu"}
+    sample = Sample(PICTURES[0], PICTURES[0] > 0).to("meta")
+    assert sample.mask is not None
+    assert sample.image.device.type == sample.mask.device.type == "meta"
+
+
+def test_results_of_devices_are_told_apart() -> None:
+    grids = [lay_out("snr", PICTURES, None, **GRID, device="cpu") for _ in range(2)]  # type: ignore[arg-type]
+    object.__setattr__(grids[1], "device", "cuda:0")
+    first, second = (grid.keys(grid.tasks()) for grid in grids)
+    assert first != second
+    rows = scenarios.snr(PICTURES, **GRID).frame.to_dict("records")  # type: ignore[arg-type]
+    assert table_of(grids[1], rows).metadata["parameters"]["device"] == "cuda:0"
