@@ -26,6 +26,11 @@ _APART = 4
 """Every so many steps are estimated, half an octave apart."""
 
 _LEAST_ERROR = 1e-9
+_UNFORESEEN = 0.02
+"""By how much more error is left at each coarser step than is computed, in octaves: estimates know
+the deviations of errors better than the entropy model will, from integers that say ever less. Of
+0, 0.01, 0.02 and 0.04 the best over Gaussian noise (0, 6, 12 dB, cbr 1/64 and 1/16, nine images)."""
+
 _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
 
@@ -193,7 +198,7 @@ class StepSearch:
         if length is None:
             return math.inf
         numbers = 2 * self._layout.analogue_uses(length)
-        log_error = 0.0
+        log_error = _UNFORESEEN * index
         for at, share in _beside(index):
             left = self._estimate(at).left(numbers, self._snr_db)
             log_square = 2 * Header(at, 0, 0, 0).log_step

@@ -219,7 +219,8 @@ def test_digital_alone_takes_most_of_the_budget(
         tx = one.encode(phantoms[0][:1], cbr=1 / 8, snr_db=10.0)
         lengths.append(headers_of(one, tx)[0].length)
         assert not over_awgn(one, tx, 10.0, seed=4)[1].any()
-    assert lengths[0] < 0.7 * 256 < 0.85 * 256 < lengths[1]
+    assert lengths[0] < lengths[1]
+    assert lengths[1] > 0.85 * 256
 
 
 @pytest.mark.parametrize("snr_db", [2.0, 14.0, 26.0, 40.0])
