@@ -27,9 +27,9 @@ _APART = 4
 
 _LEAST_ERROR = 1e-9
 _UNFORESEEN = 0.02
-"""By how much more error is left at each coarser step than is computed, in octaves: estimates know
-the deviations of errors better than the entropy model will, from integers that say ever less. Of
-0, 0.01, 0.02 and 0.04 the best over Gaussian noise (0, 6, 12 dB, cbr 1/64 and 1/16, nine images)."""
+"""By how much more error is left than is computed, in octaves at each coarser step: estimates know
+the deviations of errors better than the entropy model will, from integers that say ever less. Of 0,
+0.01, 0.02 and 0.04 the best over Gaussian noise: 0, 6, 12 dB, cbr 1/64 and 1/16, nine images."""
 
 _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
