@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from torch import Tensor
+
 import scenarios
 import semcom
 from scenarios.engine.cores import cores
@@ -31,15 +33,19 @@ def schemes() -> dict[str, Scheme]:
     return named | {THUMBNAIL: semcom.codec("hevc-ldpc", fallback="thumbnail")}
 
 
-def measure(data: Path, kind: str, size: int, pictures: int) -> None:
-    """One kind of picture, evenly spaced in the list of its test pictures."""
+def chosen(data: Path, kind: str, size: int, pictures: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Test pictures of a kind, evenly spaced in their list, and their masks."""
     images, masks = semcom.data.load_folder(
         data / kind / "eval" / "images", masks=data / kind / "eval" / "masks", size=size
     )
-    chosen = [round(place * len(images) / pictures) for place in range(pictures)]
+    places = [round(place * len(images) / pictures) for place in range(pictures)]
+    return [images[place] for place in places], [masks[place] for place in places]
+
+
+def measure(data: Path, kind: str, size: int, pictures: int) -> None:
+    """One kind of picture."""
     table = scenarios.snr(
-        [images[place] for place in chosen],
-        [masks[place] for place in chosen],
+        *chosen(data, kind, size, pictures),
         codecs=schemes(),
         links="ntn-tdl-c",
         snr_db=(0, 6, 12),
