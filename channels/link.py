@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ from channels.signal import (
     sent_mask,
 )
 from channels.surroundings import undisturbed
+from channels.warning import warn
 
 if TYPE_CHECKING:
     from sionna.phy.channel import ChannelModel
@@ -291,7 +291,7 @@ class Link:
             self.__dict__["doubted"] = True
             parts = self.estimator, self.grid, self.residual, self.snr_reference
             for doubt in doubts(*parts, known, power):
-                warnings.warn(f"link {self.name!r}: {doubt}", UserWarning, stacklevel=5)
+                warn(f"link {self.name!r}: {doubt}")
         return known, own
 
     def _through_frame(

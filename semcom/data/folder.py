@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_flag, check_path, check_whole
+from channels.warning import warn as told
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 from semcom.data.white import Reading, summed_up
 from semcom.images import MIN_SIDE
@@ -129,9 +129,9 @@ def read_folder(
 def warn(folder: Folder) -> None:
     """Warn of what a user should know of a folder, where the function that read it was called."""
     for line in folder.choices():
-        warnings.warn(line, stacklevel=3)
+        told(line)
     if folder.skipped:
-        warnings.warn(f"skipped {len(folder.skipped)}: {'; '.join(folder.skipped)}", stacklevel=3)
+        told(f"skipped {len(folder.skipped)}: {'; '.join(folder.skipped)}")
 
 
 def load_folder(

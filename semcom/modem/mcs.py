@@ -84,6 +84,30 @@ def mcs_table(number: MCSTable = 1) -> tuple[MCS, ...]:
     return _table(check_table(number))
 
 
+def mcs_name(index: int, table: MCSTable = "all") -> str:
+    """What labels call a scheme: its index in table 1 of TS 38.214, or ``"table:index"``.
+
+    Args:
+        index: where it stands, a session's ``mcs``, say.
+        table: the table that ``index`` counts in, as a codec's ``mcs_table`` is.
+
+    Raises:
+        InputError: if the table has no such scheme.
+
+    >>> mcs_name(19), mcs_name(42), mcs_name(0), mcs_name(4, table=2)
+    ('13', '2:27', '3:0', '8')
+    """
+    for number in _SIZES:
+        try:
+            place = place_of(index, table, number)
+        except InputError:
+            if number == max(_SIZES):
+                raise
+            continue
+        return str(place) if number == 1 else f"{number}:{place}"
+    raise AssertionError("every scheme stands in a table")
+
+
 @cached()
 def _table(number: MCSTable) -> tuple[MCS, ...]:
     from sionna.phy.nr.utils import decode_mcs_index

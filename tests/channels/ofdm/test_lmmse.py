@@ -216,6 +216,7 @@ def test_out_of_reach_one_line_says_so_once(
         link.propagate(tx.symbols, 0.0)
     assert len(caught) == 1
     assert str(caught[0].message).startswith("link 'ntn-tdl-a': ")
+    assert caught[0].filename == __file__, "where the user called"
     assert "\n" not in str(caught[0].message)
 
 
