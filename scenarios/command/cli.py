@@ -104,6 +104,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     # Threads that wait for work sleep instead of spinning on a core that another process needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "" not in sys.path:
+        sys.path.append("")  # modules of one's own lie where the command is typed
     try:
         code = typer.main.get_command(app).main(
             args=arguments, prog_name="semcom", standalone_mode=False

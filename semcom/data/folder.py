@@ -288,7 +288,7 @@ def _read(
     reading = read_dicom(file, frame) if is_dicom else read_image(file, frame, rgb=rgb)
     image = _as_image(reading.image, file, size)
     if rgb and is_dicom:
-        image = image.expand(3, -1, -1)
+        image = image.repeat(3, 1, 1)
     if mask_file is None:
         return image, None, reading
     region = read_mask(mask_file, frame)
