@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from channels.errors import InputError
 from scenarios.options.parsing import parse_names, parse_rates, parse_snr
 from scenarios.results.columns import SEPARATE, metrics, rising, shown
 
@@ -149,6 +148,8 @@ def rate_saving(
 
 def _check_other_file(out: Path, results: list[Path]) -> None:
     """Refuse to write over what is read."""
+    from channels import InputError
+
     if any(out.resolve() == path.resolve() for path in results):
         raise InputError(f"--out {out} is the table that is read: name another file")
 

@@ -143,3 +143,36 @@ def test_the_first_images_are_shown_early(tmp_path: Path) -> None:
 def test_nothing_is_shown_before_an_image_is_finished_everywhere() -> None:
     left = _Left(Task("a", "awgn", snr_db, 1 / 16, n, 0, 0) for n in range(4) for snr_db in (0, 6))
     assert [left.after(n) for n in (0, 1, 1, 0, 2, 2, 3, 3)] == [0, 0, 0, 2, 0, 0, 0, 0]
+
+
+def test_schemes_that_lack_other_images_are_compared_on_those_that_both_have() -> None:
+    """One lost the hard image, one the easy one: means over what each has would compare images."""
+    lost = table().frame
+    hevc, avif = lost["codec"] == "hevc-ldpc", lost["codec"] == "avif-ldpc"
+    lost.loc[hevc & (lost["image"] == 0), "psnr"] = math.nan
+    lost.loc[avif & (lost["image"] == 1), "psnr"] = math.nan
+    best = Table(lost, table().metadata).with_separate().frame
+    rows = best[(best["codec"] == "separate") & (best["snr_db"] == 0)]
+    assert rows["psnr"].isna().tolist() == [True, False], "the first of equals: no image in common"
+
+
+def test_means_without_losses_are_those_of_the_metric_that_lost_them() -> None:
+    told = table(**{"avif-ldpc": {"outage": True}}).with_separate()
+    arrived = {
+        metric: told.summary(metric).set_index(["codec", "snr_db"])["arrived"]["separate", 0.0]
+        for metric in ("psnr", "roi_psnr")
+    }
+    assert math.isnan(arrived["psnr"]), "AVIF's, which lost both"
+    assert math.isnan(arrived["roi_psnr"]), "HEVC's, of whose losses the rows do not tell"
+
+
+def test_differences_are_no_measurements() -> None:
+    against = table().against("hevc-ldpc")
+    refused(against.with_separate, "these are differences to 'hevc-ldpc' already")
+    refused(lambda: against.against("avif-ldpc"), "these are differences to 'hevc-ldpc' already")
+
+
+def test_lossless_images_do_not_differ() -> None:
+    both = {"psnr": math.inf}
+    against = table(**{"hevc-ldpc": both, "medjscc": both}).against("hevc-ldpc").frame
+    assert against[against["codec"] == "medjscc"]["psnr"].tolist() == [0.0] * 4
