@@ -24,6 +24,8 @@ COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
 SMALL = 7.0
 INK = "#333333"
+_GLYPH = 0.56
+"""Mean width of a letter over the size of the text."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,15 @@ def rate(cbr: float) -> str:
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
 
 
+def fitting(length: float, size: float) -> int:
+    """Letters of text of a size in points that fit a length in inches.
+
+    >>> fitting(1.0, 9)
+    14
+    """
+    return int(length * 72 / (_GLYPH * size))
+
+
 def format_axes(
     axis: Axes,
     size: float = 9,
@@ -130,7 +141,7 @@ def frame(
 
     Args:
         figure: with constrained layout; what it holds is kept off both texts.
-        title: one line.
+        title: one line; set smaller where it is wider than the figure.
         small_print: any length; wrapped to the figure's width.
         legend_rows: lines to leave free between title and panels.
         page: neither text is written on one that leaves them to a caption.
@@ -146,17 +157,30 @@ def frame(
         top = 1 - (0.06 + page.legend_row * legend_rows) / height
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top))
         return 1 - 0.03 / height
-    lines = textwrap.wrap(small_print, int(width * 72 / (0.56 * SMALL)))
-    below = (len(lines) * SMALL * 1.3 + 12) / 72 / height
+    below = print_height(small_print, width) / height
     title_end = 1 - 0.3 / height
     top = title_end - page.legend_row * legend_rows / height
     figure.text(
-        0.015, 0.06 / height, "\n".join(lines),
+        0.015, 0.06 / height, "\n".join(_lines(small_print, width)),
         fontsize=SMALL, color=INK, va="bottom", linespacing=1.3,
     )  # fmt: skip
-    figure.text(0.5, 1 - 0.08 / height, title, fontsize=11, ha="center", va="top")
+    size = min(11.0, width * 72 / (_GLYPH * max(len(title), 1)))
+    figure.text(0.5, 1 - 0.08 / height, title, fontsize=size, ha="center", va="top")
     figure.set_layout_engine("constrained", rect=(0.0, below, 1.0, top - below))
     return title_end
+
+
+def print_height(small_print: str, width: float) -> float:
+    """Height in inches that :func:`frame` leaves to definitions, on a figure so many inches wide.
+
+    >>> round(print_height("what the lines mean", 5.2), 2)
+    0.29
+    """
+    return (len(_lines(small_print, width)) * SMALL * 1.3 + 12) / 72
+
+
+def _lines(small_print: str, width: float) -> list[str]:
+    return textwrap.wrap(small_print, fitting(width, SMALL))
 
 
 def literal(text: str) -> str:
