@@ -20,12 +20,15 @@ from channels import InputError
 from channels.errors import check_name
 from scenarios.results.columns import Column
 from scenarios.results.line_styles import LineStyle, line_styles
-from scenarios.results.rows import Rows, believed, metric_of
+from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import (
     INK,
     SCREEN,
     Page,
     add_legend,
+    anchor_of,
+    counted,
+    draws_told,
     fitting,
     format_axes,
     frame,
@@ -33,15 +36,10 @@ from scenarios.results.style import (
     page_of,
     print_height,
     rate,
-    told,
-)
-from scenarios.results.wording import (
-    anchor_of,
-    counted,
-    draws_told,
-    kinds_of_pictures,
     rates_told,
     separate_told,
+    singular,
+    told,
     units_told,
 )
 
@@ -164,7 +162,7 @@ def caption(table: Rows, metric: str, x: str | None = None) -> str:
     >>> from scenarios.results.columns import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
     >>> caption(Rows(pd.DataFrame([row]), {}), "psnr")[:47]
-    'PSNR at CBR 0, 1 picture. Lines: means of dB va'
+    'PSNR at CBR 0, 1 picture. Points: means of dB v'
     """
     x = table.axis(x)
     means, lost = table.located(table.summary(metric)), table.summary("outage")
@@ -344,7 +342,7 @@ def _definitions(
 ) -> str:
     belief, ideal = believed(table), any(s.legend.endswith("(bound)") for s in drawn.values())
     dotted = " (dotted)" * (x == "snr_db")
-    kinds = kinds_of_pictures(table, table.frame["image"].nunique())
+    kinds = singular(pictured(table), table.frame["image"].nunique())
     sentences = [
         f"{_marks(table, column, x, means)}; {_spread(table, column, x, means, drawn)}.",
         _cut_off(column, means, drawn),

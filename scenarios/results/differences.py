@@ -20,9 +20,8 @@ from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import Grid, captions
 from scenarios.results.statistics import mean_interval
-from scenarios.results.style import COLOURS, INK, format_axes, frame, rate
+from scenarios.results.style import COLOURS, INK, counted, draws_told, format_axes, frame, rate
 from scenarios.results.table import Table
-from scenarios.results.wording import counted, draws_told
 
 
 class Differences:

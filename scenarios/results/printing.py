@@ -15,15 +15,16 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE, Column
-from scenarios.results.rows import Rows, believed, metric_of
-from scenarios.results.style import rate, told
-from scenarios.results.wording import (
+from scenarios.results.rows import Rows, believed, metric_of, pictured
+from scenarios.results.style import (
     anchor_of,
     counted,
     draws_told,
-    kinds_of_pictures,
+    rate,
     rates_told,
     separate_told,
+    singular,
+    told,
     units_told,
 )
 
@@ -105,7 +106,7 @@ def captions(table: Rows) -> list[str]:
     pictures = parameters.get("pictures", "?")
     belief, best = believed(table), separate_told(table)
     lines = [
-        f"{pictures} {kinds_of_pictures(table, pictures)}, "
+        f"{pictures} {singular(pictured(table), pictures)}, "
         f"{counted(parameters.get('trials', 1), 'trial')}, "
         f"CBR {rates_told(table)} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
         f"{draws_told(table)} Regions of interest: {parameters.get('regions', '?')}. "

@@ -20,9 +20,8 @@ from channels.errors import check_name, check_number, check_whole, unknown_name
 from scenarios.results.columns import COLUMNS, SEPARATE, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import Grid, grids
-from scenarios.results.style import rate
+from scenarios.results.style import rate, separate_told
 from scenarios.results.table import Table
-from scenarios.results.wording import separate_told
 from semcom.metrics import bd_rate
 from semcom.metrics.rate import overlap
 

@@ -25,7 +25,7 @@ from scenarios.results.curves import caption
 from scenarios.results.printing import captions, print_table
 from scenarios.results.rows import believed
 from scenarios.results.statistics import mean_interval, wilson_interval
-from scenarios.results.wording import draws_told
+from scenarios.results.style import draws_told
 
 METADATA: dict[str, Any] = {
     "parameters": {"cbr": 1 / 16, "seed": 0, "trials": 2, "pictures": 3},
@@ -293,6 +293,12 @@ def test_intervals_that_leave_the_axes_are_told(table: Table) -> None:
         summary, (bottom, top) = whole.summary("psnr"), whole.plot("psnr").axes[0].get_ylim()
         assert (summary["low"].min() < bottom or summary["high"].max() > top) == cut
         assert (words in caption(whole, "psnr")) == cut
+
+
+def test_rates_count_image_samples(table: Table) -> None:
+    """A pixel of three colours has three of them."""
+    assert table.axes["cbr"] == "CBR [channel uses per image sample]"
+    assert table.label("cbr_used") == "channel uses per image sample"
 
 
 def test_shares_are_drawn_from_none_to_all(table: Table) -> None:
