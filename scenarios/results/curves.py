@@ -299,7 +299,7 @@ def _wrapped(label: str, page: Page, with_lost: bool) -> str:
     height = page.panel_height
     if with_lost:
         height = (height + page.lost_height) * _RATIO[0] / sum(_RATIO)
-    return literal(textwrap.fill(label, fitting(0.75 * height, page.text)))
+    return literal(textwrap.fill(label, fitting(0.75 * height, page.text), break_on_hyphens=False))
 
 
 def _title(table: Rows, metric: str, x: str) -> str:

@@ -281,7 +281,7 @@ def print_height(small_print: str, width: float) -> float:
 
 
 def _lines(small_print: str, width: float) -> list[str]:
-    return textwrap.wrap(small_print, fitting(width, SMALL))
+    return textwrap.wrap(small_print, fitting(width, SMALL), break_on_hyphens=False)
 
 
 def literal(text: str) -> str:
