@@ -33,7 +33,9 @@ def send(
     ] = None,
     link: Annotated[str, typer.Option(help="One link; semcom info lists them.")] = "ntn-tdl-c",
     snr: Annotated[float, typer.Option(help="E_s/N_0 in dB.")] = 6.0,
-    cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16.")] = "1/16",
+    cbr: Annotated[
+        str, typer.Option(help="Complex channel uses per image sample (H·W·C), 1/16.")
+    ] = "1/16",
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; a phantom: 256.")
     ] = None,

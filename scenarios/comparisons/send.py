@@ -28,9 +28,10 @@ class Sent:
         received: by codec: float32 ``[C, H, W]``, and what was measured of it.
         link: name of the link.
         snr_db: average E_s/N_0 in dB.
-        cbr: complex channel uses per pixel.
-        on_air_s: time that the budget takes on the link, pilots and cyclic prefix included, in
-            seconds.
+        cbr: complex channel uses per image sample.
+        on_air_s: time of the whole slots that the budget takes on the link, pilots and cyclic
+            prefix included, in seconds.
+        bandwidth_hz: that the link occupies.
     """
 
     sample: inputs.Sample
@@ -39,6 +40,7 @@ class Sent:
     snr_db: float
     cbr: float
     on_air_s: float
+    bandwidth_hz: float
 
     @property
     def picture(self) -> inputs.Sample:
@@ -73,7 +75,8 @@ class Sent:
             [
                 f"{codec} over {self.link} at {self.snr_db:g} dB: {' / '.join(told)}",
                 f"{used} channel uses (CBR {rate(self.cbr)})",
-                f"{self.on_air_s * 1e3:.3g} ms on air",
+                f"{self.on_air_s * 1e3:.3g} ms on air in whole slots at "
+                f"{self.bandwidth_hz / 1e6:g} MHz",
                 *(["lost"] if measured["outage"] else []),
             ]
         )
@@ -97,7 +100,7 @@ def send(
         codecs: names, codecs or bounds, or one.
         link: a name or a link.
         snr_db: average E_s/N_0 per complex channel use in dB.
-        cbr: complex channel uses per pixel.
+        cbr: complex channel uses per image sample.
         seed: seeds fading and noise.
 
     Raises:
@@ -105,8 +108,8 @@ def send(
 
     >>> import torch
     >>> sent = send(torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", link="awgn", snr_db=12, cbr=1)
-    >>> sent.lines()
-    ['jpeg2000-ldpc over awgn at 12 dB: PSNR ... dB, 4096 channel uses (CBR 1), 2 ms on air']
+    >>> sent.lines()[0].partition("channel uses ")[2]
+    '(CBR 1), 2 ms on air in whole slots at 4.5 MHz'
     """
     if check_tensor("image", image).ndim != 4 or len(image) != 1:
         raise InputError("image must be one picture, float32 [1, C, H, W]")
@@ -123,5 +126,5 @@ def send(
             raise InputError(f"{task.codec}: {error}") from None
     (name, route), sample = next(iter(grid.links.items())), grid.samples[0]
     uses = round(grid.rates[0] * sample.image.numel())
-    on_air_s = route.grid.duration_s(uses)
-    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s)
+    on_air_s, bandwidth_hz = route.grid.duration_s(uses), route.grid.bandwidth_hz
+    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s, bandwidth_hz)

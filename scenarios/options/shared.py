@@ -50,7 +50,8 @@ Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step or 0,6,12
 Cbr = Annotated[
     str,
     typer.Option(
-        help="Complex channel uses per pixel, 1/16 or 0.0625; several rates separated by commas."
+        help="Complex channel uses per image sample (H·W·C), 1/16 or 0.0625; several rates "
+        "separated by commas."
     ),
 ]
 Diagnosis = Annotated[

@@ -15,6 +15,7 @@ from scenarios.engine.sweep import _Left, run
 from scenarios.engine.task import Task
 from scenarios.options.writing import compared, draw
 from scenarios.results.columns import COLUMNS
+from scenarios.results.curves import caption
 from scenarios.results.printing import captions
 from scenarios.results.rate_saving import rate_saving
 from tests.refusals import refused
@@ -64,6 +65,51 @@ def test_it_is_there_once_and_never_part_of_itself() -> None:
     assert once.with_separate() is once
     assert once.separate == ["hevc-ldpc", "avif-ldpc"]
     assert "the best of hevc-ldpc, avif-ldpc" in " ".join(captions(once))
+
+
+@pytest.mark.parametrize("codecs", [None, "medjscc"])
+def test_differences_tell_to_what_they_are(codecs: str | None) -> None:
+    whole = table().against("separate")
+    against = whole if codecs is None else whole.select(codecs=codecs)
+    lines = captions(against)
+    best = "the best separate scheme" if codecs else "the best of hevc-ldpc, avif-ldpc"
+    told = f"{best} at each point and of each metric, chosen by means, which favours it."
+    assert f"separate: {told}" in lines
+    assert lines[1].startswith("Mean paired differences: ")
+    assert "a codec's value less the best separate scheme's" in lines[1]
+    assert "in brackets" not in " ".join(lines)
+    assert f"Best separate: {told}" in caption(against, "psnr")
+    assert "Lines: mean paired differences of dB values" in caption(against, "psnr")
+    to_one = captions(table().against("hevc-ldpc"))
+    assert "less hevc-ldpc's" in to_one[1] and "separate" not in " ".join(to_one)
+
+
+def test_the_best_separate_scheme_is_unlike_every_codec() -> None:
+    figure = table().with_separate().plot("psnr")
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    best = lines.pop("best separate")
+    assert best.get_path_effects() and not any(o.get_path_effects() for o in lines.values())
+    assert best.get_linewidth() > 2 * max(other.get_linewidth() for other in lines.values())
+    assert best.get_zorder() < min(other.get_zorder() for other in lines.values())
+    legend = figure.legends[0]
+    assert legend.get_texts()[0].get_text() == "best separate"
+    assert legend.get_lines()[0].get_path_effects() == best.get_path_effects()
+    words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "Best separate (outlined): the best of hevc-ldpc, avif-ldpc" in words
+    assert "not of the outlined line." in words and "thick" not in words
+
+
+@pytest.mark.parametrize("style", ["screen", "paper"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_labels_stay_beside_their_axes(style: str, lost: bool) -> None:
+    rows = table().frame.assign(dice_control=0.5)
+    rows["outage"] = lost & (rows["image"] == 0)
+    for metric in ("psnr", "dice_control"):
+        figure = Table(rows, {}).against("separate").plot(metric, style=style)
+        figure.draw_without_rendering()
+        axis = figure.axes[0]
+        label, panel = axis.yaxis.label.get_window_extent(), axis.get_window_extent()
+        assert panel.y0 <= label.y0 and label.y1 <= panel.y1
 
 
 def test_a_scheme_that_drops_what_it_loses_does_not_win_by_that() -> None:
