@@ -158,20 +158,17 @@ class StepSearch:
         self._errors: dict[int, float] = {}
 
     def best(self) -> int:
-        """Index of the step that leaves the least expected error."""
+        """Index of the step of the least cost."""
         layout = self._layout
         bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
 
-        def cost(index: int) -> float:
-            return self.expected_error(index) * 2 ** (_UNFORESEEN * index)
-
-        while index < LAST_STEP and math.isinf(cost(index)):
+        while index < LAST_STEP and math.isinf(self.cost(index)):
             index += _APART
         for stride in (_APART, 1):
             while True:
                 around = [min(max(index + move, 0), LAST_STEP) for move in (0, stride, -stride)]
-                best = min(around, key=cost)
+                best = min(around, key=self.cost)
                 if best == index:
                     break
                 index = best
@@ -187,6 +184,10 @@ class StepSearch:
             else:
                 last = middle
         return last
+
+    def cost(self, index: int) -> float:
+        """The expected error, with what is not foreseen of it, by which steps are compared."""
+        return self.expected_error(index) * 2 ** (_UNFORESEEN * index)
 
     def expected_error(self, index: int) -> float:
         """Weighted squared error that a step leaves if the channel is as believed.
