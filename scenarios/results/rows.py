@@ -182,7 +182,7 @@ class Rows:
                 frame = _chosen(frame, column, wanted)
         for name, column in _TOLD_BY.items():
             if isinstance(metadata.get(name), dict):
-                held = set(frame[column])
+                held = {*frame[column], metadata.get("parameters", {}).get("against")}
                 metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
         return type(self)(frame, metadata)
 
