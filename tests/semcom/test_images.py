@@ -119,7 +119,7 @@ def test_masks_of_zeros_and_ones_are_masks(make: Callable[[Tensor], Tensor]) -> 
         (lambda m: m.numpy(), "got a NumPy array"),
         (lambda m: m + 0j, "must be bool, or floats"),
         (lambda m: m * torch.nan, "must be bool, or floats"),
-        (lambda m: m[..., 1:], "must have the images' batch and size"),
+        (lambda m: m[..., 1:], "must have the images?'s? (batch and )?size"),
     ],
 )
 def test_masks_that_are_none_are_told_their_cure(make: Callable[[Tensor], Any], words: str) -> None:
