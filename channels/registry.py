@@ -184,10 +184,10 @@ def not_ending(who: str) -> Iterator[None]:
 def reason(error: BaseException) -> str:
     """Kind and message of an error, on one line.
 
-    >>> reason(OSError("disk full"))
-    'OSError: disk full'
+    >>> reason(OSError("disk full")), reason(SystemExit())
+    ('OSError: disk full', 'SystemExit')
     """
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
 
 
 @cache

@@ -249,5 +249,5 @@ def _check_readable(called: str, tensor: Tensor) -> None:
         )
     if tensor.layout != torch.strided or tensor.is_nested:
         kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
-        cure = "torch.nested.to_padded_tensor" if tensor.is_nested else f"{called}.to_dense()"
+        cure = "torch.nested.to_padded_tensor" if tensor.is_nested else "take its to_dense()"
         raise InputError(f"{called} must be a dense tensor, got a {kind} one: {cure}")

@@ -115,7 +115,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise  # Click's answer to a reader that has gone, as in semcom info | head
-        _fail(f"code that was loaded ends Python (SystemExit: {end}): take sys.exit out of it")
+        from channels.registry import reason
+
+        _fail(f"code of your own ends Python ({reason(end)}): take sys.exit out of it")
     except OSError as error:
         if hasattr(error, "__notes__"):
             raise
