@@ -234,7 +234,7 @@ def _decoded(decoded: object, rx: Reception) -> tuple[Tensor, Tensor]:
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
     if not isinstance(decoded, tuple) or len(decoded) != 2:
         raise InputError(
-            f"{name}: _decode must return a tuple of images and outages, got {described(decoded)}"
+            f"{name}: _decode must return images and outages as a tuple, got {described(decoded)}"
         )
     return check_outputs(f"{name}: _decode", *decoded, shape)
 

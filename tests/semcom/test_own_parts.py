@@ -149,9 +149,9 @@ def test_symbols_that_no_link_can_scale_are_the_codecs(
 @pytest.mark.parametrize(
     ("decoded", "message"),
     [
-        (IMAGE, r"a tuple of images and outages, got a tensor torch.float32 \[1, 1, 32, 32\]"),
-        ([IMAGE, torch.zeros(1) > 0], "a tuple of images and outages, got a list of 2"),
-        (None, "a tuple of images and outages, got None"),
+        (IMAGE, r"images and outages as a tuple, got a tensor torch.float32 \[1, 1, 32, 32\]"),
+        ([IMAGE, torch.zeros(1) > 0], "images and outages as a tuple, got a list of 2"),
+        (None, "images and outages as a tuple, got None"),
         ((IMAGE, None), r"images and outages, got a tensor torch.float32 \[.*\] and None"),
         ((IMAGE.to("meta"), torch.zeros(1) > 0), "images must hold values, .* meta"),
         ((IMAGE.to_sparse(), torch.zeros(1) > 0), "images must be a dense tensor"),
