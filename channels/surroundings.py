@@ -84,7 +84,7 @@ def check_device(device: object) -> torch.device:
     Traceback (most recent call last):
     channels.errors.InputError: device 'cuda:99' is not there: use 'cpu'
     """
-    kinds = "device must be 'cpu', 'cuda' or a certain one, 'cuda:1'"
+    kinds = "device must be 'cpu', 'cuda' or, of several, 'cuda:1'"
     if not isinstance(device, str | torch.device):
         raise InputError(f"{kinds}, got {shown(device)}")
     try:
