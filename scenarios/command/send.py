@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scenarios.options.parsing import parse_names, parse_rate
-from scenarios.options.shared import Frame, Rgb
+from scenarios.options.shared import Device, Frame, Rgb
 
 
 def send(
@@ -42,6 +42,7 @@ def send(
     frame: Frame = None,
     rgb: Rgb = False,
     seed: Annotated[int, typer.Option(min=0, help="Seeds fading and noise.")] = 0,
+    device: Device = "cpu",
     out: Annotated[Path, typer.Option(help="Figure to draw, .png, .pdf or .svg.")] = Path(
         "sent.png"
     ),
@@ -57,7 +58,14 @@ def send(
         codecs = "hevc-ldpc,avif-ldpc" if rgb else "medjscc,hevc-ldpc"
     image, region = one_picture(picture, mask, size, seed, frame, rgb)
     sent = sending(
-        image, region, codecs=parse_names(codecs), link=link, snr_db=snr, cbr=offered, seed=seed
+        image,
+        region,
+        codecs=parse_names(codecs),
+        link=link,
+        snr_db=snr,
+        cbr=offered,
+        seed=seed,
+        device=device,
     )
     sent.plot(out)
     for line in sent.lines():

@@ -91,6 +91,7 @@ def send(
     snr_db: float = 6.0,
     cbr: float = 1 / 16,
     seed: int = 0,
+    device: str = "cpu",
 ) -> Sent:
     """Send one image once.
 
@@ -102,6 +103,7 @@ def send(
         snr_db: average E_s/N_0 per complex channel use in dB.
         cbr: complex channel uses per image sample.
         seed: seeds fading and noise.
+        device: where networks, codes and links are computed: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
 
     Raises:
         InputError: if an argument does not fit or a codec cannot serve the rate.
@@ -112,18 +114,23 @@ def send(
     '(CBR 1), 2 ms on air in whole slots at 4.5 MHz'
     """
     if check_tensor("image", image).ndim != 4 or len(image) != 1:
-        raise InputError("image must be one picture, float32 [1, C, H, W]")
+        raise InputError(
+            f"image must be one picture, float32 [1, C, H, W], got {list(image.shape)}"
+        )
     grid = lay_out(
-        "send", image, mask, codecs=codecs, links=link, snr_db=snr_db, cbr=cbr, seed=seed
+        "send",
+        image,
+        mask,
+        codecs=codecs,
+        links=link,
+        snr_db=snr_db,
+        cbr=cbr,
+        seed=seed,
+        device=device,
     )
     if len(grid.links) != 1 or len(grid.snr_db) != 1 or len(grid.rates) != 1:
         raise InputError("a picture is sent over one link, at one SNR and rate: pass one of each")
-    received = {}
-    for task in grid.tasks():
-        try:
-            received[task.codec] = sweep.receive(grid, task)
-        except InputError as error:
-            raise InputError(f"{task.codec}: {error}") from None
+    received = {task.codec: sweep.receive(grid, task) for task in grid.tasks()}
     (name, route), sample = next(iter(grid.links.items())), grid.samples[0]
     uses = round(grid.rates[0] * sample.image.numel())
     on_air_s, bandwidth_hz = route.grid.duration_s(uses), route.grid.bandwidth_hz

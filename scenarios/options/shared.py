@@ -73,6 +73,9 @@ Scheduler = Annotated[
         help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="Where networks, codes and links are computed: cpu, cuda, cuda:1.")
+]
 Frame = Annotated[
     int | None,
     typer.Option(min=0, help="Which image, from 0 on, of files that hold several; default: none."),
@@ -160,9 +163,7 @@ class Run:
             "default: common, of a satellite's pass independent."
         ),
     ] = None
-    device: Annotated[
-        str, typer.Option(help="Where networks, codes and links are computed: cpu, cuda, cuda:1.")
-    ] = "cpu"
+    device: Device = "cpu"
     workers: Workers = None
     scheduler: Scheduler = None
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from channels import InputError
-from channels.errors import check_name, check_number, check_whole, unknown_name
+from channels.errors import check_name, check_number, check_whole, shown, unknown_name
 from scenarios.results.columns import COLUMNS, SEPARATE, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import Grid, grids
@@ -136,6 +136,10 @@ def rate_saving(
       codec  overlap  bd_cbr
     0     b    0.333   -50.0
     """
+    if not isinstance(table, Table):
+        raise InputError(f"table must be a scenarios.Table, got {shown(table)}")
+    if not isinstance(anchor, str):
+        raise InputError(f"anchor must be the label of one codec, got {shown(anchor)}")
     if anchor == SEPARATE:
         table = table.with_separate()
     frame = table.frame

@@ -140,11 +140,18 @@ def test_anchor_is_compared_with_nobody_and_metrics_are_free() -> None:
         (("old", "outage"), {}, "unknown metric 'outage'"),
         (("old",), {"resamples": 0}, "resamples must be a whole number"),
         (("old",), {"min_overlap": -1}, "min_overlap must"),
+        ((["separate"],), {}, "anchor must be the label of one codec, got .'separate'."),
+        ((None,), {}, "anchor must be the label of one codec, got None"),
     ],
 )
-def test_bad_arguments(arguments: tuple[str, ...], options: dict[str, Any], words: str) -> None:
+def test_bad_arguments(arguments: tuple[Any, ...], options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         scenarios.rate_saving(table({"old": [0.0] * 2}), *arguments, **options)
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(InputError, match=r"table must be a scenarios\.Table, got 'x'"):
+        scenarios.rate_saving("x", "separate")  # type: ignore[arg-type]
 
 
 def test_one_rate_is_no_curve() -> None:
