@@ -15,7 +15,7 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_flag, check_path, check_whole
-from channels.warning import warn as told
+from channels.errors import warn as told
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 from semcom.data.white import Reading, summed_up
 from semcom.images import MIN_SIDE
