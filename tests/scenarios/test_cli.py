@@ -260,7 +260,7 @@ def test_ctrl_c_reaches_no_worker(tmp_path: Path) -> None:
     time.sleep(0.5)
     os.killpg(run.pid, signal.SIGINT)
     _, errors = run.communicate(timeout=120)
-    assert run.returncode == 130
+    assert run.returncode == 130, errors
     assert errors.strip().splitlines() == [
         "semcom: interrupted; what was finished is kept, run again to go on"
     ]

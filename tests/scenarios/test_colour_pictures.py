@@ -76,7 +76,7 @@ def test_on_the_command_line(
     assert command(f"{run} --rgb --limit 1") == 0
     table = scenarios.Table.load(tmp_path / "out" / "results.parquet")
     assert set(table.frame["codec"]) == {"hevc-ldpc", "avif-ldpc"}
-    assert "1 RGB pictures (C = 3)" in capsys.readouterr().out
+    assert "1 RGB picture (C = 3)" in capsys.readouterr().out
     assert Path("out/panel.png").exists()
     assert command("send colour/0.png --rgb --link awgn --snr 12 --cbr 1/8") == 0
     assert Path("sent.png").exists()

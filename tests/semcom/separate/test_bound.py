@@ -247,7 +247,7 @@ def test_bad_options_get_one_line(name: str, options: dict[str, Any], message: s
 
 def test_bad_images_and_masks_get_one_line() -> None:
     bound, link = CapacityBound("avif"), channels.link("awgn")
-    for images in (torch.rand(1, 3, 64, 64), torch.rand(1, 1, 31, 64), torch.rand(64, 64)):
+    for images in (torch.rand(1, 2, 64, 64), torch.rand(1, 1, 31, 64), torch.rand(64, 64)):
         with pytest.raises(InputError):
             bound.budget(images, cbr=CBR, snr_db=0.0)
     with pytest.raises(InputError, match="roi must have"):
