@@ -48,7 +48,7 @@ class Codec(Scheme):
         Args:
             images: float ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
                 ``channels``; computed with in float32, see :func:`semcom.images.as_images`.
-            cbr: complex channel uses per pixel, ``uses / (H * W * C)``; grey means C = 1.
+            cbr: complex channel uses per image sample, ``uses / (H * W * C)``; C is 1 for grey.
             snr_db: average E_s/N_0 that the transmitter believes in, in dB.
             roi: bool or float ``[batch, 1, H, W]``, 1 in the region of interest; a codec that has
                 no use for it ignores it.
@@ -247,7 +247,7 @@ def open_session(
     >>> open_session("deepjscc", torch.zeros(1, 1, 256, 256), cbr=1/16, snr_db=6.0).channel_uses
     4096
     """
-    cbr = check_number("cbr, complex channel uses per pixel,", cbr, 1e-12, 8)
+    cbr = check_number("cbr, complex channel uses per image sample,", cbr, 1e-12, 8)
     snr_db = check_number("snr_db", snr_db, *SNR_DB)
     channels, height, width = images.shape[1:]
     uses = round(cbr * height * width * channels)

@@ -98,7 +98,7 @@ class Scheme(ABC):
             images: float32 ``[batch, C, H, W]`` in [0, 1], H and W at least 32, C one of
                 ``channels``.
             link: what they are sent over.
-            cbr: complex channel uses per pixel, ``uses / (H * W * C)``.
+            cbr: complex channel uses per image sample, ``uses / (H * W * C)``.
             snr_db: average E_s/N_0 of the channel in dB.
             seed: seeds fading and noise: schemes that send as many symbols with it meet the same.
             believed_snr_db: the E_s/N_0 in dB that both ends go by; ``None``: the channel's.
@@ -185,7 +185,7 @@ def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) ->
         name: of the scheme.
         delivered: what its ``deliver`` gave.
         images: what it was given, ``[batch, C, H, W]``.
-        cbr: complex channel uses per pixel that it was allowed.
+        cbr: complex channel uses per image sample that it was allowed.
 
     >>> check_delivered("mine", None, torch.zeros(1, 1, 32, 32), cbr=1/4)
     Traceback (most recent call last):

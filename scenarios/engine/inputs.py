@@ -340,7 +340,9 @@ def rates(cbr: Points) -> tuple[float, ...]:
     """
     found = [check_rate(value) for value in _one_by_one("cbr", cbr)]
     if not found:
-        raise InputError("cbr holds no rate: pass at least one, complex channel uses per pixel")
+        raise InputError(
+            "cbr holds no rate: pass at least one, complex channel uses per image sample"
+        )
     return tuple(sorted({on_grid(rate) for rate in found}))
 
 
@@ -349,12 +351,13 @@ def check_rate(cbr: object) -> float:
 
     >>> check_rate(-1 / 16)
     Traceback (most recent call last):
-    channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per pixel, got -0.0625
+    channels.errors.InputError: cbr must lie in (0, 8] complex channel uses per image sample, ...
     """
     number = real_number(cbr)
     if number is None or not 0 < number <= MAX_CBR:
         raise InputError(
-            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per pixel, got {shown(cbr)}"
+            f"cbr must lie in (0, {MAX_CBR}] complex channel uses per image sample, "
+            f"got {shown(cbr)}"
         )
     return number
 
