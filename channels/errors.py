@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
@@ -11,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
+
+_HOME = Path(__file__).parents[1]
+_OURS = tuple(f"{_HOME / name}/" for name in ("channels", "semcom", "scenarios"))
 
 
 class InputError(ValueError):
@@ -206,3 +211,21 @@ def check_flag(name: str, value: object) -> bool:
 def keep_flag(record: object, name: str) -> None:
     """Check a field of a frozen dataclass like :func:`check_flag`, and keep it as a bool."""
     object.__setattr__(record, name, check_flag(name, getattr(record, name)))
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, naming the nearest caller outside the packages channels, semcom and scenarios.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("mind the gap")
+    >>> caught[0].filename.startswith(_OURS), str(caught[0].message)
+    (False, 'mind the gap')
+    """
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+        level += 1
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=level)

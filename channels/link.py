@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from channels.describe import Row, one_line, table
-from channels.errors import InputError, check_name, keep_number, shown
+from channels.errors import InputError, check_name, keep_number, shown, warn
 from channels.fading.awgn import complex_normal, noise_variance
 from channels.fading.recipe import Build, SionnaBlock, model_for
 from channels.fading.statistics import STILL, Statistics, doppler_of, knows_itself, stated_by
@@ -37,7 +37,6 @@ from channels.signal import (
     sent_mask,
 )
 from channels.surroundings import undisturbed
-from channels.warning import warn
 
 if TYPE_CHECKING:
     from sionna.phy.channel import ChannelModel

@@ -47,8 +47,32 @@ def seeded(
         with single_precision():
             yield
         return
+    with ONE_AT_A_TIME, _seeded(seed, device, stream, everywhere):
+        yield
+
+
+@contextmanager
+def seeded_meanwhile(
+    seed: int, device: torch.device | str = "cpu", stream: int = 0
+) -> Iterator[None]:
+    """Like :func:`seeded` everywhere, for code of others, which may have threads of its own.
+
+    Other threads are not kept from drawing meanwhile, so none can wait for another for ever.
+
+    >>> with seeded_meanwhile(3):
+    ...     first = random.random(), float(torch.rand(()))
+    >>> with seeded_meanwhile(3):
+    ...     print((random.random(), float(torch.rand(()))) == first)
+    True
+    """
+    with _seeded(seed, device, stream, everywhere=True):
+        yield
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device | str, stream: int, everywhere: bool) -> Iterator[None]:
     source, value = generator(device), (check_seed(seed) * 8 + stream) % 2**64
-    with ONE_AT_A_TIME, single_precision(), _global_ones(value if everywhere else None, device):
+    with single_precision(), _global_ones(value if everywhere else None, device):
         state = source.get_state()
         source.manual_seed(value)
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +18,12 @@ Build: TypeAlias = Callable[..., Any]
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, partial)
 _PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+READS_AS_OTHER = re.compile(
+    r"|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?%?|[-+]?(inf|infinity)|true|false"
+    r"|nan|-nan|na|<na>|n/a|#n/a( n/a)?|#na|null|none|nil|1\.#ind|-1\.#ind|1\.#qnan|-1\.#qnan",
+    re.IGNORECASE,
+)
+"""Names that readers of CSV files, pandas among them, take for something else."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,10 @@ class Registry:
     def _loaded(self, name: str, point: EntryPoint) -> Build:
         try:
             build = point.load()
-        except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+        except (Exception, SystemExit) as error:
             raise InputError(
-                f"{self.kind} {shown(name)} cannot be loaded ({reason}): check its spelling, and "
-                "that its package is installed or on PYTHONPATH"
+                f"{self.kind} {shown(name)} cannot be loaded ({reason(error)}): "
+                f"{_cure(name, error)}"
             ) from error
         if not callable(build):
             raise InputError(
@@ -137,6 +143,11 @@ def check_own_name(kind: str, name: object, taken: Collection[str] = ()) -> None
         raise InputError(
             f"a {kind}'s name must be letters, digits, '.', '_', '-', got {shown(name)}"
         )
+    if READS_AS_OTHER.fullmatch(name):
+        raise InputError(
+            f"a {kind} cannot be called {name!r}, which files of results would be read with as a "
+            f"number, a truth value or nothing: take another name, such as {kind}-{name}"
+        )
     if name in taken:
         raise InputError(f"this {kind} calls itself {name!r}, which is another's name: rename it")
 
@@ -150,6 +161,35 @@ def is_place(name: str) -> bool:
     return _PLACE.fullmatch(name) is not None
 
 
+@contextmanager
+def not_ending(who: str) -> Iterator[None]:
+    """Refuse code of others that ends Python, which would look as if all had gone well.
+
+    Args:
+        who: whose code runs inside, for the error.
+
+    >>> with not_ending("codec 'mine'"):
+    ...     raise SystemExit(0)
+    Traceback (most recent call last):
+    channels.errors.InputError: codec 'mine' ends Python (SystemExit: 0): take sys.exit out of ...
+    """
+    try:
+        yield
+    except SystemExit as end:
+        raise InputError(
+            f"{who} ends Python ({reason(end)}): take sys.exit out of its code, or raise an error"
+        ) from end
+
+
+def reason(error: BaseException) -> str:
+    """Kind and message of an error, on one line.
+
+    >>> reason(OSError("disk full")), reason(SystemExit())
+    ('OSError: disk full', 'SystemExit')
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+
+
 @cache
 def offered(group: str) -> tuple[EntryPoint, ...]:
     """Entry points of installed packages, looked up once.
@@ -158,6 +198,16 @@ def offered(group: str) -> tuple[EntryPoint, ...]:
     ()
     """
     return tuple(entry_points(group=group))
+
+
+def _cure(name: str, error: BaseException) -> str:
+    """What to do where something cannot be loaded."""
+    module, _, attribute = name.partition(":")
+    if isinstance(error, SystemExit):
+        return "put what ends Python in its module under if __name__ == '__main__'"
+    if module.endswith(".py"):
+        return f"a module is named without .py, {module.removesuffix('.py') + ':' + attribute!r}"
+    return "check its spelling, and that its package is installed or on PYTHONPATH"
 
 
 def _package(point: EntryPoint) -> str:

@@ -12,6 +12,7 @@ import torch
 from channels.errors import InputError, shown
 
 _AUTOCAST = ("cpu", "cuda", "mps", "xpu")
+_DEVICES = ("cpu", "cuda", "mps")
 _of_thread = local()
 
 
@@ -77,24 +78,30 @@ def check_device(device: object) -> torch.device:
     Raises:
         InputError: if it is none, or not there.
 
-    >>> check_device("cpu")
-    device(type='cpu')
+    >>> check_device("cpu"), check_device("cpu:0")
+    (device(type='cpu'), device(type='cpu'))
     >>> check_device("cuda:99")
     Traceback (most recent call last):
     channels.errors.InputError: device 'cuda:99' is not there: use 'cpu'
     """
+    kinds = "device must be 'cpu', 'cuda' or, of several, 'cuda:1'"
+    if not isinstance(device, str | torch.device):
+        raise InputError(f"{kinds}, got {shown(device)}")
     try:
-        found: torch.device = torch.device(device)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError, ValueError):
-        raise InputError(f"device must be 'cpu' or 'cuda', got {shown(device)}") from None
-    there = found.type == "cpu"
-    if found.type == "cuda":
-        there = (found.index or 0) < torch.cuda.device_count()
-    elif found.type == "mps":
-        there = torch.backends.mps.is_available()
-    if not there:
+        found = torch.device(device)
+    except RuntimeError:
+        raise InputError(f"{kinds}, got {shown(device)}") from None
+    if found.type not in _DEVICES or (found.type == "cpu" and found.index):
+        raise InputError(f"{kinds}, got {str(found)!r}")
+    if not _is_there(found):
         raise InputError(f"device {str(found)!r} is not there: use 'cpu'")
-    return found
+    return torch.device("cpu") if found.type == "cpu" else found
+
+
+def _is_there(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return (device.index or 0) < torch.cuda.device_count()
+    return device.type == "cpu" or torch.backends.mps.is_available()
 
 
 def allowed_threads() -> int:

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from channels import InputError
 from channels.errors import check_name, shown, unknown_name
-from channels.registry import Registry, check_own_name, is_place
+from channels.registry import Registry, check_own_name, not_ending, reason
 from channels.surroundings import undisturbed
 from semcom import entries
 from semcom.codec import Codec
 from semcom.learned import LearnedCodec
-from semcom.scheme import Scheme
+from semcom.scheme import SEPARATE, Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.weightfile import stored
 
@@ -32,9 +32,10 @@ TAKE_RGB = tuple(name for name, entry in entries.CODECS.items() if entry.family 
 
 _SCHEMES = entries.CODECS | entries.BOUNDS
 _SHIPPED = _SCHEMES | entries.SEGMENTERS
+_TAKEN = (*_SCHEMES, SEPARATE)
 _MADE = "class or function", "package.module:Class"
-CODECS = Registry("codec", "semcom.Codec", *_MADE, "semcom.codecs", _SCHEMES)
-BOUNDS = Registry("bound", "semcom.Scheme", *_MADE, "semcom.bounds", _SCHEMES)
+CODECS = Registry("codec", "semcom.Codec", *_MADE, "semcom.codecs", _TAKEN)
+BOUNDS = Registry("bound", "semcom.Scheme", *_MADE, "semcom.bounds", _TAKEN)
 SEGMENTERS = Registry(
     "segmenter", "semcom.segmentation.Segmenter", *_MADE, "semcom.segmenters", entries.SEGMENTERS
 )
@@ -79,6 +80,8 @@ def register(
     """
     check_name("kind", kind, _REGISTRIES)
     if kind != "segmenter":
+        if name == SEPARATE:
+            raise InputError(f"{name!r} is the best separate scheme in tables: take another name")
         if kind == "codec" and isinstance(build, type) and not issubclass(build, Codec):
             raise InputError(f"{shown(build)} is no semcom.Codec: derive it, or kind='bound'")
         other = BOUNDS if kind == "codec" else CODECS
@@ -162,7 +165,7 @@ def scheme(name: str, **options: Any) -> Scheme:
     >>> scheme("hevc-capacity").name
     'hevc-capacity'
     """
-    if is_place(name):
+    if isinstance(name, str) and ":" in name:
         return _named(_made(CODECS, {}, Scheme, name, options), name)  # type: ignore[type-abstract]
     if name in bounds():
         return bound(name, **options)
@@ -230,8 +233,11 @@ def _made(
         raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{kind} {name!r} cannot be made so: {error}") from error
-    with undisturbed():
-        built = build(**options)
+    with undisturbed(), not_ending(f"{kind} {name!r}"):
+        try:
+            built = build(**options)
+        except OSError as error:
+            raise InputError(f"{kind} {name!r} cannot be made ({reason(error)})") from error
     if not isinstance(built, cls):
         raise InputError(f"{kind} {name!r} must be made as a {registry.made}, got {shown(built)}")
     return built
@@ -248,7 +254,7 @@ def _named(scheme: S, name: str) -> S:
     elif not hasattr(scheme, "name"):
         raise InputError(f"{name!r} has no name: give its class one, name = 'mine'")
     elif not name.startswith("semcom."):
-        check_own_name("codec", scheme.name, _SCHEMES)
+        check_own_name("codec", scheme.name, _TAKEN)
     return scheme
 
 

@@ -11,10 +11,14 @@ from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
+from channels.power import squared_magnitude
 from channels.signal import SNR_DB
 from channels.surroundings import undisturbed
-from semcom.images import KINDS, MIN_SIDE, as_images, as_roi
-from semcom.scheme import Delivered, Scheme, check_outputs
+from semcom.images import KINDS, MIN_SIDE, as_images, as_roi, check_tensor
+from semcom.scheme import Delivered, Scheme, check_outputs, described
+
+LEAST_POWER = 1e-20
+"""Mean |symbol|² from which on links scale an image."""
 
 
 class Codec(Scheme):
@@ -107,7 +111,9 @@ class Codec(Scheme):
         (torch.Size([1, 1, 64, 64]), [False], [1024])
         """
         check_link(link)
-        told_snr_db = snr_db if believed_snr_db is None else believed_snr_db
+        told_snr_db = snr_db
+        if believed_snr_db is not None:
+            told_snr_db = check_number("believed_snr_db", believed_snr_db, *SNR_DB)
         start = time.perf_counter()
         tx = self.encode(images, cbr=cbr, snr_db=told_snr_db, roi=roi)
         encoded = time.perf_counter()
@@ -203,13 +209,34 @@ def _check_sent(tx: object, session: Session, batch: int) -> None:
             f"{name}: _encode returned {len(tx.symbols)} rows of up to {most} channel uses for "
             f"{batch} images of {session.channel_uses}"
         )
+    _check_power(tx, name)
+
+
+def _check_power(tx: Transmission, name: str) -> None:
+    """Refuse symbols that no link can scale to mean power 1."""
+    check_tensor(f"{name}: symbols", tx.symbols)
+    power = squared_magnitude(torch.where(tx.sent, tx.symbols.detach(), 0)).sum(1)
+    if not bool(torch.isfinite(power).all()):
+        raise InputError(
+            f"{name}: _encode returned symbols that are NaN, infinite or huge: look for a division "
+            "by zero, or for weights that are not finite"
+        )
+    silent = torch.nonzero(power / tx.used.to(power.device) <= LEAST_POWER).flatten().tolist()
+    if silent:
+        raise InputError(
+            f"{name}: _encode returned nothing but zeros for images {shown(silent)}: a link cannot "
+            "scale them to mean power 1, so send at least one symbol that is not zero"
+        )
 
 
 def _decoded(decoded: object, rx: Reception) -> tuple[Tensor, Tensor]:
     """Refuse what metrics would make nonsense of."""
     name, shape = rx.session.codec, [len(rx.symbols), *rx.session.image_shape]
-    images, lost = decoded if isinstance(decoded, tuple) and len(decoded) == 2 else (None, None)
-    return check_outputs(f"{name}: _decode", images, lost, shape)
+    if not isinstance(decoded, tuple) or len(decoded) != 2:
+        raise InputError(
+            f"{name}: _decode must return images and outages as a tuple, got {described(decoded)}"
+        )
+    return check_outputs(f"{name}: _decode", *decoded, shape)
 
 
 def open_session(

@@ -15,6 +15,8 @@ ROUNDING = 1e-6
 
 KINDS = {1: "grey", 3: "RGB"}
 """Of images, by their number of channels."""
+_STORED = (1, 3, 4)
+"""Channels of pictures in files: grey, RGB, RGB with alpha."""
 _WHITES = {torch.uint8: "255", torch.uint16: "65535, or by the white of your data"}
 
 
@@ -43,30 +45,82 @@ def as_images(
     channels.errors.InputError: images must be floats in [0, 1], got torch.uint8: divide by 255
     >>> as_images(torch.zeros(1, 3, 64, 64))
     Traceback (most recent call last):
-    channels.errors.InputError: images have 3 channels where grey ones are taken: average them, ...
+    channels.errors.InputError: images [1, 3, 64, 64] have 3 channels where grey ones are ...
     """
     tensor = as_floats(images, called)
-    if tensor.ndim != 4:
-        layout = known[0] if len(known) == 1 else "C"
-        raise InputError(
-            f"{called} must be [batch, {layout}, H, W], got {list(tensor.shape)}: "
-            "reshape them, images[None] adds a dimension in front"
-        )
-    batch, channels, height, width = tensor.shape
-    if batch == 0:
+    check_layout(tensor, known, called, least, ["batch"])
+    return in_unit_range(tensor, called)
+
+
+def check_layout(
+    images: Tensor, known: tuple[int, ...], called: str, least: int, front: list[str]
+) -> None:
+    """Refuse images of another shape than ``[*front, C, H, W]``.
+
+    Args:
+        images: any tensor.
+        known: the numbers of channels that C may be; none: any.
+        called: what they are, for errors.
+        least: the shortest side that will do, in pixels.
+        front: the dimension that stands in front, as errors call it, or none.
+
+    Raises:
+        InputError: with the shape that was given, and how to change it.
+
+    >>> check_layout(torch.zeros(5, 64, 48, 3), (1, 3), "images", 32, ["batch"])
+    Traceback (most recent call last):
+    channels.errors.InputError: images [5, 64, 48, 3] have 64 channels where grey or RGB ones ...
+    """
+    shape = list(images.shape)
+    at = len(front)
+    if len(shape) != at + 3:
+        layout = ", ".join([*front, str(known[0]) if len(known) == 1 else "C", "H", "W"])
+        cure = _channels_first(shape, called, at) or _more_dimensions(shape, known, called, at)
+        raise InputError(f"{called} must be [{layout}], got {shape}: reshape them{cure}")
+    channels, height, width = shape[at:]
+    if 0 in shape[:at]:
         raise InputError(f"{called} hold no image: pass at least one")
     if channels not in (known or (channels,)):
         kinds = " or ".join(KINDS[kind] for kind in known)
         raise InputError(
-            f"{called} have {channels} channels where {kinds} ones are taken: "
-            "average them, images.mean(1, keepdim=True), to make them grey"
+            f"{called} {shape} have {channels} channels where {kinds} ones are taken: "
+            f"{_cure_of_channels(shape, known, called, at)}"
         )
     if min(height, width) < least:
         raise InputError(
             f"{called} are {height} x {width}, but both sides must be at least {least}: "
             "enlarge them"
         )
-    return in_unit_range(tensor, called)
+
+
+def _cure_of_channels(shape: list[int], known: tuple[int, ...], called: str, at: int) -> str:
+    """What to do with channels that are not taken; they are dimension ``at``."""
+    last = _channels_first(shape, called, at).removeprefix(", ")
+    every = ":, " * at
+    if last:
+        return f"put channels in front of the sides, {last}"
+    if shape[at] == 4:
+        kept = f"{called}[{every}:3]"
+        return f"drop alpha, {kept}" + ("" if 3 in known else f".mean({at}, keepdim=True)")
+    return f"average them, {called}.mean({at}, keepdim=True), to make them grey"
+
+
+def _channels_first(shape: list[int], called: str, at: int) -> str:
+    """How to move channels that stand last; empty where none do."""
+    if len(shape) not in (3, 4) or shape[-1] not in _STORED or shape[-3] in _STORED:
+        return ""
+    if len(shape) == 4:
+        return f", {called}.permute(0, 3, 1, 2)"
+    return f", {called}.permute(2, 0, 1)" + "[None]" * at
+
+
+def _more_dimensions(shape: list[int], known: tuple[int, ...], called: str, at: int) -> str:
+    """How to add what is missing in front of the sides; empty where nothing is."""
+    if len(shape) == 2:
+        return f", {called}[None, None]" if at else f", {called}[None]"
+    if len(shape) == 3:
+        return f", {called}[None]" if shape[0] in (known or shape) else f", {called}[:, None]"
+    return ""
 
 
 def as_floats(images: object, called: str = "images") -> Tensor:
@@ -133,12 +187,14 @@ def as_roi(roi: object, images: Tensor, called: str = "roi") -> Tensor:
     Traceback (most recent call last):
     channels.errors.InputError: roi must be bool, or floats in [0, 1], got [255, 255]: use roi > 0.5
     """
+    return _mask(roi, [len(images), 1, *images.shape[-2:]], called)
+
+
+def _mask(roi: object, shape: list[int], called: str) -> Tensor:
     tensor = check_tensor(called, roi)
-    shape = [len(images), 1, *images.shape[-2:]]
     if list(tensor.shape) != shape:
-        raise InputError(
-            f"{called} must have the images' batch and size, {shape}, got {list(tensor.shape)}"
-        )
+        whose = "the images' batch and size" if len(shape) == 4 else "the image's size"
+        raise InputError(f"{called} must have {whose}, {shape}, got {list(tensor.shape)}")
     if tensor.dtype == torch.bool:
         return tensor
     if tensor.is_complex():
@@ -163,21 +219,35 @@ def as_sample(
     >>> image.dtype, mask.dtype
     (torch.float32, torch.bool)
     """
-    images = as_images(check_tensor("images", image)[None], known)
+    found = as_floats(image)
+    check_layout(found, known, "images", MIN_SIDE, [])
+    found = in_unit_range(found)
     if mask is None:
-        return images[0], None
-    return images[0], as_roi(check_tensor("masks", mask)[None], images)[0]
+        return found, None
+    return found, _mask(mask, [1, *found.shape[-2:]], "roi")
 
 
 def check_tensor(called: str, value: object) -> Tensor:
-    """Return ``value`` if it is a tensor; ``called`` is for the error.
+    """Return ``value`` if it is a tensor that holds its values; ``called`` is for the error.
 
     >>> check_tensor("images", "chest.png")
     Traceback (most recent call last):
     channels.errors.InputError: images must be a tensor, got 'chest.png'
     """
     if isinstance(value, Tensor):
+        _check_readable(called, value)
         return value
     if isinstance(value, np.ndarray):
         raise InputError(f"{called} must be a tensor, got a NumPy array: torch.from_numpy(array)")
     raise InputError(f"{called} must be a tensor, got {shown(value)}")
+
+
+def _check_readable(called: str, tensor: Tensor) -> None:
+    if tensor.is_meta:
+        raise InputError(
+            f"{called} must hold values, got a tensor on the meta device: make it on the cpu"
+        )
+    if tensor.layout != torch.strided or tensor.is_nested:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        cure = "torch.nested.to_padded_tensor" if tensor.is_nested else "take its to_dense()"
+        raise InputError(f"{called} must be a dense tensor, got a {kind} one: {cure}")

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from channels import InputError, Link, Session
 from channels.errors import shown
-from semcom.images import ROUNDING, clamped
+from semcom.images import ROUNDING, check_tensor, clamped
+
+SEPARATE = "separate"
+"""Family of schemes that code source and channel apart; in tables the label of the best of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +141,10 @@ def check_outputs(
     channels.errors.InputError: mine: _decode: outages must be bool [1], got torch.float32 [1]
     """
     if not isinstance(images, Tensor) or not isinstance(outage, Tensor):
-        given = f"{shown(images)} and {shown(outage)}"
+        given = f"{described(images)} and {described(outage)}"
         raise InputError(f"{who} must return images and outages, got {given}")
+    check_tensor(f"{who}: images", images)
+    check_tensor(f"{who}: outages", outage)
     if list(images.shape) != shape or images.dtype != torch.float32:
         raise InputError(
             f"{who} must return float32 {shape}, got {images.dtype} {list(images.shape)}"
@@ -158,6 +163,19 @@ def check_outputs(
             f"{float(wrong.max()):.9g}]: clamp or rescale them (a lost one may be NaN throughout)"
         )
     return clamped(images), outage
+
+
+def described(value: object) -> str:
+    """What was given instead of tensors, in words.
+
+    >>> described(torch.zeros(1, 8)), described([1, 2]), described(None)
+    ('a tensor torch.float32 [1, 8]', 'a list of 2', 'None')
+    """
+    if isinstance(value, Tensor):
+        return f"a tensor {value.dtype} {list(value.shape)}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return shown(value)
 
 
 def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) -> Delivered:

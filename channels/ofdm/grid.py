@@ -217,6 +217,7 @@ class Grid:
     def describe(self) -> list[Row]:
         """Rows of (parameter, value, unit, source)."""
         tracking = self.phase_tracking_every
+        comb = "subcarrier" if self.pilot_comb == 1 else f"{self.pilot_comb} subcarriers"
         rows: list[Row] = [
             ("bandwidth", self.bandwidth_hz / 1e6, "MHz", "occupied"),
             ("subcarriers", self.num_subcarriers, "", ""),
@@ -224,7 +225,7 @@ class Grid:
             ("cyclic prefix", self.cyclic_prefix_s * 1e6, "us", "TS 38.211 5.3.1"),
             (
                 "pilots",
-                f"symbols {list(self.pilot_symbols)} of 14, every {self.pilot_comb} subcarriers",
+                f"symbols {list(self.pilot_symbols)} of 14, every {comb}",
                 "",
                 "TS 38.211 7.4.1.1",
             ),

@@ -104,6 +104,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     # Threads that wait for work sleep instead of spinning on a core that another process needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "" not in sys.path:
+        sys.path.append("")  # modules of one's own lie where the command is typed
     try:
         code = typer.main.get_command(app).main(
             args=arguments, prog_name="semcom", standalone_mode=False
@@ -112,7 +114,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(str(error.format_message()))
     except (KeyboardInterrupt, typer.Abort):
         code = 130
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise  # Click's answer to a reader that has gone, as in semcom info | head
+        from channels.registry import reason
+
+        _fail(f"code of your own ends Python ({reason(end)}): take sys.exit out of it")
     except OSError as error:
+        if hasattr(error, "__notes__"):
+            raise
         _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except ValueError as error:
         from channels import InputError

@@ -62,6 +62,8 @@ def table(
     names = parse_names(y)
     if not names:
         raise typer.BadParameter(f"--y {y!r} names no metric")
+    if out is not None:
+        _check_other_file(out, [results])
     chosen = _selected(results, codecs, link, snr, cbr, against)
     chosen.print(names)
     if out is not None:
@@ -115,6 +117,7 @@ def merge(
     """Put tables together whose definitions, pictures and parameters are the same."""
     from scenarios.results.table import Table
 
+    _check_other_file(out, results)
     whole = Table.merge([Table.load(path) for path in results])
     whole.save(out)
     typer.echo(f"{len(whole)} rows in {out}", err=True)
@@ -143,6 +146,14 @@ def rate_saving(
         savings.save(out)
 
 
+def _check_other_file(out: Path, results: list[Path]) -> None:
+    """Refuse to write over what is read."""
+    from channels import InputError
+
+    if any(out.resolve() == path.resolve() for path in results):
+        raise InputError(f"--out {out} is the table that is read: name another file")
+
+
 def _selected(
     results: Path,
     codecs: str | None,
@@ -156,21 +167,15 @@ def _selected(
     from scenarios.results.table import Table
 
     whole = Table.load(results)
-    if codecs is not None and SEPARATE in parse_names(codecs):
+    wanted = None if codecs is None else parse_names(codecs)
+    if against == SEPARATE or SEPARATE in (wanted or []):  # of all schemes, whichever are shown
         whole = whole.with_separate()
+        if wanted is not None:
+            wanted = [*dict.fromkeys([*wanted, SEPARATE])]
     chosen = whole.select(
-        codecs=None if codecs is None else parse_names(codecs),
+        codecs=wanted,
         links=None if link is None else parse_names(link),
         snr_db=points,
         cbr=rates,
     )
-    if against is None:
-        return chosen
-    if against == SEPARATE and not chosen.separate:
-        chosen = whole.with_separate().select(
-            codecs=[*dict.fromkeys(chosen.frame["codec"]), SEPARATE],
-            links=list(dict.fromkeys(chosen.frame["link"])),
-            snr_db=points,
-            cbr=rates,
-        )
-    return chosen.against(against)
+    return chosen if against is None else chosen.against(against)

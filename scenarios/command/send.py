@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scenarios.options.parsing import parse_names, parse_rate
-from scenarios.options.shared import Frame, Rgb
+from scenarios.options.shared import Device, Frame, Rgb
 
 
 def send(
@@ -33,13 +33,16 @@ def send(
     ] = None,
     link: Annotated[str, typer.Option(help="One link; semcom info lists them.")] = "ntn-tdl-c",
     snr: Annotated[float, typer.Option(help="E_s/N_0 in dB.")] = 6.0,
-    cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16.")] = "1/16",
+    cbr: Annotated[
+        str, typer.Option(help="Complex channel uses per image sample (H·W·C), 1/16.")
+    ] = "1/16",
     size: Annotated[
         int | None, typer.Option(min=32, help="Shrink to this longest side; a phantom: 256.")
     ] = None,
     frame: Frame = None,
     rgb: Rgb = False,
     seed: Annotated[int, typer.Option(min=0, help="Seeds fading and noise.")] = 0,
+    device: Device = "cpu",
     out: Annotated[Path, typer.Option(help="Figure to draw, .png, .pdf or .svg.")] = Path(
         "sent.png"
     ),
@@ -55,7 +58,14 @@ def send(
         codecs = "hevc-ldpc,avif-ldpc" if rgb else "medjscc,hevc-ldpc"
     image, region = one_picture(picture, mask, size, seed, frame, rgb)
     sent = sending(
-        image, region, codecs=parse_names(codecs), link=link, snr_db=snr, cbr=offered, seed=seed
+        image,
+        region,
+        codecs=parse_names(codecs),
+        link=link,
+        snr_db=snr,
+        cbr=offered,
+        seed=seed,
+        device=device,
     )
     sent.plot(out)
     for line in sent.lines():

@@ -179,9 +179,9 @@ def command(
     ] = None,
     link: Links = "ntn-tdl-c",
     snr: Snr = "0:12:4",
-    cbr: Annotated[str, typer.Option(help="Complex channel uses per pixel, 1/16 or 0.0625.")] = (
-        "1/16"
-    ),
+    cbr: Annotated[
+        str, typer.Option(help="Complex channel uses per image sample (H·W·C), 1/16 or 0.0625.")
+    ] = "1/16",
     diagnosis: Diagnosis = None,
     out: Out = "results/ablation",
     run: Run,

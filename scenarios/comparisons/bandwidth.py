@@ -125,7 +125,8 @@ def command(
     ] = "5,20,100,400",
     snr: Annotated[float, typer.Option(help="E_s/N_0 in dB, the same at every bandwidth.")] = 6.0,
     cbr: Annotated[
-        str, typer.Option(help="Complex channel uses per pixel, separated by commas.")
+        str,
+        typer.Option(help="Complex channel uses per image sample (H·W·C), separated by commas."),
     ] = "1/128,1/64,1/32,1/16,1/8,1/4",
     diagnosis: Diagnosis = None,
     out: Out = "results/bandwidth",

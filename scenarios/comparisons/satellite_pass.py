@@ -128,7 +128,7 @@ def command(
         int, typer.Option(min=2, max=1000, help="Elevations that are simulated.")
     ] = 6,
     cbr: Annotated[
-        str, typer.Option(help="Rates to choose from, channel uses per pixel.")
+        str, typer.Option(help="Rates to choose from, channel uses per image sample (H·W·C).")
     ] = "1/64,1/32,1/16",
     threshold: Annotated[
         float, typer.Option(help="Least ROI-PSNR of a picture that counts, in dB.")

@@ -28,9 +28,10 @@ class Sent:
         received: by codec: float32 ``[C, H, W]``, and what was measured of it.
         link: name of the link.
         snr_db: average E_s/N_0 in dB.
-        cbr: complex channel uses per pixel.
-        on_air_s: time that the budget takes on the link, pilots and cyclic prefix included, in
-            seconds.
+        cbr: complex channel uses per image sample.
+        on_air_s: time of the whole slots that the budget takes on the link, pilots and cyclic
+            prefix included, in seconds.
+        bandwidth_hz: that the link occupies.
     """
 
     sample: inputs.Sample
@@ -39,6 +40,7 @@ class Sent:
     snr_db: float
     cbr: float
     on_air_s: float
+    bandwidth_hz: float
 
     @property
     def picture(self) -> inputs.Sample:
@@ -73,7 +75,8 @@ class Sent:
             [
                 f"{codec} over {self.link} at {self.snr_db:g} dB: {' / '.join(told)}",
                 f"{used} channel uses (CBR {rate(self.cbr)})",
-                f"{self.on_air_s * 1e3:.3g} ms on air",
+                f"{self.on_air_s * 1e3:.3g} ms on air in whole slots at "
+                f"{self.bandwidth_hz / 1e6:g} MHz",
                 *(["lost"] if measured["outage"] else []),
             ]
         )
@@ -88,6 +91,7 @@ def send(
     snr_db: float = 6.0,
     cbr: float = 1 / 16,
     seed: int = 0,
+    device: str = "cpu",
 ) -> Sent:
     """Send one image once.
 
@@ -97,31 +101,37 @@ def send(
         codecs: names, codecs or bounds, or one.
         link: a name or a link.
         snr_db: average E_s/N_0 per complex channel use in dB.
-        cbr: complex channel uses per pixel.
+        cbr: complex channel uses per image sample.
         seed: seeds fading and noise.
+        device: where networks, codes and links are computed: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
 
     Raises:
         InputError: if an argument does not fit or a codec cannot serve the rate.
 
     >>> import torch
     >>> sent = send(torch.rand(1, 1, 64, 64), codecs="jpeg2000-ldpc", link="awgn", snr_db=12, cbr=1)
-    >>> sent.lines()
-    ['jpeg2000-ldpc over awgn at 12 dB: PSNR ... dB, 4096 channel uses (CBR 1), 2 ms on air']
+    >>> sent.lines()[0].partition("channel uses ")[2]
+    '(CBR 1), 2 ms on air in whole slots at 4.5 MHz'
     """
     if check_tensor("image", image).ndim != 4 or len(image) != 1:
-        raise InputError("image must be one picture, float32 [1, C, H, W]")
+        raise InputError(
+            f"image must be one picture, float32 [1, C, H, W], got {list(image.shape)}"
+        )
     grid = lay_out(
-        "send", image, mask, codecs=codecs, links=link, snr_db=snr_db, cbr=cbr, seed=seed
+        "send",
+        image,
+        mask,
+        codecs=codecs,
+        links=link,
+        snr_db=snr_db,
+        cbr=cbr,
+        seed=seed,
+        device=device,
     )
     if len(grid.links) != 1 or len(grid.snr_db) != 1 or len(grid.rates) != 1:
         raise InputError("a picture is sent over one link, at one SNR and rate: pass one of each")
-    received = {}
-    for task in grid.tasks():
-        try:
-            received[task.codec] = sweep.receive(grid, task)
-        except InputError as error:
-            raise InputError(f"{task.codec}: {error}") from None
+    received = {task.codec: sweep.receive(grid, task) for task in grid.tasks()}
     (name, route), sample = next(iter(grid.links.items())), grid.samples[0]
     uses = round(grid.rates[0] * sample.image.numel())
-    on_air_s = route.grid.duration_s(uses)
-    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s)
+    on_air_s, bandwidth_hz = route.grid.duration_s(uses), route.grid.bandwidth_hz
+    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s, bandwidth_hz)

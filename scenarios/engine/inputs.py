@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 import torch
@@ -16,13 +15,13 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number, real_number, shown
+from channels.errors import check_number, real_number, shown, whole_number
 from channels.real import on_grid
-from channels.registry import is_place
+from channels.registry import READS_AS_OTHER, is_place
 from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
 from semcom.entries import CONTROL, SEGMENTERS
-from semcom.images import KINDS, as_sample, check_tensor
+from semcom.images import KINDS, as_sample, check_layout, check_tensor
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
 from semcom.segmentation.segmenter import probabilities
@@ -30,13 +29,7 @@ from semcom.segmentation.segmenter import probabilities
 Images: TypeAlias = Tensor | Sequence[Tensor]
 Masks: TypeAlias = Images | str | Segmenter | None
 T = TypeVar("T")
-_READS_AS_OTHER = re.compile(
-    r"|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?%?|[-+]?(inf|infinity)|true|false"
-    r"|nan|-nan|na|<na>|n/a|#n/a( n/a)?|#na|null|none|nil|1\.#ind|-1\.#ind|1\.#qnan|-1\.#qnan",
-    re.IGNORECASE,
-)
-"""Names that readers of CSV files, pandas among them, take for something else."""
-
+S = TypeVar("S", bound=Scheme)
 MAX_CBR = 8
 Codecs: TypeAlias = str | Scheme | Sequence[str | Scheme] | Mapping[str, str | Scheme]
 Links: TypeAlias = str | Link | Sequence[str | Link] | Mapping[str, str | Link]
@@ -214,10 +207,7 @@ def schemes(codecs: Codecs) -> dict[str, Scheme]:
         for label, codec in codecs.items():
             _check_type("a label of codecs", label, str)
             _check_type(f"codecs[{label!r}]", codec, (str, Scheme))
-        labelled = [
-            (label, catalogue.scheme(codec) if isinstance(codec, str) else codec)
-            for label, codec in codecs.items()
-        ]
+        labelled = [(label, _scheme(codec)) for label, codec in codecs.items()]
     else:
         listed = _listed("codecs", codecs, (str, Scheme))
         labelled = [_labelled(codec) for codec in listed]
@@ -293,16 +283,29 @@ def numbers(name: str, values: object, low: float, high: float) -> tuple[float, 
 
 def _one_by_one(name: str, values: object) -> list[object]:
     if real_number(values) is not None:
-        return [_as_written(values)]
+        return [_as_written(name, values)]
     if isinstance(values, Tensor | np.ndarray):
-        values = _as_written(values)
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        values = _as_written(name, values)
+    if not _holds_many(values):
         raise InputError(f"{name} must be a number or a list of numbers, got {shown(values)}")
-    return [_as_written(value) for value in values]
+    return [_as_written(name, value) for value in values]
 
 
-def _as_written(values: object) -> object:
+def _holds_many(values: object) -> TypeGuard[Iterable[Any]]:
+    """Whether it can be gone through; a tensor or array without dimensions cannot, text shall not.
+
+    >>> _holds_many([1, 2]), _holds_many(torch.tensor(2)), _holds_many("12")
+    (True, False, False)
+    """
+    if isinstance(values, str | bytes) or getattr(values, "ndim", 1) == 0:
+        return False
+    return isinstance(values, Iterable)
+
+
+def _as_written(name: str, values: object) -> object:
     """Numbers of single precision as they are written, 0.3 and not 0.30000001192092896."""
+    if isinstance(values, Tensor):
+        check_tensor(name, values)
     if isinstance(values, Tensor | np.ndarray) and math.prod(values.shape) == 1:
         values = values.reshape(())
     if isinstance(values, Tensor) and values.dtype in (torch.float16, torch.float32):
@@ -362,22 +365,55 @@ def _labelled(codec: str | Scheme) -> tuple[str, Scheme]:
         if not label or not path:
             raise InputError(f"weights need a label: label=weights.safetensors, got {shown(codec)}")
         if is_place(label):
-            codec = catalogue.held(path, label)
+            codec = _checked(catalogue.held(path, label))
             return codec.name, codec
-        codec = catalogue.held(path)
+        codec = _checked(catalogue.held(path))
         if label in catalogue.codecs() and not catalogue.may_be_called(codec, label):
             raise InputError(f"{path} holds weights of {codec.name!r}: label it otherwise")
         return label, codec
-    built = catalogue.scheme(codec) if isinstance(codec, str) else codec
+    built = _scheme(codec)
     return built.name, built
 
 
+def _scheme(codec: str | Scheme) -> Scheme:
+    if codec == SEPARATE:
+        raise InputError(
+            f"codecs: {SEPARATE!r}, the best separate scheme, is no codec to run: runs add it by "
+            "themselves, and table, plot and rate-saving take it"
+        )
+    return _checked(catalogue.scheme(codec) if isinstance(codec, str) else codec)
+
+
+def _checked(scheme: S) -> S:
+    """Refuse what a class of one's own says of itself and tables cannot hold."""
+    who = type(scheme).__name__
+    name = getattr(scheme, "name", None)
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"{who}: name must be text, such as name = 'mine', got {shown(name)}")
+    kinds = scheme.channels
+    if (
+        not isinstance(kinds, tuple | list)
+        or not kinds
+        or not all(whole_number(kind) in KINDS for kind in kinds)
+    ):
+        raise InputError(
+            f"{who}: channels must be (1,) for grey images, (3,) for RGB or (1, 3) for both, got "
+            f"{shown(kinds)}"
+        )
+    if not isinstance(scheme.fingerprint, str):
+        raise InputError(
+            f"{who}: fingerprint must be text that says what decides its results, got "
+            f"{shown(scheme.fingerprint)}"
+        )
+    return scheme
+
+
 def _tensors(name: str, values: object) -> list[Tensor]:
-    if isinstance(values, Tensor) and values.ndim != 4:
-        raise InputError(f"{name} must have shape [n, C, H, W], got {list(values.shape)}")
-    if isinstance(values, np.ndarray):
-        check_tensor(name, values)
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, Tensor | np.ndarray):
+        tensor, known = check_tensor(name, values), (1, 3) if name == "images" else (1,)
+        if name == "images" or tensor.ndim != 4:
+            check_layout(tensor, known, name, 0, ["n"])
+    if not _holds_many(values):
         raise InputError(f"{name} must be a list of Tensor, got {type(values).__name__}")
     return [check_tensor(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
@@ -386,7 +422,7 @@ def _listed(name: str, values: object, kinds: tuple[type, ...]) -> list[Any]:
     """A list of such things; one alone is put into a list."""
     if isinstance(values, kinds):
         return [values]
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if not _holds_many(values):
         raise InputError(f"{name} must be a list of {_named(kinds)}, got {type(values).__name__}")
     listed = list(values)
     for index, value in enumerate(listed):
@@ -409,7 +445,7 @@ def _unique(kind: str, labelled: list[tuple[str, T]], remedy: str) -> dict[str, 
         raise InputError(f"no {kind} to compare: name at least one")
     names = [name for name, _ in labelled]
     for name in names:
-        if _READS_AS_OTHER.fullmatch(name.strip()) or name != name.strip():
+        if READS_AS_OTHER.fullmatch(name.strip()) or name != name.strip():
             raise InputError(
                 f"{kind} {name!r} would be read from a CSV as a number, a truth value or nothing: "
                 f"take another name, such as {kind} {name.strip() or 1}"

@@ -32,7 +32,16 @@ from scenarios.engine.progress import Report, silent
 from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
 from scenarios.engine.run_options import Draws
 from scenarios.engine.stopping import Stop
-from scenarios.engine.task import TURN, Measured, Outcome, Task, draw_seed, dry_run, transmit
+from scenarios.engine.task import (
+    TURN,
+    Measured,
+    Outcome,
+    Task,
+    draw_seed,
+    dry_run,
+    schemes_turn,
+    transmit,
+)
 from scenarios.results import columns
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db
@@ -381,7 +390,8 @@ def _dry_run_all(
 def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...], device: str) -> Prepared:
     if device != "cpu":
         codec, diagnosis = _on(codec, device), tuple(_on(one, device) for one in diagnosis)
-    adapted = codec.adapted(link)
+    with schemes_turn(codec.name, f"fitted to {link.name}", draw=0, device=device):
+        adapted = codec.adapted(link)
     if not isinstance(adapted, Scheme):
         raise InputError(f"{codec.name}: adapted must return a codec or bound, got {adapted!r}")
     return Prepared(adapted, link, diagnosis, device)

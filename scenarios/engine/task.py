@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,6 +14,8 @@ import torch
 from torch import Tensor
 
 from channels import InputError, Link
+from channels.randomness import seeded_meanwhile
+from channels.registry import not_ending
 from channels.surroundings import undisturbed
 from scenarios.engine.inputs import Sample
 from scenarios.results import columns
@@ -22,6 +26,9 @@ from semcom.segmentation import Segmenter
 Measured: TypeAlias = dict[str, columns.Value]
 TURN = threading.Lock()
 """Sionna has one random generator per process: threads take turns."""
+
+_STREAM = 7
+"""What codecs draw for a seed, apart from a link's fading and noise."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,12 @@ class Task:
     def told_snr_db(self) -> float:
         """What the transmitter is told."""
         return self.snr_db if self.believed_snr_db is None else self.believed_snr_db
+
+    @property
+    def place(self) -> str:
+        """Where it is sent, in words."""
+        point = f"{self.snr_db:g} dB and cbr {self.cbr:g}"
+        return f"over {self.link} at {point}, picture {self.image + 1}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,40 @@ def draw_seed(
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
+@contextmanager
+def schemes_turn(name: str, place: str, draw: int, device: str = "cpu") -> Iterator[None]:
+    """Run the code of a scheme, whoever wrote it.
+
+    What it draws from global generators depends on ``draw`` alone, and they are put back. An
+    ``InputError`` is told on one line with the scheme's name, and so is the end of Python; any
+    other error keeps its traceback and gets a note.
+
+    Args:
+        name: of the scheme.
+        place: where it is at work, in words.
+        draw: seeds what it draws.
+        device: where it is computed.
+
+    Raises:
+        InputError: if the code inside raises one, or ends Python.
+
+    >>> with schemes_turn("mine", "over awgn at 6 dB", draw=1):
+    ...     raise SystemExit(0)
+    Traceback (most recent call last):
+    channels.errors.InputError: mine: its code over awgn at 6 dB ends Python (SystemExit: 0): ...
+    """
+    drawn_on = device if device.startswith("cuda") else "cpu"
+    try:
+        with not_ending(f"its code {place}"), seeded_meanwhile(draw, drawn_on, _STREAM):
+            yield
+    except InputError as error:
+        line = " ".join(str(error).split())
+        raise InputError(line if line.startswith(f"{name}: ") else f"{name}: {line}") from error
+    except Exception as error:
+        error.add_note(f"This is an error in the code of {name}, {place}.")
+        raise
+
+
 def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
     """Let a codec encode a sample, or a bound tell its budget; nothing is sent.
 
@@ -101,13 +148,9 @@ def dry_run(scheme: Scheme, sample: Sample, task: Task) -> None:
     Traceback (most recent call last):
     channels.errors.InputError: jpeg2000-ldpc: 1 channel uses hold less than the 164 bytes ...
     """
-    with undisturbed(), torch.no_grad():
-        try:
-            images, masks = _copied(sample)
-            scheme.dry_run(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
-        except InputError as error:
-            named = str(error).startswith(f"{task.codec}: ")
-            raise InputError(str(error) if named else f"{task.codec}: {error}") from None
+    with undisturbed(), torch.no_grad(), _turn(sample, task):
+        images, masks = _copied(sample)
+        scheme.dry_run(images, cbr=task.cbr, snr_db=task.told_snr_db, roi=masks)
 
 
 def transmit(
@@ -141,15 +184,16 @@ def transmit(
     """
     with undisturbed(), torch.no_grad():
         images, masks = _copied(sample)
-        delivered = scheme.deliver(
-            images,
-            link,
-            cbr=task.cbr,
-            snr_db=task.snr_db,
-            believed_snr_db=task.believed_snr_db,
-            seed=task.draw,
-            roi=masks,
-        )
+        with _turn(sample, task):
+            delivered = scheme.deliver(
+                images,
+                link,
+                cbr=task.cbr,
+                snr_db=task.snr_db,
+                believed_snr_db=task.believed_snr_db,
+                seed=task.draw,
+                roi=masks,
+            )
         sent, region = _batched(sample)
         got = check_delivered(task.codec, delivered, sent, task.cbr)
         delivery = Delivery(
@@ -164,6 +208,10 @@ def transmit(
         )
         measured = {name: column.of(delivery) for name, column in columns.measured().items()}
     return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
+
+
+def _turn(sample: Sample, task: Task) -> AbstractContextManager[None]:
+    return schemes_turn(task.codec, task.place, task.draw, str(sample.image.device))
 
 
 def _batched(sample: Sample) -> tuple[Tensor, Tensor | None]:

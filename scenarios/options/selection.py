@@ -61,6 +61,11 @@ class Selection:
         if not masks.strip():
             raise InputError("--masks is empty: name a folder or a segmenter, or leave it out")
         finder = _finder(masks, self.masks is not None)
+        if self.rgb and finder is not None:
+            raise InputError(
+                f"--masks {masks} is a segmenter, which takes grey pictures: with --rgb name a "
+                "folder, or leave it out"
+            )
         folder = masks if finder is None and masks != "none" else None
         found = read_folder(
             self.images,

@@ -50,7 +50,8 @@ Snr = Annotated[str, typer.Option(help="E_s/N_0 in dB, start:stop:step or 0,6,12
 Cbr = Annotated[
     str,
     typer.Option(
-        help="Complex channel uses per pixel, 1/16 or 0.0625; several rates separated by commas."
+        help="Complex channel uses per image sample (H·W·C), 1/16 or 0.0625; several rates "
+        "separated by commas."
     ),
 ]
 Diagnosis = Annotated[
@@ -71,6 +72,9 @@ Scheduler = Annotated[
         metavar="ADDRESS",
         help="Work on a Dask cluster instead, tcp://host:port of its scheduler (extra dask).",
     ),
+]
+Device = Annotated[
+    str, typer.Option(help="Where networks, codes and links are computed: cpu, cuda, cuda:1.")
 ]
 Frame = Annotated[
     int | None,
@@ -159,9 +163,7 @@ class Run:
             "default: common, of a satellite's pass independent."
         ),
     ] = None
-    device: Annotated[
-        str, typer.Option(help="Where networks, codes and links are computed: cpu, cuda, cuda:1.")
-    ] = "cpu"
+    device: Device = "cpu"
     workers: Workers = None
     scheduler: Scheduler = None
 

@@ -29,6 +29,7 @@ from scenarios.results.files import replacing
 from scenarios.results.style import rate
 from scenarios.results.table import Table
 from semcom.catalogue import COMPARED, TAKE_RGB, codecs
+from semcom.scheme import Scheme
 from semcom.separate import SeparateCodec
 
 _KEY = "semcom"
@@ -79,17 +80,14 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     named = list(COMPARED) if request.codecs is None else parse_names(request.codecs)
     everything = list(codecs()) if named == ["all"] else named
     if request.sent.rgb and (request.codecs is None or named == ["all"]):
-        named = [name for name in everything if name in TAKE_RGB]
+        # without masks there is no region that hevc-roi-ldpc would code better
+        blind = {"hevc-roi-ldpc"} if request.sent.masks in (None, "none") else set()
+        named = [name for name in everything if name in TAKE_RGB and name not in blind]
     else:
         named = everything
     chosen = inputs.schemes(named)
     if request.fallback is not None:
-        chosen = {
-            label: scheme.with_fallback(request.fallback)
-            if isinstance(scheme, SeparateCodec)
-            else scheme
-            for label, scheme in chosen.items()
-        }
+        chosen = _falling_back(chosen, request.fallback)
     schemes = with_mcs(chosen, request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
@@ -110,6 +108,16 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     compared(table).print(x=request.x)
     typer.echo(f"Results are in {out}")
     return table, grid
+
+
+def _falling_back(chosen: dict[str, Scheme], fallback: str) -> dict[str, Scheme]:
+    """Separate codecs with a fallback, which their labels tell."""
+    return dict(
+        (f"{label}, {fallback}", scheme.with_fallback(fallback))
+        if isinstance(scheme, SeparateCodec)
+        else (label, scheme)
+        for label, scheme in chosen.items()
+    )
 
 
 @contextmanager

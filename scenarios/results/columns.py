@@ -129,12 +129,12 @@ COLUMNS = _table(
         "that of the channel but in the scenario mismatch",
     ),
     Column(
-        "cbr", label="CBR", axis="CBR [channel uses per pixel]",
+        "cbr", label="CBR", axis="CBR [channel uses per image sample]",
         definition="channel bandwidth ratio offered: complex channel uses / (H*W*C), C = 1 "
         "for grey pictures, 3 for RGB",
     ),
     Column(
-        "cbr_used", label="channel uses per pixel", measure=measures.cbr_used,
+        "cbr_used", label="channel uses per image sample", measure=measures.cbr_used,
         definition="channel bandwidth ratio really spent, at most round(cbr*H*W*C) / (H*W*C)",
     ),
     Column(

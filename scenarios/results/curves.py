@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,13 +11,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_name
-from scenarios.results.columns import SEPARATE
+from scenarios.results.columns import Column
 from scenarios.results.line_styles import LineStyle, line_styles
 from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import (
@@ -24,12 +26,21 @@ from scenarios.results.style import (
     SCREEN,
     Page,
     add_legend,
+    anchor_of,
+    counted,
+    draws_told,
+    fitting,
     format_axes,
     frame,
     literal,
     page_of,
+    print_height,
     rate,
+    rates_told,
+    separate_told,
+    singular,
     told,
+    units_told,
 )
 
 HUES = ("codec", "link")
@@ -40,13 +51,25 @@ _BESIDE = 3.5
 _MOST_BANDS = 3
 """More would lie over one another: intervals are lines beside each point then."""
 
+_EDGE = 0.9
+"""Width of an outline in points."""
+
+_RATIO = (3.2, 1.0)
+"""Heights of a panel and of the one of lost pictures below it."""
+
+_PRINTED = 0.75
+"""Height in inches of the small print that a page counts on."""
+
+_SHARES = (-0.06, 1.06)
+"""Limits of axes of shares."""
+
 
 def curves(
     table: Rows, metric: str, x: str | None = None, style: str = "screen", hue: str = "codec"
 ) -> Figure:
     """Mean of a metric: a colour per codec, a panel per link and value of what ``x`` is not.
 
-    Bounds and codecs held at one MCS are thin and dashed
+    Bounds and codecs held at one MCS are thin and dashed, the best separate scheme is outlined
     (:func:`~scenarios.results.line_styles.line_styles`).
 
     Where images were lost, a lower panel shows their share. Infinite means are left out. A dotted
@@ -77,7 +100,7 @@ def curves(
     summary = table.located(table.summary(metric)).rename(columns=swapped)
     if summary["mean"].isna().all():
         raise InputError(f"the table holds no {metric}: pass {column.needs}")
-    summary = summary.replace([np.inf, -np.inf], np.nan)
+    means, summary = summary, _finite(summary)
     if summary["mean"].isna().all():
         raise InputError(f"every mean of {metric} is infinite: print or save the table instead")
     codecs = list(dict.fromkeys(summary["codec"]))
@@ -90,9 +113,10 @@ def curves(
     width = max(page.beside + page.panel_width * links, page.least_width)
     columns = _columns([style.legend for style in drawn.values()], width, page)
     legend_rows = -(-len(codecs) // columns)
+    small_print = _definitions(table, column, x, means, drawn, with_lost)
     tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
+    tall += max(0.0, print_height(small_print, width) - _PRINTED) * page.told
     figure = Figure(figsize=(width, tall + page.legend_row * (legend_rows - 1)))
-    small_print = _definitions(table, metric, x, with_lost, drawn)
     legend_top = frame(figure, literal(_title(table, metric, x)), small_print, legend_rows, page)
     axes = figure.subplots(
         (1 + with_lost) * rows,
@@ -100,7 +124,7 @@ def curves(
         sharex=True,
         sharey="row",
         squeeze=False,
-        height_ratios=([3.2, 1] if with_lost else [1]) * rows,
+        height_ratios=(_RATIO if with_lost else _RATIO[:1]) * rows,
     )
     for number, row in enumerate(panels):
         below = axes[(1 + with_lost) * number :][: 1 + with_lost]
@@ -110,21 +134,22 @@ def curves(
             _draw(top, panel.part(summary), drawn, x, page)
             if with_lost:
                 _draw(below[1, place], panel.part(lost), drawn, x, page, bands=False)
-        below[0, 0].set_ylim(*_limits(summary))
-        below[0, 0].set_ylabel(literal(table.label(metric)), fontsize=page.text)
+        below[0, 0].set_ylim(*_limits(summary, column, drawn))
+        below[0, 0].set_ylabel(_wrapped(table.label(metric), page, with_lost), fontsize=page.text)
         if column.is_share:
             below[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
         if with_lost:
-            below[1, 0].set_ylim(-0.06, 1.06)
+            below[1, 0].set_ylim(*_SHARES)
             below[1, 0].set_ylabel("lost", fontsize=page.text)
             below[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.align_ylabels(axes[:, 0])
     for axis in axes[-1]:
         axis.set_xlabel(table.axes[x], fontsize=page.text)
     belief = believed(table)
     if belief is not None and x == "snr_db":
         for axis in axes.flat:
             axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
-    if table.label(metric) != column.head:
+    if anchor_of(table) is not None and column.is_quality:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
     add_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
@@ -137,13 +162,13 @@ def caption(table: Rows, metric: str, x: str | None = None) -> str:
     >>> from scenarios.results.columns import COLUMNS
     >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
     >>> caption(Rows(pd.DataFrame([row]), {}), "psnr")[:47]
-    'PSNR at CBR 0, 1 picture. Lines: means of dB va'
+    'PSNR at CBR 0, 1 picture. Points: means of dB v'
     """
     x = table.axis(x)
-    summary, lost = table.summary(metric), table.summary("outage")
-    drawn = line_styles(list(dict.fromkeys(summary["codec"])), _names(table))
+    means, lost = table.located(table.summary(metric)), table.summary("outage")
+    drawn = line_styles(list(dict.fromkeys(means["codec"])), _names(table))
     with_lost = metric != "outage" and bool(lost["mean"].any())
-    small_print = _definitions(table, metric, x, with_lost, drawn)
+    small_print = _definitions(table, metric_of(metric), x, means, drawn, with_lost)
     return f"{_title(table, metric, x)}. {small_print}"
 
 
@@ -193,7 +218,7 @@ def _draw(
 ) -> None:
     values = sorted(set(summary[x]))
     places = _places(values, x)
-    solid = [codec for codec, style in drawn.items() if style.is_solid]
+    solid = _solid(drawn)
     alone = len(places) == 1
     apart = min(0.2, 1.8 / len(drawn)) if alone else 0.0
     for index, (codec, style) in enumerate(drawn.items()):
@@ -208,12 +233,15 @@ def _draw(
             )
         elif bands and style.is_solid:
             axis.fill_between(points, low, high, color=style.colour, alpha=0.15, linewidth=0)
-        axis.plot(
+        (line,) = axis.plot(
             points, rows["mean"].to_numpy(), color=style.colour, linestyle=style.line,
             linewidth=style.width * page.stroke, marker=style.marker, markersize=page.marker,
             label=style.legend, markerfacecolor=style.colour if style.is_solid else "none",
-            zorder=3 if style.is_solid else 2 if style.line == "solid" else 2.5,
+            zorder=3 if style.is_solid else 2 if style.edge else 2.5,
         )  # fmt: skip
+        if style.edge:
+            width = (style.width + 2 * _EDGE) * page.stroke
+            line.set_path_effects([withStroke(linewidth=width, foreground=style.edge)])
     every = slice(None, None, -(-len(places) // _MOST_TICKS))
     axis.set_xticks(places[every], [_tick(x, value) for value in values[every]])
     if len(places) == 1:
@@ -231,9 +259,23 @@ def _tick(x: str, value: float) -> str:
     return rate(value) if x == "cbr" else f"{value:g}"
 
 
-def _limits(summary: pd.DataFrame) -> tuple[float, float]:
-    """All means, and bands as far as they do not dwarf the means' range."""
-    mean, low, high = (summary[name].dropna() for name in ("mean", "low", "high"))
+def _solid(drawn: Mapping[str, LineStyle]) -> list[str]:
+    """Whose intervals are drawn."""
+    return [label for label, style in drawn.items() if style.is_solid]
+
+
+def _finite(summary: pd.DataFrame) -> pd.DataFrame:
+    return summary.replace([np.inf, -np.inf], np.nan)
+
+
+def _limits(
+    summary: pd.DataFrame, column: Column, drawn: Mapping[str, LineStyle]
+) -> tuple[float, float]:
+    """All of a share; all means, and bands as far as they do not dwarf the means' range."""
+    if column.is_share:
+        return _SHARES
+    mean = summary["mean"].dropna()
+    low, high = _intervals(summary, drawn)
     bottom, top = float(mean.min()), float(mean.max())
     reach = 0.4 * max(top - bottom, 0.02 * abs(top), 1e-3)
     bottom, top = (
@@ -244,20 +286,32 @@ def _limits(summary: pd.DataFrame) -> tuple[float, float]:
     return bottom - margin, top + margin
 
 
+def _intervals(
+    summary: pd.DataFrame, drawn: Mapping[str, LineStyle]
+) -> tuple[pd.Series[float], pd.Series[float]]:
+    """Both ends of all intervals that are drawn."""
+    rows = summary[summary["codec"].isin(_solid(drawn))]
+    return rows["low"].dropna(), rows["high"].dropna()
+
+
+def _wrapped(label: str, page: Page, with_lost: bool) -> str:
+    """A label in as many lines as the height of a panel asks for."""
+    height = page.panel_height
+    if with_lost:
+        height = (height + page.lost_height) * _RATIO[0] / sum(_RATIO)
+    return literal(textwrap.fill(label, fitting(0.75 * height, page.text), break_on_hyphens=False))
+
+
 def _title(table: Rows, metric: str, x: str) -> str:
     name = table.label(metric).split(" [")[0]
-    held = [f"{_snr(table)} dB"] * (x != "snr_db") + [f"CBR {_rate(table)}"] * (x != "cbr")
+    held = [f"{_snr(table)} dB"] * (x != "snr_db") + [f"CBR {rates_told(table)}"] * (x != "cbr")
     return f"{name[0].upper()}{name[1:]} at {', '.join(held)}, {_set(table)}"
 
 
 def _set(table: Rows) -> str:
     images, trials = table.frame["image"].nunique(), table.frame["trial"].nunique()
     each = f" × {trials} trials" if trials > 1 else ""
-    return f"{images} picture{'s' * (images > 1)}{each}"
-
-
-def _rate(table: Rows) -> str:
-    return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
+    return f"{counted(images, 'picture')}{each}"
 
 
 def _snr(table: Rows) -> str:
@@ -278,45 +332,71 @@ def _names(table: Rows) -> dict[str, str]:
     return {label: str(said).partition(" ")[0] for label, said in known.items()}
 
 
-def draws_told(table: Rows) -> str:
-    """Which draws of fading and noise are shared, in a sentence.
-
-    >>> from scenarios.results.columns import COLUMNS
-    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
-    >>> draws_told(Rows(pd.DataFrame([row]), {"parameters": {"draws": "common"}}))
-    'All codecs meet the same fading and noise, at every SNR.'
-    """
-    if table.metadata.get("parameters", {}).get("draws") == "common":
-        return "All codecs meet the same fading and noise, at every SNR."
-    return "All codecs meet the same fading and noise, independent from SNR to SNR."
-
-
 def _definitions(
-    table: Rows, metric: str, x: str, with_lost: bool, drawn: Mapping[str, LineStyle]
+    table: Rows,
+    column: Column,
+    x: str,
+    means: pd.DataFrame,
+    drawn: Mapping[str, LineStyle],
+    with_lost: bool,
 ) -> str:
-    column = metric_of(metric)
-    whose = "Wilson's score" if column.is_share else "Student's t over pictures"
-    solid = sum(style.is_solid for style in drawn.values())
-    bands = "bands" if solid <= _MOST_BANDS else "upright lines"
+    belief, ideal = believed(table), any(s.legend.endswith("(bound)") for s in drawn.values())
+    dotted = " (dotted)" * (x == "snr_db")
+    kinds = singular(pictured(table), table.frame["image"].nunique())
+    sentences = [
+        f"{_marks(table, column, x, means)}; {_spread(table, column, x, means, drawn)}.",
+        _cut_off(column, means, drawn),
+        _infinite(means),
+        "Lost pictures count in every mean unless dropped; their share is below." * with_lost,
+        "Bounds: the same image coder, an ideal code, no coded transmission." * ideal,
+        _outlined(table, drawn),
+        "" if belief is None else f"Transmitters believed {belief:g} dB{dotted}.",
+        "SNR: average $E_s/N_0$ per complex channel use.",
+        f"CBR {rates_told(table)}: complex channel uses / (H·W·C), {kinds}, "
+        "without the links' pilots and cyclic prefix.",
+        draws_told(table),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _marks(table: Rows, column: Column, x: str, means: pd.DataFrame) -> str:
+    """What lines are, or points where no two of them are joined."""
+    is_difference = anchor_of(table) is not None and column.is_quality
+    what = "mean paired differences" if is_difference else "means"
     of_db = " of dB values" * (column.unit == "dB")
-    lost = (
-        " Lost pictures count in every mean unless dropped; their share is below."
-        if with_lost
-        else ""
-    )
-    thin = "" if all(style.is_solid for style in drawn.values()) else " (thick lines only)"
-    best = " Grey: the best separate scheme at each point, by its mean." * (SEPARATE in drawn)
-    bounds = any(style.legend.endswith("(bound)") for style in drawn.values())
-    belief = believed(table)
-    mark = ""
-    if belief is not None:
-        mark = f" Transmitters believed {belief:g} dB" + (" (dotted)." if x == "snr_db" else ".")
-    ideal = " Bounds: the same image coder, an ideal code, no coded transmission." * bounds
-    what = "means" if table.label(metric) == column.head else "mean differences"
-    return (
-        f"Lines: {what}{of_db} over {_set(table)}; {bands}: 95 % intervals, {whose}{thin}."
-        f"{lost}{ideal}{best}{mark} SNR: average $E_s/N_0$ per complex channel use. "
-        f"CBR {_rate(table)}: complex channel uses / (H·W·C), {pictured(table)}, "
-        "without the links' pilots and cyclic prefix. "
-        f"{draws_told(table)}"
-    )
+    marks = "Lines" if means[x].nunique() > 1 else "Points"
+    return f"{marks}: {what}{of_db} over {_set(table)}"
+
+
+def _spread(
+    table: Rows, column: Column, x: str, means: pd.DataFrame, drawn: Mapping[str, LineStyle]
+) -> str:
+    """What intervals are drawn, and of which lines."""
+    if _intervals(_finite(means), drawn)[0].empty:
+        return "no intervals" + ": one value each" * bool(means["n"].max() <= 1)
+    joined = len(_solid(drawn)) <= _MOST_BANDS and means[x].nunique() > 1
+    whose = "Wilson's score" if column.is_share else f"Student's t over {units_told(table)}"
+    dashed = any(not style.is_solid and not style.edge for style in drawn.values())
+    outlined = any(style.edge for style in drawn.values())
+    bare = ["the outlined line"] * outlined + ["dashed lines"] * dashed
+    without = f", not of {' or '.join(bare)}" if bare else ""
+    return f"{'bands' if joined else 'upright lines'}: 95 % intervals, {whose}{without}"
+
+
+def _cut_off(column: Column, means: pd.DataFrame, drawn: Mapping[str, LineStyle]) -> str:
+    summary = _finite(means)
+    bottom, top = _limits(summary, column, drawn)
+    low, high = _intervals(summary, drawn)
+    cut = bool((low < bottom).any() or (high > top).any())
+    return "Intervals that leave the axes are cut off there." * cut
+
+
+def _infinite(means: pd.DataFrame) -> str:
+    labels = means.loc[np.isinf(means["mean"]), "codec"]
+    return f"Infinite means are not drawn ({', '.join(dict.fromkeys(labels))})." * (len(labels) > 0)
+
+
+def _outlined(table: Rows, drawn: Mapping[str, LineStyle]) -> str:
+    """What the best separate scheme is, and which line that is."""
+    outlined = " (outlined)" * any(style.edge for style in drawn.values())
+    return separate_told(table).replace("separate:", f"Best separate{outlined}:", 1)

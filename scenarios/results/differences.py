@@ -20,7 +20,7 @@ from scenarios.results.columns import COLUMNS, Column, shown
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import Grid, captions
 from scenarios.results.statistics import mean_interval
-from scenarios.results.style import COLOURS, INK, format_axes, frame, rate
+from scenarios.results.style import COLOURS, INK, counted, draws_told, format_axes, frame, rate
 from scenarios.results.table import Table
 
 
@@ -96,8 +96,9 @@ class Differences:
             console.print(grid)
         for part, meaning in self._meanings.items():
             console.print(Text(f"{part}: {meaning}.", style="dim"))
-        note = "Of each picture, trials and points averaged, part minus whole; ± is half the 95 % "
-        console.print(Text(f"{note}interval over pictures. {self._points()}", style="dim"))
+        note = f"Of each picture, trials and points averaged, part minus {self._whole}"
+        half = "; ± is half the 95 % interval over pictures" * self._has_intervals()
+        console.print(Text(f"{note}{half}. {self._points()}", style="dim"))
         console.print(Text(captions(self.table)[0], style="dim"))
 
     def save(self, path: str | Path) -> None:
@@ -125,12 +126,13 @@ class Differences:
         figure = Figure(figsize=size)
         cbr = rate(float(self.table.frame["cbr"].iloc[0]))
         images = self.table.frame["image"].nunique()
+        intervals = "; lines: 95 % intervals, Student's t" * self._has_intervals()
         frame(
             figure,
             f"Difference to {self._whole} at CBR {cbr}",
-            f"Dots: mean over {images} pictures of part minus {self._whole}, trials and points "
-            f"of a picture averaged first; lines: 95 % intervals, Student's t. {self._points()} "
-            "All met the same fading and noise.",
+            f"Dots: mean over {counted(images, 'picture')} of part minus {self._whole}, trials and "
+            f"points of a picture averaged first{intervals}. {self._points()} "
+            f"{draws_told(self.table)}",
         )
         axes = figure.subplots(len(links), len(metrics), sharex="col", sharey=True, squeeze=False)
         for row, link in enumerate(links):
@@ -152,6 +154,9 @@ class Differences:
         """Rows over all points, of metrics that have any value."""
         rows = self.frame[self.frame["snr_db"].isna()]
         return rows[rows["mean"].notna().groupby(rows["metric"]).transform("any")]
+
+    def _has_intervals(self) -> bool:
+        return bool(self._over_all()["low"].notna().any())
 
     def _points(self) -> str:
         points = ", ".join(f"{snr_db:g}" for snr_db in sorted(set(self.table.frame["snr_db"])))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from channels.renamed import renamed
 from scenarios.results.columns import SEPARATE
-from scenarios.results.style import COLOURS, MARKERS, literal
+from scenarios.results.style import COLOURS, INK, MARKERS, literal
 from semcom.catalogue import bounds
 from semcom.entries import BOUNDS, CODECS
 
 _FIXED = re.compile(r"(.+) MCS (?:\d:)?\d+")
 _WIDE, _THICK, _THIN = 5.0, 1.8, 0.9
+_PALE = "#E8E8E8"
 _STROKES = ("_", "|", "x", "+")
 _LONG, _SHORT = (0, (7, 3)), (0, (2.5, 1.5))
 
@@ -29,6 +30,7 @@ class LineStyle:
             ``(offset, (on, off))`` in points over line width.
         width: of the line in points.
         legend: what the legend calls it.
+        edge: colour of the line's outline; ``""``: it has none.
     """
 
     colour: str
@@ -36,6 +38,7 @@ class LineStyle:
     line: str | tuple[int, tuple[float, float]]
     width: float
     legend: str
+    edge: str = ""
 
     @property
     def is_solid(self) -> bool:
@@ -50,8 +53,8 @@ def line_styles(
 
     A codec has a solid line with a colour and a marker of its own. A bound has the colour of its
     image coder's codec, thin long dashes and a stroke for a marker; ``"… MCS 13"`` has its codec's
-    colour, thin short dashes and a hollow marker. The best separate scheme is a wide grey line
-    behind all others.
+    colour, thin short dashes and a hollow marker. The best separate scheme is a wide pale line with
+    a dark outline, behind all others: whoever is best runs inside it.
 
     Args:
         labels: what the table calls its codecs and bounds.
@@ -71,7 +74,7 @@ def line_styles(
     places = _places(list(dict.fromkeys(families.values())))
     styles: dict[str, LineStyle] = {}
     if SEPARATE in labels:
-        styles[SEPARATE] = LineStyle("#BBBBBB", "", "solid", _WIDE, "best separate")
+        styles[SEPARATE] = LineStyle(_PALE, "", "solid", _WIDE, "best separate", INK)
     for label, family in families.items():
         colour = COLOURS[places[family] % len(COLOURS)]
         marker = MARKERS[places[family] % len(MARKERS)]

@@ -16,7 +16,17 @@ from rich.text import Text
 
 from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE, Column
 from scenarios.results.rows import Rows, believed, metric_of, pictured
-from scenarios.results.style import rate, told
+from scenarios.results.style import (
+    anchor_of,
+    counted,
+    draws_told,
+    rate,
+    rates_told,
+    separate_told,
+    singular,
+    told,
+    units_told,
+)
 
 T = TypeVar("T")
 
@@ -93,21 +103,21 @@ def captions(table: Rows) -> list[str]:
     'Link(awgn)'
     """
     parameters = table.metadata.get("parameters", {})
-    cbr = ", ".join(f"{value:.4g}" for value in sorted(set(table.frame["cbr"])))
-    belief = believed(table)
+    pictures = parameters.get("pictures", "?")
+    belief, best = believed(table), separate_told(table)
     lines = [
-        f"{parameters.get('pictures', '?')} {pictured(table)}, {parameters.get('trials', 1)} "
-        f"trial(s), CBR {cbr} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
-        f"Regions of interest: {parameters.get('regions', '?')}. "
+        f"{pictures} {singular(pictured(table), pictures)}, "
+        f"{counted(parameters.get('trials', 1), 'trial')}, "
+        f"CBR {rates_told(table)} = channel uses / (H·W·C), seed {parameters.get('seed', '?')}. "
+        f"{draws_told(table)} Regions of interest: {parameters.get('regions', '?')}. "
         "SNR is E_s/N_0 per complex channel use.",
         *(
             []
             if belief is None
             else [f"SNR is the channel's; the transmitter believed {belief:g} dB."]
         ),
-        "Means of dB values, lost pictures included unless dropped, in brackets without them; ± is "
-        "half the 95 % interval over pictures.",
-        *([_best_of(table)] if SEPARATE in set(table.frame["codec"]) else []),
+        f"{_means(table)} {_intervals(table)}",
+        *([best] if best else []),
     ]
     if "stop" in parameters:
         lines.append(_stopped(table, **parameters["stop"]))
@@ -117,10 +127,26 @@ def captions(table: Rows) -> list[str]:
     return [*lines, *_links(table)]
 
 
-def _best_of(table: Rows) -> str:
-    """What the envelope is made of."""
-    name, _, of = str(table.metadata["codecs"][SEPARATE]).partition(" ")
-    return f"{name}: {of}, chosen by means, which favours it."
+def _means(table: Rows) -> str:
+    """What the numbers are."""
+    anchor = anchor_of(table)
+    if anchor is None:
+        return (
+            "Means of dB values, lost pictures included unless dropped, in brackets without them."
+        )
+    whose = "the best separate scheme" if anchor == SEPARATE else anchor
+    return (
+        f"Mean paired differences: of each picture and draw a codec's value less {whose}'s, lost "
+        "pictures included unless dropped. Shares of pictures lost are the codecs' own."
+    )
+
+
+def _intervals(table: Rows) -> str:
+    """What stands behind them."""
+    units = units_told(table)
+    if units:
+        return f"± is half the 95 % interval over {units}."
+    return "One picture, sent once, has no interval."
 
 
 def _links(table: Rows) -> list[str]:

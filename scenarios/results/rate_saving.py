@@ -16,17 +16,19 @@ from rich.console import Console
 from rich.text import Text
 
 from channels import InputError
-from channels.errors import check_name, check_number, check_whole, unknown_name
+from channels.errors import check_name, check_number, check_whole, shown, unknown_name
 from scenarios.results.columns import COLUMNS, SEPARATE, rising
 from scenarios.results.files import save_rows
 from scenarios.results.printing import Grid, grids
-from scenarios.results.style import rate
+from scenarios.results.style import rate, separate_told
 from scenarios.results.table import Table
 from semcom.metrics import bd_rate
 from semcom.metrics.rate import overlap
 
 _LEVELS = (2.5, 97.5)
 _MOST_FAILED = 0.05
+_FEWEST = 5
+"""Resamples of fewer pictures are too few different ones: their percentiles tell nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +38,18 @@ class RateSaving:
     Args:
         frame: columns codec, link, snr_db, n (images), overlap (share of all qualities that both
             curves reach), bd_cbr (percent of the anchor's cbr at equal quality, negative where the
-            codec saves), low, high (95 %), reason (why there is none).
+            codec saves), low, high (95 %), reason (why there is no number, or no interval).
         anchor: label of the codec that all are compared with.
         metric: what is equal.
         rates: cbr offered.
+        anchor_told: what the anchor is, in a sentence, where its label does not say it.
     """
 
     frame: pd.DataFrame
     anchor: str
     metric: str
     rates: tuple[float, ...]
+    anchor_told: str = ""
 
     def print(self, console: Console | None = None) -> None:
         """Print a grid for each link, a row for each codec, and why cells are empty."""
@@ -59,19 +63,26 @@ class RateSaving:
             for grid in grids(points, partial(_grid, rows), console):
                 console.print(grid)
         offered = ", ".join(map(rate, self.rates))
-        console.print(
-            Text(
-                f"BD-rate of mean curves through CBR {offered}, negative: saves; in brackets 95 % "
-                "by bootstrap over pictures.",
-                style="dim",
-            )
-        )
-        empty = self.frame[self.frame["bd_cbr"].isna()]
-        for reason, rows in empty.groupby("reason", sort=False):
-            where = ", ".join(
-                f"{row.codec} over {row.link} at {row.snr_db:g} dB" for row in rows.itertuples()
-            )
-            console.print(Text(f"-: {reason}: {where}", style="dim"))
+        bracketed = "; in brackets 95 % by bootstrap over pictures"
+        held = bracketed * bool(self.frame["low"].notna().any())
+        note = f"BD-rate of mean curves through CBR {offered}, negative: saves{held}."
+        console.print(Text(note, style="dim"))
+        for line in self._reasons():
+            console.print(Text(line, style="dim"))
+        if self.anchor_told:
+            console.print(Text(self.anchor_told, style="dim"))
+
+    def _reasons(self) -> list[str]:
+        """Why numbers and intervals are missing, a line for each reason."""
+        lines = []
+        for (is_empty, reason), rows in self.frame.assign(
+            is_empty=self.frame["bd_cbr"].isna()
+        ).groupby(["is_empty", "reason"], sort=False):
+            if reason:
+                places = [f"{r.codec} over {r.link} at {r.snr_db:g} dB" for r in rows.itertuples()]
+                where = "" if len(rows) == len(self.frame) else f": {', '.join(places)}"
+                lines.append(f"{'-' if is_empty else 'no interval'}: {reason}{where}")
+        return lines
 
     def save(self, path: str | Path) -> None:
         """Write the frame to a ``.csv`` file.
@@ -108,8 +119,8 @@ def rate_saving(
         seed: of the bootstrap.
 
     Returns:
-        NaN with a reason where curves overlap less, or do not rise; no interval where that happens
-        to more than 5 % of the resamples, or where there is but one image.
+        NaN with a reason where curves overlap less, or do not rise; no interval, with a reason,
+        where that happens to more than 5 % of the resamples, or of fewer than 5 images.
 
     Raises:
         InputError: on an unknown anchor or metric, or a table of one rate.
@@ -125,6 +136,10 @@ def rate_saving(
       codec  overlap  bd_cbr
     0     b    0.333   -50.0
     """
+    if not isinstance(table, Table):
+        raise InputError(f"table must be a scenarios.Table, got {shown(table)}")
+    if not isinstance(anchor, str):
+        raise InputError(f"anchor must be the label of one codec, got {shown(anchor)}")
     if anchor == SEPARATE:
         table = table.with_separate()
     frame = table.frame
@@ -146,7 +161,8 @@ def rate_saving(
                 saving = _compared(curves[anchor], curve, min_overlap, resamples, draws)
                 rows.append((codec, link, snr_db, *saving))
     columns = ["codec", "link", "snr_db", "n", "overlap", "bd_cbr", "low", "high", "reason"]
-    return RateSaving(pd.DataFrame(rows, columns=columns), anchor, metric, rates)
+    told = separate_told(table) if anchor == SEPARATE else ""
+    return RateSaving(pd.DataFrame(rows, columns=columns), anchor, metric, rates, told)
 
 
 Array = NDArray[np.float64]
@@ -180,7 +196,7 @@ def _by_codec(group: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def _compared(
     anchor: _Curve, curve: _Curve, min_overlap: float, resamples: int, draws: np.random.Generator
 ) -> tuple[int, float, float, float, float, str]:
-    """Pictures, overlap, percent, its interval, and why there is none."""
+    """Pictures, overlap, percent, its interval, and why one of them is missing."""
     common = anchor.images.intersection(curve.images)
     n = len(common)
     if n == 0:
@@ -192,8 +208,11 @@ def _compared(
         percent = bd_rate(*anchor.mean(whole), *curve.mean(whole), min_overlap=min_overlap)
     except InputError as error:
         return n, shared, math.nan, math.nan, math.nan, str(error).partition(":")[0]
+    if n < _FEWEST:
+        few = f"fewer than {_FEWEST} pictures"
+        return n, shared, percent, math.nan, math.nan, few
     resampled = []
-    for draw in draws.integers(n, size=(resamples, n)) if n > 1 else ():
+    for draw in draws.integers(n, size=(resamples, n)):
         try:
             resampled.append(
                 bd_rate(*anchor.mean(draw), *curve.mean(draw), min_overlap=min_overlap)
@@ -201,7 +220,8 @@ def _compared(
         except InputError:
             continue
     if len(resampled) < (1 - _MOST_FAILED) * resamples:
-        return n, shared, percent, math.nan, math.nan, ""
+        failed = "more than 5 % of the resampled curves cannot be compared"
+        return n, shared, percent, math.nan, math.nan, failed
     low, high = np.percentile(resampled, _LEVELS)
     return n, shared, percent, float(low), float(high), ""
 

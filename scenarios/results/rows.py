@@ -33,7 +33,7 @@ from scenarios.results.columns import (
     identity,
     metrics,
 )
-from scenarios.results.envelope import envelope, separate_codecs
+from scenarios.results.envelope import LEADING, envelope, separate_codecs
 from scenarios.results.files import NAMED, replacing
 from scenarios.results.metadata import merged
 from scenarios.results.statistics import half_width_db, mean_interval, wilson_interval
@@ -182,7 +182,7 @@ class Rows:
                 frame = _chosen(frame, column, wanted)
         for name, column in _TOLD_BY.items():
             if isinstance(metadata.get(name), dict):
-                held = set(frame[column])
+                held = {*frame[column], metadata.get("parameters", {}).get("against")}
                 metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
         return type(self)(frame, metadata)
 
@@ -192,7 +192,7 @@ class Rows:
         See :func:`scenarios.results.envelope.envelope`.
 
         Raises:
-            InputError: if the table holds no separate scheme.
+            InputError: if the table holds no separate scheme, or differences.
 
         >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
         >>> Rows(pd.DataFrame([row | {"codec": "hevc-ldpc"}]), {}).with_separate()
@@ -200,6 +200,7 @@ class Rows:
         """
         if SEPARATE in set(self.frame["codec"]):
             return self
+        self._check_measured()
         best = envelope(self.frame, self.metadata)
         of = ", ".join(self.separate)
         told = {
@@ -231,7 +232,8 @@ class Rows:
                 at each point (:meth:`with_separate`).
 
         Raises:
-            InputError: if the table does not hold it, nothing else, or not everywhere.
+            InputError: if the table does not hold it, nothing else, or not everywhere, or holds
+                differences already.
 
         >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
         >>> rows = [row | {"codec": "a", "psnr": 30}, row | {"codec": "b", "psnr": 31}]
@@ -241,6 +243,7 @@ class Rows:
         """
         if codec == SEPARATE and SEPARATE not in set(self.frame["codec"]):
             return self.with_separate().against(codec)
+        self._check_measured()
         places = [column for column in identity() if column != "codec"]
         is_anchor = self.frame["codec"] == codec
         others = self.frame[~is_anchor].reset_index(drop=True)
@@ -253,9 +256,19 @@ class Rows:
         beside = others[places].merge(anchor, how="left", on=places, indicator=True)
         if bool((beside["_merge"] != "both").any()):
             raise InputError(f"{codec!r} was not measured everywhere where others were")
-        difference = others.assign(**{name: others[name] - beside[name] for name in differing})
+        difference = others.assign(
+            **{name: _difference(others[name], beside[name]) for name in differing}
+        )
         parameters = {**self.metadata.get("parameters", {}), "against": codec}
         return type(self)(difference, {**self.metadata, "parameters": parameters})
+
+    def _check_measured(self) -> None:
+        """Refuse a table of differences, where there is nothing left to compare with."""
+        taken_off = self.metadata.get("parameters", {}).get("against")
+        if taken_off is not None:
+            raise InputError(
+                f"these are differences to {taken_off!r} already: start from the table of the run"
+            )
 
     @property
     def axes(self) -> dict[str, str]:
@@ -309,7 +322,8 @@ class Rows:
 
         Returns:
             Columns codec, link, cbr, snr_db, n (images or trials), mean, low, high, arrived (the
-            mean over what arrived; codecs may have lost others; NaN of outages); one row per
+            mean over what arrived; codecs may have lost others; NaN of outages, and of the best
+            separate scheme where it is chosen by another metric than its losses are); one row per
             codec × link × cbr × snr_db, in the table's order.
 
         Raises:
@@ -325,6 +339,8 @@ class Rows:
             else:
                 units = _units(group, metric)
                 n, arrived = len(units), float(_units(group[~group["outage"]], metric).mean())
+                if place[0] == SEPARATE and metric != LEADING:
+                    arrived = math.nan
                 mean, low, high = mean_interval([float(value) for value in units])
             rows.append((*place, n, mean, low, high, arrived))
         return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high", "arrived"])
@@ -393,6 +409,11 @@ def believed(rows: Rows) -> float | None:
     if told.nunique() != 1 or bool((told == rows.frame["snr_db"]).all()):
         return None
     return float(told.iloc[0])
+
+
+def _difference(one: pd.Series[float], other: pd.Series[float]) -> pd.Series[float]:
+    """How far apart values are; equal ones not at all, two lossless images neither."""
+    return (one - other).where(one != other, 0.0)
 
 
 def _chosen(frame: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""How figures look: colours that colour-blind readers tell apart, markers, small print."""
+"""How figures look: colours that colour-blind readers tell apart, markers, small print.
+
+And what figures and printed tables say in the same words.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from channels.errors import check_name
-from scenarios.results.columns import AXES, LINK_PARAMETERS
+from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE
+
+if TYPE_CHECKING:
+    from scenarios.results.rows import Rows
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
@@ -24,6 +30,8 @@ COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
 SMALL = 7.0
 INK = "#333333"
+_GLYPH = 0.56
+"""Mean width of a letter over the size of the text."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,15 @@ def rate(cbr: float) -> str:
     return str(near) if near.numerator == 1 and abs(near - cbr) < 1e-9 else f"{cbr:.4g}"
 
 
+def fitting(length: float, size: float) -> int:
+    """Letters of text of a size in points that fit a length in inches.
+
+    >>> fitting(1.0, 9)
+    14
+    """
+    return int(length * 72 / (_GLYPH * size))
+
+
 def format_axes(
     axis: Axes,
     size: float = 9,
@@ -123,6 +140,101 @@ def told(axis: str, value: float) -> str:
     return f"{value:g} {(LINK_PARAMETERS | AXES)[axis].unit}"
 
 
+def counted(count: object, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "trial"), counted(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def singular(kinds: str, count: object) -> str:
+    """Which kinds of pictures there are, as one where ``count`` is 1.
+
+    >>> singular("grey pictures (C = 1)", 1), singular("grey pictures (C = 1)", 2)
+    ('grey picture (C = 1)', 'grey pictures (C = 1)')
+    """
+    return kinds.replace("pictures", "picture") if count == 1 else kinds
+
+
+def rates_told(table: Rows) -> str:
+    """The rates of a table as people say them.
+
+    >>> import pandas as pd
+    >>> from scenarios.results.columns import COLUMNS
+    >>> from scenarios.results.rows import Rows
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> rates_told(Rows(pd.DataFrame([row | {"cbr": 1 / 8}, row | {"cbr": 1 / 32}]), {}))
+    '1/32, 1/8'
+    """
+    return ", ".join(rate(float(cbr)) for cbr in sorted(set(table.frame["cbr"])))
+
+
+def draws_told(table: Rows) -> str:
+    """Which draws of fading and noise are shared, in a sentence.
+
+    >>> import pandas as pd
+    >>> from scenarios.results.columns import COLUMNS
+    >>> from scenarios.results.rows import Rows
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> draws_told(Rows(pd.DataFrame([row]), {"parameters": {"draws": "common"}}))
+    'All codecs meet the same fading and noise, at every SNR.'
+    """
+    if table.metadata.get("parameters", {}).get("draws") == "common":
+        return "All codecs meet the same fading and noise, at every SNR."
+    return "All codecs meet the same fading and noise, independent from SNR to SNR."
+
+
+def anchor_of(table: Rows) -> str | None:
+    """Whom a table's values are differences to, ``None`` where they are none.
+
+    >>> import pandas as pd
+    >>> from scenarios.results.columns import COLUMNS
+    >>> from scenarios.results.rows import Rows
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+    >>> both = Rows(pd.DataFrame([row | {"codec": "a"}, row | {"codec": "b"}]), {})
+    >>> anchor_of(both.against("a")), anchor_of(both)
+    ('a', None)
+    """
+    anchor = table.metadata.get("parameters", {}).get("against")
+    return None if anchor is None else str(anchor)
+
+
+def separate_told(table: Rows) -> str:
+    """What the best separate scheme is chosen from, in a sentence; ``""`` where there is none.
+
+    >>> import pandas as pd
+    >>> from scenarios.results.columns import COLUMNS
+    >>> from scenarios.results.rows import Rows
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+    >>> both = pd.DataFrame([row | {"codec": "hevc-ldpc"}, row | {"codec": "avif-ldpc"}])
+    >>> separate_told(Rows(both, {}).against("separate"))[:44]
+    'separate: the best of hevc-ldpc, avif-ldpc a'
+    """
+    if SEPARATE not in {anchor_of(table), *table.frame["codec"]}:
+        return ""
+    unknown = f"{SEPARATE} the best separate scheme at each point and of each metric"
+    known = str(table.metadata.get("codecs", {}).get(SEPARATE, unknown))
+    name, _, of = known.partition(" ")
+    return f"{name}: {of}, chosen by means, which favours it."
+
+
+def units_told(table: Rows) -> str:
+    """What intervals of means are over: pictures, or of one picture its trials; ``""``: neither.
+
+    >>> import pandas as pd
+    >>> from scenarios.results.columns import COLUMNS
+    >>> from scenarios.results.rows import Rows
+    >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+    >>> units_told(Rows(pd.DataFrame([row, row | {"trial": 1}]), {}))
+    'trials of the one picture'
+    """
+    if table.frame["image"].nunique() > 1:
+        return "pictures"
+    return "trials of the one picture" if table.frame["trial"].nunique() > 1 else ""
+
+
 def frame(
     figure: Figure, title: str, small_print: str, legend_rows: int = 0, page: Page = SCREEN
 ) -> float:
@@ -130,7 +242,7 @@ def frame(
 
     Args:
         figure: with constrained layout; what it holds is kept off both texts.
-        title: one line.
+        title: one line; set smaller where it is wider than the figure.
         small_print: any length; wrapped to the figure's width.
         legend_rows: lines to leave free between title and panels.
         page: neither text is written on one that leaves them to a caption.
@@ -146,17 +258,30 @@ def frame(
         top = 1 - (0.06 + page.legend_row * legend_rows) / height
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top))
         return 1 - 0.03 / height
-    lines = textwrap.wrap(small_print, int(width * 72 / (0.56 * SMALL)))
-    below = (len(lines) * SMALL * 1.3 + 12) / 72 / height
+    below = print_height(small_print, width) / height
     title_end = 1 - 0.3 / height
     top = title_end - page.legend_row * legend_rows / height
     figure.text(
-        0.015, 0.06 / height, "\n".join(lines),
+        0.015, 0.06 / height, "\n".join(_lines(small_print, width)),
         fontsize=SMALL, color=INK, va="bottom", linespacing=1.3,
     )  # fmt: skip
-    figure.text(0.5, 1 - 0.08 / height, title, fontsize=11, ha="center", va="top")
+    size = min(11.0, width * 72 / (_GLYPH * max(len(title), 1)))
+    figure.text(0.5, 1 - 0.08 / height, title, fontsize=size, ha="center", va="top")
     figure.set_layout_engine("constrained", rect=(0.0, below, 1.0, top - below))
     return title_end
+
+
+def print_height(small_print: str, width: float) -> float:
+    """Height in inches that :func:`frame` leaves to definitions, on a figure so many inches wide.
+
+    >>> round(print_height("what the lines mean", 5.2), 2)
+    0.29
+    """
+    return (len(_lines(small_print, width)) * SMALL * 1.3 + 12) / 72
+
+
+def _lines(small_print: str, width: float) -> list[str]:
+    return textwrap.wrap(small_print, fitting(width, SMALL), break_on_hyphens=False)
 
 
 def literal(text: str) -> str:

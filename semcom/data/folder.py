@@ -15,7 +15,7 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_flag, check_path, check_whole
-from channels.warning import warn as told
+from channels.errors import warn as told
 from semcom.data.shrinking import shrunk_image, shrunk_mask, shrunk_shape
 from semcom.data.white import Reading, summed_up
 from semcom.images import MIN_SIDE
@@ -288,7 +288,7 @@ def _read(
     reading = read_dicom(file, frame) if is_dicom else read_image(file, frame, rgb=rgb)
     image = _as_image(reading.image, file, size)
     if rgb and is_dicom:
-        image = image.expand(3, -1, -1)
+        image = image.repeat(3, 1, 1)
     if mask_file is None:
         return image, None, reading
     region = read_mask(mask_file, frame)

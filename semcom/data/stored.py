@@ -75,7 +75,7 @@ class Stored:
             return Reading(((1 - ink) * (1 - black)).astype(np.float32), white)
         values /= np.float32(full)
         if self.colours == "ycbcr" and rgb:
-            values = _from_ycbcr(values, 2 ** (self.bits - 1) / full)
+            values = _from_ycbcr(values, self._chroma_zero() / full)
         return Reading(values, white)
 
     def region(self) -> NDArray[np.bool_]:
@@ -101,7 +101,7 @@ class Stored:
             light: NDArray[np.bool_] = (colour[..., 3] != full) & (colour[..., :3] != full).any(-1)
             return light
         if self.colours == "ycbcr":
-            black = np.array([0, 2 ** (self.bits - 1), 2 ** (self.bits - 1)])
+            black = np.array([0, self._chroma_zero(), self._chroma_zero()])
         region: NDArray[np.bool_] = (colour != black).any(axis=-1)
         return region
 
@@ -129,7 +129,7 @@ class Stored:
     def _one_channel(self) -> NDArray[Any]:
         colour = self.colour
         if self.colours == "ycbcr":
-            coloured = (colour[..., 1:] != 2 ** (self.bits - 1)).any()
+            coloured = (colour[..., 1:] != self._chroma_zero()).any()
         else:
             alike = colour[..., :3]
             coloured = (alike != alike[..., :1]).any()
@@ -142,6 +142,10 @@ class Stored:
                 f"--rgb): compare those, or convert it, {how}"
             )
         return colour[..., 0]
+
+    def _chroma_zero(self) -> float:
+        """The sample that is no colour: the middle, of floats 1/2."""
+        return 0.5 if self.samples.dtype.kind == "f" else (self._white()[0] + 1) // 2
 
     def _looked_up(self) -> Stored:
         assert self.palette is not None
@@ -166,7 +170,7 @@ class Stored:
         if self.white_is_zero:
             values = 1 - values
         if self.colours == "ycbcr" and rgb:
-            values = _from_ycbcr(values, 0.5)
+            values = _from_ycbcr(values, self._chroma_zero())
         if self.colours == "cmyk":
             values = (1 - values) * (1 - self.colour[..., 3].astype(np.float32))
         return Reading(values, "1, floats")

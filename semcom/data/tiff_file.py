@@ -25,6 +25,7 @@ _COLOURS: dict[int, Colours] = {
     PHOTOMETRIC.YCBCR: "ycbcr",
 }
 _PHOTOMETRIC, _INK_SET, _CMYK = 262, 332, 1
+_COEFFICIENTS, _REFERENCE = 529, 532
 _JPEG = {COMPRESSION.JPEG, COMPRESSION.OJPEG}
 
 
@@ -99,7 +100,26 @@ def _colours(page: TiffPage) -> Colours:
         raise InputError("is neither grey nor RGB: save it as grey of 8 or 16 bits")
     if page.photometric == PHOTOMETRIC.YCBCR and page.compression in _JPEG:
         return "rgb"  # as its decoder gives it
+    if page.photometric == PHOTOMETRIC.YCBCR:
+        _check_chroma(page)
     return _COLOURS[page.photometric]
+
+
+def _check_chroma(page: TiffPage) -> None:
+    """Refuse YCbCr other than TIFF's default: BT.601 at full range (TIFF 6.0 section 21).
+
+    Writers of 16 bits leave the ends at those of 8.
+    """
+    ends = [
+        (0, 2**bits - 1, *(2 ** (bits - 1), 2**bits - 1) * 2) for bits in (8, page.bitspersample)
+    ]
+    for code, usual in ((_COEFFICIENTS, [(0.299, 0.587, 0.114)]), (_REFERENCE, ends)):
+        tag = page.tags.get(code)
+        if tag is None:
+            continue
+        told = np.asarray(tag.value, np.float64).reshape(-1, 2)
+        if not any(np.allclose(told[:, 0] / told[:, 1], one, rtol=1e-3) for one in usual):
+            raise InputError("has YCbCr of another kind than TIFF's usual: export it as RGB")
 
 
 def _check_whole(page: TiffPage, file: TiffFile) -> None:

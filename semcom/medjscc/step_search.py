@@ -27,9 +27,10 @@ _APART = 4
 
 _LEAST_ERROR = 1e-9
 _UNFORESEEN = 0.02
-"""By how much more error is left than is computed, in octaves at each coarser step: estimates know
-the deviations of errors better than the entropy model will, from integers that say ever less. Of 0,
-0.01, 0.02 and 0.04 the best over Gaussian noise: 0, 6, 12 dB, cbr 1/64 and 1/16, nine images."""
+"""By how much more error is left than is computed, in octaves at each coarser step, when steps are
+compared: estimates know the deviations of errors better than the entropy model will, from integers
+that say ever less. Of 0, 0.01, 0.02 and 0.04 the best over Gaussian noise: 0, 6, 12 dB, cbr 1/64
+and 1/16, nine images."""
 
 _THRESHOLD = 0.62
 """Magnitude in steps from which on a coefficient is taken as not zero."""
@@ -157,17 +158,17 @@ class StepSearch:
         self._errors: dict[int, float] = {}
 
     def best(self) -> int:
-        """Index of the step that leaves the least expected error."""
+        """Index of the step of the least cost."""
         layout = self._layout
         bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
-        cost = self.expected_error
-        while index < LAST_STEP and math.isinf(cost(index)):
+
+        while index < LAST_STEP and math.isinf(self.cost(index)):
             index += _APART
         for stride in (_APART, 1):
             while True:
                 around = [min(max(index + move, 0), LAST_STEP) for move in (0, stride, -stride)]
-                best = min(around, key=cost)
+                best = min(around, key=self.cost)
                 if best == index:
                     break
                 index = best
@@ -184,6 +185,10 @@ class StepSearch:
                 last = middle
         return last
 
+    def cost(self, index: int) -> float:
+        """The expected error, with what is not foreseen of it, by which steps are compared."""
+        return self.expected_error(index) * 2 ** (_UNFORESEEN * index)
+
     def expected_error(self, index: int) -> float:
         """Weighted squared error that a step leaves if the channel is as believed.
 
@@ -198,7 +203,7 @@ class StepSearch:
         if length is None:
             return math.inf
         numbers = 2 * self._layout.analogue_uses(length)
-        log_error = _UNFORESEEN * index
+        log_error = 0.0
         for at, share in _beside(index):
             left = self._estimate(at).left(numbers, self._snr_db)
             log_square = 2 * Header(at, 0, 0, 0).log_step

@@ -43,5 +43,11 @@ def test_devices(build: Callable[[object], object], device: object) -> None:
     refused(lambda: build(device), "device")
 
 
+@pytest.mark.parametrize("device", ["cpu:5", b"cpu", "meta", "xpu", 0, True, None, ""])
+def test_what_names_no_device_is_told_the_kinds(device: object) -> None:
+    refused(lambda: check_device(device), "device must be 'cpu', 'cuda' or.* 'cuda:1', got")
+
+
 def test_the_processor_is_there() -> None:
+    assert str(check_device("cpu:0")) == str(check_device(torch.device("cpu", 0))) == "cpu"
     assert check_device("cpu") == check_device(torch.device("cpu")) == torch.device("cpu")

@@ -357,6 +357,12 @@ def test_bad_input_gets_one_line(call: object, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("comb", "words"), [(1, "every subcarrier"), (2, "every 2 subcarriers")])
+def test_pilots_are_told_as_they_stand(comb: int, words: str) -> None:
+    pilots = dict(row[:2] for row in Grid(pilot_comb=comb).describe())["pilots"]
+    assert str(pilots).endswith(f"of 14, {words}")
+
+
 @pytest.mark.parametrize("name", channels.links())
 def test_a_link_describes_itself(name: str) -> None:
     link = channels.link(name, estimator="ls")

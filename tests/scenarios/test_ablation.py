@@ -173,6 +173,16 @@ def test_differences_are_printed_drawn_and_saved(tmp_path: Path) -> None:
             call(tmp_path / "differences.txt")
 
 
+def test_one_picture_has_differences_and_no_interval() -> None:
+    found = Differences(results({WHOLE: [0.0], "part": [1.0]}), WHOLE)
+    console = Console(record=True, width=200, file=io.StringIO())
+    found.print(console)
+    text = console.export_text()
+    assert "±" not in text and "part minus whole. SNR: 0, 6 dB." in text
+    words = " ".join(" ".join(text.get_text() for text in found.plot().texts).split())
+    assert "mean over 1 picture of part minus whole" in words and "intervals" not in words
+
+
 def test_differences_need_a_whole_and_one_rate() -> None:
     table = results({WHOLE: [0.0], "part": [1.0]})
     with pytest.raises(InputError, match="unknown scheme 'hole'"):

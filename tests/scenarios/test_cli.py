@@ -275,6 +275,16 @@ def test_help_is_quick_and_info_lists_all(capsys: pytest.CaptureFixture[str]) ->
     assert semcom("--help") == 0
 
 
+@pytest.mark.parametrize("scenario", ["snr", "bandwidth", "ablation", "satellite-pass", None])
+def test_help_counts_rates_by_image_samples(
+    scenario: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert semcom(*(["send"] if scenario is None else ["run", scenario]), "--help") == 0
+    told = capsys.readouterr().out
+    assert "channel uses per image sample (H·W·C)" in told and "per pixel" not in told
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -284,7 +294,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("device", "message"),
-    [("cuda:99", "device 'cuda:99' is not there"), ("gpu", "device must be 'cpu' or 'cuda'")],
+    [("cuda:99", "device 'cuda:99' is not there"), ("gpu", "device must be 'cpu', 'cuda' or")],
 )
 @pytest.mark.parametrize("what", ["deepjscc", "medjscc", "segmenter"])
 def test_a_device_that_is_not_there(

@@ -75,7 +75,7 @@ def test_on_the_command_line(
     run = "run snr --images colour --link awgn --snr 12 --cbr 1/8 --workers 1 --out out"
     assert command(f"{run} --rgb --limit 1") == 0
     table = scenarios.Table.load(tmp_path / "out" / "results.parquet")
-    assert set(table.frame["codec"]) == {"hevc-ldpc", "hevc-roi-ldpc", "avif-ldpc"}
+    assert set(table.frame["codec"]) == {"hevc-ldpc", "avif-ldpc"}
     assert "1 RGB pictures (C = 3)" in capsys.readouterr().out
     assert Path("out/panel.png").exists()
     assert command("send colour/0.png --rgb --link awgn --snr 12 --cbr 1/8") == 0
@@ -84,6 +84,7 @@ def test_on_the_command_line(
     for refused, why in {
         run: "0.png is a colour image, which separate codecs alone take",
         f"{run} --rgb --codecs medjscc": "medjscc takes grey images",
+        f"{run} --rgb --masks chest": "--masks chest is a segmenter, which takes grey pictures",
         "send --rgb": "--rgb belongs to a picture",
         "run snr --rgb": "--rgb belongs to pictures",
     }.items():

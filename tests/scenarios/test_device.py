@@ -22,6 +22,19 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         scenarios.snr(PICTURES, **GRID, device="cuda:99")  # type: ignore[arg-type]
 
 
+def test_a_picture_is_sent_on_a_device() -> None:
+    ways = {"codecs": "jpeg2000-ldpc", "link": "awgn", "snr_db": 12.0, "cbr": 1}
+    sent = [scenarios.send(PICTURES, **ways, device=device) for device in ("cpu", "cpu:0")]  # type: ignore[arg-type]
+    assert sent[0].lines() == sent[1].lines()
+    with pytest.raises(InputError, match="device 'cuda:99' is not there: use 'cpu'"):
+        scenarios.send(PICTURES, **ways, device="cuda:99")  # type: ignore[arg-type]
+
+
+def test_the_processor_has_one_name() -> None:
+    grids = [lay_out("snr", PICTURES, None, **GRID, device=d) for d in ("cpu", "cpu:0")]  # type: ignore[arg-type]
+    assert grids[0].keys(grids[0].tasks()) == grids[1].keys(grids[1].tasks())
+
+
 def test_networks_reach_the_device_as_copies() -> None:
     codec, segmenter = semcom.codec("deepjscc"), semcom.segmenter("chest")
     assert isinstance(codec, torch.nn.Module)

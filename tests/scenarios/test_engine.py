@@ -447,7 +447,7 @@ def test_bad_pictures_are_named() -> None:
             samples(wrong, None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"images\[0\] must be a tensor"):
         samples([None], None)  # type: ignore[list-item]
-    with pytest.raises(InputError, match=r"images must have shape \[n, C, H, W\]"):
+    with pytest.raises(InputError, match=r"images must be \[n, C, H, W\]"):
         samples(images[0], None)
 
 

@@ -15,6 +15,7 @@ from scenarios.engine.sweep import _Left, run
 from scenarios.engine.task import Task
 from scenarios.options.writing import compared, draw
 from scenarios.results.columns import COLUMNS
+from scenarios.results.curves import caption
 from scenarios.results.printing import captions
 from scenarios.results.rate_saving import rate_saving
 from tests.refusals import refused
@@ -64,6 +65,50 @@ def test_it_is_there_once_and_never_part_of_itself() -> None:
     assert once.with_separate() is once
     assert once.separate == ["hevc-ldpc", "avif-ldpc"]
     assert "the best of hevc-ldpc, avif-ldpc" in " ".join(captions(once))
+
+
+@pytest.mark.parametrize("codecs", [None, "medjscc"])
+def test_differences_tell_to_what_they_are(codecs: str | None) -> None:
+    whole = table().against("separate")
+    against = whole if codecs is None else whole.select(codecs=codecs)
+    lines = captions(against)
+    told = "the best of hevc-ldpc, avif-ldpc at each point and of each metric, chosen by means"
+    assert f"separate: {told}, which favours it." in lines
+    assert lines[1].startswith("Mean paired differences: ")
+    assert "a codec's value less the best separate scheme's" in lines[1]
+    assert "in brackets" not in " ".join(lines)
+    assert f"Best separate: {told}" in caption(against, "psnr")
+    assert "Lines: mean paired differences of dB values" in caption(against, "psnr")
+    to_one = captions(table().against("hevc-ldpc"))
+    assert "less hevc-ldpc's" in to_one[1] and "separate" not in " ".join(to_one)
+
+
+def test_the_best_separate_scheme_is_unlike_every_codec() -> None:
+    figure = table().with_separate().plot("psnr")
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    best = lines.pop("best separate")
+    assert best.get_path_effects() and not any(o.get_path_effects() for o in lines.values())
+    assert best.get_linewidth() > 2 * max(other.get_linewidth() for other in lines.values())
+    assert best.get_zorder() < min(other.get_zorder() for other in lines.values())
+    legend = figure.legends[0]
+    assert legend.get_texts()[0].get_text() == "best separate"
+    assert legend.get_lines()[0].get_path_effects() == best.get_path_effects()
+    words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "Best separate (outlined): the best of hevc-ldpc, avif-ldpc" in words
+    assert "not of the outlined line." in words and "thick" not in words
+
+
+@pytest.mark.parametrize("style", ["screen", "paper"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_labels_stay_beside_their_axes(style: str, lost: bool) -> None:
+    rows = table().frame.assign(dice_control=0.5)
+    rows["outage"] = lost & (rows["image"] == 0)
+    for metric in ("psnr", "dice_control"):
+        figure = Table(rows, {}).against("separate").plot(metric, style=style)
+        figure.draw_without_rendering()
+        axis = figure.axes[0]
+        label, panel = axis.yaxis.label.get_window_extent(), axis.get_window_extent()
+        assert panel.y0 <= label.y0 and label.y1 <= panel.y1
 
 
 def test_a_scheme_that_drops_what_it_loses_does_not_win_by_that() -> None:
@@ -143,3 +188,36 @@ def test_the_first_images_are_shown_early(tmp_path: Path) -> None:
 def test_nothing_is_shown_before_an_image_is_finished_everywhere() -> None:
     left = _Left(Task("a", "awgn", snr_db, 1 / 16, n, 0, 0) for n in range(4) for snr_db in (0, 6))
     assert [left.after(n) for n in (0, 1, 1, 0, 2, 2, 3, 3)] == [0, 0, 0, 2, 0, 0, 0, 0]
+
+
+def test_schemes_that_lack_other_images_are_compared_on_those_that_both_have() -> None:
+    """One lost the hard image, one the easy one: means over what each has would compare images."""
+    lost = table().frame
+    hevc, avif = lost["codec"] == "hevc-ldpc", lost["codec"] == "avif-ldpc"
+    lost.loc[hevc & (lost["image"] == 0), "psnr"] = math.nan
+    lost.loc[avif & (lost["image"] == 1), "psnr"] = math.nan
+    best = Table(lost, table().metadata).with_separate().frame
+    rows = best[(best["codec"] == "separate") & (best["snr_db"] == 0)]
+    assert rows["psnr"].isna().tolist() == [True, False], "the first of equals: no image in common"
+
+
+def test_means_without_losses_are_those_of_the_metric_that_lost_them() -> None:
+    told = table(**{"avif-ldpc": {"outage": True}}).with_separate()
+    arrived = {
+        metric: told.summary(metric).set_index(["codec", "snr_db"])["arrived"]["separate", 0.0]
+        for metric in ("psnr", "roi_psnr")
+    }
+    assert math.isnan(arrived["psnr"]), "AVIF's, which lost both"
+    assert math.isnan(arrived["roi_psnr"]), "HEVC's, of whose losses the rows do not tell"
+
+
+def test_differences_are_no_measurements() -> None:
+    against = table().against("hevc-ldpc")
+    refused(against.with_separate, "these are differences to 'hevc-ldpc' already")
+    refused(lambda: against.against("avif-ldpc"), "these are differences to 'hevc-ldpc' already")
+
+
+def test_lossless_images_do_not_differ() -> None:
+    both = {"psnr": math.inf}
+    against = table(**{"hevc-ldpc": both, "medjscc": both}).against("hevc-ldpc").frame
+    assert against[against["codec"] == "medjscc"]["psnr"].tolist() == [0.0] * 4

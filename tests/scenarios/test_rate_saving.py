@@ -17,6 +17,7 @@ from channels import InputError
 from scenarios import Table
 from scenarios.command.cli import main
 from scenarios.results.columns import COLUMNS
+from scenarios.results.rate_saving import RateSaving
 
 RATES = (1 / 64, 1 / 32, 1 / 16)
 
@@ -40,10 +41,16 @@ def table(
     return Table(pd.DataFrame(rows), {})
 
 
+def printed(saving: RateSaving) -> str:
+    console = Console(record=True, width=200, file=io.StringIO())
+    saving.print(console)
+    return console.export_text()
+
+
 def test_equal_gains_save_the_same_share_whatever_is_drawn() -> None:
     """1.5 dB at 3 dB a doubling: 2^-0.5 of the rate, for every picture and every resample."""
-    found = scenarios.rate_saving(table({"old": [0.0] * 4, "new": [1.5] * 4}), "old").frame
-    assert found[["codec", "link", "snr_db", "n"]].values.tolist() == [["new", "awgn", 0.0, 4]]
+    found = scenarios.rate_saving(table({"old": [0.0] * 5, "new": [1.5] * 5}), "old").frame
+    assert found[["codec", "link", "snr_db", "n"]].values.tolist() == [["new", "awgn", 0.0, 5]]
     expected = 100 * (2**-0.5 - 1)
     for name in ("bd_cbr", "low", "high"):
         assert found.loc[0, name] == pytest.approx(expected, abs=1e-6)
@@ -86,13 +93,36 @@ def test_no_number_without_a_common_curve() -> None:
 
 
 def test_interval_only_where_resamples_have_curves() -> None:
-    alone = scenarios.rate_saving(table({"old": [0.0], "new": [1.0]}), "old").frame
-    assert alone.loc[0, "bd_cbr"] == pytest.approx(100 * (2 ** (-1 / 3) - 1))
-    assert math.isnan(alone.loc[0, "low"])
-    wide = table({"old": [0.0] * 4, "new": [-4.0, 4.0, -4.0, 4.0]})
+    wide = table({"old": [0.0] * 6, "new": [-4.0, 4.0] * 3})
     found = scenarios.rate_saving(wide, "old").frame
     assert found.loc[0, "bd_cbr"] == pytest.approx(0, abs=1e-6)
     assert math.isnan(found.loc[0, "low"])
+    assert found.loc[0, "reason"] == "more than 5 % of the resampled curves cannot be compared"
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_few_pictures_have_no_interval_and_are_told_why(n: int) -> None:
+    saving = scenarios.rate_saving(table({"old": [0.0] * n, "new": [1.0] * n}), "old")
+    assert saving.frame.loc[0, "bd_cbr"] == pytest.approx(100 * (2 ** (-1 / 3) - 1))
+    assert math.isnan(saving.frame.loc[0, "low"]) == (n < 5)
+    text = printed(saving)
+    assert ("no interval: fewer than 5 pictures\n" in text) == (n < 5)
+    assert ("in brackets" in text) == ("[-21, -21]" in text) == (n >= 5)
+
+
+def test_who_lacks_an_interval_is_named_where_others_have_one() -> None:
+    both = table({"old": [0.0] * 6, "new": [1.0] * 6, "wide": [-4.0, 4.0] * 3})
+    text = printed(scenarios.rate_saving(both, "old"))
+    assert "-21 [-21, -21]" in text
+    reason = "more than 5 % of the resampled curves cannot be compared"
+    assert f"no interval: {reason}: wide over awgn at 0 dB" in text
+
+
+def test_what_the_best_separate_scheme_is_stands_below() -> None:
+    saving = scenarios.rate_saving(
+        table({"hevc-ldpc": [0.0] * 5, "medjscc": [1.0] * 5}), "separate"
+    )
+    assert "separate: the best of hevc-ldpc at each point" in printed(saving)
 
 
 def test_anchor_is_compared_with_nobody_and_metrics_are_free() -> None:
@@ -110,11 +140,18 @@ def test_anchor_is_compared_with_nobody_and_metrics_are_free() -> None:
         (("old", "outage"), {}, "unknown metric 'outage'"),
         (("old",), {"resamples": 0}, "resamples must be a whole number"),
         (("old",), {"min_overlap": -1}, "min_overlap must"),
+        ((["separate"],), {}, "anchor must be the label of one codec, got .'separate'."),
+        ((None,), {}, "anchor must be the label of one codec, got None"),
     ],
 )
-def test_bad_arguments(arguments: tuple[str, ...], options: dict[str, Any], words: str) -> None:
+def test_bad_arguments(arguments: tuple[Any, ...], options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         scenarios.rate_saving(table({"old": [0.0] * 2}), *arguments, **options)
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(InputError, match=r"table must be a scenarios\.Table, got 'x'"):
+        scenarios.rate_saving("x", "separate")  # type: ignore[arg-type]
 
 
 def test_one_rate_is_no_curve() -> None:
@@ -124,11 +161,9 @@ def test_one_rate_is_no_curve() -> None:
 
 def test_printed_and_saved(tmp_path: Path) -> None:
     found = scenarios.rate_saving(
-        table({"old": [0.0] * 3, "new": [1.5] * 3, "far": [9.0] * 3}), "old"
+        table({"old": [0.0] * 5, "new": [1.5] * 5, "far": [9.0] * 5}), "old"
     )
-    console = Console(record=True, width=200, file=io.StringIO())
-    found.print(console)
-    text = console.export_text()
+    text = printed(found)
     assert "CBR against old at equal ROI-PSNR [dB] over awgn" in text
     assert "-29 [-29, -29]" in text and "far over awgn at 0 dB" in text
     found.save(tmp_path / "saving.csv")
@@ -141,7 +176,7 @@ def test_printed_and_saved(tmp_path: Path) -> None:
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table({"old": [0.0] * 3, "new": [1.5] * 3}).save(tmp_path / "results.parquet")
+    table({"old": [0.0] * 5, "new": [1.5] * 5}).save(tmp_path / "results.parquet")
     arguments = ["rate-saving", str(tmp_path / "results.parquet"), "--anchor", "old"]
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--out", str(tmp_path / "saving.csv")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
@@ -58,3 +59,16 @@ def test_a_line_more_is_a_command_more(
 def test_names_of_before_say_what_they_are_now() -> None:
     with pytest.warns(DeprecationWarning, match="line_styles"):
         assert line_styles.looks is line_styles.line_styles
+
+
+def test_modules_lie_where_the_command_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An installed command has its own folder on sys.path, not the one where it is typed."""
+    (tmp_path / "lying_here.py").write_text("Nothing = None\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "snr", "--limit", "1", "--size", "64", "--codecs", "lying_here:Nothing"])
+    assert ended.value.code == 2
+    assert "No module" not in capsys.readouterr().err

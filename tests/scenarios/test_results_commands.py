@@ -94,7 +94,7 @@ def test_differences_have_the_intervals_of_pairs(table: Table) -> None:
     assert (alone["high"] - alone["low"]).min() > 20
     assert found.label("psnr") == "PSNR over hevc-ldpc's [dB]"
     assert found.label("outage") == table.label("outage")
-    assert "mean differences" in caption(found, "psnr")
+    assert "mean paired differences" in caption(found, "psnr")
 
 
 def test_differences_need_the_same_draws(table: Table) -> None:

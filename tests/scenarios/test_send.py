@@ -52,7 +52,9 @@ def test_what_is_sent_is_what_a_link_carries(file: Path) -> None:
     assert torch.equal(out, again.received["jpeg2000-ldpc"][0])
     assert measured["psnr"] == pytest.approx(float(semcom.metrics.psnr(out[None], image)), abs=1e-4)
     assert sent.on_air_s == pytest.approx(14 * (1 / 15e3 + 144 / 2048 / 15e3))
-    assert "2304 channel uses (CBR 1/4), 0.999 ms on air" in sent.lines()[0]
+    assert (
+        "2304 channel uses (CBR 1/4), 0.999 ms on air in whole slots at 4.5 MHz" in sent.lines()[0]
+    )
 
 
 @pytest.mark.parametrize("several", [{"link": ["awgn", "rayleigh"]}, {"snr_db": [1.0, 2.0]}])

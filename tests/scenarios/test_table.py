@@ -21,9 +21,11 @@ from scenarios import Table
 from scenarios.engine.inputs import Sample
 from scenarios.engine.panel import panel
 from scenarios.engine.task import Measured
-from scenarios.results.printing import print_table
+from scenarios.results.curves import caption
+from scenarios.results.printing import captions, print_table
 from scenarios.results.rows import believed
 from scenarios.results.statistics import mean_interval, wilson_interval
+from scenarios.results.style import draws_told
 
 METADATA: dict[str, Any] = {
     "parameters": {"cbr": 1 / 16, "seed": 0, "trials": 2, "pictures": 3},
@@ -237,6 +239,72 @@ def test_print_names_its_terms(table: Table) -> None:
     assert "C = 1" in text
     assert "E_s/N_0 per complex channel use" in text
     assert "Link(awgn)" in text
+
+
+@pytest.mark.parametrize(("draws", "words"), [("common", ", at every SNR."), (None, "independent")])
+def test_print_tells_the_draws(draws: str | None, words: str) -> None:
+    parameters = METADATA["parameters"] | {"draws": draws}
+    drawn = Table(frame(), METADATA | {"parameters": parameters})
+    assert draws_told(drawn) in captions(drawn)[0] and words in draws_told(drawn)
+
+
+def test_one_of_a_thing_is_told_as_one() -> None:
+    parameters = METADATA["parameters"] | {"pictures": 1, "trials": 1}
+    rows = frame()[lambda rows: (rows["image"] == 1) & (rows["trial"] == 1)]
+    one = Table(rows.assign(cbr=1 / 32), METADATA | {"parameters": parameters})
+    told = captions(one)
+    assert told[0].startswith("1 grey picture (C = 1), 1 trial, CBR 1/32 = ")
+    assert "One picture, sent once, has no interval." in told[1] and "±" not in told[1]
+    assert "3 grey pictures (C = 1), 2 trials, CBR 1/16" in captions(Table(frame(), METADATA))[0]
+    assert ", grey picture (C = 1)," in caption(one, "psnr")
+
+
+def test_small_print_tells_the_intervals_that_are_drawn() -> None:
+    rows = frame(lost=False)
+    one = rows[rows["image"] == 1]
+    several = Table(one, METADATA)
+    assert "Student's t over trials of the one picture." in caption(several, "psnr")
+    single = Table(one[one["trial"] == 0], METADATA)
+    assert "; no intervals: one value each." in caption(single, "psnr")
+    assert not single.plot("psnr").axes[0].collections[0].get_paths()
+    point = Table(rows[rows["snr_db"] == 6], METADATA)
+    assert caption(point, "psnr", "cbr").startswith("PSNR at 6 dB, 3 pictures × 2 trials. Points:")
+    assert "upright lines: 95 % intervals" in caption(point, "psnr")
+    bound = rows.replace({"codec": {"b": "hevc-capacity"}})
+    assert "over pictures, not of dashed lines." in caption(Table(bound, METADATA), "psnr")
+
+
+def test_infinite_means_are_told_where_there_are_any(table: Table) -> None:
+    rows = frame(lost=False)
+    rows.loc[rows["codec"] == "b", "psnr"] = math.inf
+    words = "Infinite means are not drawn (b)."
+    assert words in caption(Table(rows, METADATA), "psnr")
+    assert "nfinite" not in caption(table, "psnr")
+    figure = Table(rows, METADATA).plot("psnr")
+    assert words in " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def test_intervals_that_leave_the_axes_are_told(table: Table) -> None:
+    words = "Intervals that leave the axes are cut off there."
+    close = table.frame.assign(psnr=lambda rows: 25 + rows["snr_db"] + 0.1 * rows["image"])
+    apart = table.frame.assign(psnr=lambda rows: rows["psnr"] + 40 * rows["image"])
+    for rows, cut in ((close, False), (apart, True)):
+        whole = Table(rows, METADATA)
+        summary, (bottom, top) = whole.summary("psnr"), whole.plot("psnr").axes[0].get_ylim()
+        assert (summary["low"].min() < bottom or summary["high"].max() > top) == cut
+        assert (words in caption(whole, "psnr")) == cut
+
+
+def test_rates_count_image_samples(table: Table) -> None:
+    """A pixel of three colours has three of them."""
+    assert table.axes["cbr"] == "CBR [channel uses per image sample]"
+    assert table.label("cbr_used") == "channel uses per image sample"
+
+
+def test_shares_are_drawn_from_none_to_all(table: Table) -> None:
+    bottom, top = table.plot("outage").axes[0].get_ylim()
+    assert -0.1 < bottom < 0 and 1 < top < 1.1
+    assert "cut off" not in caption(table, "outage")
 
 
 def test_plot_shows_means_bands_and_losses(table: Table, tmp_path: Path) -> None:

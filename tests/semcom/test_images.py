@@ -119,7 +119,7 @@ def test_masks_of_zeros_and_ones_are_masks(make: Callable[[Tensor], Tensor]) -> 
         (lambda m: m.numpy(), "got a NumPy array"),
         (lambda m: m + 0j, "must be bool, or floats"),
         (lambda m: m * torch.nan, "must be bool, or floats"),
-        (lambda m: m[..., 1:], "must have the images' batch and size"),
+        (lambda m: m[..., 1:], "must have the images?'s? (batch and )?size"),
     ],
 )
 def test_masks_that_are_none_are_told_their_cure(make: Callable[[Tensor], Any], words: str) -> None:
@@ -128,6 +128,71 @@ def test_masks_that_are_none_are_told_their_cure(make: Callable[[Tensor], Any], 
     refused(lambda: CODEC.encode(IMAGES, **AT, roi=bad), words)
     refused(lambda: BOUND.deliver(IMAGES, AWGN, **AT, seed=1, roi=bad), words)
     refused(lambda: scenarios.snr(IMAGES, bad, **WAYS), words)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2, 64, 48, 3), r"images \[2, 64, 48, 3\] have 64 .*images\.permute\(0, 3, 1, 2\)$"),
+        ((2, 64, 48, 1), r"put channels in front of the sides, images\.permute\(0, 3, 1, 2\)$"),
+        ((64, 48, 3), r"got \[64, 48, 3\]: reshape them, images\.permute\(2, 0, 1\)\[None\]$"),
+        ((2, 4, 64, 48), r"\[2, 4, 64, 48\] have 4 channels .*: drop alpha, images\[:, :3\]"),
+        ((2, 7, 64, 48), r"have 7 channels .*: average them, images\.mean\(1, keepdim=True\)"),
+        ((5, 64, 48), r"got \[5, 64, 48\]: reshape them, images\[:, None\]$"),
+        ((1, 64, 48), r"got \[1, 64, 48\]: reshape them, images\[None\]$"),
+        ((64, 48), r"got \[64, 48\]: reshape them, images\[None, None\]$"),
+    ],
+)
+def test_other_layouts_are_told_their_cure(shape: tuple[int, ...], words: str) -> None:
+    bad = torch.zeros(shape)
+    refused(lambda: CODEC.encode(bad, **AT), words)
+    refused(lambda: semcom.codec("deepjscc").encode(bad, **AT), words.removesuffix("$"))
+    refused(lambda: scenarios.snr(bad, None, **WAYS), words)
+
+
+def test_layouts_of_single_pictures_are_told_as_they_were_given() -> None:
+    for shape, words in {
+        (64, 48, 3): r"picture 1: images \[64, 48, 3\] have .*, images\.permute\(2, 0, 1\)$",
+        (4, 64, 48): r"images \[4, 64, 48\] have .*: drop alpha, images\[:3\]$",
+        (64, 48): r"images must be \[C, H, W\], got \[64, 48\]: reshape them, images\[None\]$",
+    }.items():
+        refused(
+            lambda shape=shape: scenarios.snr([IMAGES[0], torch.zeros(shape)], **WAYS),  # type: ignore[misc]
+            words,
+        )
+    refused(
+        lambda: scenarios.snr([IMAGES[0]], [MASKS[0, 0]], **WAYS),
+        r"roi must have the image's size, \[1, 64, 64\], got \[64, 64\]",
+    )
+
+
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda images: images.to_sparse(), r"images.* must be a dense .* sparse_coo .* to_dense"),
+        (lambda images: images.to("meta"), "images.* must hold values, .* meta device"),
+    ],
+)
+def test_tensors_without_dense_values_are_refused(
+    name: str, make: Callable[[Tensor], Tensor], words: str
+) -> None:
+    refused(lambda: DOORS[name](make(IMAGES)), words.replace("images", "images?", 1))
+
+
+def test_numbers_and_masks_without_values_are_refused() -> None:
+    for snr_db in (torch.tensor(3.0, device="meta"), torch.zeros(2, device="meta")):
+        for given in (snr_db, [snr_db]):
+            refused(
+                lambda given=given: scenarios.snr(IMAGES, **(WAYS | {"snr_db": given})),  # type: ignore[misc]
+                "snr_db must",
+            )
+    refused(
+        lambda: scenarios.snr(IMAGES, **(WAYS | {"snr_db": torch.ones(2).to_sparse()})),
+        r"snr_db must be a dense tensor, got a sparse_coo one: take its to_dense\(\)",
+    )
+    for mask in (MASKS.to_sparse(), MASKS.to("meta")):
+        refused(lambda mask=mask: scenarios.snr(IMAGES, mask, **WAYS), "masks must")  # type: ignore[misc]
 
 
 def test_metrics_of_masks_want_bool() -> None:

@@ -19,8 +19,10 @@ import semcom
 from channels import InputError, Link, Reception, Session, Transmission
 from semcom.codec import open_session
 from semcom.scheme import Delivered
+from tests.refusals import refused
 
 IMAGE = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+SESSION = Session("analogue", (1, 32, 32), 256, 12.0)
 MASK = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
 MASK[..., 8:24, 8:24] = True
 
@@ -125,6 +127,53 @@ def test_a_codec_that_overspends_is_named() -> None:
     codec.spoils = "budget"
     with pytest.raises(InputError, match=r"^analogue: _encode returned 1 rows of up to 2048"):
         table(codec)
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (0.0, "analogue: _encode returned nothing but zeros for images .0.: .* send at least one"),
+        (torch.nan, "analogue: _encode returned symbols that are NaN, infinite or huge: look for"),
+        (torch.inf, "analogue: _encode returned symbols that are NaN, infinite or huge"),
+    ],
+)
+def test_symbols_that_no_link_can_scale_are_the_codecs(
+    factor: float, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = Transmission(torch.full((1, 4), factor + 0j), torch.tensor([4]), SESSION)
+    monkeypatch.setattr(Analogue, "_encode", lambda self, images, roi, session: sent)
+    refused(lambda: Analogue().encode(IMAGE, cbr=1 / 4, snr_db=12.0), f"^{message}")
+    refused(lambda: table(Analogue()), f"^{message}")
+
+
+@pytest.mark.parametrize(
+    ("decoded", "message"),
+    [
+        (IMAGE, r"images and outages as a tuple, got a tensor torch.float32 \[1, 1, 32, 32\]"),
+        ([IMAGE, torch.zeros(1) > 0], "images and outages as a tuple, got a list of 2"),
+        (None, "images and outages as a tuple, got None"),
+        ((IMAGE, None), r"images and outages, got a tensor torch.float32 \[.*\] and None"),
+        ((IMAGE.to("meta"), torch.zeros(1) > 0), "images must hold values, .* meta"),
+        ((IMAGE.to_sparse(), torch.zeros(1) > 0), "images must be a dense tensor"),
+        ((IMAGE, (torch.zeros(1) > 0).to("meta")), "outages must hold values, .* meta"),
+    ],
+)
+def test_what_decode_cannot_return_is_told(
+    decoded: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Analogue, "_decode", lambda self, rx: decoded)
+    refused(lambda: table(Analogue()), f"^analogue: _decode.* {message}")
+
+
+def test_a_believed_snr_is_told_by_its_name() -> None:
+    ways: dict[str, Any] = {"cbr": 1 / 4, "snr_db": 12.0, "seed": 1}
+    for wrong in (True, float("nan"), "6"):
+        refused(
+            lambda wrong=wrong: Analogue().deliver(  # type: ignore[misc]
+                IMAGE, channels.link("awgn"), believed_snr_db=wrong, **ways
+            ),
+            "^believed_snr_db must be a finite number",
+        )
 
 
 def test_what_adapted_gives_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,54 @@ def test_palettes_ink_and_chroma(tmp_path: Path) -> None:
     values = Stored("c.tif", ycbcr, "ycbcr", 8).reading(rgb=True).image
     most = (1 + 1.772) / 255  # a step of luma and one of chroma, which 8 bits may miss
     assert np.abs(values - planes(RGB)).max() <= most
+
+
+@pytest.mark.parametrize("top", [255, 4095, 65535])
+def test_chroma_of_tiff_at_every_depth(top: int, tmp_path: Path) -> None:
+    """YCbCr of 12 bits in 16: chroma zero lies in the middle of what is used."""
+    zero = (top + 1) // 2
+    kind = np.uint8 if top == 255 else np.uint16
+    samples = np.full((40, 50, 3), zero, kind)
+    samples[..., 0] = ramp(top=top)
+    imwrite(tmp_path / "x.tif", samples, photometric="ycbcr")
+    image, _ = load_image(tmp_path / "x.tif", rgb=True)
+    np.testing.assert_allclose(image[0], np.stack([ramp(top=top) / top] * 3), atol=1e-5)
+    np.testing.assert_allclose(load_image(tmp_path / "x.tif")[0][0, 0], image[0, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tag", "values"),
+    [
+        (529, (2126, 10000, 7152, 10000, 722, 10000)),
+        (532, (16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1)),
+    ],
+)
+def test_chroma_of_another_kind_is_refused(
+    tag: int, values: tuple[int, ...], tmp_path: Path
+) -> None:
+    samples = np.full((40, 50, 3), 128, np.uint8)
+    extra = [(tag, 5, len(values) // 2, values, True)]
+    imwrite(tmp_path / "x.tif", samples, photometric="ycbcr", extratags=extra)
+    for rgb in (False, True):
+        refused(lambda rgb=rgb: load_image(tmp_path / "x.tif", rgb=rgb), "export it as RGB")
+
+
+@pytest.mark.parametrize(("depth", "row"), [(1, b"\xaa"), (2, b"\x1b"), (4, b"\x3a")])
+def test_transparency_of_few_bits(depth: int, row: bytes, tmp_path: Path) -> None:
+    """Pillow spreads samples to 8 bits, but not the value that is transparent."""
+    height, width = 40, 40
+    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    rows = (b"\0" + row * (width * depth // 8)) * height
+    for value, opaque in ((int(row[0]) >> (8 - depth), False), (2**depth - 1, depth > 2)):
+        clear = chunk(b"tRNS", struct.pack(">H", value))
+        parts = [chunk(b"IHDR", head), clear, chunk(b"IDAT", zlib.compress(rows))]
+        (tmp_path / "x.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
+        )
+        if opaque:
+            assert float(load_image(tmp_path / "x.png")[0].max()) == pytest.approx(10 / 15)
+        else:
+            refused(lambda: load_image(tmp_path / "x.png"), "transparent in places")
 
 
 def test_grey_files_have_three_channels_alike(tmp_path: Path) -> None:
