@@ -35,6 +35,7 @@ class Turned:
     mirrored: bool = False
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """What the segmenter finds, ``[batch, 1, H, W]``."""
         seen = images.flip(-1) if self.mirrored else images
         found = self.segmenter(seen.rot90(self.quarters, (-2, -1))).rot90(-self.quarters, (-2, -1))
         return found.flip(-1) if self.mirrored else found
@@ -83,4 +84,5 @@ def losses(now: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.
 
 def unit_losses(now: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
     """The losses of each unit, ``[rows, columns]``, the mean over observers."""
-    return summed(losses(now, before)).mean(0)
+    total: NDArray[np.float64] = summed(losses(now, before)).mean(0)
+    return total

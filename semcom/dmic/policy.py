@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Self
 
@@ -54,7 +55,7 @@ class Trunk(nn.Module):
         self.down = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.ReLU())
-                for a, b in zip(widths, widths[1:], strict=False)
+                for a, b in itertools.pairwise(widths)
             )
         )
         self.around = nn.Conv2d(widths[-1] + 1, 112, 3, padding=1)
@@ -91,9 +92,10 @@ class Head(nn.Module):
             nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, 1)
         )
         with torch.no_grad():
-            self.actor[2].weight.mul_(0.1)
-            self.actor[2].bias.zero_()
-            self.actor[2].bias[NO_OFFSET] = 1.0
+            choice = self.actor[-1]
+            assert isinstance(choice, nn.Linear)
+            choice.weight.mul_(0.1)
+            choice.bias.copy_(F.one_hot(torch.tensor(NO_OFFSET), len(OFFSETS)))
 
     def forward(self, features: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of the offsets ``[..., actions]``, and values ``[...]``."""

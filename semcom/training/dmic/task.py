@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from semcom.dmic.episode import Exchange, Scene, returns
@@ -77,7 +78,8 @@ class PolicyTask:
         actor = -(taken * advantage).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = F.smooth_l1_loss(values, reached)
-        return actor + plan.critic * critic - plan.entropy * entropy
+        loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy
+        return loss
 
     def stepped(self, step: int) -> None:
         """Nothing to do."""
@@ -98,7 +100,7 @@ class PolicyTask:
         self.policy.save(path)
 
     def _credits(
-        self, scene: Scene, exchange: dict[int, Exchange], qp: int, action: np.ndarray
-    ) -> np.ndarray:
+        self, scene: Scene, exchange: dict[int, Exchange], qp: int, action: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         coded = scene.coded(qp, offsets_of(action))
         return exchange[qp].credits(coded, scene.anchor(qp))
