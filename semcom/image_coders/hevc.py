@@ -37,13 +37,16 @@ def encode(
     bit_depth: int = 10,
     roi: NDArray[np.bool_] | None = None,
     roi_qp_offset: int = 0,
+    qp_offsets: NDArray[np.integer] | None = None,
+    preset: str = PRESET,
 ) -> bytes:
     """Code one image as an HEVC intra frame (ITU-T H.265), an Annex B byte stream.
 
     The quantiser is flat but for one step: of the units of 16 x 16 samples, the share
     ``qp - floor(qp)`` that comes first in raster order is coded at ``floor(qp) + 1`` and the rest
     at ``floor(qp)``, so that a byte budget can be filled between two whole QPs. Units that hold
-    any pixel of the region of interest get ``roi_qp_offset`` on top of that. All QPs are in the
+    any pixel of the region of interest get ``roi_qp_offset`` on top of that, and every unit its own
+    of ``qp_offsets``. All QPs are in the
     stream: a decoder needs nothing else.
 
     RGB is coded as YCbCr 4:4:4, see :func:`semcom.image_coders.planes.to_frame`; as GBR it has
@@ -55,15 +58,21 @@ def encode(
         bit_depth: bits a sample is coded with: 8, 10 or 12.
         roi: bool ``[H, W]``, true in the region of interest.
         roi_qp_offset: QPs to add there; the sum stays in [0, 51].
+        qp_offsets: whole QPs to add in each unit, ``[ceil(H / 16), ceil(W / 16)]``; so does this
+            sum. A block that x265 codes whole takes the mean of its units.
+        preset: x265's, ``"ultrafast"`` to ``"placebo"``.
 
     Returns:
         VPS, SPS, PPS and one slice. Zero bytes after it change nothing (H.265 clause B.2).
 
     Raises:
-        InputError: if ``qp`` is out of range.
+        InputError: if ``qp`` is out of range, or ``qp_offsets`` have another shape.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> len(encode(ramp, 40)) < len(encode(ramp, 20))
+    True
+    >>> coarser = encode(ramp, 20, qp_offsets=np.full((4, 4), 20))
+    >>> abs(len(coarser) - len(encode(ramp, 40))) < 8
     True
     """
     import av
@@ -74,6 +83,13 @@ def encode(
     offsets = _coarser_share(image.shape[-2], image.shape[-1], qp - base)
     if roi is not None:
         offsets = offsets + roi_qp_offset * any_in_blocks(roi, UNIT)
+    if qp_offsets is not None:
+        if qp_offsets.shape != offsets.shape:
+            raise InputError(
+                f"qp_offsets must be {list(offsets.shape)}, one for each {UNIT} x {UNIT} pixels, "
+                f"got {list(qp_offsets.shape)}"
+            )
+        offsets = np.clip(base + offsets + qp_offsets, 0, QP_MAX) - base
     frame = mark(to_frame(image, bit_depth), regions(offsets, UNIT), bit_depth)
     frame.pts = 0
     encoder = av.CodecContext.create("libx265", "w")
@@ -81,7 +97,7 @@ def encode(
     encoder.pix_fmt = frame.format.name
     encoder.time_base = Fraction(1, 25)
     encoder.options = {
-        "preset": PRESET,
+        "preset": preset,
         "tune": "psnr",
         "x265-params": f"crf={base}:{_PARAMS}",
     }

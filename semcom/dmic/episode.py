@@ -1,0 +1,133 @@
+"""One episode: an image is coded once with the offsets chosen, and every unit gets its credit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcom.dmic.bits import BitShares
+from semcom.dmic.observers import seen, unit_losses
+from semcom.dmic.units import Map, encode, grid
+from semcom.image_coders import hevc
+from semcom.segmentation.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What a coded image comes to.
+
+    Args:
+        num_bytes: of the stream.
+        bits: of it, about, that each unit takes, ``[rows, columns]``; they add up to all.
+        losses: what each unit has lost of the diagnosis, ``[rows, columns]``; they add up to the
+            mean of 1 - soft Dice and 1 - diagnostic Dice, over observers.
+    """
+
+    num_bytes: int
+    bits: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Scene:
+    """An image under the eyes of observers; anchors that were coded once are kept.
+
+    Args:
+        image: float32 ``[H, W]`` in [0, 1].
+        observers: frozen segmenters.
+        preset: of x265.
+    """
+
+    image: NDArray[np.float32]
+    observers: Sequence[Segmenter]
+    preset: str = hevc.PRESET
+    _anchors: dict[int, Coded] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.found = seen(self.observers, self.image)
+        self._shares = BitShares(self.image)
+
+    def coded(self, base_qp: int, offsets: Map) -> Coded:
+        """Code the image and let the observers look.
+
+        >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+        >>> scene = Scene(ramp, [lambda images: images], "ultrafast")
+        >>> coded = scene.coded(30, np.zeros((2, 2), np.int64))
+        >>> round(coded.bits.sum() / 8) == coded.num_bytes, coded.losses.sum() < 0.01
+        (True, np.True_)
+        """
+        stream = encode(self.image, base_qp, offsets, self.preset)
+        now = seen(self.observers, np.clip(hevc.decode(stream), 0, 1))
+        shares = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX))
+        return Coded(len(stream), shares * 8 * len(stream), unit_losses(now, self.found))
+
+    def anchor(self, base_qp: int) -> Coded:
+        """The image coded at one QP."""
+        if base_qp not in self._anchors:
+            flat = np.zeros(grid(*self.image.shape), np.int64)
+            self._anchors[base_qp] = self.coded(base_qp, flat)
+        return self._anchors[base_qp]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What bits and losses are worth at a base QP, from anchors of many images.
+
+    Args:
+        bits: mean length of an anchor, in bits.
+        slope: bits that one unit of loss is worth: by how much the mean anchor grows where its
+            mean loss shrinks.
+    """
+
+    bits: float
+    slope: float
+
+    def credits(self, coded: Coded, anchor: Coded) -> NDArray[np.float64]:
+        """What each unit gains over the anchor, ``[rows, columns]``, in mean units of it.
+
+        ::
+
+            credit_u = ((B0_u - B_u) + slope (S0_u - S_u)) U / mean(B0)
+
+        >>> flat = Coded(2, np.full((1, 2), 8.0), np.zeros((1, 2)))
+        >>> Exchange(16.0, 100.0).credits(Coded(1, np.full((1, 2), 4.0), np.zeros((1, 2))), flat)
+        array([[0.5, 0.5]])
+        """
+        gained = anchor.bits - coded.bits + self.slope * (anchor.losses - coded.losses)
+        return gained * gained.size / self.bits
+
+
+def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exchange]:
+    """Exchange rates at each base QP, from the anchors of all scenes at that and the next ones.
+
+    Args:
+        scenes: images of one kind.
+        base_qps: rising, three at least.
+    """
+    bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
+    lost = np.array([[scene.anchor(qp).losses.sum() for scene in scenes] for qp in base_qps])
+    rate, loss = bits.mean(1), lost.mean(1)
+    slopes = -np.gradient(np.log(rate), np.log(np.maximum(loss, 1e-9))) * rate / loss
+    return {
+        qp: Exchange(float(r), float(max(s, 0.0)))
+        for qp, r, s in zip(base_qps, rate, slopes, strict=True)
+    }
+
+
+def returns(credits: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
+    """Discounted sums of a unit's credit and of those after it in raster order.
+
+    Args:
+        credits: ``[..., rows, columns]``.
+        gamma: 0 for a unit's own alone.
+
+    >>> returns(np.array([[1.0, 2.0, 4.0]]), 0.5).tolist()
+    [[3.0, 4.0, 4.0]]
+    """
+    flat = credits.reshape(*credits.shape[:-2], -1).copy()
+    for place in range(flat.shape[-1] - 2, -1, -1):
+        flat[..., place] += gamma * flat[..., place + 1]
+    return flat.reshape(credits.shape)

@@ -1,0 +1,259 @@
+"""The policy: a convolutional trunk that sees the image once, and a small actor-critic head."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from channels import InputError
+from channels.surroundings import undisturbed
+from channels.tensorfile import store
+from semcom.dmic.units import NO_OFFSET, OFFSETS, UNIT, Map
+from semcom.learned import pad_to
+from semcom.weightfile import digest, halved, stored
+
+FEATURES = 96
+CONTEXT = 8
+_HIDDEN = 36
+_PLANES = 3
+_FURTHEST = float(max(OFFSETS))
+
+
+def planes(image: NDArray[np.float32], found: NDArray[np.floating]) -> Tensor:
+    """What the trunk sees, float32 ``[1, 3, H', W']``, sides multiples of a unit.
+
+    The image around zero, what a segmenter finds in it, and how unsure it is, ``4 p (1 - p)``.
+
+    Args:
+        image: ``[H, W]`` in [0, 1].
+        found: probabilities ``[H, W]``.
+
+    >>> planes(np.zeros((40, 64), np.float32), np.zeros((40, 64))).shape
+    torch.Size([1, 3, 64, 64])
+    """
+    grey, p = torch.from_numpy(image), torch.from_numpy(np.asarray(found, np.float32))
+    return pad_to(torch.stack([grey - 0.5, p, 4 * p * (1 - p)])[None], UNIT)
+
+
+class Trunk(nn.Module):
+    """Features of every unit at every base QP.
+
+    Works at half the resolution and downwards; what all of the image shows reaches every unit
+    through means over it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (_PLANES, 16, 32, 64, 96)
+        self.down = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.ReLU())
+                for a, b in itertools.pairwise(widths)
+            )
+        )
+        self.around = nn.Conv2d(widths[-1] + 1, 112, 3, padding=1)
+        self.everywhere = nn.Linear(112, 112)
+        self.last = nn.Conv2d(112, FEATURES, 3, padding=1)
+
+    def forward(self, seen: Tensor, base_qps: Tensor) -> Tensor:
+        """Features of units.
+
+        Args:
+            seen: :func:`planes` of images, ``[batch, 3, H, W]``.
+            base_qps: ``[batch]``.
+
+        Returns:
+            float32 ``[batch, rows, columns, FEATURES]``.
+        """
+        found = self.down(F.avg_pool2d(seen, 2))
+        level = ((base_qps - 38) / 12)[:, None, None, None].expand(-1, 1, *found.shape[-2:])
+        near = F.relu(self.around(torch.cat([found, level], 1)))
+        far = self.everywhere(near.mean((-2, -1)))[:, :, None, None]
+        features: Tensor = F.relu(self.last(F.relu(near + far)))
+        return features.movedim(1, -1)
+
+
+class Head(nn.Module):
+    """The actor-critic head: what is tuned when the policy is transferred."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actor = nn.Sequential(
+            nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, len(OFFSETS))
+        )
+        self.critic = nn.Sequential(
+            nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, 1)
+        )
+        with torch.no_grad():
+            choice = self.actor[-1]
+            assert isinstance(choice, nn.Linear)
+            choice.weight.mul_(0.1)
+            choice.bias.copy_(F.one_hot(torch.tensor(NO_OFFSET), len(OFFSETS)))
+
+    def forward(self, features: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the offsets ``[..., actions]``, and values ``[...]``."""
+        state = torch.cat([features, contexts], -1)
+        return F.log_softmax(self.actor(state), -1), self.critic(state)[..., 0]
+
+
+class Policy(nn.Module):
+    """Chooses an offset for each unit in raster order, knowing those before it.
+
+    >>> policy = Policy()
+    >>> head = sum(p.numel() for p in policy.head.parameters())
+    >>> round(100 * head / sum(p.numel() for p in policy.parameters()), 1)
+    2.7
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.head = Trunk(), Head()
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve digits that change with any weight."""
+        return digest(self.state_dict())
+
+    @torch.no_grad()
+    def offsets(
+        self, image: NDArray[np.float32], found: NDArray[np.floating], base_qp: float
+    ) -> Map:
+        """The likeliest QP offsets of an image, ``[rows, columns]``.
+
+        Args:
+            image: float32 ``[H, W]`` in [0, 1].
+            found: what a segmenter finds in it, probabilities ``[H, W]``.
+            base_qp: what the offsets are added to.
+
+        >>> Policy().offsets(np.zeros((64, 96), np.float32), np.zeros((64, 96)), 37).shape
+        (2, 3)
+        """
+        level = torch.tensor([float(base_qp)])
+        with undisturbed():
+            return offsets_of(self.choose(self.trunk(planes(image, found), level), level)[0])
+
+    def save(self, path: str | Path) -> None:
+        """Write the weights to a safetensors file, in half precision."""
+        store(halved(self.state_dict()), path, {"policy": "dmic"})
+
+    @classmethod
+    @undisturbed()
+    def load(cls, path: str | Path) -> Self:
+        """Rebuild a policy from a file that :meth:`save` wrote, frozen.
+
+        Raises:
+            InputError: if the file is missing, damaged, or holds something else.
+        """
+        state, metadata = stored(path)
+        if metadata.get("policy") != "dmic":
+            raise InputError(f"{Path(path).name} holds no weights of a bit allocation policy")
+        with torch.random.fork_rng(devices=[]):
+            policy = cls()
+        try:
+            policy.load_state_dict(state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{Path(path).name} does not hold such weights: {reason}") from error
+        return policy.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def choose(
+        self, features: Tensor, base_qps: Tensor, draws: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """Actions of units, one after another.
+
+        Args:
+            features: of the trunk, ``[batch, rows, columns, FEATURES]``.
+            base_qps: ``[batch]``.
+            draws: draws actions by their probabilities; ``None`` takes the likeliest.
+
+        Returns:
+            Indices of ``OFFSETS``, int64 ``[batch, rows, columns]``.
+        """
+        batch, rows, columns, _ = features.shape
+        weights = [p.detach().double().numpy() for p in self.head.actor.parameters()]
+        into, shift, out, bias = weights
+        own = features.detach().double().numpy() @ into[:, :FEATURES].T + shift
+        into = into[:, FEATURES:].T
+        state = _State(batch, rows, columns, base_qps.double().numpy())
+        uniform = None if draws is None else draws.random((rows, columns, batch))
+        for row in range(rows):
+            for column in range(columns):
+                hidden = np.tanh(own[:, row, column] + state.context(row, column) @ into)
+                logits = hidden @ out.T + bias
+                if uniform is None:
+                    action = logits.argmax(1)
+                else:
+                    chances = np.exp(logits - logits.max(1, keepdims=True))
+                    reached = chances.cumsum(1) / chances.sum(1, keepdims=True)
+                    action = (reached < uniform[row, column][:, None]).sum(1)
+                state.take(row, column, np.minimum(action, len(OFFSETS) - 1))
+        return state.actions
+
+
+class _State:
+    """Which offsets have been chosen so far."""
+
+    def __init__(self, batch: int, rows: int, columns: int, base_qps: NDArray[np.float64]) -> None:
+        self.actions = np.zeros((batch, rows, columns), np.int64)
+        self._wide = np.zeros((batch, rows + 1, columns + 2))
+        self._sum, self._count, self._all = np.zeros(batch), 0, rows * columns
+        self._level = (base_qps - 38) / 12
+
+    def context(self, row: int, column: int) -> NDArray[np.float64]:
+        """What the head knows at a unit, ``[batch, CONTEXT]``."""
+        above, here = self._wide[:, row], self._wide[:, row + 1]
+        ones = np.ones_like(self._level)
+        return np.stack(
+            [
+                self._level,
+                here[:, column],
+                above[:, column],
+                above[:, column + 1],
+                above[:, column + 2],
+                self._sum / max(self._count, 1),
+                ones * (1 - self._count / self._all),
+                ones * (row == 0 or column == 0),
+            ],
+            1,
+        )
+
+    def take(self, row: int, column: int, action: NDArray[np.int64]) -> None:
+        """Note what was chosen."""
+        self.actions[:, row, column] = action
+        offset = np.asarray(OFFSETS)[action] / _FURTHEST
+        self._wide[:, row + 1, column + 1] = offset
+        self._sum += offset
+        self._count += 1
+
+
+def contexts(actions: NDArray[np.int64], base_qps: Tensor) -> Tensor:
+    """What the head knew at each unit of finished choices, float32 ``[batch, rows, columns, 8]``.
+
+    >>> contexts(np.zeros((1, 2, 3), np.int64), torch.tensor([38.0])).shape
+    torch.Size([1, 2, 3, 8])
+    """
+    batch, rows, columns = actions.shape
+    state = _State(batch, rows, columns, base_qps.double().numpy())
+    told = np.empty((batch, rows, columns, CONTEXT))
+    for row in range(rows):
+        for column in range(columns):
+            told[:, row, column] = state.context(row, column)
+            state.take(row, column, actions[:, row, column])
+    return torch.from_numpy(told).float()
+
+
+def offsets_of(actions: NDArray[np.int64]) -> Map:
+    """QP offsets of actions.
+
+    >>> offsets_of(np.array([[0, 2]])).tolist()
+    [[-6, 0]]
+    """
+    return np.asarray(OFFSETS)[actions]

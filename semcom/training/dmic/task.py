@@ -1,0 +1,106 @@
+"""A2C for bit allocation: play, code, let observers look, credit every unit, update.
+
+The loop is ours and not that of stable-baselines3: that asks the whole network anew for each unit
+where one pass of the trunk serves a picture's 256, and wants a reward at every step where all
+rewards are known when the picture has been coded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from semcom.dmic.episode import Exchange, Scene, returns
+from semcom.dmic.policy import Policy, contexts, offsets_of, planes
+from semcom.training.dmic.plan import BASE_QPS, PolicyPlan
+from semcom.training.loop import digest
+
+_MOST = 5.0
+"""What an advantage may be at most: single units whose loss jumps would rule an update."""
+
+
+class PolicyTask:
+    """What :func:`semcom.training.loop.run` trains.
+
+    Args:
+        policy: changed in place.
+        scenes: pictures under their observers.
+        exchange: of each scene, by base QP.
+        validation: scenes kept apart, and their exchange rates.
+        plan: what to do.
+    """
+
+    name, loss_column, score_column = "policy", "loss", "validation_gain"
+
+    def __init__(
+        self,
+        policy: Policy,
+        scenes: Sequence[Scene],
+        exchange: Sequence[dict[int, Exchange]],
+        validation: Sequence[tuple[Scene, dict[int, Exchange]]],
+        plan: PolicyPlan,
+    ) -> None:
+        self.plan, self.policy = plan, policy
+        self.module: nn.Module = policy
+        policy.trunk.requires_grad_(plan.tuned == "all")
+        if plan.tuned == "last":
+            policy.trunk.last.requires_grad_(True)
+        self._scenes, self._exchange, self._validation = scenes, exchange, validation
+        self._seen = [planes(scene.image, scene.found[0]) for scene in scenes]
+        self.fed_with = digest(torch.from_numpy(scene.image) for scene in scenes)
+
+    def loss(self, step: int) -> Tensor:
+        """Policy gradient, critic and entropy of one batch of episodes."""
+        plan = self.plan
+        draws = np.random.default_rng([plan.seed, step])
+        chosen = draws.integers(0, len(self._scenes), plan.batch)
+        base_qps = draws.choice(BASE_QPS, plan.batch)
+        qps = torch.from_numpy(base_qps).float()
+        features = self.policy.trunk(torch.cat([self._seen[i] for i in chosen]), qps)
+        actions = self.policy.choose(features, qps, draws)
+        credits = np.stack(
+            [
+                self._credits(self._scenes[i], self._exchange[i], int(qp), action)
+                for i, qp, action in zip(chosen, base_qps, actions, strict=True)
+            ]
+        )
+        reached = torch.from_numpy(returns(credits, plan.gamma)).float()
+        logs, values = self.policy.head(features, contexts(actions, qps))
+        taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
+        advantage = (reached - values.detach()).clamp(-_MOST, _MOST)
+        actor = -(taken * advantage).mean()
+        entropy = -(logs.exp() * logs).sum(-1).mean()
+        critic = F.smooth_l1_loss(values, reached)
+        loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy
+        return loss
+
+    def stepped(self, step: int) -> None:
+        """Nothing to do."""
+
+    def score(self) -> float:
+        """Mean gain of the likeliest choices over the anchors, in mean anchors."""
+        gains = []
+        for scene, exchange in self._validation:
+            seen = planes(scene.image, scene.found[0])
+            for qp in BASE_QPS[1::3]:
+                level = torch.tensor([float(qp)])
+                action = self.policy.choose(self.policy.trunk(seen, level), level)[0]
+                gains.append(float(self._credits(scene, exchange, qp, action).mean()))
+        return float(np.mean(gains)) if gains else math.nan
+
+    def save(self, path: Path) -> None:
+        """Write the weights."""
+        self.policy.save(path)
+
+    def _credits(
+        self, scene: Scene, exchange: dict[int, Exchange], qp: int, action: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        coded = scene.coded(qp, offsets_of(action))
+        return exchange[qp].credits(coded, scene.anchor(qp))

@@ -1,0 +1,69 @@
+"""Pre-training of a bit allocation policy, and its transfer to other images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from channels import InputError
+from semcom.dmic.episode import Scene, exchanges
+from semcom.dmic.policy import Policy
+from semcom.training import loop
+from semcom.training.dmic.plan import BASE_QPS, PolicyPlan
+from semcom.training.dmic.task import PolicyTask
+
+
+def train_policy(
+    scenes: Sequence[Sequence[Scene]],
+    plan: PolicyPlan,
+    out: str | Path,
+    *,
+    validation: Sequence[Sequence[Scene]] = (),
+    first: Policy | None = None,
+    log_every: int = 100,
+    on_step: Callable[[int, float], None] | None = None,
+) -> Policy:
+    """Train a policy; run again on the same folder, it goes on where it stopped.
+
+    Args:
+        scenes: images under their observers, kind by kind: what bits and losses are worth is
+            reckoned within a kind, from its anchors. All of one size.
+        plan: what to do.
+        out: folder of the run, see :func:`semcom.training.loop.run`.
+        validation: scenes kept apart, kind by kind; where there are any, the weights of the highest
+            gain over the anchors come out, else the last.
+        first: a policy to go on from, changed in place; ``None``: random weights.
+        log_every: steps between log lines and checkpoints.
+        on_step: called with (steps done, loss) after every step.
+
+    Returns:
+        The policy, frozen.
+
+    Raises:
+        InputError: if there is no scene, their sizes differ, or as the loop says.
+        Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
+
+    >>> train_policy([], PolicyPlan(), "runs/policy")
+    Traceback (most recent call last):
+    channels.errors.InputError: no image to learn from: give one at least
+    """
+    flat = [scene for kind in scenes for scene in kind]
+    if not flat:
+        raise InputError("no image to learn from: give one at least")
+    shapes = {scene.image.shape for scene in flat}
+    if len(shapes) > 1:
+        sizes = ", ".join(f"{height} x {width}" for height, width in sorted(shapes))
+        raise InputError(f"images of one size are learned from, got {sizes}: crop them")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        policy = Policy() if first is None else first.requires_grad_(True)
+    rates = [rate for kind in scenes for rate in [exchanges(kind, BASE_QPS)] * len(kind)]
+    kept = []
+    for kind in validation:
+        rate = exchanges(kind, BASE_QPS)
+        kept += [(scene, rate) for scene in kind]
+    task = PolicyTask(policy, flat, rates, kept, plan)
+    loop.run(task, out, log_every=log_every, on_step=on_step, keep_best=bool(kept))
+    return policy.requires_grad_(False)

@@ -1,0 +1,173 @@
+"""Bit allocation: credits add up to what is measured, policies are what their weights say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import semcom
+from semcom.dmic import RULES, Policy
+from semcom.dmic.bits import BitShares
+from semcom.dmic.curves import curve
+from semcom.dmic.episode import Exchange, Scene, exchanges, returns
+from semcom.dmic.observers import Turned, seen
+from semcom.dmic.policy import CONTEXT, contexts, planes
+from semcom.dmic.units import OFFSETS, encode, grid
+from semcom.image_coders import hevc
+from semcom.training.dmic import PolicyPlan
+from semcom.training.dmic.plan import BASE_QPS
+from semcom.training.dmic.task import PolicyTask
+from tests.refusals import refused
+
+SIDE = 128
+
+
+def bright(images: torch.Tensor) -> torch.Tensor:
+    """What is brighter than the middle, softly."""
+    return torch.sigmoid(20 * (images - 0.55))
+
+
+def picture(seed: int = 0) -> NDArray[np.float32]:
+    image: NDArray[np.float32] = semcom.data.phantoms("angiography", n=1, size=SIDE, seed=seed)[0][
+        0, 0
+    ].numpy()
+    return image
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return Scene(picture(), [bright, Turned(bright, 1, mirrored=True)], "ultrafast")
+
+
+def test_offsets_reach_the_stream_and_any_decoder_reads_it() -> None:
+    image = picture()
+    flat = encode(image, 30, preset="ultrafast")
+    assert encode(image, 30, np.zeros(grid(SIDE, SIDE), np.int64), "ultrafast") == flat
+    coarse = np.zeros(grid(SIDE, SIDE), np.int64)
+    coarse[:, 2:] = 18
+    half = encode(image, 30, coarse, "ultrafast")
+    assert len(half) < 0.8 * len(flat)
+    errors = [np.square(hevc.decode(stream) - image) for stream in (flat, half)]
+    assert errors[1][:, SIDE // 2 :].mean() > 3 * errors[0][:, SIDE // 2 :].mean()
+    assert errors[1][:, : SIDE // 2 - 32].mean() < 1.5 * errors[0][:, : SIDE // 2 - 32].mean()
+    refused(lambda: encode(image, 30, coarse[:2]), r"offsets must be \[4, 4\]")
+
+
+def test_credits_add_up_to_what_is_measured(scene: Scene) -> None:
+    offsets = np.random.default_rng(1).choice(OFFSETS, grid(SIDE, SIDE))
+    coded, anchor = scene.coded(37, offsets), scene.anchor(37)
+    stream = encode(scene.image, 37, offsets, "ultrafast")
+    assert coded.num_bytes == len(stream)
+    assert coded.bits.sum() == pytest.approx(8 * len(stream))
+    now = seen(scene.observers, np.clip(hevc.decode(stream), 0, 1))
+    kept = []
+    for p, p0 in zip(now, scene.found, strict=True):
+        soft = 2 * (p * p0).sum() / (p**2 + p0**2).sum()
+        hard = 2 * ((p > 0.5) & (p0 > 0.5)).sum() / ((p > 0.5).sum() + (p0 > 0.5).sum())
+        kept.append((soft + hard) / 2)
+    assert coded.losses.sum() == pytest.approx(1 - np.mean(kept), abs=1e-9)
+    rates = exchanges([scene], BASE_QPS)
+    worth = rates[37]
+    gain = anchor.bits.sum() - coded.bits.sum()
+    gain += worth.slope * (anchor.losses.sum() - coded.losses.sum())
+    assert worth.credits(coded, anchor).mean() == pytest.approx(gain / worth.bits)
+    assert all(rate.slope > 0 for rate in rates.values())
+
+
+def test_a_turned_observer_sees_the_same_where_the_network_is_even() -> None:
+    image = picture()
+    plain, turned = seen([bright, Turned(bright, 3, mirrored=True)], image)
+    np.testing.assert_allclose(turned, plain, atol=1e-6)
+
+
+def test_shares_follow_the_step() -> None:
+    shares = BitShares(picture())
+    qps = np.full(grid(SIDE, SIDE), 30)
+    finer = qps.copy()
+    finer[0, 0] = 18
+    assert shares(finer)[0, 0] > shares(qps)[0, 0]
+    assert shares(qps).sum() == pytest.approx(1)
+
+
+def test_returns_foresee_by_gamma() -> None:
+    credits = np.random.default_rng(0).normal(size=(2, 3, 4))
+    np.testing.assert_array_equal(returns(credits, 0.0), credits)
+    flat = credits.reshape(2, 12)
+    expected = sum(0.5**k * flat[:, 5 + k] for k in range(7))
+    np.testing.assert_allclose(returns(credits, 0.5).reshape(2, 12)[:, 5], expected)
+
+
+def test_a_policy_is_what_its_weights_say(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    policy = Policy()
+    with torch.no_grad():
+        policy.head.actor[-1].weight.mul_(30)
+    image, found = picture(), seen([bright], picture())[0]
+    policy.save(tmp_path / "p.safetensors")
+    again = Policy.load(tmp_path / "p.safetensors")
+    first = again.offsets(image, found, 37)
+    assert set(np.unique(first)) <= set(OFFSETS)
+    np.testing.assert_array_equal(
+        Policy.load(tmp_path / "p.safetensors").offsets(image, found, 37), first
+    )
+    head, whole = (sum(p.numel() for p in part.parameters()) for part in (policy.head, policy))
+    assert 0.026 < head / whole < 0.028, "the share that the paper transfers by"
+    semcom.segmenter("chest").save(tmp_path / "other.safetensors")
+    refused(lambda: Policy.load(tmp_path / "other.safetensors"), "no weights of a bit allocation")
+
+
+def test_choices_are_drawn_from_the_probabilities_that_are_learned_by() -> None:
+    """Probabilities of the step-by-step choice and of the batched one agree."""
+    torch.manual_seed(1)
+    policy, qps = Policy(), torch.full((2000,), 40.0)
+    features = torch.randn(1, 1, 3, policy.trunk.last.out_channels).expand(2000, -1, -1, -1)
+    actions = policy.choose(features.movedim(-1, -1), qps, np.random.default_rng(0))
+    logs, values = policy.head(features, contexts(actions, qps))
+    assert contexts(actions, qps).shape == (2000, 1, 3, CONTEXT)
+    assert values.shape == actions.shape
+    expected = logs[:, 0, 0].exp().mean(0).detach().numpy()
+    seen_share = np.bincount(actions[:, 0, 0], minlength=len(OFFSETS)) / 2000
+    deviation = np.sqrt(expected * (1 - expected) / 2000)
+    assert (np.abs(seen_share - expected) < 4.5 * deviation + 1e-9).all()
+
+
+def test_a2c_learns_and_a_transfer_moves_the_head_alone(scene: Scene) -> None:
+    torch.manual_seed(0)
+    rates = {qp: Exchange(float(scene.anchor(qp).bits.sum()), 0.0) for qp in BASE_QPS}
+    policy = Policy()
+    task = PolicyTask(policy, [scene], [rates], [(scene, rates)], PolicyPlan(batch=2))
+    assert task.score() == 0
+    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    for step in range(60):
+        optimizer.zero_grad()
+        loss = task.loss(step)
+        assert torch.isfinite(loss)
+        torch.autograd.backward(loss)
+        optimizer.step()
+    assert task.score() > 0.5, "where losses cost nothing, it sends next to nothing"
+    head_only = PolicyTask(policy, [scene], [rates], [], PolicyPlan(tuned="head"))
+    torch.autograd.backward(head_only.loss(0))
+    moved = {name for name, p in policy.named_parameters() if p.requires_grad}
+    assert moved and all(name.startswith("head.") for name in moved)
+
+
+def test_rules_save_nothing_of_what_they_do_not_touch() -> None:
+    image = picture()
+    found = np.zeros_like(image)
+    found[:32, :32] = 1
+    offsets = RULES["two levels"](image, found, 37)
+    assert offsets[0, 0] == 0
+    assert offsets[3, 3] == 8
+    assert not RULES["anchor"](image, found, 37).any()
+
+
+def test_the_anchor_saves_nothing_over_itself() -> None:
+    images = [picture(seed) for seed in (1, 2)]
+    flat = curve(images, [bright], RULES["anchor"], base_qps=(31, 40, 49), preset="ultrafast")
+    assert flat.saving(flat) == pytest.approx(0)
+    assert (np.diff(flat.num_bytes) < 0).all()
+    assert planes(images[0], images[0]).shape == (1, 3, SIDE, SIDE)
