@@ -12,10 +12,12 @@ import pytest
 
 from channels import InputError
 from scenarios.command.cli import main
+from scenarios.options.writing import _falling_back
 from scenarios.results.columns import COLUMNS, definitions
 from scenarios.results.curves import caption
 from scenarios.results.exports import dataset, latex
 from scenarios.results.table import Table
+from semcom import codec as semcom_codec
 
 GAIN = {"medjscc": 1.0, "hevc-ldpc": 0.0, "jpeg2000-ldpc": -0.5}
 
@@ -229,3 +231,18 @@ def test_results_are_refused_with_one_line(
     assert message in error
     assert len(error.splitlines()) == 1
     assert [path.name for path in saved.parent.iterdir()] == ["results.parquet"]
+
+
+def test_what_is_read_is_not_written_over(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = saved.read_bytes()
+    for arguments in (["table", saved, "--out", saved], ["merge", saved, "--out", saved]):
+        assert semcom(*arguments) == 2
+        assert "is the table that is read: name another file" in capsys.readouterr().err
+    assert saved.read_bytes() == before
+
+
+def test_a_fallback_stands_in_labels() -> None:
+    chosen = {"hevc-ldpc": semcom_codec("hevc-ldpc"), "deepjscc": semcom_codec("deepjscc")}
+    labels = _falling_back(chosen, "thumbnail")
+    assert list(labels) == ["hevc-ldpc, thumbnail", "deepjscc"]
+    assert "thumbnail" in labels["hevc-ldpc, thumbnail"].fingerprint
