@@ -117,16 +117,28 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
     }
 
 
-def returns(credits: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
-    """Discounted sums of a unit's credit and of those after it in raster order.
+def returns(credits: NDArray[np.float64], gamma: float, reach: int = 0) -> NDArray[np.float64]:
+    """What a unit's choice is held to account for: its own credit, and those that it touches.
 
     Args:
         credits: ``[..., rows, columns]``.
-        gamma: 0 for a unit's own alone.
+        gamma: by how much each unit later in raster order, which may be predicted from this one,
+            counts less than the one before it; 0 for none of them.
+        reach: units to each side whose credits count as much, in the mean over the window:
+            prediction and segmenters carry a unit's errors there.
 
     >>> returns(np.array([[1.0, 2.0, 4.0]]), 0.5).tolist()
     [[3.0, 4.0, 4.0]]
+    >>> returns(np.array([[1.0, 2.0, 4.0]]), 0.0, reach=1).tolist()
+    [[0.333..., 0.777..., 0.666...]]
     """
+    if reach:
+        side = 2 * reach + 1
+        edges = ((0, 0),) * (credits.ndim - 2) + ((reach, reach),) * 2
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(credits, edges), (side, side), axis=(-2, -1)
+        )
+        credits = windows.mean((-2, -1))
     flat = credits.reshape(*credits.shape[:-2], -1).copy()
     for place in range(flat.shape[-1] - 2, -1, -1):
         flat[..., place] += gamma * flat[..., place + 1]

