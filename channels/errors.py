@@ -223,9 +223,6 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     (False, 'mind the gap')
     """
     level, frame = 1, sys._getframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
-        level += 1
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -15,6 +15,9 @@ from channels.signal import Transmission
 KNEE = 10 ** (-1 / 20)
 """The soft clipper bends amplitudes only from 1 dB below its limit on."""
 
+LEAST_POWER = 1e-20
+"""Mean |symbol|² that cannot be scaled any more; of less there is nothing."""
+
 STRONGEST_DRIVE = 1e12
 """A row is driven into the clipper by at most 120 dB."""
 
@@ -49,7 +52,7 @@ def normalize_power(symbols: Tensor, sent: Tensor | None = None) -> Tensor:
         symbols = torch.where(sent, symbols, 0)
         count = sent.sum(1, keepdim=True).clamp_min(1)
     power = squared_magnitude(symbols).sum(1, keepdim=True) / count
-    good = torch.isfinite(power) & (power > 1e-20)
+    good = torch.isfinite(power) & (power > LEAST_POWER)
     if not bool(good.all()):
         rows = torch.nonzero(~good[:, 0]).flatten().tolist()
         raise InputError(f"rows {rows} have no finite, non-zero power: send at least one symbol")

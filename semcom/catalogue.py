@@ -27,7 +27,7 @@ PACKAGE = "package"
 COMPARED = tuple(name for name, entry in entries.CODECS.items() if entry.compared)
 """Codecs that are compared where none is named."""
 
-TAKE_RGB = tuple(name for name, entry in entries.CODECS.items() if entry.family == "separate")
+TAKE_RGB = tuple(name for name, entry in entries.CODECS.items() if entry.family == SEPARATE)
 """Codecs of the package that take RGB images as well as grey ones."""
 
 _SCHEMES = entries.CODECS | entries.BOUNDS

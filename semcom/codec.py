@@ -11,14 +11,11 @@ from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_number, shown
-from channels.power import squared_magnitude
+from channels.power import LEAST_POWER, squared_magnitude
 from channels.signal import SNR_DB
 from channels.surroundings import undisturbed
 from semcom.images import KINDS, MIN_SIDE, as_images, as_roi, check_tensor
 from semcom.scheme import Delivered, Scheme, check_outputs, described
-
-LEAST_POWER = 1e-20
-"""Mean |symbol|² from which on links scale an image."""
 
 
 class Codec(Scheme):

@@ -20,7 +20,7 @@ from channels.renamed import renamed
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.codec import Codec
-from semcom.weightfile import digest, halved, stored
+from semcom.weightfile import complaint, digest, halved, stored
 
 _GOLDEN = _GOLDEN_IN, _GOLDEN_MCS, _GOLDEN_OUT = "golden.symbols", "golden.mcs", "golden.picture"
 _GOLDEN_SIDE, _GOLDEN_CBR, _GOLDEN_SNR_DB, _GOLDEN_TOLERANCE = 64, 1 / 8, 20.0, 1e-3
@@ -171,8 +171,8 @@ class LearnedCodec(nn.Module, Codec):
         except KeyError as error:
             raise InputError(f"{path} does not hold weights of {cls.name!r}") from error
         except (TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} does not hold weights of {cls.name!r}: {reason}") from error
+            told = complaint(error)
+            raise InputError(f"{path} does not hold weights of {cls.name!r}: {told}") from error
         return codec
 
 

@@ -36,12 +36,21 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
     except InputError:
         raise
     except (OSError, ValueError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{str(path)[:300]} is no whole safetensors file: {reason}") from error
+        told = complaint(error)
+        raise InputError(f"{str(path)[:300]} is no whole safetensors file: {told}") from error
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")
     return tensors, metadata
+
+
+def complaint(error: Exception) -> str:
+    r"""What an error says, on one line that is not too long.
+
+    >>> complaint(ValueError("missing:\n  a"))
+    'missing: a'
+    """
+    return " ".join(str(error).split())[:200]
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from channels.errors import InputError, check_count, shown
-from channels.power import squared_magnitude
+from channels.power import LEAST_POWER, squared_magnitude
 from channels.real import real_tensor
 from channels.signal import COMPLEX
 
@@ -43,7 +43,7 @@ def oversampled(frame: Tensor, fft_size: int, oversampling: int = 4) -> Tensor:
     oversampling = check_count("oversampling", oversampling, 1, 16)
     fft_size = check_count("fft_size", fft_size, width, 2**20)
     mean = frame_energy(frame) / filled_symbols(frame).sum((1, 2)).clamp_min(1)
-    good = torch.isfinite(mean) & (mean > 1e-20)
+    good = torch.isfinite(mean) & (mean > LEAST_POWER)
     if not bool(good.all()):
         rows = torch.nonzero(~good).flatten().tolist()
         raise InputError(f"frames {rows} have no finite, non-zero power: send at least one symbol")

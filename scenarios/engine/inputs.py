@@ -98,9 +98,9 @@ def samples(images: Images, masks: Masks) -> list[Sample]:
     for index, image in enumerate(images):
         try:
             image, mask = as_sample(image, None if given is None else given[index], (1, 3))
-            if isinstance(segmenter, Segmenter) and len(image) > 1:
-                raise InputError("segmenters take grey images: pass masks of RGB ones, or none")
             if isinstance(segmenter, Segmenter):
+                if len(image) > 1:
+                    raise InputError("segmenters take grey images: pass masks of RGB ones, or none")
                 mask = probabilities(segmenter, image[None])[0] > 0.5
         except InputError as error:
             raise InputError(f"picture {index}: {error}") from None

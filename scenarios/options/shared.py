@@ -28,7 +28,7 @@ Codecs = Annotated[
         "ideal code), separated by commas; semcom info lists both; label=weights.safetensors is a "
         "learned codec with weights of your own, package.module:Class a codec of your own; "
         "all: every codec; default: medjscc, medjscc-uniform, deepjscc, hevc-ldpc, hevc-roi-ldpc, "
-        "avif-ldpc; with --rgb the last three.",
+        "avif-ldpc; with --rgb the last three, hevc-roi-ldpc with masks alone.",
     ),
 ]
 Mcs = Annotated[

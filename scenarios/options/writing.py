@@ -78,13 +78,12 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     """
     out = inputs.folder(request.out)
     named = list(COMPARED) if request.codecs is None else parse_names(request.codecs)
-    everything = list(codecs()) if named == ["all"] else named
-    if request.sent.rgb and (request.codecs is None or named == ["all"]):
+    is_named = request.codecs is not None and named != ["all"]
+    named = list(codecs()) if named == ["all"] else named
+    if request.sent.rgb and not is_named:
         # without masks there is no region that hevc-roi-ldpc would code better
         blind = {"hevc-roi-ldpc"} if request.sent.masks in (None, "none") else set()
-        named = [name for name in everything if name in TAKE_RGB and name not in blind]
-    else:
-        named = everything
+        named = [name for name in named if name in TAKE_RGB and name not in blind]
     chosen = inputs.schemes(named)
     if request.fallback is not None:
         chosen = _falling_back(chosen, request.fallback)

@@ -26,7 +26,6 @@ from scenarios.results.style import (
     SCREEN,
     Page,
     add_legend,
-    anchor_of,
     counted,
     draws_told,
     fitting,
@@ -149,7 +148,7 @@ def curves(
     if belief is not None and x == "snr_db":
         for axis in axes.flat:
             axis.axvline(belief, color=INK, linestyle=":", linewidth=0.9, zorder=1)
-    if anchor_of(table) is not None and column.is_quality:
+    if table.anchor is not None and column.is_quality:
         for axis in axes[:: 1 + with_lost].flat:
             axis.axhline(0, color=INK, linewidth=0.9, zorder=1)
     add_legend(figure, axes[0, 0].get_legend_handles_labels(), legend_top, columns, page)
@@ -361,7 +360,7 @@ def _definitions(
 
 def _marks(table: Rows, column: Column, x: str, means: pd.DataFrame) -> str:
     """What lines are, or points where no two of them are joined."""
-    is_difference = anchor_of(table) is not None and column.is_quality
+    is_difference = table.anchor is not None and column.is_quality
     what = "mean paired differences" if is_difference else "means"
     of_db = " of dB values" * (column.unit == "dB")
     marks = "Lines" if means[x].nunique() > 1 else "Points"

@@ -17,7 +17,6 @@ from rich.text import Text
 from scenarios.results.columns import AXES, LINK_PARAMETERS, SEPARATE, Column
 from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import (
-    anchor_of,
     counted,
     draws_told,
     rate,
@@ -129,7 +128,7 @@ def captions(table: Rows) -> list[str]:
 
 def _means(table: Rows) -> str:
     """What the numbers are."""
-    anchor = anchor_of(table)
+    anchor = table.anchor
     if anchor is None:
         return (
             "Means of dB values, lost pictures included unless dropped, in brackets without them."

@@ -182,7 +182,7 @@ class Rows:
                 frame = _chosen(frame, column, wanted)
         for name, column in _TOLD_BY.items():
             if isinstance(metadata.get(name), dict):
-                held = {*frame[column], metadata.get("parameters", {}).get("against")}
+                held = {*frame[column], self.anchor}
                 metadata[name] = {key: v for key, v in metadata[name].items() if key in held}
         return type(self)(frame, metadata)
 
@@ -262,12 +262,23 @@ class Rows:
         parameters = {**self.metadata.get("parameters", {}), "against": codec}
         return type(self)(difference, {**self.metadata, "parameters": parameters})
 
+    @property
+    def anchor(self) -> str | None:
+        """Whom the values are differences to, ``None`` where they are none.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
+        >>> both = Rows(pd.DataFrame([row | {"codec": "a"}, row | {"codec": "b"}]), {})
+        >>> both.against("a").anchor, both.anchor
+        ('a', None)
+        """
+        anchor = self.metadata.get("parameters", {}).get("against")
+        return None if anchor is None else str(anchor)
+
     def _check_measured(self) -> None:
         """Refuse a table of differences, where there is nothing left to compare with."""
-        taken_off = self.metadata.get("parameters", {}).get("against")
-        if taken_off is not None:
+        if self.anchor is not None:
             raise InputError(
-                f"these are differences to {taken_off!r} already: start from the table of the run"
+                f"these are differences to {self.anchor!r} already: start from the table of the run"
             )
 
     @property
@@ -303,10 +314,9 @@ class Rows:
             InputError: on an unknown metric.
         """
         column = metric_of(metric)
-        anchor = self.metadata.get("parameters", {}).get("against")
-        if anchor is None or not column.is_quality:
+        if self.anchor is None or not column.is_quality:
             return column.head
-        whose = "the best separate scheme" if anchor == SEPARATE else anchor
+        whose = "the best separate scheme" if self.anchor == SEPARATE else self.anchor
         return replace(column, label=f"{column.label} over {whose}'s").head
 
     def summary(self, metric: str) -> pd.DataFrame:

@@ -186,21 +186,6 @@ def draws_told(table: Rows) -> str:
     return "All codecs meet the same fading and noise, independent from SNR to SNR."
 
 
-def anchor_of(table: Rows) -> str | None:
-    """Whom a table's values are differences to, ``None`` where they are none.
-
-    >>> import pandas as pd
-    >>> from scenarios.results.columns import COLUMNS
-    >>> from scenarios.results.rows import Rows
-    >>> row = dict.fromkeys(COLUMNS, 0) | {"link": "awgn", "scenario": "snr"}
-    >>> both = Rows(pd.DataFrame([row | {"codec": "a"}, row | {"codec": "b"}]), {})
-    >>> anchor_of(both.against("a")), anchor_of(both)
-    ('a', None)
-    """
-    anchor = table.metadata.get("parameters", {}).get("against")
-    return None if anchor is None else str(anchor)
-
-
 def separate_told(table: Rows) -> str:
     """What the best separate scheme is chosen from, in a sentence; ``""`` where there is none.
 
@@ -212,7 +197,7 @@ def separate_told(table: Rows) -> str:
     >>> separate_told(Rows(both, {}).against("separate"))[:44]
     'separate: the best of hevc-ldpc, avif-ldpc a'
     """
-    if SEPARATE not in {anchor_of(table), *table.frame["codec"]}:
+    if SEPARATE not in {table.anchor, *table.frame["codec"]}:
         return ""
     unknown = f"{SEPARATE} the best separate scheme at each point and of each metric"
     known = str(table.metadata.get("codecs", {}).get(SEPARATE, unknown))

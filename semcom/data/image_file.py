@@ -110,7 +110,8 @@ def _decoded(path: Path) -> Stored | None:
         shallow = content.startswith(_PNG_MARK) and content[24] < 8
         clear = image.info.get("transparency")
         if image.mode == "1" or (shallow and image.mode == "L" and isinstance(clear, int)):
-            return _shallow(path.name, np.array(image, np.uint8), content[24], clear)
+            depth = 1 if image.mode == "1" else content[24]
+            return _shallow(path.name, np.array(image, np.uint8), depth, clear)
         if clear is not None:
             image = image.convert("PA" if image.mode == "P" else "RGBA")
         mode = _WITH_ALPHA.get(image.mode, image.mode)
@@ -130,13 +131,10 @@ def _decoded(path: Path) -> Stored | None:
 
 def _shallow(name: str, samples: NDArray[np.uint8], depth: int, clear: int | None) -> Stored:
     """Grey of 1, 2 or 4 bits, which Pillow spreads to 8, but not the value that is transparent."""
-    if samples.max(initial=0) <= 1:
-        bits, step = 1, 1
-    else:
-        bits, step = 8, 255 // (2**depth - 1)
+    bits = 1 if depth == 1 else 8
     opaque = np.full_like(samples, 2**bits - 1)
     if clear is not None:
-        opaque[samples == (min(clear, 1) if bits == 1 else clear * step)] = 0
+        opaque[samples == (min(clear, 1) if depth == 1 else clear * 255 // (2**depth - 1))] = 0
     return Stored(name, np.stack([samples, opaque], -1), "grey", bits, alpha=True)
 
 

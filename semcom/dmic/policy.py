@@ -17,7 +17,7 @@ from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.dmic.units import NO_OFFSET, OFFSETS, UNIT, Map
 from semcom.learned import pad_to
-from semcom.weightfile import digest, halved, stored
+from semcom.weightfile import complaint, digest, halved, stored
 
 FEATURES = 96
 CONTEXT = 8
@@ -159,8 +159,8 @@ class Policy(nn.Module):
         try:
             policy.load_state_dict(state)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{Path(path).name} does not hold such weights: {reason}") from error
+            told = complaint(error)
+            raise InputError(f"{Path(path).name} does not hold such weights: {told}") from error
         return policy.eval().requires_grad_(False)
 
     @torch.no_grad()

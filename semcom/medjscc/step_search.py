@@ -162,7 +162,6 @@ class StepSearch:
         layout = self._layout
         bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / self._blocks.numel() / BLOCK**2
         index = step_index(likely_log_step(bits)) // _APART * _APART
-
         while index < LAST_STEP and math.isinf(self.cost(index)):
             index += _APART
         for stride in (_APART, 1):

@@ -18,7 +18,7 @@ from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.images import as_images
 from semcom.learned import pad_to
-from semcom.weightfile import digest, halved, stored
+from semcom.weightfile import complaint, digest, halved, stored
 
 FEATURES = 16
 """Features of each pixel in front of the classifier."""
@@ -190,8 +190,8 @@ class UNetSegmenter(nn.Module):
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} does not hold weights of a segmenter: {reason}") from error
+            told = complaint(error)
+            raise InputError(f"{path} does not hold weights of a segmenter: {told}") from error
         return segmenter.eval().requires_grad_(False)
 
 

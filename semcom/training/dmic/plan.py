@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from channels.errors import check_name, keep_count, keep_number
 from semcom.training.schedule import Schedule
 
-BASE_QPS = (28, 31, 34, 37, 40, 43, 46, 49)
 TUNED = ("all", "head", "last")
 PRESET = "ultrafast"
 """Of x265 while learning: a fifth of the time of slower ones, and offsets that serve them too."""

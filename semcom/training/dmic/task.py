@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
-from semcom.training.dmic.plan import BASE_QPS, PolicyPlan
+from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
 
 _MOST, _LEAST = 4.0, 1e-3

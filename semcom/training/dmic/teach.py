@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from channels import InputError
+from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import Scene, exchanges
 from semcom.dmic.policy import Policy
 from semcom.training import loop
-from semcom.training.dmic.plan import BASE_QPS, PolicyPlan
+from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.dmic.task import PolicyTask
 
 
