@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from semcom.dmic.observers import seen, unit_losses
 from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
+
+_QUARTERS = 4
+TURNS = 2 * _QUARTERS
+"""Ways to turn and mirror a square."""
+
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,13 +44,16 @@ class Scene:
 
     Args:
         image: float32 ``[H, W]`` in [0, 1].
-        observers: frozen segmenters.
+        observers: frozen segmenters; what the first finds is what a policy knows.
         preset: of x265.
+        mask: what is there, bool ``[H, W]``, where an annotator has said it: half of what counts
+            is then how near observers come to it.
     """
 
     image: NDArray[np.float32]
     observers: Sequence[Segmenter]
     preset: str = hevc.PRESET
+    mask: NDArray[np.bool_] | None = None
     _anchors: dict[int, Coded] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +72,26 @@ class Scene:
         stream = encode(self.image, base_qp, offsets, self.preset)
         now = seen(self.observers, np.clip(hevc.decode(stream), 0, 1))
         shares = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX))
-        return Coded(len(stream), shares * 8 * len(stream), unit_losses(now, self.found))
+        lost = unit_losses(now, self.found)
+        if self.mask is not None:
+            truth = np.broadcast_to(self.mask.astype(np.float64), now.shape)
+            lost = (lost + unit_losses(now, truth)) / 2
+        return Coded(len(stream), shares * 8 * len(stream), lost)
+
+    def turned(self, turn: int) -> Scene:
+        """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.
+
+        >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (32, 1))
+        >>> Scene(ramp, [lambda images: images]).turned(5).image.shape
+        (64, 32)
+        """
+
+        def moved(values: NDArray[Any]) -> NDArray[Any]:
+            there = np.flip(values, -1) if turn >= _QUARTERS else values
+            return np.ascontiguousarray(np.rot90(there, turn % _QUARTERS, (-2, -1)))
+
+        mask = None if self.mask is None else moved(self.mask)
+        return Scene(moved(self.image), self.observers, self.preset, mask)
 
     def anchor(self, base_qp: int) -> Coded:
         """The image coded at one QP."""
@@ -80,10 +109,13 @@ class Exchange:
         bits: mean length of an anchor, in bits.
         slope: bits that one unit of loss is worth: by how much the mean anchor grows where its
             mean loss shrinks.
+        spread: how far apart units are, in mean units of the anchor: the deviation of what their
+            bits and losses come to.
     """
 
     bits: float
     slope: float
+    spread: float = 1.0
 
     def credits(self, coded: Coded, anchor: Coded) -> NDArray[np.float64]:
         """What each unit gains over the anchor, ``[rows, columns]``, in mean units of it.
@@ -109,12 +141,15 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
     """
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
     lost = np.array([[scene.anchor(qp).losses.sum() for scene in scenes] for qp in base_qps])
-    rate, loss = bits.mean(1), lost.mean(1)
-    slopes = -np.gradient(np.log(rate), np.log(np.maximum(loss, 1e-9))) * rate / loss
-    return {
-        qp: Exchange(float(r), float(max(s, 0.0)))
-        for qp, r, s in zip(base_qps, rate, slopes, strict=True)
-    }
+    rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
+    slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    found = {}
+    for qp, mean, slope in zip(base_qps, rate, np.maximum(slopes, 0), strict=True):
+        anchors = [scene.anchor(qp) for scene in scenes]
+        weighed = [(a.bits + slope * a.losses) * a.bits.size / mean for a in anchors]
+        spread = float(np.sqrt(np.mean([units.var() for units in weighed])))
+        found[qp] = Exchange(float(mean), float(slope), max(spread, _NOTHING))
+    return found
 
 
 def returns(credits: NDArray[np.float64], gamma: float, reach: int = 0) -> NDArray[np.float64]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from channels.errors import check_name, keep_count, keep_number
+from channels import InputError
+from channels.errors import check_count, check_name, keep_count, keep_flag, keep_number
+from semcom.dmic.curves import BASE_QPS
+from semcom.image_coders import hevc
 from semcom.training.schedule import Schedule
 
 TUNED = ("all", "head", "last")
@@ -23,13 +26,15 @@ class PolicyPlan:
         gamma: how much a unit is credited with what comes after it in raster order: 0, its own
             credit alone; above, it foresees what its reconstruction does to units predicted from
             it.
+        base_qps: what the images are coded at, rising, three at least.
         reach: units to each side whose credits a unit is credited with as well: a block's errors
             spread into what is predicted from it, and into what a segmenter sees around it.
         entropy: weight of the entropy of what is chosen, which keeps it trying.
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
             ``"last"`` layer of the trunk.
-        turned: whether images are turned and mirrored, so that one image is eight.
+        turned: whether images are turned and mirrored, so that one image is eight; each is coded
+            and looked at by itself.
         seed: of initial weights and every draw.
         schedule: of the learning rate, see :class:`semcom.training.schedule.Schedule`.
 
@@ -42,13 +47,14 @@ class PolicyPlan:
 
     steps: int = 4000
     batch: int = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
+    base_qps: tuple[int, ...] = BASE_QPS
     gamma: float = 0.0
     reach: int = 1
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
-    turned: bool = True
+    turned: bool = False
     seed: int = 0
     schedule: Schedule = field(default_factory=lambda: Schedule(averaging=0.99))
 
@@ -61,4 +67,9 @@ class PolicyPlan:
         keep_number(self, "entropy", 0, 10)
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)
+        keep_flag(self, "turned")
+        qps = tuple(check_count("a base QP", qp, 0, hevc.QP_MAX) for qp in self.base_qps)
+        if len(qps) < 3 or sorted(set(qps)) != list(qps):
+            raise InputError(f"base_qps must be three rising ones at least, got {list(qps)}")
+        object.__setattr__(self, "base_qps", qps)
         keep_count(self, "seed", 0, 2**40 - 1)

@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from semcom.dmic.curves import BASE_QPS
-from semcom.dmic.episode import Exchange, Scene, returns
+from semcom.dmic.episode import TURNS, Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
@@ -55,22 +54,26 @@ class PolicyTask:
         if plan.tuned == "last":
             policy.trunk.last.requires_grad_(True)
         self._scenes, self._exchange, self._validation = scenes, exchange, validation
-        self._seen = [planes(scene.image, scene.found[0]) for scene in scenes]
+        self._turned: dict[tuple[int, int], Scene] = {}
         self.fed_with = digest(torch.from_numpy(scene.image) for scene in scenes)
 
     def loss(self, step: int) -> Tensor:
         """Policy gradient, critic and entropy of one batch of episodes."""
         plan = self.plan
         draws = np.random.default_rng([plan.seed, step])
-        chosen = draws.integers(0, len(self._scenes), plan.batch)
-        base_qps = draws.choice(BASE_QPS, plan.batch)
+        chosen = self._alike(draws)
+        base_qps = draws.choice(plan.base_qps, plan.batch)
         qps = torch.from_numpy(base_qps).float()
-        features = self.policy.trunk(torch.cat([self._seen[i] for i in chosen]), qps)
+        turn = int(draws.integers(TURNS)) if plan.turned else 0
+        scenes = [self._scene(i, turn) for i in chosen]
+        seen = torch.cat([planes(scene.image, scene.found[0]) for scene in scenes])
+        features = self.policy.trunk(seen, qps)
         actions = self.policy.choose(features, qps, draws)
         credits = np.stack(
             [
-                self._credits(self._scenes[i], self._exchange[i], int(qp), action)
-                for i, qp, action in zip(chosen, base_qps, actions, strict=True)
+                self._credits(scene, self._exchange[i], int(qp), action)
+                / self._exchange[i][int(qp)].spread
+                for scene, i, qp, action in zip(scenes, chosen, base_qps, actions, strict=True)
             ]
         )
         reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach)).float()
@@ -92,7 +95,7 @@ class PolicyTask:
         gains = []
         for scene, exchange in self._validation:
             seen = planes(scene.image, scene.found[0])
-            for qp in BASE_QPS[1::3]:
+            for qp in self.plan.base_qps[::2]:
                 level = torch.tensor([float(qp)])
                 action = self.policy.choose(self.policy.trunk(seen, level), level)[0]
                 gains.append(float(self._credits(scene, exchange, qp, action).mean()))
@@ -101,6 +104,20 @@ class PolicyTask:
     def save(self, path: Path) -> None:
         """Write the weights."""
         self.policy.save(path)
+
+    def _alike(self, draws: np.random.Generator) -> list[int]:
+        """Scenes of a batch: one, and others of its size."""
+        first = draws.integers(len(self._scenes))
+        size = self._scenes[first].image.shape
+        alike = [i for i, scene in enumerate(self._scenes) if scene.image.shape == size]
+        return [int(first), *map(int, draws.choice(alike, self.plan.batch - 1))]
+
+    def _scene(self, index: int, turn: int) -> Scene:
+        if not turn:
+            return self._scenes[index]
+        if (index, turn) not in self._turned:
+            self._turned[index, turn] = self._scenes[index].turned(turn)
+        return self._turned[index, turn]
 
     def _credits(
         self, scene: Scene, exchange: dict[int, Exchange], qp: int, action: NDArray[np.int64]

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from channels import InputError
-from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import Scene, exchanges
 from semcom.dmic.policy import Policy
 from semcom.training import loop
@@ -30,7 +29,7 @@ def train_policy(
 
     Args:
         scenes: images under their observers, kind by kind: what bits and losses are worth is
-            reckoned within a kind, from its anchors. All of one size.
+            reckoned within a kind, from its anchors.
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
         validation: scenes kept apart, kind by kind; where there are any, the weights of the highest
@@ -43,7 +42,7 @@ def train_policy(
         The policy, frozen.
 
     Raises:
-        InputError: if there is no scene, their sizes differ, or as the loop says.
+        InputError: if there is no scene, or as the loop says.
         Stopped: if it was stopped before its last step, see :mod:`semcom.training.conduct`.
 
     >>> train_policy([], PolicyPlan(), "runs/policy")
@@ -53,17 +52,13 @@ def train_policy(
     flat = [scene for kind in scenes for scene in kind]
     if not flat:
         raise InputError("no image to learn from: give one at least")
-    shapes = {scene.image.shape for scene in flat}
-    if len(shapes) > 1:
-        sizes = ", ".join(f"{height} x {width}" for height, width in sorted(shapes))
-        raise InputError(f"images of one size are learned from, got {sizes}: crop them")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         policy = Policy() if first is None else first.requires_grad_(True)
-    rates = [rate for kind in scenes for rate in [exchanges(kind, BASE_QPS)] * len(kind)]
+    rates = [rate for kind in scenes for rate in [exchanges(kind, plan.base_qps)] * len(kind)]
     kept = []
     for kind in validation:
-        rate = exchanges(kind, BASE_QPS)
+        rate = exchanges(kind, plan.base_qps)
         kept += [(scene, rate) for scene in kind]
     task = PolicyTask(policy, flat, rates, kept, plan)
     loop.run(task, out, log_every=log_every, on_step=on_step, keep_best=bool(kept))
