@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
-from semcom.dmic.units import NO_OFFSET, OFFSETS, UNIT, Map
+from semcom.dmic.units import OFFSETS, UNIT, Map
 from semcom.learned import pad_to
 from semcom.weightfile import complaint, digest, halved, stored
 
@@ -24,6 +24,9 @@ CONTEXT = 8
 _HIDDEN = 36
 _PLANES = 3
 _FURTHEST = float(max(OFFSETS))
+_TRIED = 3.0
+"""Offsets in QPs that are tried at first, about: far from the anchor, losses saturate, and all that
+is learned is to save bits."""
 
 
 def planes(image: NDArray[np.float32], found: NDArray[np.floating]) -> Tensor:
@@ -95,7 +98,7 @@ class Head(nn.Module):
             choice = self.actor[-1]
             assert isinstance(choice, nn.Linear)
             choice.weight.mul_(0.1)
-            choice.bias.copy_(F.one_hot(torch.tensor(NO_OFFSET), len(OFFSETS)))
+            choice.bias.copy_(-torch.tensor(OFFSETS).abs() / _TRIED)
 
     def forward(self, features: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of the offsets ``[..., actions]``, and values ``[...]``."""

@@ -18,8 +18,6 @@ OFFSETS = (-6, -3, 0, 3, 6, 9, 12, 15, 18)
 """QPs that a unit may be given on top of the base QP; coarser ones reach farther than finer ones,
 since bits are saved where no diagnosis looks."""
 
-NO_OFFSET = OFFSETS.index(0)
-
 Map = NDArray[np.int64]
 """QP offsets ``[rows, columns]``, one for each unit."""
 
@@ -34,15 +32,20 @@ def grid(height: int, width: int) -> tuple[int, int]:
 
 
 def encode(
-    image: NDArray[np.float32], qp: int, offsets: Map | None = None, preset: str = hevc.PRESET
+    image: NDArray[np.float32],
+    qp: float,
+    offsets: Map | None = None,
+    preset: str = hevc.PRESET,
+    bit_depth: int = 10,
 ) -> bytes:
     """Code an image with an offset for each unit.
 
     Args:
         image: float32 ``[H, W]`` in [0, 1].
-        qp: base QP, 0 to 51.
+        qp: base QP, 0 to 51; between two whole ones as :func:`semcom.image_coders.hevc.encode`.
         offsets: what each unit adds to it; ``None``: nothing, the anchor.
         preset: of x265.
+        bit_depth: bits a sample is coded with: 8, 10 or 12.
 
     Returns:
         The stream of :func:`semcom.image_coders.hevc.encode`.
@@ -55,7 +58,7 @@ def encode(
     True
     """
     if offsets is None:
-        return hevc.encode(image, qp, preset=preset)
+        return hevc.encode(image, qp, bit_depth, preset=preset)
     height, width = image.shape
     if offsets.shape != grid(height, width):
         raise InputError(
@@ -65,7 +68,8 @@ def encode(
     times = UNIT // hevc.UNIT
     fine = offsets.repeat(times, 0).repeat(times, 1)
     rows, columns = math.ceil(height / hevc.UNIT), math.ceil(width / hevc.UNIT)
-    return hevc.encode(image, qp, qp_offsets=fine[:rows, :columns], preset=preset)
+    fine = fine[:rows, :columns]
+    return hevc.encode(image, qp, bit_depth, qp_offsets=fine, preset=preset)
 
 
 def summed(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ _PARAMS = (
     f"qg-size={UNIT}:aq-mode=1:aq-strength=0.0001:cutree=0:qcomp=1:ipratio=1:info=0:"
     "vui-timing-info=0:vui-hrd-info=0:log-level=none:pools=none:frame-threads=1"
 )
-_STEPS_PER_QP = 64
+STEPS_PER_QP = 64
+"""Quality steps of :class:`Hevc` within a QP."""
 
 
 def encode(
@@ -164,10 +165,10 @@ class Hevc:
     roi_qp_offset: int = 0
 
     channels = (1, 3)
-    finest = QP_MAX * _STEPS_PER_QP
+    finest = QP_MAX * STEPS_PER_QP
     layouts = 1
-    step_of_one_bit = 40 * _STEPS_PER_QP
-    steps_per_octave = 5.5 * _STEPS_PER_QP
+    step_of_one_bit = 40 * STEPS_PER_QP
+    steps_per_octave = 5.5 * STEPS_PER_QP
     scaling_bits_per_pixel = 0.06
     smallest_scale = 8
 
@@ -182,7 +183,7 @@ class Hevc:
         >>> Hevc(10).encode(np.zeros((32, 32), np.float32), 0, 0, None)[:4]
         b'\x00\x00\x00\x01'
         """
-        qp = QP_MAX - step / _STEPS_PER_QP
+        qp = QP_MAX - step / STEPS_PER_QP
         return encode(image, qp, self.bit_depth, roi, self.roi_qp_offset)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:

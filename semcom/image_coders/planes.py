@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from channels import InputError
+from channels.errors import shown, whole_number
 from semcom.image_coders.scale import ImageArray
 
 if TYPE_CHECKING:
     import av
 
-BIT_DEPTHS = (8, 10, 12)
+_BIT_DEPTHS = (8, 10, 12)
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _COLOUR = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
 _HALVED = {10: "yuv420p10le"}
@@ -31,6 +32,19 @@ _FROM_RGB = np.array(
     ]
 )
 _TO_RGB = np.linalg.inv(_FROM_RGB)
+
+
+def check_bit_depth(bit_depth: object) -> int:
+    """Return bits a sample if a frame can have such samples.
+
+    >>> check_bit_depth(9)
+    Traceback (most recent call last):
+    channels.errors.InputError: bit_depth must be 8, 10 or 12, got 9
+    """
+    bits = whole_number(bit_depth)
+    if bits not in _BIT_DEPTHS:
+        raise InputError(f"bit_depth must be 8, 10 or 12, got {shown(bit_depth)}")
+    return bits
 
 
 def to_frame(image: ImageArray, bit_depth: int) -> av.VideoFrame:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels import InputError
-from channels.errors import check_count, check_name, shown, whole_number
+from channels.errors import check_count, check_name
 from semcom.image_coders.formats import FORMATS
 from semcom.image_coders.image_format import ImageFormat, Mask
-from semcom.image_coders.planes import BIT_DEPTHS
+from semcom.image_coders.planes import check_bit_depth
 from semcom.image_coders.rate import FILLED, BudgetTooSmall, Ladder, fit
 from semcom.image_coders.regions import any_in_blocks
 from semcom.image_coders.scale import BLURS, SOFTENINGS, ImageArray, blur, resize, soften
@@ -226,9 +226,7 @@ def source_coder(
     'hevc'
     """
     check_name("header", header, HEADERS)
-    bits = whole_number(bit_depth)
-    if bits not in BIT_DEPTHS:
-        raise InputError(f"bit_depth must be 8, 10 or 12, got {shown(bit_depth)}")
+    bits = check_bit_depth(bit_depth)
     roi_qp_offset = check_count("roi_qp_offset", roi_qp_offset, -24, -1)
     check_name("source coder", name, FORMATS)
     return SourceCoder(name, FORMATS[name].make(bits, roi_qp_offset), header)

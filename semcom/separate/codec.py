@@ -47,7 +47,8 @@ class SeparateCodec(Codec):
     Args:
         source: image coder: ``"hevc"`` (x265 intra), ``"hevc-roi"`` (the same with finer steps in
             the region of interest that :meth:`encode` is given), ``"jpeg2000"`` (OpenJPEG),
-            ``"jpegxl"`` (libjxl) or ``"avif"`` (AV1 by SVT-AV1).
+            ``"jpegxl"`` (libjxl) or ``"avif"`` (AV1 by SVT-AV1); or a coder of one's own, which
+            brings its ``header`` with it.
         mcs: ``"auto"``, or an index to use at every SNR.
         mcs_table: ``"all"``: the schemes of PDSCH tables 1 to 3 of TS 38.214, each once, by rising
             rate; or 1 (64-QAM), 2 (256-QAM) or 3 (low spectral efficiency) alone.
@@ -88,7 +89,7 @@ class SeparateCodec(Codec):
 
     def __init__(
         self,
-        source: str = "hevc",
+        source: str | SourceCoder = "hevc",
         mcs: int | Literal["auto"] = "auto",
         mcs_table: MCSTable = "all",
         adaptation: str = "predicted",
@@ -99,7 +100,11 @@ class SeparateCodec(Codec):
         roi_qp_offset: int = -6,
         fallback: str | None = None,
     ) -> None:
-        self._source = source_coder(source, header, bit_depth, roi_qp_offset)
+        self._source = (
+            source
+            if isinstance(source, SourceCoder)
+            else source_coder(source, header, bit_depth, roi_qp_offset)
+        )
         self._table = check_table(mcs_table)
         self._mcs = self._fixed(mcs)
         self._adaptation = check_name("adaptation", adaptation, ("predicted", "measured"))
@@ -110,7 +115,7 @@ class SeparateCodec(Codec):
         self._fallback = self._checked(fallback)
         self._link: Link | None = None
         self._chosen: dict[Session, int] = {}
-        self.name = f"{source}-ldpc"
+        self.name = f"{self._source.name}-ldpc"
         self.channels = self._source.format.channels
 
     @property

@@ -29,6 +29,7 @@ class PolicyPlan:
         base_qps: what the images are coded at, rising, three at least.
         reach: units to each side whose credits a unit is credited with as well: a block's errors
             spread into what is predicted from it, and into what a segmenter sees around it.
+        whole: weight of what the whole image gains, in every unit's credit.
         entropy: weight of the entropy of what is chosen, which keeps it trying.
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
@@ -51,6 +52,7 @@ class PolicyPlan:
     base_qps: tuple[int, ...] = BASE_QPS
     gamma: float = 0.0
     reach: int = 1
+    whole: float = 0.0
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
@@ -64,6 +66,7 @@ class PolicyPlan:
         keep_number(self, "learning_rate", 1e-9, 1)
         keep_number(self, "gamma", 0, 0.999)
         keep_count(self, "reach", 0, 8)
+        keep_number(self, "whole", 0, 100)
         keep_number(self, "entropy", 0, 10)
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)

@@ -76,7 +76,7 @@ class PolicyTask:
                 for scene, i, qp, action in zip(scenes, chosen, base_qps, actions, strict=True)
             ]
         )
-        reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach)).float()
+        reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach, plan.whole)).float()
         logs, values = self.policy.head(features, contexts(actions, qps))
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
         advantage = reached - values.detach()

@@ -143,7 +143,7 @@ def test_a2c_learns_and_a_transfer_moves_the_head_alone(scene: Scene) -> None:
     policy = Policy()
     task = PolicyTask(policy, [scene], [rates], [(scene, rates)], PolicyPlan(batch=2))
     assert task.score() == 0
-    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    optimizer = torch.optim.Adam(policy.parameters(), 1e-2)
     for step in range(60):
         optimizer.zero_grad()
         loss = task.loss(step)

@@ -1,0 +1,73 @@
+"""DMIC over a link: a policy's HEVC, 5G LDPC and QAM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from channels.errors import check_name
+from semcom import catalogue
+from semcom.dmic.coder import PolicyHevc
+from semcom.dmic.policy import Policy
+from semcom.dmic.weights import shipped
+from semcom.image_coders.planes import check_bit_depth
+from semcom.image_coders.source import HEADERS, SourceCoder
+from semcom.modem.mcs import MCSTable
+from semcom.segmentation.segmenter import Segmenter
+from semcom.separate import SeparateCodec
+
+_POLICIES = {"angiography": "dmic-angiography"}
+"""Weights by what a segmenter finds; those of all others are ``dmic``."""
+
+
+class DMIC(SeparateCodec):
+    """The separate chain with HEVC whose bits a policy allocates, so that the diagnosis is kept.
+
+    What a segmenter finds in the original, and nothing else, tells the policy where that is: the
+    codec takes no region of interest. Any HEVC decoder reads the streams, as all QPs are in them.
+
+    Args:
+        segmenter: whose diagnosis is kept: a name of :func:`semcom.segmenters`, or one's own.
+        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one: that
+            which was transferred to angiograms with one of them where the segmenter finds
+            coronary arteries, the one that it was made of elsewhere.
+        header: as of :class:`~semcom.separate.SeparateCodec`, like all that follows.
+        bit_depth: 8, 10 or 12.
+
+    Raises:
+        InputError: on an unknown or wrong option.
+
+    >>> DMIC().name
+    'dmic-ldpc'
+    """
+
+    family = "codec"
+
+    def __init__(
+        self,
+        segmenter: str | Segmenter = "angiography",
+        policy: str | Path | Policy | None = None,
+        mcs: int | Literal["auto"] = "auto",
+        mcs_table: MCSTable = "all",
+        adaptation: str = "predicted",
+        target_bler: float | None = None,
+        on_loss: str = "grey",
+        header: str = "external",
+        bit_depth: int = 10,
+        fallback: str | None = None,
+    ) -> None:
+        finds = catalogue.segmenter(segmenter) if isinstance(segmenter, str) else segmenter
+        if policy is None:
+            policy = shipped(_POLICIES.get(getattr(finds, "task", ""), "dmic"))
+        elif not isinstance(policy, Policy):
+            policy = Policy.load(policy)
+        coder = PolicyHevc(check_bit_depth(bit_depth), policy=policy, segmenter=finds)
+        super().__init__(
+            SourceCoder("dmic", coder, check_name("header", header, HEADERS)),
+            mcs,
+            mcs_table,
+            adaptation,
+            target_bler,
+            on_loss,
+            fallback=fallback,
+        )

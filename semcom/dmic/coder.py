@@ -1,0 +1,63 @@
+"""HEVC at all its qualities with a policy's QPs, so that it takes part where other coders do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcom.dmic.observers import seen
+from semcom.dmic.policy import Policy
+from semcom.dmic.units import encode
+from semcom.image_coders.hevc import QP_MAX, STEPS_PER_QP, Hevc
+from semcom.image_coders.image_format import Mask
+from semcom.image_coders.scale import ImageArray
+from semcom.segmentation.segmenter import Segmenter
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyHevc(Hevc):
+    """HEVC intra whose units have the QPs that a policy chooses; any HEVC decoder reads it.
+
+    The policy knows what a segmenter finds in the image, and no other mask. Grey images.
+
+    Args:
+        bit_depth: bits a sample is coded with: 8, 10 or 12.
+        policy: chooses.
+        segmenter: finds what the diagnosis is about.
+
+    >>> coder = PolicyHevc(10, policy=Policy(), segmenter=lambda images: images)
+    >>> image = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    >>> coder.decode(coder.encode(image, 1000, 0, None), (64, 64)).shape
+    (64, 64)
+    """
+
+    policy: Policy = field(kw_only=True)
+    segmenter: Segmenter = field(kw_only=True)
+    _last: dict[bytes, NDArray[np.floating]] = field(init=False, repr=False, default_factory=dict)
+
+    channels = (1,)
+    scaling_bits_per_pixel = 0.0
+
+    def __repr__(self) -> str:
+        found = getattr(self.segmenter, "fingerprint", type(self.segmenter).__name__)
+        return f"PolicyHevc(bit_depth={self.bit_depth}, {self.policy.fingerprint}, {found})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_last": {}}
+
+    def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
+        """Code an image at base QP ``51 - step / 64``."""
+        qp = QP_MAX - step / STEPS_PER_QP
+        offsets = self.policy.offsets(image, self._found(image), qp)
+        return encode(image, qp, offsets, bit_depth=self.bit_depth)
+
+    def _found(self, image: ImageArray) -> NDArray[np.floating]:
+        """What the segmenter finds; of the last image it is kept."""
+        contents = image.tobytes()
+        if contents not in self._last:
+            self._last.clear()
+            self._last[contents] = seen([self.segmenter], image)[0]
+        return self._last[contents]
