@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,14 +54,19 @@ class Scene:
     observers: Sequence[Segmenter]
     preset: str = hevc.PRESET
     mask: NDArray[np.bool_] | None = None
-    _anchors: dict[int, Coded] = field(default_factory=dict, init=False)
+    _anchors: dict[int, list[Coded]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
         self._shares = BitShares(self.image)
 
-    def coded(self, base_qp: int, offsets: Map) -> Coded:
+    def coded(self, base_qp: int, offsets: Map, by: int | None = None) -> Coded:
         """Code the image and let the observers look.
+
+        Args:
+            base_qp: what the offsets are added to.
+            offsets: of each unit.
+            by: the only observer who looks; ``None``: all do.
 
         >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
         >>> scene = Scene(ramp, [lambda images: images], "ultrafast")
@@ -70,13 +75,18 @@ class Scene:
         (True, np.True_)
         """
         stream = encode(self.image, base_qp, offsets, self.preset)
-        now = seen(self.observers, np.clip(hevc.decode(stream), 0, 1))
         shares = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX))
-        lost = unit_losses(now, self.found)
-        if self.mask is not None:
-            truth = np.broadcast_to(self.mask.astype(np.float64), now.shape)
-            lost = (lost + unit_losses(now, truth)) / 2
+        decoded = np.clip(hevc.decode(stream), 0, 1)
+        whose = range(len(self.observers)) if by is None else [by]
+        lost = np.mean([self._lost(decoded, one) for one in whose], 0)
         return Coded(len(stream), shares * 8 * len(stream), lost)
+
+    def _lost(self, decoded: NDArray[np.float32], observer: int) -> NDArray[np.float64]:
+        now = seen([self.observers[observer]], decoded)
+        lost = unit_losses(now, self.found[observer : observer + 1])
+        if self.mask is None:
+            return lost
+        return (lost + unit_losses(now, self.mask[None].astype(np.float64))) / 2
 
     def turned(self, turn: int) -> Scene:
         """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.
@@ -93,12 +103,16 @@ class Scene:
         mask = None if self.mask is None else moved(self.mask)
         return Scene(moved(self.image), self.observers, self.preset, mask)
 
-    def anchor(self, base_qp: int) -> Coded:
-        """The image coded at one QP."""
+    def anchor(self, base_qp: int, by: int | None = None) -> Coded:
+        """The image coded at one QP; ``by`` as of :meth:`coded`."""
         if base_qp not in self._anchors:
             flat = np.zeros(grid(*self.image.shape), np.int64)
-            self._anchors[base_qp] = self.coded(base_qp, flat)
-        return self._anchors[base_qp]
+            everyone = range(len(self.observers))
+            self._anchors[base_qp] = [self.coded(base_qp, flat, one) for one in everyone]
+        each = self._anchors[base_qp]
+        if by is not None:
+            return each[by]
+        return replace(each[0], losses=np.mean([one.losses for one in each], 0))
 
 
 @dataclass(frozen=True)

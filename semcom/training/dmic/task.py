@@ -71,9 +71,11 @@ class PolicyTask:
         actions = self.policy.choose(features, qps, draws)
         credits = np.stack(
             [
-                self._credits(scene, self._exchange[i], int(qp), action)
+                self._credits(scene, self._exchange[i], int(qp), action, one)
                 / self._exchange[i][int(qp)].spread
-                for scene, i, qp, action in zip(scenes, chosen, base_qps, actions, strict=True)
+                for scene, i, qp, action, one in zip(
+                    scenes, chosen, base_qps, actions, self._who(scenes, draws), strict=True
+                )
             ]
         )
         reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach, plan.whole)).float()
@@ -112,6 +114,11 @@ class PolicyTask:
         alike = [i for i, scene in enumerate(self._scenes) if scene.image.shape == size]
         return [int(first), *map(int, draws.choice(alike, self.plan.batch - 1))]
 
+    @staticmethod
+    def _who(scenes: Sequence[Scene], draws: np.random.Generator) -> list[int]:
+        """One observer of each scene: looking costs more than coding."""
+        return [int(draws.integers(len(scene.observers))) for scene in scenes]
+
     def _scene(self, index: int, turn: int) -> Scene:
         if not turn:
             return self._scenes[index]
@@ -120,7 +127,12 @@ class PolicyTask:
         return self._turned[index, turn]
 
     def _credits(
-        self, scene: Scene, exchange: dict[int, Exchange], qp: int, action: NDArray[np.int64]
+        self,
+        scene: Scene,
+        exchange: dict[int, Exchange],
+        qp: int,
+        action: NDArray[np.int64],
+        by: int | None = None,
     ) -> NDArray[np.float64]:
-        coded = scene.coded(qp, offsets_of(action))
-        return exchange[qp].credits(coded, scene.anchor(qp))
+        coded = scene.coded(qp, offsets_of(action), by)
+        return exchange[qp].credits(coded, scene.anchor(qp, by))
