@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from semcom.dmic.bits import BitShares
-from semcom.dmic.observers import seen, unit_losses
+from semcom.dmic.observers import caused, seen
 from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
@@ -20,6 +21,7 @@ TURNS = 2 * _QUARTERS
 """Ways to turn and mirror a square."""
 
 _NOTHING = 1e-9
+_MARGIN = 8
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Coded:
     Args:
         num_bytes: of the stream.
         bits: of it, about, that each unit takes, ``[rows, columns]``; they add up to all.
-        losses: what each unit has lost of the diagnosis, ``[rows, columns]``; they add up to the
-            mean of 1 - soft Dice and 1 - diagnostic Dice, over observers.
+        losses: what each unit takes of the diagnosis, ``[rows, columns]``; they add up to the mean
+            of 1 - soft Dice and 1 - diagnostic Dice, over observers.
     """
 
     num_bytes: int
@@ -46,8 +48,8 @@ class Scene:
         image: float32 ``[H, W]`` in [0, 1].
         observers: frozen segmenters; what the first finds is what a policy knows.
         preset: of x265.
-        mask: what is there, bool ``[H, W]``, where an annotator has said it: half of what counts
-            is then how near observers come to it.
+        mask: what is there, bool ``[H, W]``, where an annotator has said it: what is lost there,
+            and 8 pixels around, counts twice.
     """
 
     image: NDArray[np.float32]
@@ -59,6 +61,9 @@ class Scene:
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
         self._shares = BitShares(self.image)
+        self._weights = (
+            1.0 if self.mask is None else 1.0 + binary_dilation(self.mask, None, _MARGIN)
+        )
 
     def coded(self, base_qp: int, offsets: Map, by: int | None = None) -> Coded:
         """Code the image and let the observers look.
@@ -78,15 +83,11 @@ class Scene:
         shares = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX))
         decoded = np.clip(hevc.decode(stream), 0, 1)
         whose = range(len(self.observers)) if by is None else [by]
-        lost = np.mean([self._lost(decoded, one) for one in whose], 0)
-        return Coded(len(stream), shares * 8 * len(stream), lost)
-
-    def _lost(self, decoded: NDArray[np.float32], observer: int) -> NDArray[np.float64]:
-        now = seen([self.observers[observer]], decoded)
-        lost = unit_losses(now, self.found[observer : observer + 1])
-        if self.mask is None:
-            return lost
-        return (lost + unit_losses(now, self.mask[None].astype(np.float64))) / 2
+        lost = [
+            caused(self.observers[one], decoded, self.image, self.found[one], self._weights)
+            for one in whose
+        ]
+        return Coded(len(stream), shares * 8 * len(stream), np.mean(lost, 0))
 
     def turned(self, turn: int) -> Scene:
         """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from channels import InputError
 from semcom.dmic.units import summed
 from semcom.segmentation.segmenter import Segmenter, probabilities
 
 _NOTHING = 1e-6
+_LEAST_NET = 0.3
+"""Where units that happen to help leave less of what others take, they do not count."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Turned:
     quarters: int = 0
     mirrored: bool = False
 
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+    def __call__(self, images: Tensor) -> Tensor:
         """What the segmenter finds, ``[batch, 1, H, W]``."""
         seen = images.flip(-1) if self.mirrored else images
         found = self.segmenter(seen.rot90(self.quarters, (-2, -1))).rot90(-self.quarters, (-2, -1))
@@ -52,37 +56,80 @@ def seen(observers: Sequence[Segmenter], image: NDArray[np.float32]) -> NDArray[
         return np.stack([probabilities(one, batch)[0, 0].double().numpy() for one in observers])
 
 
-def losses(now: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a decoded image has lost of the diagnosis, pixel by pixel and observer by observer.
+def loss(p: Tensor, p0: Tensor, weights: Tensor | float = 1.0) -> tuple[Tensor, float]:
+    """What a decoded image has lost of the diagnosis: softly, and all in all.
 
     ::
 
-        S = 1/2 (p - p0)^2 / sum(p^2 + p0^2) + 1/2 |m - m0| / sum(m + m0),   m = p > 1/2
-
-    Over all pixels it adds up to the mean of 1 - soft Dice and 1 - diagnostic Dice.
+        soft = sum(w (p - p0)^2) / sum(w (p^2 + p0^2))       1 - soft Dice
+        hard = sum(w |m - m0|)   / sum(w (m + m0))           1 - diagnostic Dice,   m = p > 1/2
 
     Args:
-        now: probabilities in the decoded image, ``[observers, H, W]``.
-        before: in the original.
+        p: probabilities in the decoded image, of any shape.
+        p0: in the original.
+        weights: how much each pixel counts.
 
     Returns:
-        float64 ``[observers, H, W]``.
+        The soft one, which has a gradient, and the mean of both.
 
-    >>> p0 = np.array([[[0.9, 0.9, 0.1]]])
-    >>> round(float(losses(np.array([[[0.9, 0.1, 0.1]]]), p0).sum()), 3)
-    0.297
+    >>> p0 = torch.tensor([0.9, 0.9, 0.1])
+    >>> soft, whole = loss(torch.tensor([0.9, 0.1, 0.1]), p0)
+    >>> round(float(soft), 3), round(whole, 3)
+    (0.26, 0.297)
     """
-    axes = (-2, -1)
-    soft = (now - before) ** 2
-    total = (now**2 + before**2).sum(axes, keepdims=True)
-    masks, originals = now > 0.5, before > 0.5
-    hard = (masks != originals).astype(np.float64)
-    size = (masks.astype(np.int64) + originals).sum(axes, keepdims=True)
-    halves: NDArray[np.float64] = soft / np.maximum(total, _NOTHING) + hard / np.maximum(size, 1)
-    return halves / 2
+    soft = (weights * (p - p0) ** 2).sum() / (weights * (p**2 + p0**2)).sum().clamp_min(_NOTHING)
+    m, m0 = (p > 0.5).to(p0), (p0 > 0.5).to(p0)
+    hard = (weights * (m - m0).abs()).sum() / (weights * (m + m0)).sum().clamp_min(1)
+    return soft, float(soft.detach() + hard) / 2
 
 
-def unit_losses(now: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The losses of each unit, ``[rows, columns]``, the mean over observers."""
-    total: NDArray[np.float64] = summed(losses(now, before)).mean(0)
-    return total
+def caused(
+    observer: Segmenter,
+    decoded: NDArray[np.float32],
+    image: NDArray[np.float32],
+    before: NDArray[np.float64],
+    weights: NDArray[np.float64] | float = 1.0,
+) -> NDArray[np.float64]:
+    """What each unit's errors take of the diagnosis, wherever in the image it is missed.
+
+    ::
+
+        S_u = S a_u / sum(a),     a_u = sum over the unit's pixels of (d soft / dx) (x - x0)
+
+    ``sum(a)`` is about twice the soft loss, as that is quadratic in small errors. What is lost
+    *in* a unit falls short by half of what coding it more coarsely takes, for segmenters look
+    around.
+
+    Args:
+        observer: who looks; what it gives must have a gradient.
+        decoded: ``x``, float32 ``[H, W]`` in [0, 1].
+        image: the original, ``x0``.
+        before: what the observer finds in it, ``[H, W]``.
+        weights: how much each pixel's loss counts.
+
+    Returns:
+        float64 ``[rows, columns]``; they add up to the whole loss ``S``, see :func:`loss`.
+
+    Raises:
+        InputError: if the observer has no gradient.
+
+    >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    >>> coarse = ramp.copy()
+    >>> coarse[:32, 32:] = 0.8
+    >>> caused(lambda images: images, coarse, ramp, ramp).round(3).tolist()
+    [[0.0, 0.004], [0.0, 0.0]]
+    """
+    x = torch.from_numpy(decoded)[None, None].requires_grad_(True)
+    with torch.enable_grad():
+        p = probabilities(observer, x)[0, 0].double()
+        if not p.requires_grad:
+            raise InputError("an observer without a gradient cannot tell which unit took what")
+        known = torch.as_tensor(weights, dtype=torch.float64)
+        soft, whole = loss(p, torch.from_numpy(before), known)
+        (slope,) = torch.autograd.grad(soft, x)
+    shares = summed(slope[0, 0].numpy() * (decoded - image))
+    taking = np.maximum(shares, 0)
+    if shares.sum() < _LEAST_NET * taking.sum():
+        shares = taking
+    total = shares.sum()
+    return shares * (whole / total) if total > 0 else np.full(shares.shape, whole / shares.size)
