@@ -155,13 +155,19 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
         base_qps: rising, three at least.
 
     Raises:
-        InputError: on other base QPs.
+        InputError: on other base QPs, or if two of them lose the same of the diagnosis.
     """
     base_qps = check_base_qps(base_qps)
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
     lost = np.array([[scene.anchor(qp).losses.sum() for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
-    slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    if not np.isfinite(slopes).all():
+        raise InputError(
+            "the diagnosis of these images is the same at several base QPs: take others, in which "
+            "observers find something"
+        )
     found = {}
     for qp, mean, slope in zip(base_qps, rate, np.maximum(slopes, 0), strict=True):
         anchors = [scene.anchor(qp) for scene in scenes]
