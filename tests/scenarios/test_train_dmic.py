@@ -115,7 +115,7 @@ CASES: list[tuple[list[str], str]] = [
     (["--transfer", "colour.png"], "colour"),
     (["--transfer", "a.png", "--mask", "small.png"], "but its image is"),
     (["--transfer", "a.png", "--mask", "empty.png"], "mask empty.png is empty"),
-    (["--transfer", "empty.png"], "the same at several base QPs"),
+    (["--transfer", "empty.png"], "finds nothing in empty.png"),
 ]
 
 
