@@ -24,6 +24,7 @@ HEAVY = (
     "pyarrow",
     "scipy",
     "PIL",
+    "gymnasium",
 )
 
 
@@ -51,6 +52,18 @@ def test_lists_and_fec_do_without_sionna() -> None:
         "print('numba' in sys.modules, 'sionna' in sys.modules)"
     )
     assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_bit_allocation_does_without_gymnasium_until_its_environment_is_asked_for() -> None:
+    done = ran(
+        "import sys, semcom.dmic\n"
+        "print('gymnasium' in sys.modules)\n"
+        "sys.modules['gymnasium'] = None\n"
+        "from semcom.dmic import BitAllocation"
+    )
+    assert done.stdout.split() == ["False"]
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.endswith('InputError: the environment needs gymnasium: pip install "semcom[dmic]"')
 
 
 def test_names_are_there_before_they_are_loaded() -> None:

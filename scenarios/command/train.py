@@ -1,4 +1,4 @@
-"""``semcom train``: train a learned codec or a segmenter, with the loops behind shipped weights."""
+"""``semcom train``: codecs, segmenters, bit allocation, with the loops behind shipped weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from typer.core import TyperGroup
 
 from scenarios.options.shared import Frame, SkipUnreadable, grouped
 from scenarios.options.telling import tell
-from scenarios.options.training import MOST_PHANTOMS, Course, Data, SegmenterOptions
+from scenarios.options.training import (
+    MOST_PHANTOMS,
+    Course,
+    Data,
+    Diagnosed,
+    PolicyOptions,
+    SegmenterOptions,
+)
 
 if TYPE_CHECKING:
     from semcom.training.conduct import Conduct
@@ -37,7 +44,7 @@ trains = typer.Typer(cls=_Trains, no_args_is_help=True)
 
 @trains.callback()
 def _train() -> None:
-    """Train a codec or a segmenter; stopped and started again, it goes on from its checkpoint."""
+    """Train a codec, segmenter or policy; stopped and started again, it goes on from there."""
 
 
 def _codec(codec: str) -> Callable[..., None]:
@@ -249,6 +256,38 @@ def segmenter(
             first=first,
         )
     typer.echo(f"weights: {folder / 'segmenter.safetensors'}, log: {folder / 'log.csv'}")
+
+
+@trains.command()
+@grouped
+def dmic(*, data: Diagnosed, policy: PolicyOptions, course: Course) -> None:
+    """Train a bit allocation policy for HEVC, or transfer one to a picture and its mask.
+
+    Of each kind of pictures one in eight is set apart to choose the weights by; a transfer goes on
+    from the shipped weights or --weights, and the last average is what comes out.
+    """
+    began_s = time.monotonic()
+    from channels import InputError
+    from semcom.catalogue import PACKAGE
+    from semcom.dmic import Policy, shipped
+    from semcom.training.dmic.teach import train_policy
+
+    transfer = bool(data.transfer)
+    if transfer and course.weights is None:
+        course = replace(course, weights=PACKAGE)
+    conduct = course.conduct(began_s)
+    if course.device != "cpu":
+        raise InputError("policies learn where images are coded, on the CPU: leave --device out")
+    data.check()
+    plan = policy.plan(transfer)
+    folder = course.folder("dmic-transfer" if transfer else "dmic")
+    first = None
+    if course.weights is not None:
+        first = shipped() if course.weights == PACKAGE else Policy.load(course.weights)
+    training, validation = data.load()
+    with _carried_out("dmic", plan.steps, conduct) as on_step:
+        train_policy(training, plan, folder, validation=validation, first=first, on_step=on_step)
+    typer.echo(f"weights: {folder / 'policy.safetensors'}, log: {folder / 'log.csv'}")
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,10 +15,15 @@ from scenarios.options.shared import Frame, SkipUnreadable
 from scenarios.options.telling import tell
 
 if TYPE_CHECKING:
+    from semcom.dmic.episode import Scene
+    from semcom.segmentation import Segmenter
     from semcom.training.conduct import Conduct
     from semcom.training.crops import Sample
+    from semcom.training.dmic import PolicyPlan
 
 MOST_PHANTOMS = 100_000
+_EVERY = 8
+"""Of so many pictures that teach a policy, one is set apart."""
 
 
 @dataclass(frozen=True)
@@ -173,3 +179,218 @@ class SegmenterOptions:
     seed: Annotated[
         int, typer.Option(help="Seed of initial weights, choice of labels and draws.")
     ] = 0
+
+
+@dataclass(frozen=True)
+class PolicyOptions:
+    """The plan of a bit allocation policy, :class:`~semcom.training.dmic.PolicyPlan`."""
+
+    steps: Annotated[int | None, typer.Option(help="Updates; 4000, of a transfer 300.")] = None
+    batch: Annotated[int, typer.Option(help="Pictures an update, each coded once.")] = 4
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-4
+    gamma: Annotated[
+        float, typer.Option(help="How much a unit is credited with what comes after it.")
+    ] = 0.0
+    reach: Annotated[
+        int, typer.Option(help="Units to each side whose credits a unit is credited with, too.")
+    ] = 1
+    entropy: Annotated[float, typer.Option(help="Weight of the entropy of choices.")] = 0.01
+    tuned: Annotated[
+        str | None,
+        typer.Option(
+            help="What is trained: all, head, or last (head and last layer of the trunk); default: "
+            "all, of a transfer head."
+        ),
+    ] = None
+    turned: Annotated[
+        bool | None,
+        typer.Option(
+            "--turned/--not-turned",
+            help="Turn and mirror pictures, so that one is eight; default: for a transfer.",
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0
+
+    def plan(self, transfer: bool) -> PolicyPlan:
+        """The plan, of a pre-training or of a transfer.
+
+        Raises:
+            InputError: if an option does not fit.
+        """
+        from semcom.training.dmic import PolicyPlan
+
+        defaults: dict[str, Any] = {"steps": 4000, "tuned": "all", "turned": False}
+        if transfer:
+            defaults = {"steps": 300, "tuned": "head", "turned": True}
+        asked = {name: value for name, value in vars(self).items() if value is not None}
+        return PolicyPlan(**(defaults | asked))
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What a bit allocation policy is trained on: pictures, and segmenters that look at them."""
+
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of training pictures, or a file of semcom pack.")
+    ] = None
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Segmenter that diagnoses the pictures: chest (default), angiography, dental or a "
+            "file of weights."
+        ),
+    ] = None
+    phantoms: Annotated[
+        str | None,
+        typer.Option(
+            help="Phantoms to train on, each diagnosed by the segmenter of its kind, "
+            "KIND:COUNT,…; angiography:48,dental:16."
+        ),
+    ] = None
+    transfer: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="Picture that a policy is transferred to, on its own; several: once for each.",
+        ),
+    ] = None
+    mask: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MASK",
+            help="What is there in the picture of --transfer; one for each, or none.",
+        ),
+    ] = None
+    size: Annotated[
+        int, typer.Option(help="Longest side that larger pictures are shrunk to; of phantoms, it.")
+    ] = 512
+    frame: Frame = None
+    skip_unreadable: SkipUnreadable = False
+
+    def check(self) -> None:
+        """Refuse options that do not go together.
+
+        Raises:
+            InputError: told to the user.
+        """
+        from channels import InputError
+
+        if self.transfer:
+            if self.images is not None or self.phantoms is not None:
+                raise InputError(
+                    "--transfer learns from its picture alone: leave --images and --phantoms out"
+                )
+            if self.mask and len(self.mask) != len(self.transfer):
+                raise InputError(
+                    f"--mask is given {len(self.mask)} times, --transfer {len(self.transfer)} "
+                    "times: give a mask for each picture, or none"
+                )
+            return
+        if self.mask:
+            raise InputError("--mask belongs to --transfer: name its picture")
+        if self.images is None and self.phantoms is None:
+            raise InputError("nothing to train on: give --images, --phantoms or --transfer")
+        if self.images is None and self.task is not None:
+            raise InputError("--task diagnoses pictures: name their folder with --images")
+
+    def load(self) -> tuple[list[list[Scene]], list[list[Scene]]]:
+        """Scenes to train on and those to validate on, kind by kind; for a transfer none of these.
+
+        Raises:
+            InputError: if an option does not fit, or a file cannot be read.
+        """
+        from scenarios.options.selection import segmenter_of
+        from semcom.training.samples import load_samples
+
+        self.check()
+        segmenter_of("--task", self.task)  # before pictures are read
+        if self.transfer:
+            return [self._transferred(self.transfer)], []
+        kinds: list[tuple[str, list[Sample]]] = []
+        for wanted in () if self.phantoms is None else self.phantoms.split(","):
+            kind = wanted.strip().partition(":")[0]
+            kinds.append((kind, self._drawn(wanted.strip(), [name for name, _ in kinds])))
+        if self.images is not None:
+            read = load_samples(
+                self.images,
+                size=self.size,
+                frame=self.frame,
+                skip_unreadable=self.skip_unreadable,
+                tell=tell,
+            )
+            kinds.append((self.task or "chest", read))
+        return _scenes(kinds)
+
+    def _drawn(self, wanted: str, before: list[str]) -> list[Sample]:
+        from channels import InputError
+        from channels.errors import shown
+        from semcom.training.samples import phantom_samples
+
+        kind, _, count = wanted.partition(":")
+        if kind in before:
+            raise InputError(f"--phantoms names {kind} twice: name each kind once")
+        if count.isdecimal() and float(count) > MOST_PHANTOMS:
+            raise InputError(f"--phantoms may be {MOST_PHANTOMS} at most, got {shown(wanted)}")
+        return phantom_samples(wanted, self.size)
+
+    def _transferred(self, pictures: list[Path]) -> list[Scene]:
+        from channels import InputError
+        from semcom.data import read_file
+        from semcom.dmic.episode import Scene
+        from semcom.training.dmic.plan import PRESET
+
+        task = self.task or "chest"
+        looking = _observers("--task", task)
+        scenes = []
+        masks: Sequence[Path | None] = self.mask or [None] * len(pictures)
+        for picture, mask in zip(pictures, masks, strict=True):
+            found = read_file(picture, mask, self.size, frame=self.frame)
+            tell(found)
+            region = None if found.masks is None else found.masks[0][0].numpy()
+            if region is not None and mask is not None and not region.any():
+                raise InputError(f"mask {mask.name} is empty: mark what is there, or leave it out")
+            scene = Scene(found.images[0][0].numpy(), looking, PRESET, region)
+            if region is None and not (scene.found[0] > 0.5).any():
+                raise InputError(
+                    f"segmenter {task} finds nothing in {picture.name}: give its --mask, or "
+                    "another --task"
+                )
+            scenes.append(scene)
+        return scenes
+
+
+def _scenes(kinds: list[tuple[str, list[Sample]]]) -> tuple[list[list[Scene]], list[list[Scene]]]:
+    """Scenes of each kind, one in eight and one at least set apart."""
+    from channels import InputError
+    from semcom.dmic.episode import Scene
+    from semcom.training.dmic.plan import PRESET
+    from semcom.training.samples import split
+
+    for task, samples in kinds:
+        if len(samples) < 2:
+            raise InputError(
+                f"{task} has one picture: give two at least, since one is set apart to validate on"
+            )
+    training: list[list[Scene]] = []
+    validation: list[list[Scene]] = []
+    for task, samples in kinds:
+        looking = _observers("--task", task)
+        for part, into in zip(
+            split(samples, min(_EVERY, len(samples))), (training, validation), strict=True
+        ):
+            into.append([Scene(image[0].numpy(), looking, PRESET) for image, _ in part])
+    return training, validation
+
+
+def _observers(option: str, task: str) -> list[Segmenter]:
+    """Who looks at pictures of a kind: its segmenter, as they are and turned, and its control."""
+    from scenarios.options.selection import segmenter_of
+    from semcom.catalogue import segmenter, segmenters
+    from semcom.dmic.observers import Turned
+    from semcom.entries import CONTROL
+
+    first = segmenter_of(option, task)
+    assert first is not None
+    control = f"{task if task in segmenters() else getattr(first, 'task', task)}{CONTROL}"
+    more = [segmenter(control)] if control in segmenters() else []
+    return [first, Turned(first, 1), *more]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from channels import InputError
+from channels.errors import check_count
 from semcom.dmic.bits import BitShares
 from semcom.dmic.observers import caused, seen
 from semcom.dmic.units import Map, encode, grid
@@ -147,17 +149,40 @@ class Exchange:
         return gained * gained.size / self.bits
 
 
+def check_base_qps(base_qps: Sequence[int]) -> tuple[int, ...]:
+    """Base QPs that exchange rates can be reckoned at: rising, three at least.
+
+    >>> check_base_qps([31, 37])
+    Traceback (most recent call last):
+    channels.errors.InputError: base_qps must be three rising ones at least, got [31, 37]
+    """
+    qps = tuple(check_count("a base QP", qp, 0, hevc.QP_MAX) for qp in base_qps)
+    if len(qps) < 3 or sorted(set(qps)) != list(qps):
+        raise InputError(f"base_qps must be three rising ones at least, got {list(qps)}")
+    return qps
+
+
 def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exchange]:
     """Exchange rates at each base QP, from the anchors of all scenes at that and the next ones.
 
     Args:
         scenes: images of one kind.
         base_qps: rising, three at least.
+
+    Raises:
+        InputError: on other base QPs, or if two of them lose the same of the diagnosis.
     """
+    base_qps = check_base_qps(base_qps)
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
     lost = np.array([[scene.anchor(qp).losses.sum() for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
-    slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    if not np.isfinite(slopes).all():
+        raise InputError(
+            "the diagnosis of these images is the same at several base QPs: take others, in which "
+            "observers find something"
+        )
     found = {}
     for qp, mean, slope in zip(base_qps, rate, np.maximum(slopes, 0), strict=True):
         anchors = [scene.anchor(qp) for scene in scenes]

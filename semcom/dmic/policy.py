@@ -185,7 +185,7 @@ class Policy(nn.Module):
         into, shift, out, bias = weights
         own = features.detach().double().numpy() @ into[:, :FEATURES].T + shift
         into = into[:, FEATURES:].T
-        state = _State(batch, rows, columns, base_qps.double().numpy())
+        state = Choices(batch, rows, columns, base_qps.double().numpy())
         uniform = None if draws is None else draws.random((rows, columns, batch))
         for row in range(rows):
             for column in range(columns):
@@ -201,8 +201,20 @@ class Policy(nn.Module):
         return state.actions
 
 
-class _State:
-    """Which offsets have been chosen so far."""
+class Choices:
+    """Which offsets have been chosen so far, and what the head is told of them.
+
+    Args:
+        batch: images.
+        rows: of units.
+        columns: of units.
+        base_qps: ``[batch]``.
+
+    >>> choices = Choices(1, 2, 2, np.array([38.0]))
+    >>> choices.take(0, 0, np.array([len(OFFSETS) - 1]))
+    >>> choices.context(0, 1)[0].tolist()
+    [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.75, 1.0]
+    """
 
     def __init__(self, batch: int, rows: int, columns: int, base_qps: NDArray[np.float64]) -> None:
         self.actions = np.zeros((batch, rows, columns), np.int64)
@@ -211,7 +223,12 @@ class _State:
         self._level = (base_qps - 38) / 12
 
     def context(self, row: int, column: int) -> NDArray[np.float64]:
-        """What the head knows at a unit, ``[batch, CONTEXT]``."""
+        """What the head knows at a unit, float64 ``[batch, CONTEXT]``.
+
+        The base QP, ``(qp - 38) / 12``; offsets over the largest one, of the units to the left,
+        above left, above, above right, 0 where there is none, and their mean so far; the share of
+        the units that remains; 1 in the first row and column.
+        """
         above, here = self._wide[:, row], self._wide[:, row + 1]
         ones = np.ones_like(self._level)
         return np.stack(
@@ -244,7 +261,7 @@ def contexts(actions: NDArray[np.int64], base_qps: Tensor) -> Tensor:
     torch.Size([1, 2, 3, 8])
     """
     batch, rows, columns = actions.shape
-    state = _State(batch, rows, columns, base_qps.double().numpy())
+    state = Choices(batch, rows, columns, base_qps.double().numpy())
     told = np.empty((batch, rows, columns, CONTEXT))
     for row in range(rows):
         for column in range(columns):

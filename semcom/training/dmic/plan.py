@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from channels import InputError
-from channels.errors import check_count, check_name, keep_count, keep_flag, keep_number
+from channels.errors import check_name, keep_count, keep_flag, keep_number
 from semcom.dmic.curves import BASE_QPS
-from semcom.image_coders import hevc
+from semcom.dmic.episode import check_base_qps
 from semcom.training.schedule import Schedule
 
 TUNED = ("all", "head", "last")
@@ -71,8 +70,5 @@ class PolicyPlan:
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)
         keep_flag(self, "turned")
-        qps = tuple(check_count("a base QP", qp, 0, hevc.QP_MAX) for qp in self.base_qps)
-        if len(qps) < 3 or sorted(set(qps)) != list(qps):
-            raise InputError(f"base_qps must be three rising ones at least, got {list(qps)}")
-        object.__setattr__(self, "base_qps", qps)
+        object.__setattr__(self, "base_qps", check_base_qps(self.base_qps))
         keep_count(self, "seed", 0, 2**40 - 1)

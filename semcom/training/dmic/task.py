@@ -109,10 +109,10 @@ class PolicyTask:
 
     def _alike(self, draws: np.random.Generator) -> list[int]:
         """Scenes of a batch: one, and others of its size."""
-        first = draws.integers(len(self._scenes))
+        first = int(draws.integers(len(self._scenes)))
         size = self._scenes[first].image.shape
         alike = [i for i, scene in enumerate(self._scenes) if scene.image.shape == size]
-        return [int(first), *map(int, draws.choice(alike, self.plan.batch - 1))]
+        return [first, *map(int, draws.choice(alike, self.plan.batch - 1))]
 
     @staticmethod
     def _who(scenes: Sequence[Scene], draws: np.random.Generator) -> list[int]:
