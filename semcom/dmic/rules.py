@@ -38,9 +38,20 @@ def two_levels(image: NDArray[np.float32], found: NDArray[np.floating], base_qp:
     >>> two_levels(np.zeros((96, 96), np.float32), spot, 37).tolist()
     [[0, 8, 8], [8, 8, 8], [8, 8, 8]]
     """
-    mask = found > 0.5
-    near = binary_dilation(mask, iterations=_MARGIN) if mask.any() else mask
-    return np.where(any_in_blocks(near, UNIT), 0, BACKGROUND).astype(np.int64)
+    near = any_in_blocks(surroundings(found), UNIT)
+    return np.where(near, 0, BACKGROUND).astype(np.int64)
+
+
+def surroundings(found: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """What a segmenter finds and 8 pixels around it, bool ``[H, W]``.
+
+    >>> spot = np.zeros((32, 32))
+    >>> spot[10, 10] = 1
+    >>> int(surroundings(spot)[10].sum())
+    17
+    """
+    mask: NDArray[np.bool_] = found > 0.5
+    return binary_dilation(mask, iterations=_MARGIN) if mask.any() else mask
 
 
 RULES: dict[str, Rule] = {"anchor": anchor, "two levels": two_levels}
