@@ -48,16 +48,16 @@ class PolicyPlan:
     steps: int = 4000
     batch: int = 4
     learning_rate: float = 5e-4
-    base_qps: tuple[int, ...] = BASE_QPS
+    base_qps: tuple[int, ...] = BASE_QPS[1:]
     gamma: float = 0.0
-    reach: int = 1
-    whole: float = 0.0
+    reach: int = 0
+    whole: float = 1.0
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
     turned: bool = False
     seed: int = 0
-    schedule: Schedule = field(default_factory=lambda: Schedule(averaging=0.99))
+    schedule: Schedule = field(default_factory=lambda: Schedule("decay", averaging=0.99))
 
     def __post_init__(self) -> None:
         keep_count(self, "steps", 1, 10**8)

@@ -17,8 +17,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from channels import InputError
 from semcom.dmic.episode import TURNS, Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
+from semcom.metrics import bd_rate
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
 
@@ -34,18 +36,18 @@ class PolicyTask:
         policy: changed in place.
         scenes: pictures under their observers.
         exchange: of each scene, by base QP.
-        validation: scenes kept apart, and their exchange rates.
+        validation: scenes kept apart, kind by kind.
         plan: what to do.
     """
 
-    name, loss_column, score_column = "policy", "loss", "validation_gain"
+    name, loss_column, score_column = "policy", "loss", "validation_saving"
 
     def __init__(
         self,
         policy: Policy,
         scenes: Sequence[Scene],
         exchange: Sequence[dict[int, Exchange]],
-        validation: Sequence[tuple[Scene, dict[int, Exchange]]],
+        validation: Sequence[Sequence[Scene]],
         plan: PolicyPlan,
     ) -> None:
         self.plan, self.policy = plan, policy
@@ -55,7 +57,7 @@ class PolicyTask:
             policy.trunk.last.requires_grad_(True)
         self._scenes, self._exchange, self._validation = scenes, exchange, validation
         self._turned: dict[tuple[int, int], Scene] = {}
-        self.fed_with = digest(torch.from_numpy(scene.image) for scene in scenes)
+        self.fed_with = digest(torch.from_numpy(scene.found) for scene in scenes)
 
     def loss(self, step: int) -> Tensor:
         """Policy gradient, critic and entropy of one batch of episodes."""
@@ -93,15 +95,30 @@ class PolicyTask:
         """Nothing to do."""
 
     def score(self) -> float:
-        """Mean gain of the likeliest choices over the anchors, in mean anchors."""
-        gains = []
-        for scene, exchange in self._validation:
+        """What the likeliest choices save of the anchors' rate, in percent.
+
+        The negative BD-rate at equal mean loss, the mean over kinds; -100 where the curve of the
+        choices does not fall from one base QP to the next.
+        """
+        return float(np.mean([self._saved(kind) for kind in self._validation] or [math.nan]))
+
+    def _saved(self, kind: Sequence[Scene]) -> float:
+        qps, curves = self.plan.base_qps, np.zeros((2, 2, len(self.plan.base_qps)))
+        for scene in kind:
             seen = planes(scene.image, scene.found[0])
-            for qp in self.plan.base_qps[::2]:
-                level = torch.tensor([float(qp)])
-                action = self.policy.choose(self.policy.trunk(seen, level), level)[0]
-                gains.append(float(self._credits(scene, exchange, qp, action).mean()))
-        return float(np.mean(gains)) if gains else math.nan
+            levels = torch.tensor(qps, dtype=torch.float32)
+            features = self.policy.trunk(seen.expand(len(qps), -1, -1, -1), levels)
+            for at, (qp, action) in enumerate(
+                zip(qps, self.policy.choose(features, levels), strict=True)
+            ):
+                pair = scene.anchor(qp), scene.coded(qp, offsets_of(action))
+                for which, coded in enumerate(pair):
+                    curves[which, :, at] += coded.num_bytes, -coded.losses.sum()
+        (bytes0, kept0), (num_bytes, kept) = curves[..., ::-1]
+        try:
+            return -bd_rate(bytes0, kept0, num_bytes, kept, min_overlap=0)
+        except InputError:
+            return -100.0
 
     def save(self, path: Path) -> None:
         """Write the weights."""
@@ -132,7 +149,7 @@ class PolicyTask:
         exchange: dict[int, Exchange],
         qp: int,
         action: NDArray[np.int64],
-        by: int | None = None,
+        by: int,
     ) -> NDArray[np.float64]:
         coded = scene.coded(qp, offsets_of(action), by)
         return exchange[qp].credits(coded, scene.anchor(qp, by))

@@ -14,6 +14,9 @@ from semcom.training import loop
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.dmic.task import PolicyTask
 
+_RECKONED = 24
+"""Images of a kind that its exchange rates are reckoned from, at most."""
+
 
 def train_policy(
     scenes: Sequence[Sequence[Scene]],
@@ -55,11 +58,10 @@ def train_policy(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         policy = Policy() if first is None else first.requires_grad_(True)
-    rates = [rate for kind in scenes for rate in [exchanges(kind, plan.base_qps)] * len(kind)]
-    kept = []
-    for kind in validation:
-        rate = exchanges(kind, plan.base_qps)
-        kept += [(scene, rate) for scene in kind]
+    rates = [
+        rate for kind in scenes for rate in [exchanges(kind[:_RECKONED], plan.base_qps)] * len(kind)
+    ]
+    kept = [kind for kind in validation if kind]
     task = PolicyTask(policy, flat, rates, kept, plan)
     loop.run(task, out, log_every=log_every, on_step=on_step, keep_best=bool(kept))
     return policy.requires_grad_(False)

@@ -141,8 +141,8 @@ def test_a2c_learns_and_a_transfer_moves_the_head_alone(scene: Scene) -> None:
     torch.manual_seed(0)
     rates = {qp: Exchange(float(scene.anchor(qp).bits.sum()), 0.0) for qp in BASE_QPS}
     policy = Policy()
-    task = PolicyTask(policy, [scene], [rates], [(scene, rates)], PolicyPlan(batch=2))
-    assert task.score() == 0
+    task = PolicyTask(policy, [scene], [rates], [[scene]], PolicyPlan(batch=2))
+    assert task.score() == pytest.approx(0)
     optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
     for step in range(60):
         optimizer.zero_grad()
@@ -150,7 +150,9 @@ def test_a2c_learns_and_a_transfer_moves_the_head_alone(scene: Scene) -> None:
         assert torch.isfinite(loss)
         torch.autograd.backward(loss)
         optimizer.step()
-    assert task.score() > 0.25, "where losses cost nothing, it sends next to nothing"
+    offsets = policy.offsets(scene.image, scene.found[0], 37)
+    sent = scene.coded(37, offsets).num_bytes / scene.anchor(37).num_bytes
+    assert sent < 0.75, "where losses cost nothing, it sends next to nothing"
     head_only = PolicyTask(policy, [scene], [rates], [], PolicyPlan(tuned="head"))
     torch.autograd.backward(head_only.loss(0))
     moved = {name for name, p in policy.named_parameters() if p.requires_grad}
