@@ -187,13 +187,16 @@ class PolicyOptions:
 
     steps: Annotated[int | None, typer.Option(help="Updates; 4000, of a transfer 300.")] = None
     batch: Annotated[int, typer.Option(help="Pictures an update, each coded once.")] = 4
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-4
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3
     gamma: Annotated[
         float, typer.Option(help="How much a unit is credited with what comes after it.")
     ] = 0.0
     reach: Annotated[
         int, typer.Option(help="Units to each side whose credits a unit is credited with, too.")
-    ] = 1
+    ] = 0
+    whole: Annotated[
+        float, typer.Option(help="Weight of what the whole picture gains, in every unit's credit.")
+    ] = 1.0
     entropy: Annotated[float, typer.Option(help="Weight of the entropy of choices.")] = 0.01
     tuned: Annotated[
         str | None,

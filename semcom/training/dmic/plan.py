@@ -47,7 +47,7 @@ class PolicyPlan:
 
     steps: int = 4000
     batch: int = 4
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     base_qps: tuple[int, ...] = BASE_QPS[1:]
     gamma: float = 0.0
     reach: int = 0
