@@ -165,10 +165,14 @@ class SegmenterOptions:
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 2000
     batch: Annotated[int, typer.Option(help="Labelled pictures a step; as many unlabelled.")] = 4
     longest_side: Annotated[
-        int, typer.Option(help="Pixels that larger pictures are shrunk to, a multiple of 32.")
+        int,
+        typer.Option(
+            help="Pixels that larger pictures are shrunk to, a multiple of 32 at depth 4."
+        ),
     ] = 256
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3
     width: Annotated[int, typer.Option(help="Channels of the U-Net's finest level.")] = 16
+    depth: Annotated[int, typer.Option(help="How often the U-Net halves the resolution.")] = 4
     turn_deg: Annotated[float, typer.Option(help="Largest random turn, either way.")] = 15.0
     zoom: Annotated[float, typer.Option(help="Largest random change of scale, a share.")] = 0.25
     bend: Annotated[float, typer.Option(help="Random bending, a share of half the side.")] = 0.0

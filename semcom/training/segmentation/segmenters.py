@@ -45,6 +45,7 @@ class SegmenterPlan:
         longest_side: pixels to which larger images are shrunk.
         learning_rate: peak rate.
         width: of the U-Net.
+        depth: of the U-Net.
         turn_deg: images are turned at random by up to this, either way.
         zoom: and their scale changed by up to this share.
         bend: and bent, see :func:`semcom.training.segmentation.augment.moved`.
@@ -64,6 +65,7 @@ class SegmenterPlan:
     longest_side: int = 256
     learning_rate: float = 2e-3
     width: int = 16
+    depth: int = 4
     turn_deg: float = 15.0
     zoom: float = 0.25
     bend: float = 0.0
@@ -78,6 +80,7 @@ class SegmenterPlan:
         keep_count(self, "steps", 1, 10**8)
         keep_count(self, "batch", 1, 4096)
         object.__setattr__(self, "width", check_width(self.width))
+        keep_count(self, "depth", 1, 6)
         keep_flag(self, "mixed_precision")
         keep_count(self, "seed", 0, 2**40 - 1)
         keep_number(self, "learning_rate", 1e-9, 1)
@@ -86,8 +89,11 @@ class SegmenterPlan:
         keep_number(self, "bend", 0, 1)
         keep_number(self, "stretch", 0, 4)
         keep_count(self, "longest_side", 64, 4096)
-        if self.longest_side % 32:
-            raise InputError(f"longest_side must be a multiple of 32, got {self.longest_side}")
+        stride = 2 ** (self.depth + 1)
+        if self.longest_side % stride:
+            raise InputError(
+                f"longest_side must be a multiple of {stride}, got {self.longest_side}"
+            )
 
 
 def train_segmenter(
@@ -117,8 +123,8 @@ def train_segmenter(
         device: where to train.
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
-        first: a segmenter of the plan's width and longest side to go on from, changed in place;
-            ``None``: random weights.
+        first: a segmenter of the plan's width, depth and longest side to go on from, changed in
+            place; ``None``: random weights.
 
     Returns:
         The segmenter, in evaluation mode, on the CPU.
@@ -137,7 +143,7 @@ def train_segmenter(
         raise InputError("every mask is empty: there is nothing to learn")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        segmenter = UNetSegmenter(task, plan.longest_side, plan.width)
+        segmenter = UNetSegmenter(task, plan.longest_side, plan.width, plan.depth)
     if first is not None:
         if first.config() != segmenter.config():
             asked = segmenter.config()
