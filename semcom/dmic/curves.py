@@ -14,13 +14,10 @@ from channels import InputError
 from channels.errors import check_name, check_whole
 from semcom.dmic.observers import seen
 from semcom.dmic.rules import Rule
-from semcom.dmic.units import encode
+from semcom.dmic.units import BASE_QPS, encode
 from semcom.image_coders import hevc
 from semcom.metrics import cldice, psnr, rate, roi_psnr
 from semcom.segmentation.segmenter import Segmenter
-
-BASE_QPS = (28, 31, 34, 37, 40, 43, 46, 49)
-"""Where the mean diagnostic Dice of angiograms falls from one to the next: .98 to .71."""
 
 Measure = Literal["diagnostic", "soft", "dice", "cldice", "roi_psnr"]
 """What is held equal when bytes are compared; the last for no observer in particular."""

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, unknown_name
-from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import Exchange, Scene, exchanges
 from semcom.dmic.policy import CONTEXT, Choices, offsets_of, planes
-from semcom.dmic.units import OFFSETS, UNIT
+from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT
 from semcom.image_coders import hevc
 
 try:

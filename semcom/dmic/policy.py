@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
-from semcom.dmic.units import OFFSETS, UNIT, Map
+from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT, Map
 from semcom.learned import pad_to
 from semcom.weightfile import complaint, digest, halved, stored
 
 FEATURES = 96
-CONTEXT = 8
-_HIDDEN = 36
+CONTEXT = 7 + len(BASE_QPS)
+_HIDDEN = 34
 _PLANES = 3
 _FURTHEST = float(max(OFFSETS))
 _TRIED = 3.0
@@ -45,6 +45,18 @@ def planes(image: NDArray[np.float32], found: NDArray[np.floating]) -> Tensor:
     return pad_to(torch.stack([grey - 0.5, p, 4 * p * (1 - p)])[None], UNIT)
 
 
+def near_levels(base_qps: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How near base QPs are to each of ``BASE_QPS``, ``[..., 8]``; it adds up to 1.
+
+    What is learned at one of them is left alone by what is learned at others.
+
+    >>> near_levels(np.array([35.0]))[0, 2:4].round(2).tolist()
+    [0.67, 0.33]
+    """
+    at = np.clip(base_qps, BASE_QPS[0], BASE_QPS[-1])[..., None]
+    return np.maximum(1 - np.abs(at - np.array(BASE_QPS)) / (BASE_QPS[1] - BASE_QPS[0]), 0)
+
+
 class Trunk(nn.Module):
     """Features of every unit at every base QP.
 
@@ -61,7 +73,8 @@ class Trunk(nn.Module):
                 for a, b in itertools.pairwise(widths)
             )
         )
-        self.around = nn.Conv2d(widths[-1] + 1, 112, 3, padding=1)
+        self.around = nn.Conv2d(widths[-1], 112, 3, padding=1)
+        self.level = nn.Linear(len(BASE_QPS), 2 * 112)
         self.everywhere = nn.Linear(112, 112)
         self.last = nn.Conv2d(112, FEATURES, 3, padding=1)
 
@@ -76,8 +89,9 @@ class Trunk(nn.Module):
             float32 ``[batch, rows, columns, FEATURES]``.
         """
         found = self.down(F.avg_pool2d(seen, 2))
-        level = ((base_qps - 38) / 12)[:, None, None, None].expand(-1, 1, *found.shape[-2:])
-        near = F.relu(self.around(torch.cat([found, level], 1)))
+        levels = torch.from_numpy(near_levels(base_qps.numpy())).to(found)
+        scale, shift = self.level(levels)[:, :, None, None].chunk(2, 1)
+        near = F.relu(self.around(found) * (1 + scale) + shift)
         far = self.everywhere(near.mean((-2, -1)))[:, :, None, None]
         features: Tensor = F.relu(self.last(F.relu(near + far)))
         return features.movedim(1, -1)
@@ -212,28 +226,27 @@ class Choices:
 
     >>> choices = Choices(1, 2, 2, np.array([38.0]))
     >>> choices.take(0, 0, np.array([len(OFFSETS) - 1]))
-    >>> choices.context(0, 1)[0].tolist()
-    [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.75, 1.0]
+    >>> choices.context(0, 1)[0].round(3).tolist()
+    [1.0, 0.0, 0.0, 0.0, 1.0, 0.75, 1.0, 0.0, 0.0, 0.0, 0.667, 0.333, 0.0, 0.0, 0.0]
     """
 
     def __init__(self, batch: int, rows: int, columns: int, base_qps: NDArray[np.float64]) -> None:
         self.actions = np.zeros((batch, rows, columns), np.int64)
         self._wide = np.zeros((batch, rows + 1, columns + 2))
         self._sum, self._count, self._all = np.zeros(batch), 0, rows * columns
-        self._level = (base_qps - 38) / 12
+        self._levels = near_levels(base_qps)
 
     def context(self, row: int, column: int) -> NDArray[np.float64]:
         """What the head knows at a unit, float64 ``[batch, CONTEXT]``.
 
-        The base QP, ``(qp - 38) / 12``; offsets over the largest one, of the units to the left,
-        above left, above, above right, 0 where there is none, and their mean so far; the share of
-        the units that remains; 1 in the first row and column.
+        Offsets over the largest one, of the units to the left, above left, above, above right, 0
+        where there is none, and their mean so far; the share of the units that remains; 1 in the
+        first row and column; :func:`near_levels` of the base QP.
         """
         above, here = self._wide[:, row], self._wide[:, row + 1]
-        ones = np.ones_like(self._level)
-        return np.stack(
+        ones = np.ones(len(self._levels))
+        chosen = np.stack(
             [
-                self._level,
                 here[:, column],
                 above[:, column],
                 above[:, column + 1],
@@ -244,6 +257,7 @@ class Choices:
             ],
             1,
         )
+        return np.concatenate([chosen, self._levels], 1)
 
     def take(self, row: int, column: int, action: NDArray[np.int64]) -> None:
         """Note what was chosen."""
@@ -255,10 +269,17 @@ class Choices:
 
 
 def contexts(actions: NDArray[np.int64], base_qps: Tensor) -> Tensor:
-    """What the head knew at each unit of finished choices, float32 ``[batch, rows, columns, 8]``.
+    """What the head knew at each unit of finished choices.
+
+    Args:
+        actions: int64 ``[batch, rows, columns]``.
+        base_qps: ``[batch]``.
+
+    Returns:
+        float32 ``[batch, rows, columns, CONTEXT]``.
 
     >>> contexts(np.zeros((1, 2, 3), np.int64), torch.tensor([38.0])).shape
-    torch.Size([1, 2, 3, 8])
+    torch.Size([1, 2, 3, 15])
     """
     batch, rows, columns = actions.shape
     state = Choices(batch, rows, columns, base_qps.double().numpy())

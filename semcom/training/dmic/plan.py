@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from channels.errors import check_name, keep_count, keep_flag, keep_number
-from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import check_base_qps
+from semcom.dmic.units import BASE_QPS
 from semcom.training.schedule import Schedule
 
 TUNED = ("all", "head", "last")

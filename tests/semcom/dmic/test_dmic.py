@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 import semcom
 from semcom.dmic import RULES, Policy
 from semcom.dmic.bits import BitShares
-from semcom.dmic.curves import BASE_QPS, curve
+from semcom.dmic.curves import curve
 from semcom.dmic.episode import Exchange, Scene, exchanges, returns
 from semcom.dmic.observers import Turned, seen
 from semcom.dmic.policy import CONTEXT, contexts, planes
-from semcom.dmic.units import OFFSETS, encode, grid
+from semcom.dmic.units import BASE_QPS, OFFSETS, encode, grid
 from semcom.image_coders import hevc
 from semcom.training.dmic import PolicyPlan
 from semcom.training.dmic.task import PolicyTask

@@ -16,7 +16,7 @@ from semcom.dmic import Policy
 from semcom.dmic.environment import BitAllocation, Observation
 from semcom.dmic.episode import Exchange, Scene
 from semcom.dmic.policy import contexts, offsets_of, planes
-from semcom.dmic.units import NO_OFFSET, OFFSETS, grid
+from semcom.dmic.units import OFFSETS, grid
 from tests.refusals import refused
 
 SHAPE = (96, 120)
@@ -71,14 +71,14 @@ def test_rewards_add_up_to_the_credits(environment: BitAllocation, scenes: list[
     np.testing.assert_array_equal(info["credits"], credits)
     np.testing.assert_array_equal(info["offsets"], offsets_of(actions))
     assert info["num_bytes"] == coded.num_bytes
-    flat = np.full(grid(*SHAPE), NO_OFFSET)
+    flat = np.full(grid(*SHAPE), OFFSETS.index(0))
     assert sum(played(environment, flat, options={"base_qp": 31})[1]) == 0
 
 
 def test_what_is_seen_is_the_unit_amid_its_surroundings(
     environment: BitAllocation, scenes: list[Scene]
 ) -> None:
-    flat = np.full(grid(*SHAPE), NO_OFFSET)
+    flat = np.full(grid(*SHAPE), OFFSETS.index(0))
     observations, _, _ = played(environment, flat, options={"scene": 0})
     whole = planes(scenes[0].image, scenes[0].found[0])[0].numpy()
     np.testing.assert_array_equal(observations[5]["unit"][:, 16:48, 16:48], whole[:, 32:64, 32:64])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semcom.dmic.curves import BASE_QPS
 from semcom.dmic.episode import Coded, Exchange, Scene, exchanges
 from semcom.dmic.rules import two_levels
 from semcom.dmic.search import best_uniform, cost, search
-from semcom.dmic.units import OFFSETS, Map
+from semcom.dmic.units import BASE_QPS, OFFSETS, Map
 from tests.refusals import refused
 from tests.semcom.dmic.test_dmic import bright, picture
 
