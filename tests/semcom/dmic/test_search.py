@@ -20,9 +20,9 @@ class Counted(Scene):
 
     encodes = 0
 
-    def coded(self, base_qp: int, offsets: Map) -> Coded:
+    def coded(self, base_qp: int, offsets: Map, by: int | None = None) -> Coded:
         self.encodes += 1
-        return super().coded(base_qp, offsets)
+        return super().coded(base_qp, offsets, by)
 
 
 @pytest.fixture(scope="module")
