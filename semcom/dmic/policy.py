@@ -106,7 +106,7 @@ class Head(nn.Module):
             nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, len(OFFSETS))
         )
         self.critic = nn.Sequential(
-            nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, 1)
+            nn.Linear(FEATURES + CONTEXT, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, 2)
         )
         with torch.no_grad():
             choice = self.actor[-1]
@@ -114,10 +114,16 @@ class Head(nn.Module):
             choice.weight.mul_(0.1)
             choice.bias.copy_(-torch.tensor(OFFSETS).abs() / _TRIED)
 
-    def forward(self, features: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of the offsets ``[..., actions]``, and values ``[...]``."""
+    def forward(self, features: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is chosen and what is expected of it.
+
+        Returns:
+            Log-probabilities of the offsets ``[..., actions]``; of what a unit's choice will bring,
+            the middle and the logarithm of the mean distance from it, ``[...]`` each.
+        """
         state = torch.cat([features, contexts], -1)
-        return F.log_softmax(self.actor(state), -1), self.critic(state)[..., 0]
+        middle, log_spread = self.critic(state).unbind(-1)
+        return F.log_softmax(self.actor(state), -1), middle, log_spread
 
 
 class Policy(nn.Module):

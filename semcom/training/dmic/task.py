@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -24,9 +23,10 @@ from semcom.metrics import bd_rate
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
 
-_MOST, _LEAST = 4.0, 1e-3
-"""What an advantage may be at most, in standard deviations of the batch: single units whose loss
-jumps would rule an update."""
+_MOST = 6.0
+"""What an advantage may be at most, in mean distances from what was expected."""
+
+_LOG_SPREAD = (-5.0, 5.0)
 
 
 class PolicyTask:
@@ -81,13 +81,13 @@ class PolicyTask:
             ]
         )
         reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach, plan.whole)).float()
-        logs, values = self.policy.head(features, contexts(actions, qps))
+        logs, middle, log_spread = self.policy.head(features, contexts(actions, qps))
+        log_spread = log_spread.clamp(*_LOG_SPREAD)
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
-        advantage = reached - values.detach()
-        advantage = (advantage / (advantage.std() + _LEAST)).clamp(-_MOST, _MOST)
-        actor = -(taken * advantage).mean()
+        surprise = (reached - middle) * (-log_spread).exp()
+        actor = -(taken * surprise.detach().clamp(-_MOST, _MOST)).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
-        critic = F.smooth_l1_loss(values, reached)
+        critic = (surprise.abs() + log_spread).mean()
         loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy
         return loss
 

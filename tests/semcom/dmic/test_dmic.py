@@ -128,7 +128,7 @@ def test_choices_are_drawn_from_the_probabilities_that_are_learned_by() -> None:
     policy, qps = Policy(), torch.full((2000,), 40.0)
     features = torch.randn(1, 1, 3, policy.trunk.last.out_channels).expand(2000, -1, -1, -1)
     actions = policy.choose(features.movedim(-1, -1), qps, np.random.default_rng(0))
-    logs, values = policy.head(features, contexts(actions, qps))
+    logs, values, _ = policy.head(features, contexts(actions, qps))
     assert contexts(actions, qps).shape == (2000, 1, 3, CONTEXT)
     assert values.shape == actions.shape
     expected = logs[:, 0, 0].exp().mean(0).detach().numpy()
