@@ -48,7 +48,7 @@ class PolicyPlan:
     steps: int = 4000
     batch: int = 4
     learning_rate: float = 1e-3
-    base_qps: tuple[int, ...] = BASE_QPS[1:]
+    base_qps: tuple[int, ...] = BASE_QPS
     gamma: float = 0.0
     reach: int = 0
     whole: float = 1.0
