@@ -23,6 +23,8 @@ TURNS = 2 * _QUARTERS
 """Ways to turn and mirror a square."""
 
 _NOTHING = 1e-9
+_EXPECTED = 0.7
+"""Share of the anchor's rate at which an allocation is expected to lose as little."""
 _MARGIN = 8
 
 
@@ -33,8 +35,8 @@ class Coded:
     Args:
         num_bytes: of the stream.
         bits: of it, about, that each unit takes, ``[rows, columns]``; they add up to all.
-        losses: what each unit takes of the diagnosis, ``[rows, columns]``; they add up to the mean
-            of 1 - soft Dice and 1 - diagnostic Dice, over observers.
+        losses: what each unit takes of the diagnosis, ``[rows, columns]``; they add up to
+            :func:`~semcom.dmic.observers.loss`, the mean over observers.
     """
 
     num_bytes: int
@@ -125,7 +127,9 @@ class Exchange:
     Args:
         bits: mean length of an anchor, in bits.
         slope: bits that one unit of loss is worth: by how much the mean anchor grows where its
-            mean loss shrinks.
+            mean loss shrinks, times 0.7, since a better allocation comes to the same loss at fewer
+            bits, where less is gained by more.
+        loss: mean loss of an anchor.
         spread: how far apart units are, in mean units of the anchor: the deviation of what their
             bits and losses come to.
     """
@@ -133,6 +137,7 @@ class Exchange:
     bits: float
     slope: float
     spread: float = 1.0
+    loss: float = 1.0
 
     def credits(self, coded: Coded, anchor: Coded) -> NDArray[np.float64]:
         """What each unit gains over the anchor, ``[rows, columns]``, in mean units of it.
@@ -184,11 +189,12 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
             "observers find something"
         )
     found = {}
-    for qp, mean, slope in zip(base_qps, rate, np.maximum(slopes, 0), strict=True):
+    slopes = _EXPECTED * np.maximum(slopes, 0)
+    for qp, mean, slope, taken in zip(base_qps, rate, slopes, loss, strict=True):
         anchors = [scene.anchor(qp) for scene in scenes]
         weighed = [(a.bits + slope * a.losses) * a.bits.size / mean for a in anchors]
         spread = float(np.sqrt(np.mean([units.var() for units in weighed])))
-        found[qp] = Exchange(float(mean), float(slope), max(spread, _NOTHING))
+        found[qp] = Exchange(float(mean), float(slope), max(spread, _NOTHING), float(taken))
     return found
 
 

@@ -29,6 +29,13 @@ _MOST = 6.0
 _LOG_SPREAD = (-5.0, 5.0)
 
 
+def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
+    """How often base QPs are drawn: as the root of what is lost there, since noise is not less."""
+    roots = np.sqrt([rates[qp].loss for qp in base_qps])
+    shares: NDArray[np.float64] = roots / roots.sum()
+    return shares
+
+
 class PolicyTask:
     """What :func:`semcom.training.loop.run` trains.
 
@@ -56,6 +63,7 @@ class PolicyTask:
         if plan.tuned == "last":
             policy.trunk.last.requires_grad_(True)
         self._scenes, self._exchange, self._validation = scenes, exchange, validation
+        self._often = [_shares(rates, plan.base_qps) for rates in exchange]
         self._turned: dict[tuple[int, int], Scene] = {}
         self.fed_with = digest(torch.from_numpy(scene.found) for scene in scenes)
 
@@ -64,7 +72,7 @@ class PolicyTask:
         plan = self.plan
         draws = np.random.default_rng([plan.seed, step])
         chosen = self._alike(draws)
-        base_qps = draws.choice(plan.base_qps, plan.batch)
+        base_qps = np.array([draws.choice(plan.base_qps, p=self._often[i]) for i in chosen])
         qps = torch.from_numpy(base_qps).float()
         turn = int(draws.integers(TURNS)) if plan.turned else 0
         scenes = [self._scene(i, turn) for i in chosen]

@@ -14,7 +14,7 @@ from semcom.dmic import RULES, Policy
 from semcom.dmic.bits import BitShares
 from semcom.dmic.curves import curve
 from semcom.dmic.episode import Exchange, Scene, exchanges, returns
-from semcom.dmic.observers import Turned, seen
+from semcom.dmic.observers import Turned, caused, loss, seen
 from semcom.dmic.policy import CONTEXT, contexts, planes
 from semcom.dmic.units import BASE_QPS, OFFSETS, encode, grid
 from semcom.image_coders import hevc
@@ -63,18 +63,42 @@ def test_credits_add_up_to_what_is_measured(scene: Scene) -> None:
     assert coded.num_bytes == len(stream)
     assert coded.bits.sum() == pytest.approx(8 * len(stream))
     now = seen(scene.observers, np.clip(hevc.decode(stream), 0, 1))
-    kept = []
-    for p, p0 in zip(now, scene.found, strict=True):
-        soft = 2 * (p * p0).sum() / (p**2 + p0**2).sum()
-        hard = 2 * ((p > 0.5) & (p0 > 0.5)).sum() / ((p > 0.5).sum() + (p0 > 0.5).sum())
-        kept.append((soft + hard) / 2)
-    assert coded.losses.sum() == pytest.approx(1 - np.mean(kept), abs=1e-9)
+    lost = [
+        float(loss(torch.from_numpy(p), torch.from_numpy(p0)))
+        for p, p0 in zip(now, scene.found, strict=True)
+    ]
+    assert coded.losses.sum() == pytest.approx(np.mean(lost), rel=1e-6)
     rates = exchanges([scene], BASE_QPS)
     worth = rates[37]
     gain = anchor.bits.sum() - coded.bits.sum()
     gain += worth.slope * (anchor.losses.sum() - coded.losses.sum())
     assert worth.credits(coded, anchor).mean() == pytest.approx(gain / worth.bits)
     assert all(rate.slope > 0 for rate in rates.values())
+
+
+def test_losses_go_to_the_units_whose_errors_cause_them() -> None:
+    """An observer that looks 40 pixels to the right: what it misses there was lost here."""
+    image = picture(3)
+
+    def shifted(images: torch.Tensor) -> torch.Tensor:
+        return bright(torch.nn.functional.pad(images, (40, 0, 0, 0), mode="replicate")[..., :-40])
+
+    spoilt = image.copy()
+    spoilt[32:64, 32:64] = image[32:64, 32:64].mean()
+    lost = caused(shifted, spoilt, image, seen([shifted], image)[0])
+    assert lost.sum() > 0
+    assert lost[1, 1] == pytest.approx(lost.sum())
+
+
+def test_what_is_lost_is_between_both_dices(scene: Scene) -> None:
+    """Nothing lost is 0, all is 1, and it follows soft and diagnostic Dice."""
+    p0 = torch.from_numpy(scene.found[0])
+    assert float(loss(p0, p0)) == 0
+    assert float(loss(torch.zeros_like(p0), p0)) == pytest.approx(1, abs=1e-3)
+    p = (p0 + 0.2 * torch.randn(p0.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    soft = 1 - 2 * (p * p0).sum() / (p**2 + p0**2).sum()
+    hard = 1 - 2 * ((p > 0.5) & (p0 > 0.5)).sum() / ((p > 0.5).sum() + (p0 > 0.5).sum())
+    assert float(loss(p, p0)) == pytest.approx(float(soft + hard) / 2, rel=0.15)
 
 
 def test_a_turned_observer_sees_the_same_where_the_network_is_even() -> None:

@@ -113,7 +113,7 @@ def test_a_policy_chooses_here_what_it_chooses_by_itself(
     for feature in features[0].flatten(0, 1):
         told.append(torch.from_numpy(seen["context"]))
         with torch.no_grad():
-            logs, _ = policy.head(feature, told[-1])
+            logs, *_ = policy.head(feature, told[-1])
         seen, _, _, _, info = environment.step(int(logs.argmax()))
     np.testing.assert_array_equal(info["offsets"], offsets_of(alone[0]))
     assert torch.equal(torch.stack(told).reshape(1, *grid(*SHAPE), -1), contexts(alone, level))
