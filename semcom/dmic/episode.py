@@ -84,14 +84,14 @@ class Scene:
         (True, np.True_)
         """
         stream = encode(self.image, base_qp, offsets, self.preset)
-        shares = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX))
+        bits = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX), 8.0 * len(stream))
         decoded = np.clip(hevc.decode(stream), 0, 1)
         whose = range(len(self.observers)) if by is None else [by]
         lost = [
             caused(self.observers[one], decoded, self.image, self.found[one], self._weights)
             for one in whose
         ]
-        return Coded(len(stream), shares * 8 * len(stream), np.mean(lost, 0))
+        return Coded(len(stream), bits, np.mean(lost, 0))
 
     def turned(self, turn: int) -> Scene:
         """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.

@@ -188,14 +188,15 @@ class Policy(nn.Module):
 
     @torch.no_grad()
     def choose(
-        self, features: Tensor, base_qps: Tensor, draws: np.random.Generator | None = None
+        self, features: Tensor, base_qps: Tensor, uniform: NDArray[np.float64] | None = None
     ) -> NDArray[np.int64]:
         """Actions of units, one after another.
 
         Args:
             features: of the trunk, ``[batch, rows, columns, FEATURES]``.
             base_qps: ``[batch]``.
-            draws: draws actions by their probabilities; ``None`` takes the likeliest.
+            uniform: numbers in [0, 1), ``[rows, columns, batch]``, that draw actions by their
+                probabilities, the finest below; ``None`` takes the likeliest.
 
         Returns:
             Indices of ``OFFSETS``, int64 ``[batch, rows, columns]``.
@@ -206,7 +207,6 @@ class Policy(nn.Module):
         own = features.detach().double().numpy() @ into[:, :FEATURES].T + shift
         into = into[:, FEATURES:].T
         state = Choices(batch, rows, columns, base_qps.double().numpy())
-        uniform = None if draws is None else draws.random((rows, columns, batch))
         for row in range(rows):
             for column in range(columns):
                 hidden = np.tanh(own[:, row, column] + state.context(row, column) @ into)

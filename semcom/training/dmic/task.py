@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from scipy.special import ndtr
 from torch import Tensor, nn
 
 from channels import InputError
@@ -27,6 +29,34 @@ _MOST = 6.0
 """What an advantage may be at most, in mean distances from what was expected."""
 
 _LOG_SPREAD = (-5.0, 5.0)
+_SHARED = 0.3, 0.4
+"""Of the variance of what is tried, what a whole image shares, and what neighbours share."""
+
+
+def explored(
+    draws: np.random.Generator, rows: int, columns: int, batch: int
+) -> NDArray[np.float64]:
+    """Uniform numbers that draw actions, alike in neighbours and, less, in all of an image.
+
+    Each unit by itself draws by its own probabilities. Together they try what a map could be: units
+    that are coarser one here and one there take bits to say so, and nothing is learned from them of
+    a background that is coarser as a whole.
+
+    Returns:
+        ``[rows, columns, batch]`` in [0, 1).
+
+    >>> explored(np.random.default_rng(0), 2, 3, 4).shape
+    (2, 3, 4)
+    """
+    image, near = _SHARED
+    fields = gaussian_filter(draws.standard_normal((rows, columns, batch)), (1.5, 1.5, 0))
+    fields /= max(fields.std(), 1e-9)
+    mixed = (
+        np.sqrt(image) * draws.standard_normal(batch)
+        + np.sqrt(near) * fields
+        + np.sqrt(1 - image - near) * draws.standard_normal((rows, columns, batch))
+    )
+    return np.minimum(ndtr(mixed), np.nextafter(1, 0))
 
 
 def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
@@ -78,7 +108,8 @@ class PolicyTask:
         scenes = [self._scene(i, turn) for i in chosen]
         seen = torch.cat([planes(scene.image, scene.found[0]) for scene in scenes])
         features = self.policy.trunk(seen, qps)
-        actions = self.policy.choose(features, qps, draws)
+        uniform = explored(draws, features.shape[1], features.shape[2], plan.batch)
+        actions = self.policy.choose(features, qps, uniform)
         credits = np.stack(
             [
                 self._credits(scene, self._exchange[i], int(qp), action, one)

@@ -19,7 +19,7 @@ from semcom.dmic.policy import CONTEXT, contexts, planes
 from semcom.dmic.units import BASE_QPS, OFFSETS, encode, grid
 from semcom.image_coders import hevc
 from semcom.training.dmic import PolicyPlan
-from semcom.training.dmic.task import PolicyTask
+from semcom.training.dmic.task import PolicyTask, explored
 from tests.refusals import refused
 
 SIDE = 128
@@ -107,13 +107,28 @@ def test_a_turned_observer_sees_the_same_where_the_network_is_even() -> None:
     np.testing.assert_allclose(turned, plain, atol=1e-6)
 
 
-def test_shares_follow_the_step() -> None:
+def test_bits_follow_the_step_and_changes_cost() -> None:
     shares = BitShares(picture())
     qps = np.full(grid(SIDE, SIDE), 30)
     finer = qps.copy()
     finer[0, 0] = 18
-    assert shares(finer)[0, 0] > shares(qps)[0, 0]
-    assert shares(qps).sum() == pytest.approx(1)
+    assert shares(finer, 1000.0)[0, 0] > shares(qps, 1000.0)[0, 0]
+    assert shares(finer, 1000.0).sum() == pytest.approx(1000)
+    flat = BitShares(np.full((SIDE, SIDE), 0.5, np.float32))
+    lone = qps.copy()
+    lone[1, 1] = 33
+    taken = flat(lone, 1000.0)
+    assert taken[1, 1] - taken[3, 3] == pytest.approx(4 * 2.5 / 2)
+    assert taken[1, 2] - taken[3, 3] == pytest.approx(2.5 / 2)
+
+
+def test_what_is_tried_is_uniform_and_alike_in_neighbours() -> None:
+    tried = explored(np.random.default_rng(1), 8, 8, 4000)
+    assert ((tried >= 0) & (tried < 1)).all()
+    share = np.mean(tried[3, 3] < 0.3)
+    assert share == pytest.approx(0.3, abs=4.5 * np.sqrt(0.3 * 0.7 / 4000))
+    beside, far = (np.corrcoef(tried[3, 3], tried[3, at])[0, 1] for at in (4, 7))
+    assert beside > far + 0.1 > 0.3
 
 
 def test_returns_foresee_by_gamma() -> None:
@@ -151,7 +166,7 @@ def test_choices_are_drawn_from_the_probabilities_that_are_learned_by() -> None:
     torch.manual_seed(1)
     policy, qps = Policy(), torch.full((2000,), 40.0)
     features = torch.randn(1, 1, 3, policy.trunk.last.out_channels).expand(2000, -1, -1, -1)
-    actions = policy.choose(features.movedim(-1, -1), qps, np.random.default_rng(0))
+    actions = policy.choose(features, qps, np.random.default_rng(0).random((1, 3, 2000)))
     logs, values, _ = policy.head(features, contexts(actions, qps))
     assert contexts(actions, qps).shape == (2000, 1, 3, CONTEXT)
     assert values.shape == actions.shape
