@@ -37,7 +37,7 @@ class DMIC(SeparateCodec):
     Raises:
         InputError: on an unknown or wrong option.
 
-    >>> DMIC().name
+    >>> DMIC("angiography", Policy()).name
     'dmic-ldpc'
     """
 
