@@ -224,7 +224,8 @@ def returns(
             np.pad(credits, edges), (side, side), axis=(-2, -1)
         )
         credits = windows.mean((-2, -1))
-    flat = credits.reshape(*credits.shape[:-2], -1).copy()
+    flat: NDArray[np.float64] = credits.reshape(*credits.shape[:-2], -1).copy()
     for place in range(flat.shape[-1] - 2, -1, -1):
         flat[..., place] += gamma * flat[..., place + 1]
-    return flat.reshape(credits.shape) + overall
+    kept: NDArray[np.float64] = flat.reshape(credits.shape) + overall
+    return kept

@@ -54,7 +54,8 @@ def near_levels(base_qps: NDArray[np.floating]) -> NDArray[np.float64]:
     [0.67, 0.33]
     """
     at = np.clip(base_qps, BASE_QPS[0], BASE_QPS[-1])[..., None]
-    return np.maximum(1 - np.abs(at - np.array(BASE_QPS)) / (BASE_QPS[1] - BASE_QPS[0]), 0)
+    near: NDArray[np.float64] = 1 - np.abs(at - np.array(BASE_QPS)) / (BASE_QPS[1] - BASE_QPS[0])
+    return np.maximum(near, 0)
 
 
 class Trunk(nn.Module):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,7 @@ class Hevc:
     bit_depth: int
     roi_qp_offset: int = 0
 
-    channels = (1, 3)
+    channels: ClassVar[tuple[int, ...]] = (1, 3)
     finest = QP_MAX * STEPS_PER_QP
     layouts = 1
     step_of_one_bit = 40 * STEPS_PER_QP

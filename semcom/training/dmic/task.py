@@ -56,7 +56,8 @@ def explored(
         + np.sqrt(near) * fields
         + np.sqrt(1 - image - near) * draws.standard_normal((rows, columns, batch))
     )
-    return np.minimum(ndtr(mixed), np.nextafter(1, 0))
+    chances: NDArray[np.float64] = ndtr(mixed)
+    return np.minimum(chances, np.nextafter(1, 0))
 
 
 def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
