@@ -129,7 +129,8 @@ def codec(name: str, **options: Any) -> Codec:
             :func:`register` takes; the codec is then called as it calls itself.
         **options: ``weights`` (path of a safetensors file, ``None`` for the shipped ones) for
             learned codecs; the arguments of :class:`semcom.separate.LayeredCodec` for
-            ``"jpeg2000-layered-ldpc"``, of :class:`semcom.separate.SeparateCodec` but ``source``
+            ``"jpeg2000-layered-ldpc"``, of :class:`semcom.dmic.codec.DMIC` for ``"dmic-ldpc"``,
+            of :class:`semcom.separate.SeparateCodec` but ``source``
             for the others that come with the package, of its class or function for any other.
 
     Raises:

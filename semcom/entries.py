@@ -86,6 +86,12 @@ def _layered() -> Callable[..., LayeredCodec]:
     return LayeredCodec
 
 
+def _dmic() -> Callable[..., SeparateCodec]:
+    from semcom.dmic.codec import DMIC
+
+    return DMIC
+
+
 def _bound(source: str) -> Callable[..., CapacityBound]:
     from semcom.separate import CapacityBound
 
@@ -172,6 +178,11 @@ CODECS: dict[str, Entry] = {
         "JPEG 2000 in two layers, each with an MCS of its own",
         compared=False,
         family="separate",
+    ),
+    "dmic-ldpc": Entry(
+        _dmic,
+        "HEVC intra whose bits a learned policy allocates, + 5G LDPC + QAM",
+        compared=False,
     ),
 }
 """By name, in the order of lists and colours."""

@@ -16,10 +16,6 @@ from semcom.modem.mcs import MCSTable
 from semcom.segmentation.segmenter import Segmenter
 from semcom.separate import SeparateCodec
 
-_POLICIES = {"angiography": "dmic-angiography"}
-"""Weights by what a segmenter finds; those of all others are ``dmic``."""
-
-
 class DMIC(SeparateCodec):
     """The separate chain with HEVC whose bits a policy allocates, so that the diagnosis is kept.
 
@@ -28,16 +24,14 @@ class DMIC(SeparateCodec):
 
     Args:
         segmenter: whose diagnosis is kept: a name of :func:`semcom.segmenters`, or one's own.
-        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one: that
-            which was transferred to angiograms with one of them where the segmenter finds
-            coronary arteries, the one that it was made of elsewhere.
+        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one.
         header: as of :class:`~semcom.separate.SeparateCodec`, like all that follows.
         bit_depth: 8, 10 or 12.
 
     Raises:
         InputError: on an unknown or wrong option.
 
-    >>> DMIC("angiography", Policy()).name
+    >>> DMIC().name
     'dmic-ldpc'
     """
 
@@ -58,7 +52,7 @@ class DMIC(SeparateCodec):
     ) -> None:
         finds = catalogue.segmenter(segmenter) if isinstance(segmenter, str) else segmenter
         if policy is None:
-            policy = shipped(_POLICIES.get(getattr(finds, "task", ""), "dmic"))
+            policy = shipped()
         elif not isinstance(policy, Policy):
             policy = Policy.load(policy)
         coder = PolicyHevc(check_bit_depth(bit_depth), policy=policy, segmenter=finds)
