@@ -17,6 +17,7 @@ from scenarios.registry import SCENARIOS
 
 if TYPE_CHECKING:
     from scenarios.comparisons.ablation import ablation as ablation
+    from scenarios.comparisons.allocation.dmic import dmic as dmic
     from scenarios.comparisons.bandwidth import bandwidth as bandwidth
     from scenarios.comparisons.bits.ber import ber as ber
     from scenarios.comparisons.doppler import doppler as doppler

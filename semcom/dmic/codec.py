@@ -16,6 +16,7 @@ from semcom.modem.mcs import MCSTable
 from semcom.segmentation.segmenter import Segmenter
 from semcom.separate import SeparateCodec
 
+
 class DMIC(SeparateCodec):
     """The separate chain with HEVC whose bits a policy allocates, so that the diagnosis is kept.
 

@@ -1,0 +1,1 @@
+"""Bits where a diagnosis needs them, without a link: the scenario ``dmic``, its jobs and tables."""

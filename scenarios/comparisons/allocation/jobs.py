@@ -1,0 +1,121 @@
+"""All jobs of the scenario ``dmic``: those that a folder holds, and those that are missing."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scenarios.comparisons.allocation.coding import MEASURED, Job, carried_out
+from scenarios.comparisons.allocation.observers import identity_of
+from scenarios.engine.inputs import Sample
+from scenarios.engine.journal import Journal
+from scenarios.engine.pool import executor_for, finished
+from scenarios.engine.progress import Report
+from scenarios.engine.provenance import code_digest, key_of, pickled, versions
+from scenarios.engine.task import Outcome
+from semcom.dmic.episode import Exchange, Scene, exchanges
+from semcom.segmentation import Segmenter
+
+_CODING = tuple(Path(__file__).with_name(name) for name in ("coding.py", "ways.py"))
+_EXCHANGES: dict[str, tuple[type, ...]] = dict.fromkeys(
+    ("bits", "slope", "spread", "loss"), (list,)
+)
+
+
+def coded(
+    jobs: Sequence[tuple[int, Job]],
+    samples: Sequence[Sample],
+    folder: Path | None,
+    executor: Executor | None,
+    workers: int,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """What came of every job, in their order.
+
+    Args:
+        jobs: each with the place of its picture.
+        samples: the pictures, which keys are made of.
+        folder: of the journal.
+        executor: who does the work; ``None`` for processes of our own.
+        workers: how many of these.
+        report: told of progress.
+    """
+    keys = _keys(jobs, samples)
+    known: dict[str, dict[str, Any]] = dict(Journal(folder, MEASURED).read())
+    missing = [place for place, key in enumerate(keys) if key not in known]
+    if missing:
+        todo = [jobs[place] for place in missing]
+        with (
+            executor_for(executor, min(workers, len(todo))) as pool,
+            Journal(folder, MEASURED) as journal,
+        ):
+            report(0, len(todo), "starting")
+            sent = [(pickled(job),) for _, job in todo] if pool else [(job,) for _, job in todo]
+            for done, (place, found) in enumerate(finished(pool, _carried_out, sent), start=1):
+                key = keys[missing[place]]
+                known[key] = found
+                journal.write(key, Outcome(found, 0.0, 0.0))
+                picture, job = todo[place]
+                report(done, len(todo), f"{job.way.label} of picture {picture}")
+    return [known[key] for key in keys]
+
+
+def exchange_rates(
+    samples: Sequence[Sample],
+    segmenter: Segmenter,
+    base_qps: tuple[int, ...],
+    preset: str,
+    folder: Path | None,
+    report: Report,
+) -> dict[int, Exchange]:
+    """What the segmenter's losses cost at each base QP, from the anchors of all pictures.
+
+    Raises:
+        InputError: as of :func:`semcom.dmic.episode.exchanges`.
+    """
+    common = ["dmic exchange rates", code_digest(*_CODING), versions(), identity_of(segmenter)]
+    key = key_of([*common, [sample.digest for sample in samples], list(base_qps), preset])
+    found = Journal(folder, _EXCHANGES).read().get(key)
+    if found is None:
+        scenes = []
+        for place, sample in enumerate(samples):
+            report(place, len(samples), f"anchors of picture {place}")
+            scenes.append(Scene(sample.image[0].numpy(), [segmenter], preset))
+            for qp in base_qps:
+                scenes[-1].anchor(qp)
+        rates = [asdict(rate) for rate in exchanges(scenes, base_qps).values()]
+        values: dict[str, Any] = {name: [rate[name] for rate in rates] for name in _EXCHANGES}
+        with Journal(folder, _EXCHANGES) as journal:
+            journal.write(key, Outcome(values, 0.0, 0.0))
+        found = values
+    each = [dict(zip(found, held, strict=True)) for held in zip(*found.values(), strict=True)]
+    return {qp: Exchange(**rate) for qp, rate in zip(base_qps, each, strict=True)}
+
+
+def _carried_out(job: bytes | Job) -> dict[str, Any]:
+    return carried_out(pickle.loads(job) if isinstance(job, bytes) else job)
+
+
+def _keys(jobs: Sequence[tuple[int, Job]], samples: Sequence[Sample]) -> list[str]:
+    """Hashes of all that outcomes depend on; a rule depends on neither seed nor exchange rates."""
+    if not jobs:
+        return []
+    first = jobs[0][1]
+    observers = [identity_of(observer) for observer in first.observers]
+    common: list[object] = ["dmic", code_digest(*_CODING), versions(), observers]
+    common += [list(first.base_qps), first.preset]
+    digests = [sample.digest for sample in samples]
+    keys = []
+    for place, job in jobs:
+        own: list[object] = [job.way.identity, digests[place]]
+        if job.way.is_upper:
+            rates = {str(qp): asdict(rate) for qp, rate in job.exchanges.items()}
+            own += [rates, job.encodes, job.seed]
+        elif job.way.name == "sensitivity":
+            own.append(job.seed)
+        keys.append(key_of([*common, *own]))
+    return keys

@@ -1,0 +1,124 @@
+"""Ways to allocate the bits of HEVC, by name: rules, policies, and curves above them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from channels import InputError
+from channels.errors import check_name, shown
+from channels.registry import READS_AS_OTHER
+from semcom.dmic.policy import Policy
+from semcom.dmic.weights import shipped
+
+ANCHOR = "anchor"
+LOW_PASS = "low-pass"
+UPPER = ("best uniform", "search")
+"""No codec could do it: each picture is coded many times, and the segmenter asked each time."""
+
+_NAMES = (ANCHOR, "two levels", "sensitivity", LOW_PASS, *UPPER)
+_LABELS = {LOW_PASS: f"{LOW_PASS} (extension)"}
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way to allocate bits.
+
+    Args:
+        name: one of the known ones; of a policy, its label.
+        policy: chooses, where it is one.
+
+    >>> Way("low-pass").label
+    'low-pass (extension)'
+    """
+
+    name: str
+    policy: Policy | None = None
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.name if self.policy is not None else _LABELS.get(self.name, self.name)
+
+    @property
+    def is_upper(self) -> bool:
+        """Whether it asks the segmenter of each of many trials."""
+        return self.policy is None and self.name in UPPER
+
+    @property
+    def identity(self) -> str:
+        """What results depend on: the name of a rule, the weights of a policy."""
+        return self.name if self.policy is None else f"policy {self.policy.fingerprint}"
+
+
+def ways_of(
+    names: str | Sequence[str], policies: Mapping[str, Policy | str | Path] | None
+) -> list[Way]:
+    """The anchor, the rules that are named, policies, and the upper curves last.
+
+    Args:
+        names: of rules and upper curves, or one.
+        policies: by label, or files of their weights; ``None``: those that come with the package.
+
+    Raises:
+        InputError: on an unknown name, a label that is taken or cannot be one, or weights that
+            cannot be read.
+
+    >>> [way.label for way in ways_of(["search", "two levels"], {"mine": Policy()})]
+    ['anchor', 'two levels', 'mine', 'search']
+    """
+    named = [names] if isinstance(names, str) else list(names)
+    for name in named:
+        check_name("way", name, _NAMES)
+    rules = [Way(name) for name in _NAMES if name in named or name == ANCHOR]
+    if policies is None:
+        chosen = [Way(name, shipped(name)) for name in shipped_names()]
+    else:
+        taken = {*_NAMES, *_LABELS.values()}
+        chosen = [
+            Way(check_label("policy", label, taken), _policy(label, given))
+            for label, given in policies.items()
+        ]
+    plain = [way for way in rules if not way.is_upper]
+    return [*plain, *chosen, *(way for way in rules if way.is_upper)]
+
+
+def shipped_names() -> list[str]:
+    """Names of the policies that come with this version.
+
+    >>> all(name.startswith("dmic") for name in shipped_names())
+    True
+    """
+    there = [Path(entry.name) for entry in files("semcom").joinpath("weights").iterdir()]
+    return sorted(p.stem for p in there if p.suffix == ".safetensors" and p.stem.startswith("dmic"))
+
+
+def check_label(kind: str, label: object, taken: set[str]) -> str:
+    """Return a label that files can hold, and nobody else has.
+
+    >>> check_label("observer", "control", {"control"})
+    Traceback (most recent call last):
+    channels.errors.InputError: observer 'control': the label is taken, choose another
+    """
+    if not isinstance(label, str) or not label.isprintable() or label != label.strip():
+        raise InputError(f"the label of a {kind} must be text on one line, got {shown(label)}")
+    if READS_AS_OTHER.fullmatch(label):
+        raise InputError(
+            f"{kind} {label!r} would be read from a CSV as a number, a truth value or nothing: "
+            "take another label"
+        )
+    if label in taken:
+        raise InputError(f"{kind} {label!r}: the label is taken, choose another")
+    return label
+
+
+def _policy(label: str, given: object) -> Policy:
+    if isinstance(given, str | Path):
+        return Policy.load(given)
+    if not isinstance(given, Policy):
+        raise InputError(
+            f"policies[{label!r}] must be a policy or a file of its weights, got {shown(given)}"
+        )
+    return given

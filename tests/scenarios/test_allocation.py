@@ -1,0 +1,101 @@
+"""Ways to allocate HEVC's bits: the same frame from one process and two, kept, drawn, refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import scenarios
+import semcom
+from scenarios.command.cli import app
+from scenarios.comparisons.allocation.allocations import Allocations
+from semcom.dmic import Policy
+from tests.refusals import refused
+
+WAYS = {"base_qps": (31, 40, 49), "preset": "ultrafast"}
+
+
+def bright(images: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(20 * (images - 0.55))
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.cat([*semcom.data.phantoms("angiography", n=2, size=128, seed=3)[0][:, None]])
+
+
+@pytest.fixture(scope="module")
+def coded(images: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Allocations:
+    torch.manual_seed(0)
+    return scenarios.dmic(
+        images, segmenter=bright, ways=["two levels", "low-pass"], policies={"mine": Policy()},
+        out=tmp_path_factory.mktemp("coded"), **WAYS,
+    )  # fmt: skip
+
+
+def test_every_way_is_coded_and_the_coarser_saves(coded: Allocations) -> None:
+    frame = coded.frame
+    assert list(dict.fromkeys(frame["way"])) == [
+        "anchor",
+        "two levels",
+        "low-pass (extension)",
+        "mine",
+    ]
+    assert len(frame) == 2 * 4 * 3 * 2, "images, ways, base QPs, observers"
+    sizes = frame.pivot_table(index=["image", "base_qp"], columns="way", values="bytes")
+    assert (sizes["two levels"] <= sizes["anchor"]).all()
+    pd.testing.assert_series_equal(sizes["mine"], sizes["anchor"], check_names=False)
+    assert (frame[frame["way"] == "mine"]["mean_qp_offset"] == 0).all(), "untrained: the anchor"
+    own = coded.savings[(coded.savings["way"] == "mine") & coded.savings["saving"].notna()]
+    assert len(own)
+    np.testing.assert_allclose(own["saving"], 0, atol=1e-9)
+
+
+def test_a_second_run_codes_nothing(
+    images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = {"segmenter": bright, "ways": "two levels", "policies": {}, "out": tmp_path, **WAYS}
+    first = scenarios.dmic(images, **ways)
+    monkeypatch.setattr("scenarios.comparisons.allocation.coding.curve", None)
+    pd.testing.assert_frame_equal(scenarios.dmic(images, **ways).frame, first.frame)
+
+
+def test_two_processes_find_what_one_does(images: torch.Tensor) -> None:
+    ways = {"ways": "two levels", "policies": {}, **WAYS}
+    one = scenarios.dmic(images, **ways)
+    pd.testing.assert_frame_equal(scenarios.dmic(images, workers=2, **ways).frame, one.frame)
+
+
+def test_the_command_writes_all(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = [
+        "run",
+        "dmic",
+        "--limit",
+        "2",
+        "--size",
+        "64",
+        "--preset",
+        "ultrafast",
+        "--workers",
+        "1",
+    ]
+    result = CliRunner().invoke(
+        app, [*told, "--base-qps", "31,40,49", "--ways", "two levels", "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    for name in ("dmic.csv", "dmic.png", "maps.png", "results.parquet", "results.csv"):
+        assert (out / name).stat().st_size > 0
+
+
+def test_what_cannot_be_is_said(images: torch.Tensor, tmp_path: Path) -> None:
+    refused(lambda: scenarios.dmic(images, ways="three levels"), "unknown way")
+    refused(lambda: scenarios.dmic(images.expand(-1, 3, -1, -1)), "RGB")
+    refused(lambda: scenarios.dmic(images, base_qps=[31, 40]), "three rising")
+    refused(lambda: scenarios.dmic(images, policies={"a": tmp_path / "no.safetensors"}), "no.saf")
+    refused(lambda: scenarios.dmic(images, observers={"control": bright}), "label is taken")
