@@ -63,9 +63,8 @@ def draw_maps(pictures: Sequence[Pictured], path: str | Path | None = None) -> F
     if not pictures:
         raise InputError("no picture to draw maps of")
     ways = [way for way in pictures[0].offsets if way != ANCHOR]
-    limit = max(
-        (int(np.abs(picture.offsets[way]).max()) for picture in pictures for way in ways), default=1
-    )
+    furthest = [np.abs(picture.offsets[way]).max() for picture in pictures for way in ways]
+    limit = int(max([1, *furthest]))
     shapes = [picture.image.shape for picture in pictures]
     tall = _SIDE * max(min(height / width, 1.6) for height, width in shapes)
     figure = Figure(figsize=(_SIDE * (1 + len(ways)) + 1.0, (tall + 0.25) * len(pictures) + 1.1))
