@@ -112,10 +112,9 @@ def _learned(
 
 
 def _segmenter(task: str) -> UNetSegmenter:
-    from semcom.segmentation import UNetSegmenter
+    from semcom.segmentation.shipped import shipped
 
-    with as_file(files("semcom").joinpath(f"weights/segmenter-{task}.safetensors")) as path:
-        return UNetSegmenter.load(path)
+    return shipped(task)
 
 
 def _uniform(weights: str | Path | None = None) -> MedJSCC:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from channels.errors import check_name
-from semcom import catalogue
 from semcom.dmic.coder import PolicyHevc
 from semcom.dmic.policy import Policy
 from semcom.dmic.weights import shipped
@@ -14,6 +13,7 @@ from semcom.image_coders.planes import check_bit_depth
 from semcom.image_coders.source import HEADERS, SourceCoder
 from semcom.modem.mcs import MCSTable
 from semcom.segmentation.segmenter import Segmenter
+from semcom.segmentation.shipped import shipped as shipped_segmenter
 from semcom.separate import SeparateCodec
 
 
@@ -24,7 +24,7 @@ class DMIC(SeparateCodec):
     codec takes no region of interest. Any HEVC decoder reads the streams, as all QPs are in them.
 
     Args:
-        segmenter: whose diagnosis is kept: a name of :func:`semcom.segmenters`, or one's own.
+        segmenter: whose diagnosis is kept: the task of a shipped one, or one's own.
         policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one.
         header: as of :class:`~semcom.separate.SeparateCodec`, like all that follows.
         bit_depth: 8, 10 or 12.
@@ -51,7 +51,7 @@ class DMIC(SeparateCodec):
         bit_depth: int = 10,
         fallback: str | None = None,
     ) -> None:
-        finds = catalogue.segmenter(segmenter) if isinstance(segmenter, str) else segmenter
+        finds = shipped_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
         if policy is None:
             policy = shipped()
         elif not isinstance(policy, Policy):

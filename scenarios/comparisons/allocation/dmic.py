@@ -82,12 +82,13 @@ def dmic(
         InputError: if an argument does not fit, or the segmenter gives no gradients where
             "sensitivity", "best uniform" or "search" need them.
 
-    >>> import numpy as np, torch
-    >>> ramp = torch.linspace(0, 1, 64).repeat(1, 1, 64, 1)
-    >>> found = dmic(ramp, segmenter=lambda images: images, ways="two levels", policies={},
+    >>> import torch
+    >>> image = torch.full((1, 1, 64, 64), 0.2)
+    >>> image[..., 4:20, 4:20] = 0.9
+    >>> found = dmic(image, segmenter=lambda images: images, ways="two levels", policies={},
     ...              base_qps=[28, 37, 46], preset="ultrafast")
     >>> found.frame.groupby("way", sort=False)["mean_qp_offset"].first().to_dict()
-    {'anchor': 0.0, 'two levels': 4.0}
+    {'anchor': 0.0, 'two levels': 6.0}
     """
     import pandas as pd
 
