@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +106,9 @@ def _learned(
 ) -> LearnedCodec:
     if weights is not None:
         return kind.load(weights)
-    with as_file(files("semcom").joinpath(f"weights/{shipped}.safetensors")) as path:
+    from semcom.weightfile import packaged
+
+    with packaged(shipped) as path:
         return kind.load(path)
 
 

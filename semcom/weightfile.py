@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from importlib.resources import as_file, files
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,6 +15,8 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_path
+
+_ENDS = ".safetensors"
 
 
 def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -42,6 +47,30 @@ def stored(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, s
         if not bool(torch.isfinite(value).all()):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not finite")
     return tensors, metadata
+
+
+def packaged(name: str) -> AbstractContextManager[Path]:
+    """The file of weights of a name that comes with the package, for as long as the block runs.
+
+    >>> with packaged("deepjscc") as path:
+    ...     path.name
+    'deepjscc.safetensors'
+    """
+    return as_file(files("semcom").joinpath(f"weights/{name}{_ENDS}"))
+
+
+def packaged_names(begins: str) -> list[str]:
+    """Names of files of weights that come with the package and begin so, in order.
+
+    >>> packaged_names("medjscc")
+    ['medjscc', 'medjscc-small']
+    """
+    there = [file.name for file in files("semcom").joinpath("weights").iterdir()]
+    return sorted(
+        name.removesuffix(_ENDS)
+        for name in there
+        if name.startswith(begins) and name.endswith(_ENDS)
+    )
 
 
 def complaint(error: Exception) -> str:

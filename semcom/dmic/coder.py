@@ -57,7 +57,9 @@ class PolicyHevc(Hevc):
     def _found(self, image: ImageArray) -> NDArray[np.floating]:
         """What the segmenter finds; of the last image it is kept."""
         contents = image.tobytes()
-        if contents not in self._last:
+        found = self._last.get(contents)
+        if found is None:
+            found = seen([self.segmenter], image)[0]
             self._last.clear()
-            self._last[contents] = seen([self.segmenter], image)[0]
-        return self._last[contents]
+            self._last[contents] = found
+        return found

@@ -37,7 +37,7 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
 
     - ``"unit"``: what :func:`semcom.dmic.policy.planes` shows of it and of its surroundings,
       ``[3, 64, 64]``, the edge repeated around the image;
-    - ``"context"``: base QP, offsets of units before it and what remains, ``[8]``, see
+    - ``"context"``: offsets of units before it, what remains and the base QP, ``[15]``, see
       :meth:`semcom.dmic.policy.Choices.context`;
     - ``"global"``: means of the planes over the image, ``[3]``.
 

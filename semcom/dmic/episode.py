@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from channels import InputError
 from channels.errors import check_count
 from semcom.dmic.bits import BitShares
 from semcom.dmic.observers import caused, seen
+from semcom.dmic.rules import surroundings
 from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
@@ -25,7 +25,6 @@ TURNS = 2 * _QUARTERS
 _NOTHING = 1e-9
 _EXPECTED = 0.7
 """Share of the anchor's rate at which an allocation is expected to lose as little."""
-_MARGIN = 8
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,9 @@ class Scene:
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
         self._shares = BitShares(self.image)
-        self._weights = (
-            1.0 if self.mask is None else 1.0 + binary_dilation(self.mask, None, _MARGIN)
-        )
+        self._weights: NDArray[np.float64] | float = 1.0
+        if self.mask is not None:
+            self._weights = 1.0 + surroundings(self.mask).astype(np.float64)
 
     def coded(self, base_qp: int, offsets: Map, by: int | None = None) -> Coded:
         """Code the image and let the observers look.
@@ -83,15 +82,22 @@ class Scene:
         >>> round(coded.bits.sum() / 8) == coded.num_bytes, coded.losses.sum() < 0.01
         (True, np.True_)
         """
+        whose = range(len(self.observers)) if by is None else [by]
+        return _together(self._looked_at(base_qp, offsets, whose))
+
+    def _looked_at(self, base_qp: int, offsets: Map, whose: Iterable[int]) -> list[Coded]:
+        """The image coded once, in the eyes of each observer."""
         stream = encode(self.image, base_qp, offsets, self.preset)
         bits = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX), 8.0 * len(stream))
         decoded = np.clip(hevc.decode(stream), 0, 1)
-        whose = range(len(self.observers)) if by is None else [by]
-        lost = [
-            caused(self.observers[one], decoded, self.image, self.found[one], self._weights)
+        return [
+            Coded(
+                len(stream),
+                bits,
+                caused(self.observers[one], decoded, self.image, self.found[one], self._weights),
+            )
             for one in whose
         ]
-        return Coded(len(stream), bits, np.mean(lost, 0))
 
     def turned(self, turn: int) -> Scene:
         """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.
@@ -113,11 +119,14 @@ class Scene:
         if base_qp not in self._anchors:
             flat = np.zeros(grid(*self.image.shape), np.int64)
             everyone = range(len(self.observers))
-            self._anchors[base_qp] = [self.coded(base_qp, flat, one) for one in everyone]
+            self._anchors[base_qp] = self._looked_at(base_qp, flat, everyone)
         each = self._anchors[base_qp]
-        if by is not None:
-            return each[by]
-        return replace(each[0], losses=np.mean([one.losses for one in each], 0))
+        return _together(each) if by is None else each[by]
+
+
+def _together(each: Sequence[Coded]) -> Coded:
+    """What an image comes to in the eyes of several observers."""
+    return replace(each[0], losses=np.mean([one.losses for one in each], 0))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def two_levels(image: NDArray[np.float32], found: NDArray[np.floating], base_qp:
     return np.where(near, 0, BACKGROUND).astype(np.int64)
 
 
-def surroundings(found: NDArray[np.floating]) -> NDArray[np.bool_]:
+def surroundings(found: NDArray[np.floating | np.bool_]) -> NDArray[np.bool_]:
     """What a segmenter finds and 8 pixels around it, bool ``[H, W]``.
 
     >>> spot = np.zeros((32, 32))

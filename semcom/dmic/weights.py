@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 from channels import InputError
 from semcom.dmic.policy import Policy
+from semcom.weightfile import packaged, packaged_names
 
 
 def shipped(name: str = "dmic") -> Policy:
@@ -21,11 +20,19 @@ def shipped(name: str = "dmic") -> Policy:
     Traceback (most recent call last):
     channels.errors.InputError: no weights of a policy 'dmic-of-mine' come with this version: ...
     """
-    resource = files("semcom").joinpath(f"weights/{name}.safetensors")
-    if not resource.is_file():
+    if name not in shipped_names():
         raise InputError(
             f"no weights of a policy {name!r} come with this version: train some with semcom train "
             "dmic, and name their file"
         )
-    with as_file(resource) as path:
+    with packaged(name) as path:
         return Policy.load(path)
+
+
+def shipped_names() -> list[str]:
+    """Names of the policies that come with this version.
+
+    >>> shipped_names()
+    ['dmic']
+    """
+    return packaged_names("dmic")

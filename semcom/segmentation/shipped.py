@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 from channels.errors import check_name
 from semcom.segmentation.unet import UNetSegmenter
+from semcom.weightfile import packaged, packaged_names
 
-_BEGINS, _ENDS = "segmenter-", ".safetensors"
+_BEGINS = "segmenter-"
 
 
 def shipped(task: str) -> UNetSegmenter:
@@ -22,9 +21,6 @@ def shipped(task: str) -> UNetSegmenter:
     >>> shipped("chest").task
     'chest'
     """
-    folder = files("semcom").joinpath("weights")
-    names = [file.name for file in folder.iterdir()]
-    tasks = [n[len(_BEGINS) : -len(_ENDS)] for n in names if n.startswith(_BEGINS)]
-    check_name("segmenter", task, [t for t in sorted(tasks) if f"{_BEGINS}{t}{_ENDS}" in names])
-    with as_file(folder.joinpath(f"{_BEGINS}{task}{_ENDS}")) as path:
+    check_name("segmenter", task, [name.removeprefix(_BEGINS) for name in packaged_names(_BEGINS)])
+    with packaged(f"{_BEGINS}{task}") as path:
         return UNetSegmenter.load(path)

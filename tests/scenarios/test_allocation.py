@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 import scenarios
 import semcom
 from scenarios.command.cli import app
+from scenarios.comparisons.allocation import dmic as allocation
 from scenarios.comparisons.allocation.allocations import Allocations
-from semcom.dmic import Policy
+from semcom.dmic import Policy, search, units
+from semcom.image_coders import hevc
 from tests.refusals import refused
 
 WAYS: dict[str, Any] = {"base_qps": (31, 40, 49), "preset": "ultrafast"}
@@ -37,6 +39,12 @@ def coded(images: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> All
         images, segmenter=bright, ways=["two levels", "low-pass"], policies={"mine": Policy()},
         out=tmp_path_factory.mktemp("coded"), **WAYS,
     )  # fmt: skip
+
+
+def test_defaults_are_those_of_what_codes() -> None:
+    """They stand in the scenario too, so that its options are told without loading PyTorch."""
+    defaults = (allocation.BASE_QPS, allocation.PRESET, allocation.ENCODES)
+    assert defaults == (units.BASE_QPS, hevc.PRESET, search.ENCODES)
 
 
 def test_every_way_is_coded_and_the_coarser_saves(coded: Allocations) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
@@ -13,9 +12,9 @@ from scenarios.comparisons.allocation.coding import MEASURED, Job, carried_out
 from scenarios.comparisons.allocation.observers import identity_of
 from scenarios.engine.inputs import Sample
 from scenarios.engine.journal import Journal
-from scenarios.engine.pool import executor_for, finished
+from scenarios.engine.kept import kept
 from scenarios.engine.progress import Report
-from scenarios.engine.provenance import code_digest, key_of, pickled, versions
+from scenarios.engine.provenance import code_digest, key_of, versions
 from scenarios.engine.task import Outcome
 from semcom.dmic.episode import Exchange, Scene, exchanges
 from semcom.segmentation import Segmenter
@@ -45,23 +44,7 @@ def coded(
         report: told of progress.
     """
     keys = _keys(jobs, samples)
-    known: dict[str, dict[str, Any]] = dict(Journal(folder, MEASURED).read())
-    missing = [place for place, key in enumerate(keys) if key not in known]
-    if missing:
-        todo = [jobs[place] for place in missing]
-        with (
-            executor_for(executor, min(workers, len(todo))) as pool,
-            Journal(folder, MEASURED) as journal,
-        ):
-            report(0, len(todo), "starting")
-            sent = [(pickled(job),) for _, job in todo] if pool else [(job,) for _, job in todo]
-            for done, (place, found) in enumerate(finished(pool, _carried_out, sent), start=1):
-                key = keys[missing[place]]
-                known[key] = found
-                journal.write(key, Outcome(found, 0.0, 0.0))
-                picture, job = todo[place]
-                report(done, len(todo), f"{job.way.label} of picture {picture}")
-    return [known[key] for key in keys]
+    return kept(_carried_out, jobs, keys, MEASURED, folder, executor, workers, report, _named)
 
 
 def exchange_rates(
@@ -96,8 +79,13 @@ def exchange_rates(
     return {qp: Exchange(**rate) for qp, rate in zip(base_qps, each, strict=True)}
 
 
-def _carried_out(job: bytes | Job) -> dict[str, Any]:
-    return carried_out(pickle.loads(job) if isinstance(job, bytes) else job)
+def _carried_out(placed: tuple[int, Job]) -> dict[str, Any]:
+    return carried_out(placed[1])
+
+
+def _named(placed: tuple[int, Job]) -> str:
+    place, job = placed
+    return f"{job.way.label} of picture {place}"
 
 
 def _keys(jobs: Sequence[tuple[int, Job]], samples: Sequence[Sample]) -> list[str]:

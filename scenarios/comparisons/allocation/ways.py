@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from channels import InputError
 from channels.errors import check_name, shown
 from channels.registry import READS_AS_OTHER
 from semcom.dmic.policy import Policy
-from semcom.dmic.weights import shipped
+from semcom.dmic.weights import shipped, shipped_names
 
 ANCHOR = "anchor"
 LOW_PASS = "low-pass"
@@ -83,16 +82,6 @@ def ways_of(
         ]
     plain = [way for way in rules if not way.is_upper]
     return [*plain, *chosen, *(way for way in rules if way.is_upper)]
-
-
-def shipped_names() -> list[str]:
-    """Names of the policies that come with this version.
-
-    >>> all(name.startswith("dmic") for name in shipped_names())
-    True
-    """
-    there = [Path(entry.name) for entry in files("semcom").joinpath("weights").iterdir()]
-    return sorted(p.stem for p in there if p.suffix == ".safetensors" and p.stem.startswith("dmic"))
 
 
 def check_label(kind: str, label: object, taken: set[str]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,12 +14,10 @@ from channels import InputError, Link
 from channels.errors import check_count, shown, whole_number
 from scenarios.comparisons.bits.block_errors import Counts, Series, count
 from scenarios.comparisons.bits.theory import uncoded_ber
-from scenarios.engine.journal import Journal
+from scenarios.engine.kept import kept
 from scenarios.engine.own_code import own_code
-from scenarios.engine.pool import executor_for, finished
 from scenarios.engine.progress import Report
-from scenarios.engine.provenance import code_digest, key_of, pickled, versions
-from scenarios.engine.task import Outcome
+from scenarios.engine.provenance import code_digest, key_of, versions
 from semcom.modem.adaptation import awgn_success, link_success
 from semcom.modem.mcs import mcs_table
 
@@ -96,27 +93,17 @@ def counted(
 ) -> list[Counts]:
     """Counts of every job, those that the folder holds and those that are missing."""
     keys = [_key(*job) for job in jobs]
-    known = Journal(folder, _COLUMNS).read()
-    missing = [index for index, key in enumerate(keys) if key not in known]
-    if missing:
-        todo = [jobs[index] for index in missing]
-        with (
-            executor_for(executor, min(workers, len(todo))) as pool,
-            Journal(folder, _COLUMNS) as journal,
-        ):
-            report(0, len(todo), "starting")
-            sent = [(pickled(job),) for job in todo] if pool else [(job,) for job in todo]
-            for done, (place, counts) in enumerate(finished(pool, _count, sent), start=1):
-                key = keys[missing[place]]
-                known[key] = asdict(counts)
-                journal.write(key, Outcome(known[key], 0.0, 0.0))
-                series, link, point, *_ = todo[place]
-                report(done, len(todo), f"{series.label} over {link.name} at {point:g} dB")
-    return [Counts(**known[key]) for key in keys]  # type: ignore[arg-type]
+    counts = kept(_count, jobs, keys, _COLUMNS, folder, executor, workers, report, _named)
+    return [Counts(**found) for found in counts]
 
 
-def _count(job: bytes | Job) -> Counts:
-    return count(*(pickle.loads(job) if isinstance(job, bytes) else job))
+def _count(job: Job) -> dict[str, Any]:
+    return asdict(count(*job))
+
+
+def _named(job: Job) -> str:
+    series, link, point, *_ = job
+    return f"{series.label} over {link.name} at {point:g} dB"
 
 
 def _key(

@@ -95,6 +95,9 @@ class PolicyTask:
             policy.trunk.last.requires_grad_(True)
         self._scenes, self._exchange, self._validation = scenes, exchange, validation
         self._often = [_shares(rates, plan.base_qps) for rates in exchange]
+        self._alike: dict[tuple[int, ...], list[int]] = {}
+        for place, scene in enumerate(scenes):
+            self._alike.setdefault(scene.image.shape, []).append(place)
         self._turned: dict[tuple[int, int], Scene] = {}
         self.fed_with = digest(torch.from_numpy(scene.found) for scene in scenes)
 
@@ -102,7 +105,7 @@ class PolicyTask:
         """Policy gradient, critic and entropy of one batch of episodes."""
         plan = self.plan
         draws = np.random.default_rng([plan.seed, step])
-        chosen = self._alike(draws)
+        chosen = self._chosen(draws)
         base_qps = np.array([draws.choice(plan.base_qps, p=self._often[i]) for i in chosen])
         qps = torch.from_numpy(base_qps).float()
         turn = int(draws.integers(TURNS)) if plan.turned else 0
@@ -164,11 +167,10 @@ class PolicyTask:
         """Write the weights."""
         self.policy.save(path)
 
-    def _alike(self, draws: np.random.Generator) -> list[int]:
+    def _chosen(self, draws: np.random.Generator) -> list[int]:
         """Scenes of a batch: one, and others of its size."""
         first = int(draws.integers(len(self._scenes)))
-        size = self._scenes[first].image.shape
-        alike = [i for i, scene in enumerate(self._scenes) if scene.image.shape == size]
+        alike = self._alike[self._scenes[first].image.shape]
         return [first, *map(int, draws.choice(alike, self.plan.batch - 1))]
 
     @staticmethod

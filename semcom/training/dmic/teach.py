@@ -35,8 +35,8 @@ def train_policy(
             reckoned within a kind, from its anchors.
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
-        validation: scenes kept apart, kind by kind; where there are any, the weights of the highest
-            gain over the anchors come out, else the last.
+        validation: scenes kept apart, kind by kind; where there are any, the weights that save most
+            over the anchors come out, else the last.
         first: a policy to go on from, changed in place; ``None``: random weights.
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
