@@ -15,7 +15,7 @@ from torch import Tensor
 
 import scenarios
 import semcom
-from scenarios.engine.cores import cores
+from scenarios.engine.workers.cores import cores
 from semcom.scheme import Scheme
 
 KINDS = ("chest", "angiography", "dental")

@@ -73,7 +73,7 @@ def satellite_pass(
     from channels.errors import check_number
     from scenarios.comparisons.goodput import PassGoodput, moments_of
     from scenarios.engine.experiment import carry_out, lay_out
-    from scenarios.engine.pool import executor_for
+    from scenarios.engine.workers.pool import executor_for
     from scenarios.results.table import Table
 
     steps = moments_of(orbit, band, environment, direction, max_elevation_deg, moments, estimator)

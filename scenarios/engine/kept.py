@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scenarios.engine.journal import Journal
-from scenarios.engine.pool import executor_for, finished
+from scenarios.engine.workers.pool import executor_for, finished
 from scenarios.engine.progress import Report
 from scenarios.engine.provenance import pickled
 from scenarios.engine.task import Outcome

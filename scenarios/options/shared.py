@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from scenarios.engine.cores import cores
+from scenarios.engine.workers.cores import cores
 
 if TYPE_CHECKING:
     from scenarios.engine.run_options import GridOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.engine.cores import cores
+from scenarios.engine.workers.cores import cores
 from scenarios.options.shared import Frame, SkipUnreadable
 from scenarios.options.telling import tell
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from semcom.training.dmic import PolicyPlan
 
 MOST_PHANTOMS = 100_000
-_EVERY = 8
-"""Of so many pictures that teach a policy, one is set apart."""
+_EVERY, _MOST_APART = 8, 6
+"""Of so many pictures that teach a policy, one is set apart; of each kind so many at most."""
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,7 @@ class Diagnosed:
 
 
 def _scenes(kinds: list[tuple[str, list[Sample]]]) -> tuple[list[list[Scene]], list[list[Scene]]]:
-    """Scenes of each kind, one in eight and one at least set apart."""
+    """Scenes of each kind, one in eight set apart, of each kind one to six."""
     from channels import InputError
     from semcom.dmic.episode import Scene
     from semcom.training.dmic.plan import PRESET
@@ -382,9 +383,8 @@ def _scenes(kinds: list[tuple[str, list[Sample]]]) -> tuple[list[list[Scene]], l
     validation: list[list[Scene]] = []
     for task, samples in kinds:
         looking = _observers("--task", task)
-        for part, into in zip(
-            split(samples, min(_EVERY, len(samples))), (training, validation), strict=True
-        ):
+        every = max(min(_EVERY, len(samples)), math.ceil(len(samples) / _MOST_APART))
+        for part, into in zip(split(samples, every), (training, validation), strict=True):
             into.append([Scene(image[0].numpy(), looking, PRESET) for image, _ in part])
     return training, validation
 

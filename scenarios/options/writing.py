@@ -15,7 +15,7 @@ import typer
 from PIL import Image
 
 from scenarios.engine import inputs, sweep
-from scenarios.engine.cluster import cluster
+from scenarios.engine.workers.cluster import cluster
 from scenarios.engine.experiment import carry_out
 from scenarios.engine.mcs_curves import MCSChoice, with_mcs
 from scenarios.engine.panel import panel

@@ -9,10 +9,14 @@ from scipy.fft import dctn
 from semcom.dmic.units import UNIT, Map, grid
 
 _BLOCK = 8
-_CHANGE = 2.5
+_UNIT_BITS = 9.3
+_COEFFICIENT_BITS = 3.3
+_LEAST_COEFFICIENT = 0.6
+_OCTAVE_BITS = 0.5
+_CHANGE = 3.1
 """Bits for each pair of neighbours whose QPs differ."""
 
-_MOST_TOLD = 0.5
+_QP_BITS = 0.14
 
 
 def step_size(qp: NDArray[np.integer] | int) -> NDArray[np.float64]:
@@ -29,12 +33,15 @@ class BitShares:
 
     ::
 
-        weight_u = 1 + sum over 8 x 8 DCT coefficients of log2(1 + (c / step_u)^2)
+        weight_u = 9.3 + sum over 8 x 8 DCT coefficients of 3.3 [|c| > 0.6 step_u]
+                                                          + 0.5 log2(1 + (c / step_u)^2)
 
-    correlates by about 0.9 with what a stream loses when one unit is coded at QP 51, up to QP 34,
-    and by 0.4 to 0.6 at QP 40. QPs that change take bits of their own, 2.5 for each pair of
-    neighbours that differ, half to each: about what random groups of units cost more than that.
-    All add up to the stream, whose length is measured.
+    and for each pair of neighbours whose QPs differ 3.1 and 0.14 for each QP, half to each of them.
+    All is scaled to the stream, whose length is measured.
+
+    The five numbers are fitted to 2040 streams of 34 angiograms, chest X-rays and phantoms with
+    random offsets at base QPs 28 to 49, x265's ``ultrafast``: of a picture that the fit has not
+    seen, they tell how streams differ in length within 9 %, where they range over a factor of 40.
 
     Args:
         image: float32 ``[H, W]`` in [0, 1].
@@ -42,8 +49,8 @@ class BitShares:
     >>> shares = BitShares(np.full((64, 64), 0.5, np.float32))
     >>> shares(np.full((2, 2), 30), 40).tolist()
     [[10.0, 10.0], [10.0, 10.0]]
-    >>> shares(np.array([[30, 30], [30, 36]]), 40).tolist()
-    [[8.75, 10.0], [10.0, 11.25]]
+    >>> shares(np.array([[30, 30], [30, 36]]), 40).round(1).tolist()
+    [[8.3, 10.0], [10.0, 11.7]]
     """
 
     def __init__(self, image: NDArray[np.float32]) -> None:
@@ -59,10 +66,11 @@ class BitShares:
     def __call__(self, qps: Map, total: float) -> NDArray[np.float64]:
         """Bits ``[rows, columns]``, where each unit has such a QP and the stream ``total`` bits."""
         steps = step_size(qps)[..., None]
-        weights = 1 + np.log2(1 + self._power / steps**2).sum(-1)
-        told = _telling(qps)
-        told *= min(1.0, _MOST_TOLD * total / max(told.sum(), 1.0))
-        bits: NDArray[np.float64] = told + (total - told.sum()) * weights / weights.sum()
+        ratio = self._power / steps**2
+        sent = _COEFFICIENT_BITS * (ratio > _LEAST_COEFFICIENT**2)
+        weights = _UNIT_BITS + (sent + _OCTAVE_BITS * np.log2(1 + ratio)).sum(-1)
+        weights += _telling(qps)
+        bits: NDArray[np.float64] = weights * (total / weights.sum())
         return bits
 
 
@@ -70,10 +78,11 @@ def _telling(qps: Map) -> NDArray[np.float64]:
     """Bits that say where QPs change, ``[rows, columns]``."""
     bits = np.zeros(qps.shape)
     for axis in (0, 1):
-        differ = np.diff(qps, axis=axis) != 0
+        differ = np.abs(np.diff(qps, axis=axis))
+        taken = _CHANGE * (differ > 0) + _QP_BITS * differ
         before, after = ((0, 1), (1, 0))
         edges = [(0, 0), (0, 0)]
         for side in (before, after):
             edges[axis] = side
-            bits += np.pad(differ, edges) * (_CHANGE / 2)
+            bits += np.pad(taken, edges) / 2
     return bits

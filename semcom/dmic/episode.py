@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from channels import InputError
 from channels.errors import check_count
 from semcom.dmic.bits import BitShares
-from semcom.dmic.observers import caused, seen
+from semcom.dmic.observers import look, seen, shares_of_loss
 from semcom.dmic.rules import surroundings
 from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
 
-_QUARTERS = 4
-TURNS = 2 * _QUARTERS
-"""Ways to turn and mirror a square."""
-
 _NOTHING = 1e-9
+_SLOPE_SCALE = 1024.0
 _EXPECTED = 0.7
 """Share of the anchor's rate at which an allocation is expected to lose as little."""
 
@@ -34,13 +31,25 @@ class Coded:
     Args:
         num_bytes: of the stream.
         bits: of it, about, that each unit takes, ``[rows, columns]``; they add up to all.
-        losses: what each unit takes of the diagnosis, ``[rows, columns]``; they add up to
-            :func:`~semcom.dmic.observers.loss`, the mean over observers.
+        loss: of the diagnosis, :func:`~semcom.dmic.observers.loss`, the mean over observers.
+        decoded: samples, float16 ``[H, W]``.
+        slope: derivative of the loss by the samples, times 1024, float16 ``[H, W]``.
     """
 
     num_bytes: int
     bits: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    loss: float
+    decoded: NDArray[np.float16]
+    slope: NDArray[np.float16]
+
+    def losses(self, anchor: Coded) -> NDArray[np.float64]:
+        """What each unit takes more of the diagnosis than in the anchor, ``[rows, columns]``.
+
+        See :func:`~semcom.dmic.observers.shares_of_loss`; they add up to the difference of losses.
+        """
+        change = self.decoded.astype(np.float32) - anchor.decoded
+        slope = (self.slope.astype(np.float32) + anchor.slope) / (2 * _SLOPE_SCALE)
+        return shares_of_loss(change, slope, self.loss - anchor.loss)
 
 
 @dataclass(eq=False)
@@ -59,7 +68,7 @@ class Scene:
     observers: Sequence[Segmenter]
     preset: str = hevc.PRESET
     mask: NDArray[np.bool_] | None = None
-    _anchors: dict[int, list[Coded]] = field(default_factory=dict, init=False)
+    _anchors: dict[tuple[int, int], Coded] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
@@ -79,8 +88,8 @@ class Scene:
         >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
         >>> scene = Scene(ramp, [lambda images: images], "ultrafast")
         >>> coded = scene.coded(30, np.zeros((2, 2), np.int64))
-        >>> round(coded.bits.sum() / 8) == coded.num_bytes, coded.losses.sum() < 0.01
-        (True, np.True_)
+        >>> round(coded.bits.sum() / 8) == coded.num_bytes, coded.loss < 0.01
+        (True, True)
         """
         whose = range(len(self.observers)) if by is None else [by]
         return _together(self._looked_at(base_qp, offsets, whose))
@@ -90,43 +99,34 @@ class Scene:
         stream = encode(self.image, base_qp, offsets, self.preset)
         bits = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX), 8.0 * len(stream))
         decoded = np.clip(hevc.decode(stream), 0, 1)
+        looks = (
+            look(self.observers[one], decoded, self.found[one], self._weights) for one in whose
+        )
+        kept = decoded.astype(np.float16)
         return [
-            Coded(
-                len(stream),
-                bits,
-                caused(self.observers[one], decoded, self.image, self.found[one], self._weights),
-            )
-            for one in whose
+            Coded(len(stream), bits, lost, kept, (slope * _SLOPE_SCALE).astype(np.float16))
+            for lost, slope in looks
         ]
-
-    def turned(self, turn: int) -> Scene:
-        """The scene turned by ``turn % 4`` quarters, and mirrored before from 4 on.
-
-        >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (32, 1))
-        >>> Scene(ramp, [lambda images: images]).turned(5).image.shape
-        (64, 32)
-        """
-
-        def moved(values: NDArray[Any]) -> NDArray[Any]:
-            there = np.flip(values, -1) if turn >= _QUARTERS else values
-            return np.ascontiguousarray(np.rot90(there, turn % _QUARTERS, (-2, -1)))
-
-        mask = None if self.mask is None else moved(self.mask)
-        return Scene(moved(self.image), self.observers, self.preset, mask)
 
     def anchor(self, base_qp: int, by: int | None = None) -> Coded:
         """The image coded at one QP; ``by`` as of :meth:`coded`."""
-        if base_qp not in self._anchors:
+        whose = range(len(self.observers)) if by is None else [by]
+        new = [one for one in whose if (base_qp, one) not in self._anchors]
+        if new:
             flat = np.zeros(grid(*self.image.shape), np.int64)
-            everyone = range(len(self.observers))
-            self._anchors[base_qp] = self._looked_at(base_qp, flat, everyone)
-        each = self._anchors[base_qp]
-        return _together(each) if by is None else each[by]
+            looks = self._looked_at(base_qp, flat, new)
+            self._anchors.update(
+                {(base_qp, one): look for one, look in zip(new, looks, strict=True)}
+            )
+        return _together([self._anchors[base_qp, one] for one in whose])
 
 
 def _together(each: Sequence[Coded]) -> Coded:
     """What an image comes to in the eyes of several observers."""
-    return replace(each[0], losses=np.mean([one.losses for one in each], 0))
+    if len(each) == 1:
+        return each[0]
+    slope = np.mean([one.slope for one in each], 0, dtype=np.float32).astype(np.float16)
+    return replace(each[0], loss=float(np.mean([one.loss for one in each])), slope=slope)
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class Exchange:
             mean loss shrinks, times 0.7, since a better allocation comes to the same loss at fewer
             bits, where less is gained by more.
         loss: mean loss of an anchor.
-        spread: how far apart units are, in mean units of the anchor: the deviation of what their
-            bits and losses come to.
+        spread: how far apart credits are: their deviation where anchors stand for the next finer
+            ones.
     """
 
     bits: float
@@ -153,13 +153,16 @@ class Exchange:
 
         ::
 
-            credit_u = ((B0_u - B_u) + slope (S0_u - S_u)) U / mean(B0)
+            credit_u = (B0_u - B_u - slope S_u) U / mean(B0)
 
-        >>> flat = Coded(2, np.full((1, 2), 8.0), np.zeros((1, 2)))
-        >>> Exchange(16.0, 100.0).credits(Coded(1, np.full((1, 2), 4.0), np.zeros((1, 2))), flat)
+        with ``S_u`` of :meth:`Coded.losses`.
+
+        >>> image = np.zeros((32, 64), np.float16)
+        >>> flat = Coded(2, np.full((1, 2), 8.0), 0.0, image, image)
+        >>> Exchange(16.0, 100.0).credits(Coded(1, np.full((1, 2), 4.0), 0.0, image, image), flat)
         array([[0.5, 0.5]])
         """
-        gained = anchor.bits - coded.bits + self.slope * (anchor.losses - coded.losses)
+        gained = anchor.bits - coded.bits - self.slope * coded.losses(anchor)
         return gained * gained.size / self.bits
 
 
@@ -188,7 +191,7 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
     """
     base_qps = check_base_qps(base_qps)
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
-    lost = np.array([[scene.anchor(qp).losses.sum() for scene in scenes] for qp in base_qps])
+    lost = np.array([[scene.anchor(qp).loss for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
@@ -197,13 +200,14 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
             "the diagnosis of these images is the same at several base QPs: take others, in which "
             "observers find something"
         )
-    found = {}
     slopes = _EXPECTED * np.maximum(slopes, 0)
-    for qp, mean, slope, taken in zip(base_qps, rate, slopes, loss, strict=True):
-        anchors = [scene.anchor(qp) for scene in scenes]
-        weighed = [(a.bits + slope * a.losses) * a.bits.size / mean for a in anchors]
-        spread = float(np.sqrt(np.mean([units.var() for units in weighed])))
-        found[qp] = Exchange(float(mean), float(slope), max(spread, _NOTHING), float(taken))
+    found = {}
+    for at, qp in enumerate(base_qps):
+        rates = Exchange(float(rate[at]), float(slopes[at]), loss=float(loss[at]))
+        other = base_qps[at - 1] if at else base_qps[1]
+        moves = [rates.credits(scene.anchor(qp), scene.anchor(other)) for scene in scenes]
+        spread = float(np.sqrt(np.mean([credits.var() for credits in moves])))
+        found[qp] = replace(rates, spread=max(spread, _NOTHING))
     return found
 
 

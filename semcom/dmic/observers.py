@@ -1,9 +1,10 @@
-"""Who judges a decoded image: frozen segmenters, and by how much each unit harms what they find."""
+"""Who judges a decoded image: frozen segmenters, and by how much each unit changes what they find."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,6 @@ from semcom.dmic.units import summed
 from semcom.segmentation.segmenter import Segmenter, probabilities
 
 _NOTHING = 1e-6
-_LEAST_NET = 0.3
-"""Where units that happen to help leave less of what others take, they do not count."""
 
 
 @dataclass(frozen=True)
@@ -88,42 +87,38 @@ def _sharpened(p: Tensor) -> Tensor:
     return p**4 / (p**4 + (1 - p) ** 4)
 
 
-def caused(
+class Look(NamedTuple):
+    """What an observer makes of a decoded image.
+
+    Args:
+        loss: of the diagnosis.
+        slope: its derivative by the decoded samples, float32 ``[H, W]``.
+    """
+
+    loss: float
+    slope: NDArray[np.float32]
+
+
+def look(
     observer: Segmenter,
     decoded: NDArray[np.float32],
-    image: NDArray[np.float32],
     before: NDArray[np.float64],
     weights: NDArray[np.float64] | float = 1.0,
-) -> NDArray[np.float64]:
-    """What each unit's errors take of the diagnosis, wherever in the image it is missed.
-
-    ::
-
-        S_u = S a_u / sum(a),     a_u = sum over the unit's pixels of (dS / dx) (x - x0)
-
-    ``sum(a)`` is one to two times ``S``, whose halves are linear and quadratic in small errors.
-    What is lost *in* a unit falls short by half of what coding it more coarsely takes, for
-    segmenters look around.
+) -> Look:
+    """Let an observer look at a decoded image.
 
     Args:
         observer: who looks; what it gives must have a gradient.
-        decoded: ``x``, float32 ``[H, W]`` in [0, 1].
-        image: the original, ``x0``.
-        before: what the observer finds in it, ``[H, W]``.
+        decoded: float32 ``[H, W]`` in [0, 1].
+        before: what the observer finds in the original, ``[H, W]``.
         weights: how much each pixel's loss counts.
-
-    Returns:
-        float64 ``[rows, columns]``; they add up to the whole loss ``S`` of
-        :func:`loss`.
 
     Raises:
         InputError: if the observer has no gradient.
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    >>> coarse = ramp.copy()
-    >>> coarse[:32, 32:] = 0.8
-    >>> caused(lambda images: images, coarse, ramp, ramp).round(3).tolist()
-    [[0.0, 0.014], [0.0, 0.0]]
+    >>> round(look(lambda images: images, ramp, ramp).loss, 6)
+    0.0
     """
     x = torch.from_numpy(decoded)[None, None].requires_grad_(True)
     with torch.enable_grad():
@@ -133,9 +128,38 @@ def caused(
         known = torch.as_tensor(weights, dtype=torch.float64)
         lost = loss(p, torch.from_numpy(before), known)
         (slope,) = torch.autograd.grad(lost, x)
-    shares = summed(slope[0, 0].numpy() * (decoded - image))
-    taking = np.maximum(shares, 0)
-    if shares.sum() < _LEAST_NET * taking.sum():
-        shares = taking
-    total, whole = shares.sum(), float(lost.detach())
-    return shares * (whole / total) if total > 0 else np.full(shares.shape, whole / shares.size)
+    return Look(float(lost.detach()), slope[0, 0].numpy())
+
+
+def shares_of_loss(
+    change: NDArray[np.float32], slope: NDArray[np.float32], lost: float
+) -> NDArray[np.float64]:
+    """What each unit's change of samples takes of the diagnosis, wherever it is missed.
+
+    ::
+
+        a_u = sum over the unit's pixels of change * slope
+        S_u = a_u + |a_u| (lost - sum(a)) / sum(|a|)
+
+    With the mean of the slopes before and after the change ``a`` adds up to what is lost where that
+    is linear or quadratic in the change. It falls short where the loss has a kink; what is missing
+    goes to those who move it most. A unit whose samples do not change takes nothing.
+
+    Args:
+        change: of samples, ``[H, W]``.
+        slope: derivative of the loss by the samples, on the way, ``[H, W]``.
+        lost: by the change.
+
+    Returns:
+        float64 ``[rows, columns]``; they add up to ``lost``.
+
+    >>> change = np.zeros((32, 64), np.float32)
+    >>> change[:, 32:] = 0.1
+    >>> shares_of_loss(change, np.full((32, 64), 0.01, np.float32), 2.0).tolist()
+    [[0.0, 2.0]]
+    """
+    moved = summed(change * slope)
+    weight = np.abs(moved)
+    if not weight.any():
+        weight = np.ones_like(moved)
+    return moved + weight * ((lost - moved.sum()) / weight.sum())

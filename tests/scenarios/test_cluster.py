@@ -17,7 +17,7 @@ from distributed import LocalCluster
 import scenarios
 from channels import InputError
 from scenarios.command.cli import main
-from scenarios.engine.cluster import cluster
+from scenarios.engine.workers.cluster import cluster
 
 PICTURES = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(1))
 GRID = {"codecs": "jpeg2000-ldpc", "links": "rayleigh", "snr_db": [6, 12], "cbr": 1 / 4}
@@ -39,7 +39,7 @@ def pids(workers: LocalCluster) -> list[int]:
 def test_a_cluster_gives_the_same_table_though_a_worker_dies(
     workers: LocalCluster, tmp_path: Path, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scenarios.engine.cluster._LARGE", large)
+    monkeypatch.setattr("scenarios.engine.workers.cluster._LARGE", large)
     alone = scenarios.snr(PICTURES, **GRID, trials=3)  # type: ignore[arg-type]
     victim = pids(workers)[0]
     journal = tmp_path / "journal.jsonl"
@@ -83,6 +83,6 @@ def test_semcom_run_works_on_a_cluster(
 def test_a_scheduler_that_does_not_answer_is_one_line(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scenarios.engine.cluster._PATIENCE_S", 1)
+    monkeypatch.setattr("scenarios.engine.workers.cluster._PATIENCE_S", 1)
     with pytest.raises(InputError, match="no Dask scheduler answers at"), cluster(address):
         pass

@@ -54,7 +54,7 @@ print("processes", len(two))
 """
 CLUSTER = """
 from distributed import LocalCluster
-from scenarios.engine.cluster import cluster
+from scenarios.engine.workers.cluster import cluster
 with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as c:
     with cluster(c.scheduler_address) as executor:
         there = scenarios.snr(images, **grid, executor=executor)

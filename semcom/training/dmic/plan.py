@@ -33,8 +33,8 @@ class PolicyPlan:
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
             ``"last"`` layer of the trunk.
-        turned: whether images are turned and mirrored, so that one image is eight; each is coded
-            and looked at by itself.
+        turned: whether the policy sees images turned and mirrored, so that one image is eight;
+            they are coded and looked at as they are.
         seed: of initial weights and every draw.
         schedule: of the learning rate, see :class:`semcom.training.schedule.Schedule`.
 

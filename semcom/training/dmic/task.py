@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,14 +20,20 @@ from scipy.special import ndtr
 from torch import Tensor, nn
 
 from channels import InputError
-from semcom.dmic.episode import TURNS, Exchange, Scene, returns
+from semcom.dmic.episode import Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
 from semcom.metrics import bd_rate
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
 
+T = TypeVar("T", bound=np.generic)
+
 _MOST = 6.0
 """What an advantage may be at most, in mean distances from what was expected."""
+
+_QUARTERS = 4
+TURNS = 2 * _QUARTERS
+"""Ways to turn and mirror a square."""
 
 _LOG_SPREAD = (-5.0, 5.0)
 _SHARED = 0.3, 0.4
@@ -58,6 +65,26 @@ def explored(
     )
     chances: NDArray[np.float64] = ndtr(mixed)
     return np.minimum(chances, np.nextafter(1, 0))
+
+
+def turned(values: NDArray[T], turn: int) -> NDArray[T]:
+    """Planes turned by ``turn % 4`` quarters, and mirrored before from 4 on.
+
+    >>> turned(np.array([[1, 2], [3, 4]]), 5).tolist()
+    [[1, 3], [2, 4]]
+    """
+    there = np.flip(values, -1) if turn >= _QUARTERS else values
+    return np.ascontiguousarray(np.rot90(there, turn % _QUARTERS, (-2, -1)))
+
+
+def turned_back(values: NDArray[T], turn: int) -> NDArray[T]:
+    """What :func:`turned` made such planes of.
+
+    >>> turned_back(turned(np.array([[1, 2], [3, 4]]), 5), 5).tolist()
+    [[1, 2], [3, 4]]
+    """
+    there = np.rot90(values, -(turn % _QUARTERS), (-2, -1))
+    return np.ascontiguousarray(np.flip(there, -1) if turn >= _QUARTERS else there)
 
 
 def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
@@ -98,7 +125,6 @@ class PolicyTask:
         self._alike: dict[tuple[int, ...], list[int]] = {}
         for place, scene in enumerate(scenes):
             self._alike.setdefault(scene.image.shape, []).append(place)
-        self._turned: dict[tuple[int, int], Scene] = {}
         self.fed_with = digest(torch.from_numpy(scene.found) for scene in scenes)
 
     def loss(self, step: int) -> Tensor:
@@ -109,21 +135,28 @@ class PolicyTask:
         base_qps = np.array([draws.choice(plan.base_qps, p=self._often[i]) for i in chosen])
         qps = torch.from_numpy(base_qps).float()
         turn = int(draws.integers(TURNS)) if plan.turned else 0
-        scenes = [self._scene(i, turn) for i in chosen]
-        seen = torch.cat([planes(scene.image, scene.found[0]) for scene in scenes])
+        scenes = [self._scenes[i] for i in chosen]
+        seen = torch.cat(
+            [planes(turned(scene.image, turn), turned(scene.found[0], turn)) for scene in scenes]
+        )
         features = self.policy.trunk(seen, qps)
         uniform = explored(draws, features.shape[1], features.shape[2], plan.batch)
         actions = self.policy.choose(features, qps, uniform)
         credits = np.stack(
             [
-                self._credits(scene, self._exchange[i], int(qp), action, one)
-                / self._exchange[i][int(qp)].spread
+                self._credits(scene, self._exchange[i][int(qp)], int(qp), action, one)
                 for scene, i, qp, action, one in zip(
-                    scenes, chosen, base_qps, actions, self._who(scenes, draws), strict=True
+                    scenes,
+                    chosen,
+                    base_qps,
+                    turned_back(actions, turn),
+                    self._who(scenes, draws),
+                    strict=True,
                 )
             ]
         )
-        reached = torch.from_numpy(returns(credits, plan.gamma, plan.reach, plan.whole)).float()
+        held = turned(returns(credits, plan.gamma, plan.reach, plan.whole), turn)
+        reached = torch.from_numpy(held).float()
         logs, middle, log_spread = self.policy.head(features, contexts(actions, qps))
         log_spread = log_spread.clamp(*_LOG_SPREAD)
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
@@ -156,7 +189,7 @@ class PolicyTask:
             ):
                 pair = scene.anchor(qp), scene.coded(qp, offsets_of(action))
                 for which, coded in enumerate(pair):
-                    curves[which, :, at] += coded.num_bytes, -coded.losses.sum()
+                    curves[which, :, at] += coded.num_bytes, -coded.loss
         (bytes0, kept0), (num_bytes, kept) = curves[..., ::-1]
         try:
             return -bd_rate(bytes0, kept0, num_bytes, kept, min_overlap=0)
@@ -178,20 +211,10 @@ class PolicyTask:
         """One observer of each scene: looking costs more than coding."""
         return [int(draws.integers(len(scene.observers))) for scene in scenes]
 
-    def _scene(self, index: int, turn: int) -> Scene:
-        if not turn:
-            return self._scenes[index]
-        if (index, turn) not in self._turned:
-            self._turned[index, turn] = self._scenes[index].turned(turn)
-        return self._turned[index, turn]
-
+    @staticmethod
     def _credits(
-        self,
-        scene: Scene,
-        exchange: dict[int, Exchange],
-        qp: int,
-        action: NDArray[np.int64],
-        by: int,
+        scene: Scene, exchange: Exchange, qp: int, action: NDArray[np.int64], by: int
     ) -> NDArray[np.float64]:
+        """What each unit gains over the anchor, in spreads."""
         coded = scene.coded(qp, offsets_of(action), by)
-        return exchange[qp].credits(coded, scene.anchor(qp, by))
+        return exchange.credits(coded, scene.anchor(qp, by)) / exchange.spread

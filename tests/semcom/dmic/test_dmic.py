@@ -14,12 +14,12 @@ from semcom.dmic import RULES, Policy
 from semcom.dmic.bits import BitShares
 from semcom.dmic.curves import curve
 from semcom.dmic.episode import Exchange, Scene, exchanges, returns
-from semcom.dmic.observers import Turned, caused, loss, seen
+from semcom.dmic.observers import Turned, look, loss, seen, shares_of_loss
 from semcom.dmic.policy import CONTEXT, contexts, planes
 from semcom.dmic.units import BASE_QPS, OFFSETS, encode, grid
 from semcom.image_coders import hevc
 from semcom.training.dmic import PolicyPlan
-from semcom.training.dmic.task import PolicyTask, explored
+from semcom.training.dmic.task import TURNS, PolicyTask, explored, turned, turned_back
 from tests.refusals import refused
 
 SIDE = 128
@@ -67,11 +67,11 @@ def test_credits_add_up_to_what_is_measured(scene: Scene) -> None:
         float(loss(torch.from_numpy(p), torch.from_numpy(p0)))
         for p, p0 in zip(now, scene.found, strict=True)
     ]
-    assert coded.losses.sum() == pytest.approx(np.mean(lost), rel=1e-6)
+    assert coded.loss == pytest.approx(np.mean(lost), rel=1e-6)
     rates = exchanges([scene], BASE_QPS)
     worth = rates[37]
     gain = anchor.bits.sum() - coded.bits.sum()
-    gain += worth.slope * (anchor.losses.sum() - coded.losses.sum())
+    gain += worth.slope * (anchor.loss - coded.loss)
     assert worth.credits(coded, anchor).mean() == pytest.approx(gain / worth.bits)
     assert all(rate.slope > 0 for rate in rates.values())
 
@@ -85,9 +85,30 @@ def test_losses_go_to_the_units_whose_errors_cause_them() -> None:
 
     spoilt = image.copy()
     spoilt[32:64, 32:64] = image[32:64, 32:64].mean()
-    lost = caused(shifted, spoilt, image, seen([shifted], image)[0])
-    assert lost.sum() > 0
-    assert lost[1, 1] == pytest.approx(lost.sum())
+    before = seen([shifted], image)[0]
+    lost, slope = look(shifted, spoilt, before)
+    shares = shares_of_loss(spoilt - image, (slope + look(shifted, image, before).slope) / 2, lost)
+    assert lost > 0
+    assert shares[1, 1] == pytest.approx(lost)
+    assert np.count_nonzero(shares) == 1
+
+
+def test_a_unit_that_is_coded_as_before_takes_nothing(scene: Scene) -> None:
+    anchor = scene.anchor(37)
+    assert not scene.coded(37, np.zeros((4, 4), np.int64)).losses(anchor).any()
+    coarser = np.zeros((4, 4), np.int64)
+    coarser[3, 3] = 9
+    losses = scene.coded(37, coarser).losses(anchor)
+    assert np.abs(losses).argmax() == 15
+    assert np.abs(losses[:2]).sum() < 0.1 * np.abs(losses[3, 3])
+
+
+def test_planes_turn_and_turn_back() -> None:
+    values = np.arange(24.0).reshape(2, 3, 4)
+    ways = [turned(values, turn) for turn in range(TURNS)]
+    assert len({way.tobytes() + bytes(way.shape) for way in ways}) == TURNS
+    for turn, way in enumerate(ways):
+        np.testing.assert_array_equal(turned_back(way, turn), values)
 
 
 def test_what_is_lost_is_between_both_dices(scene: Scene) -> None:
@@ -118,8 +139,8 @@ def test_bits_follow_the_step_and_changes_cost() -> None:
     lone = qps.copy()
     lone[1, 1] = 33
     taken = flat(lone, 1000.0)
-    assert taken[1, 1] - taken[3, 3] == pytest.approx(4 * 2.5 / 2)
-    assert taken[1, 2] - taken[3, 3] == pytest.approx(2.5 / 2)
+    ratio = (taken[1, 1] - taken[3, 3]) / (taken[1, 2] - taken[3, 3])
+    assert ratio == pytest.approx(4), "half of four pairs, and of one"
 
 
 def test_what_is_tried_is_uniform_and_alike_in_neighbours() -> None:

@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from channels import InputError
-from scenarios.engine.cores import cores
+from scenarios.engine.workers.cores import cores
 
 T = TypeVar("T")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
