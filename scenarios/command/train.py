@@ -263,8 +263,8 @@ def segmenter(
 def dmic(*, data: Diagnosed, policy: PolicyOptions, course: Course) -> None:
     """Train a bit allocation policy for HEVC, or transfer one to a picture and its mask.
 
-    Of each kind of pictures one in eight, six at most, is set apart to choose the weights by; a transfer goes on
-    from the shipped weights or --weights, and the last average is what comes out.
+    Of each kind of pictures one in eight, six at most, is set apart to choose the weights by; a
+    transfer goes on from the shipped weights or --weights, and the last average is what comes out.
     """
     began_s = time.monotonic()
     from channels import InputError

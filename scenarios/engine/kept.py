@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scenarios.engine.journal import Journal
-from scenarios.engine.workers.pool import executor_for, finished
 from scenarios.engine.progress import Report
 from scenarios.engine.provenance import pickled
 from scenarios.engine.task import Outcome
+from scenarios.engine.workers.pool import executor_for, finished
 
 J = TypeVar("J")
 

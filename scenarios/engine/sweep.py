@@ -27,7 +27,6 @@ from channels.errors import check_whole
 from scenarios.engine.inputs import Sample
 from scenarios.engine.journal import Journal
 from scenarios.engine.own_code import own_code
-from scenarios.engine.workers.pool import executor_for, finished
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
 from scenarios.engine.run_options import Draws
@@ -42,6 +41,7 @@ from scenarios.engine.task import (
     schemes_turn,
     transmit,
 )
+from scenarios.engine.workers.pool import executor_for, finished
 from scenarios.results import columns
 from scenarios.results.files import folder_for
 from scenarios.results.statistics import half_width_db

@@ -15,12 +15,12 @@ import typer
 from PIL import Image
 
 from scenarios.engine import inputs, sweep
-from scenarios.engine.workers.cluster import cluster
 from scenarios.engine.experiment import carry_out
 from scenarios.engine.mcs_curves import MCSChoice, with_mcs
 from scenarios.engine.panel import panel
 from scenarios.engine.run_options import WorkOptions
 from scenarios.engine.sweep import Sweep
+from scenarios.engine.workers.cluster import cluster
 from scenarios.options.parsing import parse_names
 from scenarios.options.selection import Selection, segmenter_of
 from scenarios.options.shared import Run

@@ -1,4 +1,4 @@
-"""Who judges a decoded image: frozen segmenters, and by how much each unit changes what they find."""
+"""Who judges a decoded image: frozen segmenters, and what each unit changes of what they find."""
 
 from __future__ import annotations
 

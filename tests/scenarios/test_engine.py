@@ -28,8 +28,8 @@ from channels import InputError, Reception, Session, Transmission
 from channels.power import normalize_power
 from scenarios.engine.inputs import Sample, points, routes, samples, schemes
 from scenarios.engine.journal import Journal
-from scenarios.engine.workers.pool import _next_kind, executor_for, finished
 from scenarios.engine.task import Outcome, draw_seed
+from scenarios.engine.workers.pool import _next_kind, executor_for, finished
 from scenarios.results.curves import caption
 from semcom.codec import Codec
 from tests.refusals import refused
