@@ -77,14 +77,17 @@ def loss(p: Tensor, p0: Tensor, weights: Tensor | float = 1.0) -> Tensor:
     >>> round(float(loss(torch.tensor([0.9, 0.1, 0.1]), p0)), 3)
     0.297
     """
-    soft = (weights * (p - p0) ** 2).sum() / (weights * (p**2 + p0**2)).sum().clamp_min(_NOTHING)
+    soft = (weights * (p - p0).square()).sum() / (
+        weights * (p.square() + p0.square())
+    ).sum().clamp_min(_NOTHING)
     q, q0 = _sharpened(p), _sharpened(p0)
     sharp = (weights * (q - q0).abs()).sum() / (weights * (q + q0)).sum().clamp_min(_NOTHING)
     return (soft + sharp) / 2
 
 
 def _sharpened(p: Tensor) -> Tensor:
-    return p**4 / (p**4 + (1 - p) ** 4)
+    high, low = p.square().square(), (1 - p).square().square()
+    return high / (high + low)
 
 
 class Look(NamedTuple):
@@ -122,11 +125,11 @@ def look(
     """
     x = torch.from_numpy(decoded)[None, None].requires_grad_(True)
     with torch.enable_grad():
-        p = probabilities(observer, x)[0, 0].double()
+        p = probabilities(observer, x)[0, 0]
         if not p.requires_grad:
             raise InputError("an observer without a gradient cannot tell which unit took what")
-        known = torch.as_tensor(weights, dtype=torch.float64)
-        lost = loss(p, torch.from_numpy(before), known)
+        counted = torch.as_tensor(weights, dtype=torch.float32)
+        lost = loss(p, torch.from_numpy(before).float(), counted)
         (slope,) = torch.autograd.grad(lost, x)
     return Look(float(lost.detach()), slope[0, 0].numpy())
 

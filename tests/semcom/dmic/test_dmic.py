@@ -67,7 +67,7 @@ def test_credits_add_up_to_what_is_measured(scene: Scene) -> None:
         float(loss(torch.from_numpy(p), torch.from_numpy(p0)))
         for p, p0 in zip(now, scene.found, strict=True)
     ]
-    assert coded.loss == pytest.approx(np.mean(lost), rel=1e-6)
+    assert coded.loss == pytest.approx(np.mean(lost), rel=1e-4)
     rates = exchanges([scene], BASE_QPS)
     worth = rates[37]
     gain = anchor.bits.sum() - coded.bits.sum()
