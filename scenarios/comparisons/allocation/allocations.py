@@ -27,9 +27,9 @@ from scenarios.results.printing import Grid
 
 _WHAT = (
     "Bytes in percent of the anchor's (one QP everywhere) at equal mean quality, BD-rate; negative "
-    "saves. In brackets 95 % by bootstrap over pictures. Header known: without VPS, SPS, PPS and "
-    "slice header. By picture: mean of each picture's own BD-rate, and how many have one. Overlap: "
-    "share of all qualities that both curves reach."
+    "saves. In brackets 95 % by bootstrap over pictures. By picture: mean of each picture's own "
+    "BD-rate, and how many have one. Curves share {overlap} or more of all qualities that they "
+    "reach. dmic.csv has more: overlap of each, savings where a session holds the headers."
 )
 _DICE = f"Annotated Dice: base QPs from {DICE_FROM} on, it is flat below."
 _EXTENSION = "Extension: another picture is coded, so that is no bit allocation."
@@ -77,7 +77,12 @@ class Allocations:
         for measure, rows in self.savings.groupby("measure", sort=False):
             console.print(Text(f"Bytes at equal {MEASURES[str(measure)]}", style="bold"))
             console.print(_table(rows))
-        lines = [_WHAT, _DICE * bool((self.savings["measure"] == "dice").any())]
+        known = self.savings.loc[self.savings["saving"].notna(), "overlap"]
+        overlap = "nothing" if known.empty else f"{100 * known.min():.0f} %"
+        lines = [
+            _WHAT.format(overlap=overlap),
+            _DICE * bool((self.savings["measure"] == "dice").any()),
+        ]
         lines.append(_EXTENSION * bool(self.frame["way"].str.endswith("(extension)").any()))
         for line in filter(None, [*lines, *_reasons(self.savings)]):
             console.print(Text(line, style="dim"))
@@ -147,24 +152,21 @@ def _table(rows: pd.DataFrame) -> Grid:
     of_observers = rows["observer"].iloc[0] != ALL
     if of_observers:
         grid.add_column("observer", no_wrap=True)
-    for name in ("bytes [%]", "95 %", "header known", "by picture", "overlap"):
+    for name in ("bytes [%], 95 %", "by picture"):
         grid.add_column(name, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
-        whole = math.isnan(row["low"])
+        known = not math.isnan(row["low"])
         grid.add_row(
             str(row["way"]),
             *([str(row["observer"])] if of_observers else []),
-            _percent(row["saving"]),
-            "" if whole else f"[{row['low']:+.1f}, {row['high']:+.1f}]",
-            _percent(row["known_header"]),
+            _percent(row["saving"]) + known * f" [{row['low']:+.1f}, {row['high']:+.1f}]",
             f"{_percent(row['per_image'])} ({row['per_image_of']}/{row['images']})",
-            _percent(100 * row["overlap"], sign=""),
         )
     return grid
 
 
-def _percent(value: float, sign: str = "+") -> str:
-    return "-" if math.isnan(value) else f"{value:{sign}.1f}" if sign else f"{value:.0f} %"
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:+.1f}"
 
 
 def _reasons(savings: pd.DataFrame) -> list[str]:

@@ -81,11 +81,11 @@ def draw_maps(pictures: Sequence[Pictured], path: str | Path | None = None) -> F
             fine = offsets.repeat(UNIT, 0).repeat(UNIT, 1)
             height, width = picture.image.shape
             shown = axis.imshow(
-                fine[:height, :width], cmap="RdBu_r", vmin=-max(limit, 1), vmax=max(limit, 1),
-                alpha=_STRENGTH, interpolation="nearest",
+                fine[:height, :width], cmap="coolwarm", vmin=-limit, vmax=limit,
+                alpha=_STRENGTH * (fine[:height, :width] != 0), interpolation="nearest",
             )  # fmt: skip
             _outline(axis, picture.found)
-            axis.set_xlabel(f"mean {offsets.mean():+.1f}", fontsize=8, color=INK)
+            axis.set_xlabel(f"mean {round(offsets.mean(), 1) + 0.0:+.1f}", fontsize=8, color=INK)
     if shown is not None:
         bar = figure.colorbar(shown, ax=list(axes[:, -1]), shrink=0.8, pad=0.04)
         bar.set_label("offset [QP], above 0: coarser", fontsize=8)
