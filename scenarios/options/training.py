@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from semcom.training.dmic import PolicyPlan
 
 MOST_PHANTOMS = 100_000
-_EVERY, _MOST_APART = 8, 6
-"""Of so many pictures that teach a policy, one is set apart; of each kind so many at most."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +285,11 @@ class Diagnosed:
                 raise InputError(
                     "--transfer learns from its picture alone: leave --images and --phantoms out"
                 )
+            if self.skip_unreadable:
+                raise InputError(
+                    "--transfer learns from every picture that is named: leave --skip-unreadable "
+                    "out"
+                )
             if self.mask and len(self.mask) != len(self.transfer):
                 raise InputError(
                     f"--mask is given {len(self.mask)} times, --transfer {len(self.transfer)} "
@@ -307,7 +309,9 @@ class Diagnosed:
         Raises:
             InputError: if an option does not fit, or a file cannot be read.
         """
+        from channels import InputError
         from scenarios.options.selection import segmenter_of
+        from semcom.training.dmic.scenes import set_apart
         from semcom.training.samples import load_samples
 
         self.check()
@@ -327,7 +331,14 @@ class Diagnosed:
                 tell=tell,
             )
             kinds.append((self.task or "chest", read))
-        return _scenes(kinds)
+        for task, samples in kinds:
+            if len(samples) < 2:
+                raise InputError(
+                    f"{task} has one picture: give two at least, since one is set apart to "
+                    "validate on"
+                )
+        scenes = [set_apart(samples, _looking_at(task)) for task, samples in kinds]
+        return [learnt for learnt, _ in scenes], [apart for _, apart in scenes]
 
     def _drawn(self, wanted: str, before: list[str]) -> list[Sample]:
         from channels import InputError
@@ -348,7 +359,7 @@ class Diagnosed:
         from semcom.training.dmic.plan import PRESET
 
         task = self.task or "chest"
-        looking = _observers("--task", task)
+        looking = _looking_at(task)
         scenes = []
         masks: Sequence[Path | None] = self.mask or [None] * len(pictures)
         for picture, mask in zip(pictures, masks, strict=True):
@@ -367,37 +378,12 @@ class Diagnosed:
         return scenes
 
 
-def _scenes(kinds: list[tuple[str, list[Sample]]]) -> tuple[list[list[Scene]], list[list[Scene]]]:
-    """Scenes of each kind, one in eight set apart, of each kind one to six."""
-    from channels import InputError
-    from semcom.dmic.episode import Scene
-    from semcom.training.dmic.plan import PRESET
-    from semcom.training.samples import split
-
-    for task, samples in kinds:
-        if len(samples) < 2:
-            raise InputError(
-                f"{task} has one picture: give two at least, since one is set apart to validate on"
-            )
-    training: list[list[Scene]] = []
-    validation: list[list[Scene]] = []
-    for task, samples in kinds:
-        looking = _observers("--task", task)
-        every = max(min(_EVERY, len(samples)), math.ceil(len(samples) / _MOST_APART))
-        for part, into in zip(split(samples, every), (training, validation), strict=True):
-            into.append([Scene(image[0].numpy(), looking, PRESET) for image, _ in part])
-    return training, validation
-
-
-def _observers(option: str, task: str) -> list[Segmenter]:
-    """Who looks at pictures of a kind: its segmenter, as they are and turned, and its control."""
+def _looking_at(task: str) -> list[Segmenter]:
+    """Who looks at pictures of a task."""
     from scenarios.options.selection import segmenter_of
-    from semcom.catalogue import segmenter, segmenters
-    from semcom.dmic.observers import Turned
-    from semcom.entries import CONTROL
+    from semcom.catalogue import segmenters
+    from semcom.training.dmic.scenes import observers
 
-    first = segmenter_of(option, task)
+    first = segmenter_of("--task", task)
     assert first is not None
-    control = f"{task if task in segmenters() else getattr(first, 'task', task)}{CONTROL}"
-    more = [segmenter(control)] if control in segmenters() else []
-    return [first, Turned(first, 1), *more]
+    return observers(first, task if task in segmenters() else getattr(first, "task", task))
