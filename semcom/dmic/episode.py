@@ -124,7 +124,7 @@ def _together(each: Sequence[Coded]) -> Coded:
     """What an image comes to in the eyes of several observers."""
     if len(each) == 1:
         return each[0]
-    slope = np.mean([one.slope for one in each], 0, dtype=np.float32).astype(np.float16)
+    slope = np.stack([one.slope for one in each]).mean(0, np.float32).astype(np.float16)
     return replace(each[0], loss=float(np.mean([one.loss for one in each])), slope=slope)
 
 

@@ -165,4 +165,5 @@ def shares_of_loss(
     weight = np.abs(moved)
     if not weight.any():
         weight = np.ones_like(moved)
-    return moved + weight * ((lost - moved.sum()) / weight.sum())
+    shares: NDArray[np.float64] = moved + weight * ((lost - moved.sum()) / weight.sum())
+    return shares

@@ -29,7 +29,7 @@ def observers(first: Segmenter, task: str) -> list[Segmenter]:
 
 
 def set_apart(
-    samples: Sequence[Sample], looking: Sequence[Segmenter]
+    samples: list[Sample], looking: Sequence[Segmenter]
 ) -> tuple[list[Scene], list[Scene]]:
     """Scenes to learn from and to choose by: one in eight, from one to six.
 
