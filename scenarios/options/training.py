@@ -214,6 +214,10 @@ class PolicyOptions:
             help="Turn and mirror pictures, so that one is eight; default: for a transfer.",
         ),
     ] = None
+    imitated: Annotated[
+        int,
+        typer.Option(help="Of the updates, so many first ones that imitate the rule two levels."),
+    ] = 0
     seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0
 
     def plan(self, transfer: bool) -> PolicyPlan:

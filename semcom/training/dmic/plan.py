@@ -35,6 +35,8 @@ class PolicyPlan:
             ``"last"`` layer of the trunk.
         turned: whether the policy sees images turned and mirrored, so that one image is eight;
             they are coded and looked at as they are.
+        imitated: of the updates, so many at the beginning imitate the rule "two levels", for which
+            nothing is coded; what follows goes on from there.
         seed: of initial weights and every draw.
         schedule: of the learning rate, see :class:`semcom.training.schedule.Schedule`.
 
@@ -56,6 +58,7 @@ class PolicyPlan:
     critic: float = 0.5
     tuned: str = "all"
     turned: bool = False
+    imitated: int = 0
     seed: int = 0
     schedule: Schedule = field(default_factory=lambda: Schedule("decay", averaging=0.99))
 
@@ -70,5 +73,6 @@ class PolicyPlan:
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)
         keep_flag(self, "turned")
+        keep_count(self, "imitated", 0, 10**6)
         object.__setattr__(self, "base_qps", check_base_qps(self.base_qps))
         keep_count(self, "seed", 0, 2**40 - 1)

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from channels import InputError
 from semcom.dmic.episode import Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
+from semcom.dmic.rules import two_levels
+from semcom.dmic.units import OFFSETS
 from semcom.metrics import bd_rate
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
@@ -34,6 +36,9 @@ _MOST = 6.0
 _QUARTERS = 4
 TURNS = 2 * _QUARTERS
 """Ways to turn and mirror a square."""
+
+_NEAR_QPS = 1.5
+"""How far apart, in QPs, offsets are by which the chance to imitate one falls to 1 / e."""
 
 _LOG_SPREAD = (-5.0, 5.0)
 _SHARED = 0.3, 0.4
@@ -128,7 +133,7 @@ class PolicyTask:
         self.fed_with = digest(torch.from_numpy(scene.found) for scene in scenes)
 
     def loss(self, step: int) -> Tensor:
-        """Policy gradient, critic and entropy of one batch of episodes."""
+        """Of one batch: imitation at first, then policy gradient, critic and entropy."""
         plan = self.plan
         draws = np.random.default_rng([plan.seed, step])
         chosen = self._chosen(draws)
@@ -140,6 +145,8 @@ class PolicyTask:
             [planes(turned(scene.image, turn), turned(scene.found[0], turn)) for scene in scenes]
         )
         features = self.policy.trunk(seen, qps)
+        if step < plan.imitated:
+            return self._imitation(features, qps, scenes, turn, draws)
         uniform = explored(draws, features.shape[1], features.shape[2], plan.batch)
         actions = self.policy.choose(features, qps, uniform)
         credits = np.stack(
@@ -165,6 +172,25 @@ class PolicyTask:
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = (surprise.abs() + log_spread).mean()
         loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy
+        return loss
+
+    def _imitation(
+        self,
+        features: Tensor,
+        qps: Tensor,
+        scenes: Sequence[Scene],
+        turn: int,
+        draws: np.random.Generator,
+    ) -> Tensor:
+        """Cross-entropy to offsets near those of the rule "two levels"."""
+        goals = np.stack([two_levels(scene.image, scene.found[0], 0) for scene in scenes])
+        apart = np.abs(np.asarray(OFFSETS) - turned(goals, turn)[..., None])
+        wanted = np.exp(-apart / _NEAR_QPS)
+        wanted /= wanted.sum(-1, keepdims=True)
+        drawn = draws.random(wanted.shape[:-1])[..., None]
+        actions = np.minimum((wanted.cumsum(-1) < drawn).sum(-1), len(OFFSETS) - 1)
+        logs, _, _ = self.policy.head(features, contexts(actions, qps))
+        loss: Tensor = -(torch.from_numpy(wanted).float() * logs).sum(-1).mean()
         return loss
 
     def stepped(self, step: int) -> None:
