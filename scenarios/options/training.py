@@ -188,7 +188,7 @@ class PolicyOptions:
     """The plan of a bit allocation policy, :class:`~semcom.training.dmic.PolicyPlan`."""
 
     steps: Annotated[int | None, typer.Option(help="Updates; 4000, of a transfer 300.")] = None
-    batch: Annotated[int, typer.Option(help="Pictures an update, each coded once.")] = 4
+    batch: Annotated[int, typer.Option(help="Pictures an update, each coded twice.")] = 2
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3
     gamma: Annotated[
         float, typer.Option(help="How much a unit is credited with what comes after it.")
@@ -197,8 +197,9 @@ class PolicyOptions:
         int, typer.Option(help="Units to each side whose credits a unit is credited with, too.")
     ] = 0
     whole: Annotated[
-        float, typer.Option(help="Weight of what the whole picture gains, in every unit's credit.")
-    ] = 1.0
+        float,
+        typer.Option(help="Weight, in every unit's advantage, of what the whole picture gains."),
+    ] = 16.0
     entropy: Annotated[float, typer.Option(help="Weight of the entropy of choices.")] = 0.01
     tuned: Annotated[
         str | None,

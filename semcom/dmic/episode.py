@@ -210,9 +210,7 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
     return found
 
 
-def returns(
-    credits: NDArray[np.float64], gamma: float, reach: int = 0, whole: float = 0.0
-) -> NDArray[np.float64]:
+def returns(credits: NDArray[np.float64], gamma: float, reach: int = 0) -> NDArray[np.float64]:
     """What a unit's choice is held to account for: its own credit, and those that it touches.
 
     Args:
@@ -221,14 +219,12 @@ def returns(
             counts less than the one before it; 0 for none of them.
         reach: units to each side whose credits count as much, in the mean over the window:
             prediction and segmenters carry a unit's errors there.
-        whole: weight of the mean over the image, beside.
 
     >>> returns(np.array([[1.0, 2.0, 4.0]]), 0.5).tolist()
     [[3.0, 4.0, 4.0]]
     >>> returns(np.array([[1.0, 2.0, 4.0]]), 0.0, reach=1).tolist()
     [[0.333..., 0.777..., 0.666...]]
     """
-    overall = whole * credits.mean((-2, -1), keepdims=True)
     if reach:
         side = 2 * reach + 1
         edges = ((0, 0),) * (credits.ndim - 2) + ((reach, reach),) * 2
@@ -239,5 +235,5 @@ def returns(
     flat: NDArray[np.float64] = credits.reshape(*credits.shape[:-2], -1).copy()
     for place in range(flat.shape[-1] - 2, -1, -1):
         flat[..., place] += gamma * flat[..., place + 1]
-    kept: NDArray[np.float64] = flat.reshape(credits.shape) + overall
+    kept: NDArray[np.float64] = flat.reshape(credits.shape)
     return kept

@@ -15,7 +15,7 @@ from semcom.image_coders.regions import any_in_blocks
 Rule: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.floating], float], Map]
 """Image ``[H, W]``, what a segmenter finds in it ``[H, W]``, and base QP, to offsets."""
 
-BACKGROUND = 8
+BACKGROUND = 9
 _MARGIN = 8
 
 
@@ -29,17 +29,18 @@ def anchor(image: NDArray[np.float32], found: NDArray[np.floating], base_qp: flo
 
 
 def two_levels(image: NDArray[np.float32], found: NDArray[np.floating], base_qp: float) -> Map:
-    """Units that hold nothing of what the segmenter finds, or of 8 pixels around, 8 QPs coarser.
+    """Units that hold nothing of what the segmenter finds, 9 QPs coarser.
 
-    On angiograms the best of such rules: with more between the two levels, more is lost than saved.
+    The best such rule on 16 angiograms of the training set, by diagnostic Dice: units 8 pixels
+    around held fine as well, and 8 QPs, save 20.0 % of the bytes, 4 around 21.4 %, none 22.9 %; 9
+    QPs 24.1 %, 6 and 10 less.
 
     >>> spot = np.zeros((96, 96))
     >>> spot[10, 10] = 1
     >>> two_levels(np.zeros((96, 96), np.float32), spot, 37).tolist()
-    [[0, 8, 8], [8, 8, 8], [8, 8, 8]]
+    [[0, 9, 9], [9, 9, 9], [9, 9, 9]]
     """
-    near = any_in_blocks(surroundings(found), UNIT)
-    return np.where(near, 0, BACKGROUND).astype(np.int64)
+    return np.where(any_in_blocks(found > 0.5, UNIT), 0, BACKGROUND).astype(np.int64)
 
 
 def surroundings(found: NDArray[np.floating | np.bool_]) -> NDArray[np.bool_]:

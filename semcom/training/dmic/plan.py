@@ -20,7 +20,7 @@ class PolicyPlan:
 
     Args:
         steps: updates.
-        batch: images an update, each coded once.
+        batch: images an update, each coded twice, with offsets tried to either side.
         learning_rate: peak rate of Adam.
         gamma: how much a unit is credited with what comes after it in raster order: 0, its own
             credit alone; above, it foresees what its reconstruction does to units predicted from
@@ -28,7 +28,7 @@ class PolicyPlan:
         base_qps: what the images are coded at, rising, three at least.
         reach: units to each side whose credits a unit is credited with as well: a block's errors
             spread into what is predicted from it, and into what a segmenter sees around it.
-        whole: weight of what the whole image gains, in every unit's credit.
+        whole: weight, in every unit's advantage, of what the whole image gains over its twin.
         entropy: weight of the entropy of what is chosen, which keeps it trying.
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
@@ -48,12 +48,12 @@ class PolicyPlan:
     """
 
     steps: int = 4000
-    batch: int = 4
+    batch: int = 2
     learning_rate: float = 1e-3
     base_qps: tuple[int, ...] = BASE_QPS
     gamma: float = 0.0
     reach: int = 0
-    whole: float = 1.0
+    whole: float = 16.0
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
@@ -68,7 +68,7 @@ class PolicyPlan:
         keep_number(self, "learning_rate", 1e-9, 1)
         keep_number(self, "gamma", 0, 0.999)
         keep_count(self, "reach", 0, 8)
-        keep_number(self, "whole", 0, 100)
+        keep_number(self, "whole", 0, 1000)
         keep_number(self, "entropy", 0, 10)
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)

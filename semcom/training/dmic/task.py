@@ -37,38 +37,51 @@ _QUARTERS = 4
 TURNS = 2 * _QUARTERS
 """Ways to turn and mirror a square."""
 
+_NOTHING = 1e-9
 _NEAR_QPS = 1.5
 """How far apart, in QPs, offsets are by which the chance to imitate one falls to 1 / e."""
 
 _LOG_SPREAD = (-5.0, 5.0)
-_SHARED = 0.3, 0.4
-"""Of the variance of what is tried, what a whole image shares, and what neighbours share."""
+_SHARED = 0.2, 0.2, 0.4
+"""Of the variance of what is tried, what a whole image shares, what neighbours share, and what
+units share that the trunk describes alike."""
 
 
-def explored(
-    draws: np.random.Generator, rows: int, columns: int, batch: int
-) -> NDArray[np.float64]:
-    """Uniform numbers that draw actions, alike in neighbours and, less, in all of an image.
+def explored(draws: np.random.Generator, features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Uniform numbers that draw actions, alike in units that are alike.
 
-    Each unit by itself draws by its own probabilities. Together they try what a map could be: units
-    that are coarser one here and one there take bits to say so, and nothing is learned from them of
-    a background that is coarser as a whole.
+    Each unit by itself draws by its own probabilities. Together they try what a map could be: all
+    of an image coarser, a corner of it, or all units of a kind, along a random direction of the
+    trunk's features (state-dependent exploration: Raffin et al., CoRL 2021). Units that are coarser
+    one here and one there take bits to say so, and what each of them does is lost in what all do.
+
+    Args:
+        draws: random numbers.
+        features: of units, ``[batch, rows, columns, F]``.
 
     Returns:
         ``[rows, columns, batch]`` in [0, 1).
 
-    >>> explored(np.random.default_rng(0), 2, 3, 4).shape
+    >>> explored(np.random.default_rng(0), np.zeros((4, 2, 3, 8))).shape
     (2, 3, 4)
     """
-    image, near = _SHARED
+    image, near, alike = _SHARED
+    batch, rows, columns, size = features.shape
     fields = gaussian_filter(draws.standard_normal((rows, columns, batch)), (1.5, 1.5, 0))
-    fields /= max(fields.std(), 1e-9)
+    fields /= max(fields.std(), _NOTHING)
+    kinds = np.einsum("brcf,bf->rcb", features, draws.standard_normal((batch, size)))
+    kinds -= kinds.mean((0, 1))
+    kinds /= np.maximum(kinds.std((0, 1)), _NOTHING)
     mixed = (
         np.sqrt(image) * draws.standard_normal(batch)
         + np.sqrt(near) * fields
-        + np.sqrt(1 - image - near) * draws.standard_normal((rows, columns, batch))
+        + np.sqrt(alike) * kinds
+        + np.sqrt(1 - image - near - alike) * draws.standard_normal((rows, columns, batch))
     )
-    chances: NDArray[np.float64] = ndtr(mixed)
+    return _below_one(ndtr(mixed))
+
+
+def _below_one(chances: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(chances, np.nextafter(1, 0))
 
 
@@ -90,6 +103,16 @@ def turned_back(values: NDArray[T], turn: int) -> NDArray[T]:
     """
     there = np.rot90(values, -(turn % _QUARTERS), (-2, -1))
     return np.ascontiguousarray(np.flip(there, -1) if turn >= _QUARTERS else there)
+
+
+def _over_twin(gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half of what each image gains more than the one that tried the opposite.
+
+    >>> _over_twin(np.array([1.0, 2.0, 3.0, 0.0])).tolist()
+    [-1.0, 1.0, 1.0, -1.0]
+    """
+    first, second = np.split(gains, 2)
+    return np.concatenate([first - second, second - first]) / 2
 
 
 def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
@@ -147,28 +170,31 @@ class PolicyTask:
         features = self.policy.trunk(seen, qps)
         if step < plan.imitated:
             return self._imitation(features, qps, scenes, turn, draws)
-        uniform = explored(draws, features.shape[1], features.shape[2], plan.batch)
-        actions = self.policy.choose(features, qps, uniform)
+        tried = explored(draws, features.detach().numpy())
+        features, qps = features.repeat(2, 1, 1, 1), qps.repeat(2)
+        actions = self.policy.choose(
+            features, qps, np.concatenate([tried, _below_one(1 - tried)], -1)
+        )
+        who = self._who(scenes, draws)
         credits = np.stack(
             [
                 self._credits(scene, self._exchange[i][int(qp)], int(qp), action, one)
-                for scene, i, qp, action, one in zip(
-                    scenes,
-                    chosen,
-                    base_qps,
+                for (scene, i, qp, one), action in zip(
+                    2 * list(zip(scenes, chosen, base_qps, who, strict=True)),
                     turned_back(actions, turn),
-                    self._who(scenes, draws),
                     strict=True,
                 )
             ]
         )
-        held = turned(returns(credits, plan.gamma, plan.reach, plan.whole), turn)
+        held = turned(returns(credits, plan.gamma, plan.reach), turn)
         reached = torch.from_numpy(held).float()
+        over_twin = torch.from_numpy(_over_twin(credits.mean((1, 2)))).float()
         logs, middle, log_spread = self.policy.head(features, contexts(actions, qps))
         log_spread = log_spread.clamp(*_LOG_SPREAD)
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
         surprise = (reached - middle) * (-log_spread).exp()
-        actor = -(taken * surprise.detach().clamp(-_MOST, _MOST)).mean()
+        advantage = surprise.detach() + plan.whole * over_twin[:, None, None]
+        actor = -(taken * advantage.clamp(-_MOST, _MOST)).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = (surprise.abs() + log_spread).mean()
         loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy

@@ -143,13 +143,19 @@ def test_bits_follow_the_step_and_changes_cost() -> None:
     assert ratio == pytest.approx(4), "half of four pairs, and of one"
 
 
-def test_what_is_tried_is_uniform_and_alike_in_neighbours() -> None:
-    tried = explored(np.random.default_rng(1), 8, 8, 4000)
+def test_what_is_tried_is_uniform_and_alike_where_units_are() -> None:
+    features = np.zeros((4000, 8, 8, 2))
+    features[:, :, :4, 0] = features[:, :, 4:, 1] = 1
+    tried = explored(np.random.default_rng(1), features)
     assert ((tried >= 0) & (tried < 1)).all()
     share = np.mean(tried[3, 3] < 0.3)
     assert share == pytest.approx(0.3, abs=4.5 * np.sqrt(0.3 * 0.7 / 4000))
-    beside, far = (np.corrcoef(tried[3, 3], tried[3, at])[0, 1] for at in (4, 7))
-    assert beside > far + 0.1 > 0.3
+    beside, far, other = (
+        np.corrcoef(tried[3, 3], tried[at], dtype=np.float64)[0, 1]
+        for at in ((4, 3), (7, 0), (3, 4))
+    )
+    assert beside > far + 0.05
+    assert far > other + 0.3, "units of a kind are tried together, whatever lies between"
 
 
 def test_returns_foresee_by_gamma() -> None:
@@ -244,7 +250,7 @@ def test_rules_save_nothing_of_what_they_do_not_touch() -> None:
     found[:32, :32] = 1
     offsets = RULES["two levels"](image, found, 37)
     assert offsets[0, 0] == 0
-    assert offsets[3, 3] == 8
+    assert offsets[0, 1] == offsets[3, 3] == 9
     assert not RULES["anchor"](image, found, 37).any()
 
 
