@@ -130,6 +130,9 @@ _COMPARED_SOURCES = ("hevc", "hevc-roi", "avif")
 CONTROL = "-control"
 """Ends the name of a segmenter that checks another's diagnoses."""
 
+SECOND = "-second"
+"""Ends the name of a segmenter of other size and seed, that nothing learns from."""
+
 CODECS: dict[str, Entry] = {
     "medjscc": Entry(
         partial(_weighted, _medjscc, "medjscc"),
@@ -205,6 +208,7 @@ SEGMENTERS: dict[str, Entry] = {
         f"chest{CONTROL}": "the same lungs, trained on pictures as codecs deliver them too",
         f"angiography{CONTROL}": "the same arteries, trained on such pictures too",
         f"dental{CONTROL}": "the same teeth, trained on such pictures too",
+        f"angiography{SECOND}": "the same arteries, of other size and seed, that only judges",
     }.items()
 }
 """By task."""

@@ -9,10 +9,13 @@ from channels.errors import shown
 from scenarios.comparisons.allocation.ways import check_label
 from scenarios.engine import inputs
 from scenarios.engine.provenance import identity
+from semcom.catalogue import segmenter as catalogue_segmenter
+from semcom.catalogue import segmenters
 from semcom.dmic.observers import Turned
+from semcom.entries import SECOND
 from semcom.segmentation import Segmenter
 
-SEGMENTER, MIRRORED, CONTROL = "segmenter", "mirrored", "control"
+SEGMENTER, MIRRORED, CONTROL, OTHER = "segmenter", "mirrored", "control", "second"
 ALL = "any"
 """In the place of an observer, of what none is asked for."""
 
@@ -22,7 +25,9 @@ def observers_of(
     control: str | Segmenter | None,
     others: Mapping[str, str | Segmenter] | None,
 ) -> dict[str, Segmenter]:
-    """Observers by label: the segmenter, itself on mirrored pictures, its control, others.
+    """Observers by label: the segmenter, itself on mirrored pictures, control, second, others.
+
+    The second one is the catalogue's, of other size and seed, where it has one for the task.
 
     Args:
         segmenter: whose diagnosis is kept.
@@ -33,7 +38,7 @@ def observers_of(
         InputError: on an unknown name, something else, or a label that is taken.
 
     >>> list(observers_of("angiography", None, {"bright": lambda images: images}))
-    ['segmenter', 'mirrored', 'control', 'bright']
+    ['segmenter', 'mirrored', 'control', 'second', 'bright']
     """
     first, *known = inputs.observers(segmenter) or (None,)
     if first is None:
@@ -44,6 +49,9 @@ def observers_of(
         second = known[0]
     if second is not None:
         found[CONTROL] = second
+    independent = f"{getattr(first, 'task', None)}{SECOND}"
+    if independent in segmenters():
+        found[OTHER] = catalogue_segmenter(independent)
     if others is not None and not isinstance(others, Mapping):
         raise InputError(f"observers must be a mapping, label to segmenter, got {shown(others)}")
     for label, given in (others or {}).items():
