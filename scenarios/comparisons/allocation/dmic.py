@@ -88,7 +88,7 @@ def dmic(
     >>> found = dmic(image, segmenter=lambda images: images, ways="two levels", policies={},
     ...              base_qps=[28, 37, 46], preset="ultrafast")
     >>> found.frame.groupby("way", sort=False)["mean_qp_offset"].first().to_dict()
-    {'anchor': 0.0, 'two levels': 6.0}
+    {'anchor': 0.0, 'two levels': 6.75}
     """
     import pandas as pd
 

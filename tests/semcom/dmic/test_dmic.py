@@ -231,17 +231,20 @@ def test_a_policy_learns_a_rule_by_imitation_without_coding(
     torch.manual_seed(0)
     rates = {qp: Exchange(float(scene.anchor(qp).bits.sum()), 0.0) for qp in BASE_QPS}
     policy = Policy()
-    task = PolicyTask(policy, [scene], [rates], [], PolicyPlan(imitated=200, turned=True))
+    task = PolicyTask(policy, [scene], [rates], [], PolicyPlan(imitated=80, turned=True))
     monkeypatch.setattr(Scene, "coded", lambda *_: pytest.fail("coded"))
     optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
-    for step in range(200):
+    losses = []
+    for step in range(80):
         optimizer.zero_grad()
-        torch.autograd.backward(task.loss(step))
+        losses.append(task.loss(step))
+        torch.autograd.backward(losses[-1])
         optimizer.step()
+    assert float(losses[-1].detach()) < 0.85 * float(losses[0].detach())
     goal = RULES["two levels"](scene.image, scene.found[0], 37)
     chosen = policy.offsets(scene.image, scene.found[0], 37)
     assert 0 < (goal > 0).mean() < 1
-    assert ((chosen > 4) == (goal > 4)).mean() > 0.85
+    assert (chosen[goal > 0] >= 6).mean() > 0.9
 
 
 def test_rules_save_nothing_of_what_they_do_not_touch() -> None:
