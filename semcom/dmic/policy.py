@@ -78,6 +78,10 @@ class Trunk(nn.Module):
         self.level = nn.Linear(len(BASE_QPS), 2 * 112)
         self.everywhere = nn.Linear(112, 112)
         self.last = nn.Conv2d(112, FEATURES, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):  # without it features fade from layer to layer
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                layer.bias.data.zero_()
 
     def forward(self, seen: Tensor, base_qps: Tensor) -> Tensor:
         """Features of units.
@@ -94,8 +98,8 @@ class Trunk(nn.Module):
         scale, shift = self.level(levels)[:, :, None, None].chunk(2, 1)
         near = F.relu(self.around(found) * (1 + scale) + shift)
         far = self.everywhere(near.mean((-2, -1)))[:, :, None, None]
-        features: Tensor = F.relu(self.last(F.relu(near + far)))
-        return features.movedim(1, -1)
+        features = F.relu(self.last(F.relu(near + far)))
+        return F.layer_norm(features.movedim(1, -1), (FEATURES,))  # else the head's tanh saturates
 
 
 class Head(nn.Module):
