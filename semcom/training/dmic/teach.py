@@ -25,7 +25,7 @@ def train_policy(
     *,
     validation: Sequence[Sequence[Scene]] = (),
     first: Policy | None = None,
-    log_every: int = 100,
+    log_every: int = 1000,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Policy:
     """Train a policy; run again on the same folder, it goes on where it stopped.
