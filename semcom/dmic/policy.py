@@ -81,7 +81,8 @@ class Trunk(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):  # without it features fade from layer to layer
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                layer.bias.data.zero_()
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, seen: Tensor, base_qps: Tensor) -> Tensor:
         """Features of units.
