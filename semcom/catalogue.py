@@ -112,7 +112,7 @@ def segmenters() -> dict[str, str]:
     """Every segmenter by name, with what it finds; a shipped one is called by its task.
 
     >>> [name for name in segmenters() if not name.endswith("-control")]
-    ['chest', 'angiography', 'dental']
+    ['chest', 'angiography', 'dental', 'angiography-second']
     """
     return _lines(entries.SEGMENTERS, SEGMENTERS)
 
