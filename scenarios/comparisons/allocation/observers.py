@@ -9,8 +9,7 @@ from channels.errors import shown
 from scenarios.comparisons.allocation.ways import check_label
 from scenarios.engine import inputs
 from scenarios.engine.provenance import identity
-from semcom.catalogue import segmenter as catalogue_segmenter
-from semcom.catalogue import segmenters
+from semcom import catalogue
 from semcom.dmic.observers import Turned
 from semcom.entries import SECOND
 from semcom.segmentation import Segmenter
@@ -50,8 +49,8 @@ def observers_of(
     if second is not None:
         found[CONTROL] = second
     independent = f"{getattr(first, 'task', None)}{SECOND}"
-    if independent in segmenters():
-        found[OTHER] = catalogue_segmenter(independent)
+    if independent in catalogue.segmenters():
+        found[OTHER] = catalogue.segmenter(independent)
     if others is not None and not isinstance(others, Mapping):
         raise InputError(f"observers must be a mapping, label to segmenter, got {shown(others)}")
     for label, given in (others or {}).items():
