@@ -18,7 +18,7 @@ from PIL import Image
 import semcom
 from channels import InputError
 from scenarios.command.cli import main
-from scenarios.engine import pool
+from scenarios.engine.workers import pool
 from semcom.data import load_packed, pack
 from semcom.segmentation import UNetSegmenter
 from semcom.training import Plan, loop
