@@ -12,14 +12,14 @@ from channels import InputError
 from channels.errors import check_count
 from semcom.dmic.bits import BitShares
 from semcom.dmic.observers import look, seen, shares_of_loss
-from semcom.dmic.rules import surroundings
+from semcom.dmic.rules import surroundings, two_levels
 from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
 
 _NOTHING = 1e-9
 _SLOPE_SCALE = 1024.0
-_EXPECTED = 0.7
+_EXPECTED = 0.8
 """Share of the anchor's rate at which an allocation is expected to lose as little."""
 
 
@@ -135,11 +135,10 @@ class Exchange:
     Args:
         bits: mean length of an anchor, in bits.
         slope: bits that one unit of loss is worth: by how much the mean anchor grows where its
-            mean loss shrinks, times 0.7, since a better allocation comes to the same loss at fewer
-            bits, where less is gained by more.
+            mean loss shrinks, at the loss that allocations come to, times 0.8, since they come to
+            it at fewer bits.
         loss: mean loss of an anchor.
-        spread: how far apart credits are: their deviation where anchors stand for the next finer
-            ones.
+        spread: how far apart credits are: their deviation over the units of the rule "two levels".
     """
 
     bits: float
@@ -179,7 +178,12 @@ def check_base_qps(base_qps: Sequence[int]) -> tuple[int, ...]:
 
 
 def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exchange]:
-    """Exchange rates at each base QP, from the anchors of all scenes at that and the next ones.
+    """Exchange rates at each base QP, from the anchors of all scenes.
+
+    A useful allocation saves bits *and* loses more than the anchor at its base QP: it stands beside
+    the anchor of a coarser one. What a bit is worth is read off there, at the mean loss of the rule
+    "two levels"; at the base QP itself the curve of anchors is so steep that every such allocation
+    seems to lose.
 
     Args:
         scenes: images of one kind.
@@ -193,21 +197,41 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
     lost = np.array([[scene.anchor(qp).loss for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
-    if not np.isfinite(slopes).all():
+        falls = -np.gradient(np.log(rate), np.log(loss))
+    if not np.isfinite(falls).all():
         raise InputError(
             "the diagnosis of these images is the same at several base QPs: take others, in which "
             "observers find something"
         )
-    slopes = _EXPECTED * np.maximum(slopes, 0)
+    maps = [two_levels(scene.image, scene.found[0], 0) for scene in scenes]
     found = {}
     for at, qp in enumerate(base_qps):
-        rates = Exchange(float(rate[at]), float(slopes[at]), loss=float(loss[at]))
-        other = base_qps[at - 1] if at else base_qps[1]
-        moves = [rates.credits(scene.anchor(qp), scene.anchor(other)) for scene in scenes]
+        landed = [scene.coded(qp, offsets) for scene, offsets in zip(scenes, maps, strict=True)]
+        there = max(float(np.mean([coded.loss for coded in landed])), _NOTHING)
+        slope = _EXPECTED * max(_fall(there, rate, loss, falls), 0.0)
+        rates = Exchange(float(rate[at]), slope, loss=float(loss[at]))
+        moves = [
+            rates.credits(coded, scene.anchor(qp))
+            for coded, scene in zip(landed, scenes, strict=True)
+        ]
         spread = float(np.sqrt(np.mean([credits.var() for credits in moves])))
         found[qp] = replace(rates, spread=max(spread, _NOTHING))
     return found
+
+
+def _fall(
+    there: float,
+    rate: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    falls: NDArray[np.float64],
+) -> float:
+    """Bits that one unit of loss is worth on the curve of anchors, where they lose ``there``."""
+    order = np.argsort(loss)
+    at = np.log(there), np.log(loss[order])
+    fall = float(np.interp(*at, falls[order]))
+    near = int(np.abs(at[1] - at[0]).argmin())
+    log_rate = np.log(rate[order])[near] - fall * (at[0] - at[1][near])
+    return fall * float(np.exp(log_rate)) / there
 
 
 def returns(credits: NDArray[np.float64], gamma: float, reach: int = 0) -> NDArray[np.float64]:

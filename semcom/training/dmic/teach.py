@@ -14,7 +14,7 @@ from semcom.training import loop
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.dmic.task import PolicyTask
 
-_RECKONED = 16
+_RECKONED = 10
 """Images of a kind that its exchange rates are reckoned from, at most."""
 
 
