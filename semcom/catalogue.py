@@ -203,6 +203,20 @@ def segmenter(
     return _made(SEGMENTERS, segmenters(), Segmenter, name, options)  # type: ignore[type-abstract]
 
 
+def companion(found: object, ending: str) -> Segmenter | None:
+    """The segmenter that looks beside another of the same task, where the catalogue has one.
+
+    Args:
+        found: a segmenter, whose ``task`` tells; one without is of none.
+        ending: of its name: :data:`~semcom.entries.CONTROL` or :data:`~semcom.entries.SECOND`.
+
+    >>> companion(segmenter("chest"), "-control").task, companion(segmenter("chest"), "-second")
+    ('chest', None)
+    """
+    name = f"{getattr(found, 'task', None)}{ending}"
+    return segmenter(name) if name in segmenters() else None
+
+
 def _segmenter_of(weights: str | Path, task: str | None) -> UNetSegmenter:
     network = UNetSegmenter.load(weights)
     if task not in (None, network.task):

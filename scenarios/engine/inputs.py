@@ -20,7 +20,7 @@ from channels.real import on_grid
 from channels.registry import READS_AS_OTHER, is_place
 from scenarios.results.columns import MAX_SNR_DB, SEPARATE
 from semcom import catalogue
-from semcom.entries import CONTROL, SEGMENTERS
+from semcom.entries import CONTROL
 from semcom.images import KINDS, as_sample, check_layout, check_tensor
 from semcom.scheme import Scheme
 from semcom.segmentation import Segmenter, UNetSegmenter
@@ -185,8 +185,8 @@ def observers(diagnosis: str | Segmenter | None) -> tuple[Segmenter, ...]:
     found = finder("diagnosis", diagnosis)
     if found is None:
         return ()
-    control = f"{getattr(found, 'task', None)}{CONTROL}"
-    return (found, catalogue.segmenter(control)) if control in SEGMENTERS else (found,)
+    control = catalogue.companion(found, CONTROL)
+    return (found,) if control is None else (found, control)
 
 
 def schemes(codecs: Codecs) -> dict[str, Scheme]:

@@ -386,9 +386,8 @@ class Diagnosed:
 def _looking_at(task: str) -> list[Segmenter]:
     """Who looks at pictures of a task."""
     from scenarios.options.selection import segmenter_of
-    from semcom.catalogue import segmenters
     from semcom.training.dmic.scenes import observers
 
     first = segmenter_of("--task", task)
     assert first is not None
-    return observers(first, task if task in segmenters() else getattr(first, "task", task))
+    return observers(first)

@@ -48,9 +48,9 @@ def observers_of(
         second = known[0]
     if second is not None:
         found[CONTROL] = second
-    independent = f"{getattr(first, 'task', None)}{SECOND}"
-    if independent in catalogue.segmenters():
-        found[OTHER] = catalogue.segmenter(independent)
+    independent = catalogue.companion(first, SECOND)
+    if independent is not None:
+        found[OTHER] = independent
     if others is not None and not isinstance(others, Mapping):
         raise InputError(f"observers must be a mapping, label to segmenter, got {shown(others)}")
     for label, given in (others or {}).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from semcom.catalogue import segmenter, segmenters
+from semcom.catalogue import companion
 from semcom.dmic.episode import Scene
 from semcom.dmic.observers import Turned
 from semcom.entries import CONTROL
@@ -18,14 +18,15 @@ _EVERY, _MOST_APART = 8, 6
 """Of so many pictures that teach a policy, one is set apart; of each kind so many at most."""
 
 
-def observers(first: Segmenter, task: str) -> list[Segmenter]:
-    """Who looks: a segmenter, the same at turned pictures, and the catalogue's control of a task.
+def observers(first: Segmenter) -> list[Segmenter]:
+    """Who looks: a segmenter, the same at turned pictures, and the catalogue's control of its task.
 
-    >>> len(observers(segmenter("chest"), "chest")), len(observers(lambda images: images, "own"))
+    >>> from semcom import segmenter
+    >>> len(observers(segmenter("chest"))), len(observers(lambda images: images))
     (3, 2)
     """
-    control = f"{task}{CONTROL}"
-    return [first, Turned(first, 1), *([segmenter(control)] if control in segmenters() else [])]
+    control = companion(first, CONTROL)
+    return [first, Turned(first, 1), *([] if control is None else [control])]
 
 
 def set_apart(
