@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -14,16 +14,13 @@ from channels import InputError
 from channels.errors import check_name, check_whole
 from semcom.dmic.observers import seen
 from semcom.dmic.rules import Rule
-from semcom.dmic.units import BASE_QPS, encode
+from semcom.dmic.units import BASE_QPS, Before, encode
 from semcom.image_coders import hevc
 from semcom.metrics import cldice, psnr, rate, roi_psnr
 from semcom.segmentation.segmenter import Segmenter
 
 Measure = Literal["diagnostic", "soft", "dice", "cldice", "roi_psnr"]
 """What is held equal when bytes are compared; the last for no observer in particular."""
-
-Before: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.floating]], NDArray[np.float32]]
-"""Image ``[H, W]`` and what a segmenter finds in it, to what is coded in its place."""
 
 _LEVELS = 2.5, 97.5
 _MOST_REFUSED = 0.05

@@ -13,7 +13,7 @@ from channels.errors import check_count
 from semcom.dmic.bits import BitShares
 from semcom.dmic.observers import look, seen, shares_of_loss
 from semcom.dmic.rules import surroundings, two_levels
-from semcom.dmic.units import Map, encode, grid
+from semcom.dmic.units import Before, Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
 
@@ -61,17 +61,23 @@ class Scene:
         preset: of x265.
         mask: what is there, bool ``[H, W]``, where an annotator has said it: what is lost there,
             and 8 pixels around, counts twice.
+        before: makes of the image and what the first observer finds in it what is coded in its
+            place; ``None``: it is coded as it is.
     """
 
     image: NDArray[np.float32]
     observers: Sequence[Segmenter]
     preset: str = hevc.PRESET
     mask: NDArray[np.bool_] | None = None
+    before: Before | None = None
     _anchors: dict[tuple[int, int], Coded] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
-        self._shares = BitShares(self.image)
+        self._source = self.image
+        if self.before is not None:
+            self._source = self.before(self.image, self.found[0])
+        self._shares = BitShares(self._source)
         self._weights: NDArray[np.float64] | float = 1.0
         if self.mask is not None:
             self._weights = 1.0 + surroundings(self.mask).astype(np.float64)
@@ -95,7 +101,7 @@ class Scene:
 
     def _looked_at(self, base_qp: int, offsets: Map, whose: Iterable[int]) -> list[Coded]:
         """The image coded once, in the eyes of each observer."""
-        stream = encode(self.image, base_qp, offsets, self.preset)
+        stream = encode(self._source, base_qp, offsets, self.preset)
         bits = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX), 8.0 * len(stream))
         decoded = np.clip(hevc.decode(stream), 0, 1)
         looks = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ BASE_QPS = (28, 31, 34, 37, 40, 43, 46, 49)
 
 Map = NDArray[np.int64]
 """QP offsets ``[rows, columns]``, one for each unit."""
+
+Before: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.floating]], NDArray[np.float32]]
+"""Image ``[H, W]`` and what a segmenter finds in it, to what is coded in its place."""
 
 
 def grid(height: int, width: int) -> tuple[int, int]:

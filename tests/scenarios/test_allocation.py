@@ -65,6 +65,23 @@ def test_every_way_is_coded_and_the_coarser_saves(coded: Allocations) -> None:
     np.testing.assert_allclose(own["saving"], 0, atol=1e-9)
 
 
+def test_extensions_stand_beside_what_they_extend(images: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    ways: dict[str, Any] = {"segmenter": bright, "policies": {"flat": Policy()}, **WAYS}
+    frame = scenarios.dmic(images, ways=["low-pass", "picture QP"], **ways).frame
+    assert list(dict.fromkeys(frame["way"])) == [
+        "anchor",
+        "low-pass (extension)",
+        "flat",
+        "low-pass, picture QP (extension)",
+        "flat, picture QP (extension)",
+    ]
+    moved = frame[frame["way"] == "flat, picture QP (extension)"].groupby(["image", "base_qp"])
+    offsets = moved["mean_qp_offset"].first()
+    assert set(offsets) <= set(range(-9, 10, 3)) | {2, 5, 8}, "one QP everywhere, to 51"
+    assert offsets.nunique() > 1
+
+
 def test_a_second_run_codes_nothing(
     images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from scenarios.comparisons.allocation.figure import drawn
 from scenarios.comparisons.allocation.maps import Pictured
 from scenarios.comparisons.allocation.observers import ALL
 from scenarios.comparisons.allocation.savings import DICE_FROM, MEASURES, savings_of
+from scenarios.comparisons.allocation.ways import EXTENSION, EXTENSIONS
 from scenarios.results.files import NAMED, replacing, save_figure, save_rows
 from scenarios.results.printing import Grid
 
@@ -32,7 +33,6 @@ _WHAT = (
     "reach. dmic.csv has more: overlap of each, savings where a session holds the headers."
 )
 _DICE = f"Annotated Dice: base QPs from {DICE_FROM} on, it is flat below."
-_EXTENSION = "Extension: another picture is coded, so that is no bit allocation."
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Allocations:
             _WHAT.format(overlap=overlap),
             _DICE * bool((self.savings["measure"] == "dice").any()),
         ]
-        lines.append(_EXTENSION * bool(self.frame["way"].str.endswith("(extension)").any()))
+        lines.append(EXTENSIONS * bool(self.frame["way"].str.endswith(EXTENSION).any()))
         for line in filter(None, [*lines, *_reasons(self.savings)]):
             console.print(Text(line, style="dim"))
 

@@ -56,8 +56,10 @@ def dmic(
     No link: streams arrive as they are. The anchor, one QP everywhere, is always among the ways;
     "two levels" is coarser away from what the segmenter finds; "sensitivity" goes by its Fisher
     sensitivity; "low-pass", an extension and no bit allocation, blurs the background before the two
-    levels. "best uniform" and "search" are upper curves: each picture is coded many times and the
-    segmenter asked each time, which takes minutes a picture. Policies choose as they learnt.
+    levels. "picture QP", an extension of every policy and of the low-pass, chooses how fine each
+    picture has to be by coding it at seven base QPs. "best uniform" and "search" are upper curves:
+    each picture is coded many times and the segmenter asked each time, which takes minutes a
+    picture. Policies choose as they learnt.
 
     Args:
         images: grey, as of :func:`scenarios.snr`.
@@ -80,7 +82,7 @@ def dmic(
 
     Raises:
         InputError: if an argument does not fit, or the segmenter gives no gradients where
-            "sensitivity", "best uniform" or "search" need them.
+            "sensitivity", "picture QP", "best uniform" or "search" need them.
 
     >>> import torch
     >>> image = torch.full((1, 1, 64, 64), 0.2)
@@ -115,7 +117,7 @@ def dmic(
         _check_gradients(first, samples[0])
     with folder_for(folder):
         rates = {}
-        if any(way.is_upper for way in tried):
+        if any(way.needs_exchanges for way in tried):
             rates = exchange_rates(samples, first, qps, preset, folder, report)
         jobs = [
             (
@@ -129,7 +131,7 @@ def dmic(
                     preset,
                     seed,
                     encodes,
-                    rates if way.is_upper else {},
+                    rates if way.needs_exchanges else {},
                 ),
             )
             for place, sample in enumerate(samples)
@@ -183,7 +185,8 @@ def command(
         str,
         typer.Option(
             help="Rules beside the anchor and policies, separated by commas: two levels, "
-            "sensitivity, low-pass (an extension: the background is blurred before); or none."
+            "sensitivity, low-pass (an extension: the background is blurred before), picture QP "
+            "(an extension: how fine each picture is); or none."
         ),
     ] = ",".join(WAYS),
     search: Annotated[

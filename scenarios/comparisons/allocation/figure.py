@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from scenarios.comparisons.allocation.savings import MEASURES, is_of_observers, observers_in
-from scenarios.comparisons.allocation.ways import ANCHOR, UPPER
+from scenarios.comparisons.allocation.ways import ANCHOR, EXTENSION, EXTENSIONS, UPPER
 from scenarios.results.statistics import mean_interval
 from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame, literal
 
@@ -23,7 +23,6 @@ _DEFINITIONS = (
     "finds in the original. "
 )
 _UPPER = "Dashed, hollow: each picture is coded many times and the segmenter asked, no codec. "
-_EXTENSION = "Extension: another picture is coded, no bit allocation."
 
 
 def drawn(table: pd.DataFrame) -> Figure:
@@ -44,8 +43,8 @@ def drawn(table: pd.DataFrame) -> Figure:
     height = _HEIGHT * len(panels) + 1.3 + 0.22 * legend_rows
     figure = Figure(figsize=(_WIDTH * columns + 0.3, height))
     upper = any(way in UPPER for way in ways)
-    extended = any(way.endswith("(extension)") for way in ways)
-    small_print = _DEFINITIONS + _UPPER * upper + _EXTENSION * extended
+    extended = any(way.endswith(EXTENSION) for way in ways)
+    small_print = _DEFINITIONS + _UPPER * upper + EXTENSIONS * extended
     top = frame(figure, "What is left of the diagnosis", small_print, legend_rows)
     axes = figure.subplots(len(panels), columns, sharex=True, squeeze=False)
     for row, of in zip(axes, panels, strict=True):

@@ -100,9 +100,10 @@ def _keys(jobs: Sequence[tuple[int, Job]], samples: Sequence[Sample]) -> list[st
     keys = []
     for place, job in jobs:
         own: list[object] = [job.way.identity, digests[place]]
+        if job.way.needs_exchanges:
+            own.append({str(qp): asdict(rate) for qp, rate in job.exchanges.items()})
         if job.way.is_upper:
-            rates = {str(qp): asdict(rate) for qp, rate in job.exchanges.items()}
-            own += [rates, job.encodes, job.seed]
+            own += [job.encodes, job.seed]
         elif job.way.name == "sensitivity":
             own.append(job.seed)
         keys.append(key_of([*common, *own]))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from channels import InputError
-from scenarios.comparisons.allocation.ways import ANCHOR
+from scenarios.comparisons.allocation.ways import ANCHOR, EXTENSION
 from scenarios.results.files import save_figure
 from scenarios.results.style import INK, SMALL, frame, literal
 from semcom.dmic.units import UNIT, Map
@@ -25,7 +25,10 @@ _DEFINITIONS = (
     f"QPs that each unit of {UNIT} x {UNIT} pixels is coded at, less the base QP; outlined: what "
     "the segmenter finds in the original. Below: mean over units. "
 )
-_EXTENSION = "Extension: what is coded is the picture with a blurred background, not drawn here."
+_EXTENSIONS = (
+    "Extensions: low-pass codes the picture with a blurred background, not drawn here; picture QP "
+    "moves the base QP, too."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +71,9 @@ def draw_maps(pictures: Sequence[Pictured], path: str | Path | None = None) -> F
     shapes = [picture.image.shape for picture in pictures]
     tall = _SIDE * max(min(height / width, 1.6) for height, width in shapes)
     figure = Figure(figsize=(_SIDE * (1 + len(ways)) + 1.0, (tall + 0.25) * len(pictures) + 1.1))
-    extended = any(way.endswith("(extension)") for way in ways)
+    extended = any(way.endswith(EXTENSION) for way in ways)
     title = f"QP offsets at base QP {pictures[0].base_qp}"
-    frame(figure, title, _DEFINITIONS + _EXTENSION * extended)
+    frame(figure, title, _DEFINITIONS + _EXTENSIONS * extended)
     axes = figure.subplots(len(pictures), 1 + len(ways), squeeze=False)
     shown = None
     for place, (row, picture) in enumerate(zip(axes, pictures, strict=True)):

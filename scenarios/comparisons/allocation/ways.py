@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from channels import InputError
@@ -17,8 +17,15 @@ LOW_PASS = "low-pass"
 UPPER = ("best uniform", "search")
 """No codec could do it: each picture is coded many times, and the segmenter asked each time."""
 
+PICTURE_QP = "picture QP"
+"""Beside the map, the QP of each picture: of every policy, and of the low-pass."""
+
+EXTENSION = "(extension)"
+EXTENSIONS = (
+    "Extensions are no map that is coded once: low-pass codes another picture, picture QP codes "
+    "each at seven base QPs."
+)
 _NAMES = (ANCHOR, "two levels", "sensitivity", LOW_PASS, *UPPER)
-_LABELS = {LOW_PASS: f"{LOW_PASS} (extension)"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +35,22 @@ class Way:
     Args:
         name: one of the known ones; of a policy, its label.
         policy: chooses, where it is one.
+        picture_qp: whether it chooses the QP of each picture as well.
 
-    >>> Way("low-pass").label
-    'low-pass (extension)'
+    >>> Way("low-pass").label, Way("mine", Policy(), picture_qp=True).label
+    ('low-pass (extension)', 'mine, picture QP (extension)')
     """
 
     name: str
     policy: Policy | None = None
+    picture_qp: bool = False
 
     @property
     def label(self) -> str:
         """What tables call it."""
-        return self.name if self.policy is not None else _LABELS.get(self.name, self.name)
+        told = self.name + f", {PICTURE_QP}" * self.picture_qp
+        extends = self.picture_qp or (self.policy is None and self.name == LOW_PASS)
+        return told + f" {EXTENSION}" * extends
 
     @property
     def is_upper(self) -> bool:
@@ -47,9 +58,15 @@ class Way:
         return self.policy is None and self.name in UPPER
 
     @property
+    def needs_exchanges(self) -> bool:
+        """Whether it has to know what losses cost."""
+        return self.is_upper or self.picture_qp
+
+    @property
     def identity(self) -> str:
         """What results depend on: the name of a rule, the weights of a policy."""
-        return self.name if self.policy is None else f"policy {self.policy.fingerprint}"
+        told = self.name if self.policy is None else f"policy {self.policy.fingerprint}"
+        return told + f", {PICTURE_QP}" * self.picture_qp
 
 
 def ways_of(
@@ -58,7 +75,9 @@ def ways_of(
     """The anchor, the rules that are named, policies, and the upper curves last.
 
     Args:
-        names: of rules and upper curves, or one.
+        names: of rules and upper curves, or one; :data:`PICTURE_QP` adds, of each policy and of the
+            low-pass if it is named, one that chooses the QP of each picture too; of "two levels"
+            where there is neither.
         policies: by label, or files of their weights; ``None``: those that come with the package.
 
     Raises:
@@ -70,18 +89,22 @@ def ways_of(
     """
     named = [names] if isinstance(names, str) else list(names)
     for name in named:
-        check_name("way", name, _NAMES)
+        check_name("way", name, (*_NAMES, PICTURE_QP))
     rules = [Way(name) for name in _NAMES if name in named or name == ANCHOR]
     if policies is None:
         chosen = [Way(name, shipped(name)) for name in shipped_names()]
     else:
-        taken = {*_NAMES, *_LABELS.values()}
+        taken = {*_NAMES, Way(LOW_PASS).label, PICTURE_QP}
         chosen = [
             Way(check_label("policy", label, taken), _policy(label, given))
             for label, given in policies.items()
         ]
     plain = [way for way in rules if not way.is_upper]
-    return [*plain, *chosen, *(way for way in rules if way.is_upper)]
+    ways = [*plain, *chosen]
+    if PICTURE_QP in named:
+        base = [way for way in ways if way.policy is not None or way.name == LOW_PASS]
+        ways += [replace(way, picture_qp=True) for way in base or [Way("two levels")]]
+    return [*ways, *(way for way in rules if way.is_upper)]
 
 
 def check_label(kind: str, label: object, taken: set[str]) -> str:
