@@ -1,6 +1,6 @@
 """Measures the transfer table of dmic.md; stopped and started again, it goes on.
 
-    python docs/transfer.py DATA [--updates 200] [--learning-rate 3e-4] [--pictures 16]
+    python docs/transfer.py DATA [--updates 300] [--learning-rate 1e-3] [--pictures 16]
 
 DATA holds angiography/, with train and eval, images and masks in each. Tables go to docs/results,
 what is finished to results/transfer.
@@ -70,9 +70,8 @@ def transfers(pictures: int, updates: int) -> list[Transfer]:
     sets = [*((place,) for place in ONES), ONES, ten, every]
     rows = [Transfer("head", places, 0.0, updates) for places in sets]
     rows.append(Transfer("head", ONES[:1], 0.9, updates))
-    for tuned in ("last", "all", "scratch"):
-        rows += [Transfer(tuned, places, 0.0, updates) for places in (ONES[:1], every)]
-    return rows
+    rows += [Transfer(tuned, ONES[:1], 0.0, updates) for tuned in ("last", "all", "scratch")]
+    return [*rows, Transfer("all", every, 0.0, updates)]
 
 
 def carried_out(transfer: Transfer, data: Path, learning_rate: float) -> None:
@@ -135,8 +134,8 @@ def main(data: Path, updates: int, learning_rate: float, pictures: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--updates", type=int, default=200)
-    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--updates", type=int, default=300)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--pictures", type=int, default=16)
     asked = parser.parse_args()
     main(asked.data, asked.updates, asked.learning_rate, asked.pictures)
