@@ -8,7 +8,7 @@ from typing import Literal
 from channels.errors import check_name
 from semcom.dmic.coder import PolicyHevc
 from semcom.dmic.policy import Policy
-from semcom.dmic.weights import shipped
+from semcom.dmic.weights import shipped_for
 from semcom.image_coders.planes import check_bit_depth
 from semcom.image_coders.source import HEADERS, SourceCoder
 from semcom.modem.mcs import MCSTable
@@ -25,7 +25,8 @@ class DMIC(SeparateCodec):
 
     Args:
         segmenter: whose diagnosis is kept: the task of a shipped one, or one's own.
-        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one.
+        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one that was
+            transferred to the segmenter's task; where there is none, the base.
         header: as of :class:`~semcom.separate.SeparateCodec`, like all that follows.
         bit_depth: 8, 10 or 12.
 
@@ -53,7 +54,7 @@ class DMIC(SeparateCodec):
     ) -> None:
         finds = shipped_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
         if policy is None:
-            policy = shipped()
+            policy = shipped_for(getattr(finds, "task", None))
         elif not isinstance(policy, Policy):
             policy = Policy.load(policy)
         coder = PolicyHevc(check_bit_depth(bit_depth), policy=policy, segmenter=finds)

@@ -33,6 +33,16 @@ def shipped_names() -> list[str]:
     """Names of the policies that come with this version.
 
     >>> shipped_names()
-    ['dmic']
+    ['dmic', 'dmic-angiography']
     """
     return packaged_names("dmic")
+
+
+def shipped_for(task: str | None) -> Policy:
+    """The shipped policy that was transferred to a task or, without one, the base.
+
+    >>> shipped_for("angiography").fingerprint == shipped("dmic-angiography").fingerprint
+    True
+    """
+    transferred = f"dmic-{task}"
+    return shipped(transferred if transferred in shipped_names() else "dmic")
