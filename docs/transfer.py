@@ -1,6 +1,6 @@
 """Measures the transfer table of dmic.md; stopped and started again, it goes on.
 
-    python docs/transfer.py DATA [--updates 300] [--learning-rate 1e-3] [--pictures 16]
+    python docs/transfer.py DATA [--updates 150] [--pictures 16] [--workers 2]
 
 DATA holds angiography/, with train and eval, images and masks in each. Tables go to docs/results,
 what is finished to results/transfer.
@@ -65,16 +65,18 @@ class Transfer:
 
 def transfers(pictures: int, updates: int) -> list[Transfer]:
     """Rows of the table."""
-    ten = tuple(range(10, pictures, pictures // 10))[:10]
     every = tuple(range(0, pictures, 4))
-    sets = [*((place,) for place in ONES), ONES, ten, every]
+    sets = [*((place,) for place in ONES), ONES, every]
     rows = [Transfer("head", places, 0.0, updates) for places in sets]
     rows.append(Transfer("head", ONES[:1], 0.9, updates))
-    rows += [Transfer(tuned, ONES[:1], 0.0, updates) for tuned in ("last", "all", "scratch")]
-    return [*rows, Transfer("all", every, 0.0, updates)]
+    return [
+        *rows,
+        *(Transfer(tuned, ONES[:1], 0.0, updates) for tuned in ("last", "all", "scratch")),
+        Transfer("all", every, 0.0, updates),
+    ]
 
 
-def carried_out(transfer: Transfer, data: Path, learning_rate: float) -> None:
+def carried_out(transfer: Transfer, data: Path) -> None:
     """Tune the policy, and note the CPU time of it."""
     if (transfer.folder / "cpu_seconds.json").exists():
         return
@@ -89,7 +91,6 @@ def carried_out(transfer: Transfer, data: Path, learning_rate: float) -> None:
     scratch = transfer.tuned == "scratch"
     plan = PolicyPlan(
         steps=transfer.updates,
-        learning_rate=learning_rate,
         tuned="all" if scratch else transfer.tuned,
         turned=True,
         gamma=transfer.gamma,
@@ -99,12 +100,12 @@ def carried_out(transfer: Transfer, data: Path, learning_rate: float) -> None:
     (transfer.folder / "cpu_seconds.json").write_text(json.dumps(seconds))
 
 
-def main(data: Path, updates: int, learning_rate: float, pictures: int) -> None:
+def main(data: Path, updates: int, pictures: int, workers: int) -> None:
     """Carry out all transfers, and measure what comes of them."""
     kind = data / "angiography"
     rows = transfers(len(list((kind / "train" / "images").iterdir())), updates)
-    with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-        jobs = [pool.submit(carried_out, row, kind / "train", learning_rate) for row in rows]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        jobs = [pool.submit(carried_out, row, kind / "train") for row in rows]
         for job in jobs:
             job.result()
     policies: dict[str, Policy | str | Path] = {"none": shipped()}
@@ -119,7 +120,7 @@ def main(data: Path, updates: int, learning_rate: float, pictures: int) -> None:
         policies=policies,
         preset=PRESET,
         out=FOLDER / "measured",
-        workers=cores(),
+        workers=workers,
     )
     savings = found.savings
     savings["cpu_seconds"] = savings["way"].map(
@@ -134,8 +135,8 @@ def main(data: Path, updates: int, learning_rate: float, pictures: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--updates", type=int, default=300)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--updates", type=int, default=150)
     parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=cores())
     asked = parser.parse_args()
-    main(asked.data, asked.updates, asked.learning_rate, asked.pictures)
+    main(asked.data, asked.updates, asked.pictures, asked.workers)

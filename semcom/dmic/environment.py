@@ -12,6 +12,7 @@ from channels import InputError
 from channels.errors import check_count, unknown_name
 from semcom.dmic.episode import Exchange, Scene, exchanges
 from semcom.dmic.policy import CONTEXT, Choices, offsets_of, planes
+from semcom.dmic.rules import two_levels
 from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT
 from semcom.image_coders import hevc
 
@@ -88,7 +89,7 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
         if not scenes:
             raise InputError("no scene to play: give one at least")
         self.scenes = list(scenes)
-        self.rates = dict(exchanges(self.scenes, base_qps) if rates is None else rates)
+        self.rates = dict(exchanges(self.scenes, base_qps, two_levels) if rates is None else rates)
         if not self.rates:
             raise InputError("no base QP to play at: give its exchange rate")
         self.action_space = spaces.Discrete(len(OFFSETS))

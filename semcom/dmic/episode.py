@@ -12,8 +12,8 @@ from channels import InputError
 from channels.errors import check_count
 from semcom.dmic.bits import BitShares
 from semcom.dmic.observers import look, seen, shares_of_loss
-from semcom.dmic.rules import surroundings, two_levels
-from semcom.dmic.units import Before, Map, encode, grid
+from semcom.dmic.rules import Rule, surroundings
+from semcom.dmic.units import Map, encode, grid
 from semcom.image_coders import hevc
 from semcom.segmentation.segmenter import Segmenter
 
@@ -61,23 +61,17 @@ class Scene:
         preset: of x265.
         mask: what is there, bool ``[H, W]``, where an annotator has said it: what is lost there,
             and 8 pixels around, counts twice.
-        before: makes of the image and what the first observer finds in it what is coded in its
-            place; ``None``: it is coded as it is.
     """
 
     image: NDArray[np.float32]
     observers: Sequence[Segmenter]
     preset: str = hevc.PRESET
     mask: NDArray[np.bool_] | None = None
-    before: Before | None = None
     _anchors: dict[tuple[int, int], Coded] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.found = seen(self.observers, self.image)
-        self._source = self.image
-        if self.before is not None:
-            self._source = self.before(self.image, self.found[0])
-        self._shares = BitShares(self._source)
+        self._shares = BitShares(self.image)
         self._weights: NDArray[np.float64] | float = 1.0
         if self.mask is not None:
             self._weights = 1.0 + surroundings(self.mask).astype(np.float64)
@@ -101,7 +95,7 @@ class Scene:
 
     def _looked_at(self, base_qp: int, offsets: Map, whose: Iterable[int]) -> list[Coded]:
         """The image coded once, in the eyes of each observer."""
-        stream = encode(self._source, base_qp, offsets, self.preset)
+        stream = encode(self.image, base_qp, offsets, self.preset)
         bits = self._shares(np.clip(base_qp + offsets, 0, hevc.QP_MAX), 8.0 * len(stream))
         decoded = np.clip(hevc.decode(stream), 0, 1)
         looks = (
@@ -141,10 +135,11 @@ class Exchange:
     Args:
         bits: mean length of an anchor, in bits.
         slope: bits that one unit of loss is worth: by how much the mean anchor grows where its
-            mean loss shrinks, at the loss that allocations come to, times 0.8, since they come to
-            it at fewer bits.
+            mean loss shrinks, times 0.8, since a better allocation comes to the same loss at fewer
+            bits.
         loss: mean loss of an anchor.
-        spread: how far apart credits are: their deviation over the units of the rule "two levels".
+        spread: how far apart credits are: their deviation over units where the rule chooses or,
+            without one, where anchors stand for the next finer ones.
     """
 
     bits: float
@@ -183,17 +178,20 @@ def check_base_qps(base_qps: Sequence[int]) -> tuple[int, ...]:
     return qps
 
 
-def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exchange]:
+def exchanges(
+    scenes: Sequence[Scene], base_qps: Sequence[int], rule: Rule | None = None
+) -> dict[int, Exchange]:
     """Exchange rates at each base QP, from the anchors of all scenes.
 
-    A useful allocation saves bits *and* loses more than the anchor at its base QP: it stands beside
-    the anchor of a coarser one. What a bit is worth is read off there, at the mean loss of the rule
-    "two levels"; at the base QP itself the curve of anchors is so steep that every such allocation
-    seems to lose.
+    What a bit is worth is read off the anchors where they lose as much as ``rule`` does. A useful
+    map saves bits *and* loses more than the anchor of its own base QP, where the curve is so steep
+    that every such map seems to lose: what learns to choose a map must be told what the loss is
+    worth where it lands.
 
     Args:
         scenes: images of one kind.
         base_qps: rising, three at least.
+        rule: about what is to be learned; ``None``: the anchors themselves.
 
     Raises:
         InputError: on other base QPs, or if two of them lose the same of the diagnosis.
@@ -209,16 +207,20 @@ def exchanges(scenes: Sequence[Scene], base_qps: Sequence[int]) -> dict[int, Exc
             "the diagnosis of these images is the same at several base QPs: take others, in which "
             "observers find something"
         )
-    maps = [two_levels(scene.image, scene.found[0], 0) for scene in scenes]
     found = {}
     for at, qp in enumerate(base_qps):
-        landed = [scene.coded(qp, offsets) for scene, offsets in zip(scenes, maps, strict=True)]
-        there = max(float(np.mean([coded.loss for coded in landed])), _NOTHING)
+        if rule is None:
+            there = float(loss[at])
+            others = [scene.anchor(base_qps[at - 1] if at else base_qps[1]) for scene in scenes]
+        else:
+            maps = [rule(scene.image, scene.found[0], qp) for scene in scenes]
+            others = [scene.coded(qp, each) for scene, each in zip(scenes, maps, strict=True)]
+            there = max(float(np.mean([other.loss for other in others])), _NOTHING)
         slope = _EXPECTED * max(_fall(there, rate, loss, falls), 0.0)
         rates = Exchange(float(rate[at]), slope, loss=float(loss[at]))
         moves = [
-            rates.credits(coded, scene.anchor(qp))
-            for coded, scene in zip(landed, scenes, strict=True)
+            rates.credits(other, scene.anchor(qp))
+            for other, scene in zip(others, scenes, strict=True)
         ]
         spread = float(np.sqrt(np.mean([credits.var() for credits in moves])))
         found[qp] = replace(rates, spread=max(spread, _NOTHING))

@@ -15,6 +15,7 @@ from semcom.segmentation.segmenter import Segmenter, probabilities
 PROBES = 8
 _SLOPE = 1.5
 _REACH = (OFFSETS[-1] - OFFSETS[0]) / _SLOPE
+_SENSITIVE = 0.9
 _SURE = 1e-12
 
 
@@ -24,13 +25,14 @@ class Sensitivity:
     ::
 
         s_i = E (d/dx_i sum_j v_j 2 asin sqrt p_j)^2,   v_j = +1 or -1
-        QP_u = base - 1.5 log2(s_u / geometric mean of s),   s_u the mean of s_i over unit u
+        QP_u = base - 1.5 log2(s_u / 90th percentile of s),   s_u the mean of s_i over unit u
 
     The sum over j is the Fisher information of the segmenter's answer, one Bernoulli variable a
     pixel, about pixel i; random signs estimate it without its Jacobian (Hutchinson, *Comm. Stat.
     Simul.* 19(2), 1990). A slope of 3 would make s times the squared error the same everywhere
-    where steps are fine; half of it is less bold where they are not. QPs are whole, and offsets no
-    further from 0 than those of :data:`semcom.dmic.units.OFFSETS`.
+    where steps are fine; half of it is less bold where they are not. What is most sensitive has
+    about the base QP, so that qualities are those of the rule "two levels". QPs are whole, and
+    offsets no further from 0 than those of :data:`semcom.dmic.units.OFFSETS`.
 
     Args:
         segmenter: frozen, and one that lets gradients through to the image; its own answer is
@@ -45,7 +47,7 @@ class Sensitivity:
     >>> image[:32, :32] = 0.5
     >>> rule = Sensitivity(lambda images: torch.sigmoid(10 * (images - 0.5)))
     >>> rule(image, image, 37).tolist()
-    [[-4, 1], [1, 1]]
+    [[-2, 4], [4, 4]]
     """
 
     def __init__(self, segmenter: Segmenter, probes: int = PROBES, seed: int = 0) -> None:
@@ -61,7 +63,9 @@ class Sensitivity:
             self._last = image.copy(), self.sensitivities(image)
         octaves = np.log2(np.maximum(self._last[1], np.finfo(np.float64).tiny))
         octaves = np.maximum(octaves, octaves.max() - _REACH)
-        offsets: Map = np.rint(-_SLOPE * (octaves - octaves.mean())).astype(np.int64)
+        offsets: Map = np.rint(-_SLOPE * (octaves - np.quantile(octaves, _SENSITIVE))).astype(
+            np.int64
+        )
         return np.clip(offsets, OFFSETS[0], OFFSETS[-1])
 
     def sensitivities(self, image: NDArray[np.float32]) -> NDArray[np.float64]:

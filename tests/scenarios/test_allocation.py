@@ -79,7 +79,6 @@ def test_extensions_stand_beside_what_they_extend(images: torch.Tensor) -> None:
     moved = frame[frame["way"] == "flat, picture QP (extension)"].groupby(["image", "base_qp"])
     offsets = moved["mean_qp_offset"].first()
     assert set(offsets) <= set(range(-9, 10, 3)) | {2, 5, 8}, "one QP everywhere, to 51"
-    assert offsets.nunique() > 1
 
 
 def test_a_second_run_codes_nothing(

@@ -13,7 +13,6 @@ from scenarios.comparisons.allocation.ways import Way
 from semcom.dmic.curves import curve
 from semcom.dmic.episode import Exchange, Scene
 from semcom.dmic.lowpass import blurred
-from semcom.dmic.picture_qp import PictureQP
 from semcom.dmic.rules import RULES, Rule, two_levels
 from semcom.dmic.search import best_uniform, search
 from semcom.dmic.sensitivity import Sensitivity
@@ -51,7 +50,7 @@ class Job:
         preset: of x265.
         seed: of the search's proposals and of the sensitivity's signs.
         encodes: of a search.
-        exchanges: what losses cost at each base QP, for ways that have to know it.
+        exchanges: what losses cost at each base QP, for the upper curves.
     """
 
     way: Way
@@ -122,23 +121,13 @@ def header_bytes(height: int, width: int, preset: str) -> int:
 
 def _rule(job: Job) -> tuple[Rule, Before | None]:
     """Who chooses the offsets, and what is made of the picture before it is coded."""
-    way = job.way
-    if way.is_upper:
-        return _upper(job), None
-    rule, before = _once(job)
-    if way.picture_qp:
-        scene = Scene(job.image, job.observers[:1], job.preset, before=before)
-        return PictureQP(rule, scene, job.exchanges), before
-    return rule, before
-
-
-def _once(job: Job) -> tuple[Rule, Before | None]:
-    """What codes a picture once."""
-    way = job.way
+    way, segmenter = job.way, job.observers[0]
     if way.policy is not None:
         return way.policy.offsets, None
+    if way.is_upper:
+        return _upper(job), None
     if way.name == "sensitivity":
-        return Sensitivity(job.observers[0], seed=job.seed), None
+        return Sensitivity(segmenter, seed=job.seed), None
     return (RULES[way.name], None) if way.name in RULES else (two_levels, blurred)
 
 

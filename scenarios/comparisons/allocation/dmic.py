@@ -15,7 +15,6 @@ from scenarios.options.shared import Frame, Out, Run, Scheduler, SkipUnreadable,
 
 if TYPE_CHECKING:
     from scenarios.comparisons.allocation.allocations import Allocations
-    from scenarios.comparisons.allocation.coding import Job
     from scenarios.comparisons.allocation.maps import Pictured
     from scenarios.engine import inputs
     from scenarios.engine.inputs import Sample
@@ -57,9 +56,9 @@ def dmic(
     "two levels" is coarser away from what the segmenter finds; "sensitivity" goes by its Fisher
     sensitivity; "low-pass", an extension and no bit allocation, blurs the background before the two
     levels. "picture QP", an extension of every policy and of the low-pass, chooses how fine each
-    picture has to be by coding it at seven base QPs. "best uniform" and "search" are upper curves:
-    each picture is coded many times and the segmenter asked each time, which takes minutes a
-    picture. Policies choose as they learnt.
+    picture has to be by coding it at several base QPs. "best uniform" and "search" are upper
+    curves: each picture is coded many times and the segmenter asked each time, which takes minutes
+    a picture. Policies choose as they learnt.
 
     Args:
         images: grey, as of :func:`scenarios.snr`.
@@ -82,7 +81,7 @@ def dmic(
 
     Raises:
         InputError: if an argument does not fit, or the segmenter gives no gradients where
-            "sensitivity", "picture QP", "best uniform" or "search" need them.
+            "sensitivity", "best uniform" or "search" need them.
 
     >>> import torch
     >>> image = torch.full((1, 1, 64, 64), 0.2)
@@ -99,6 +98,7 @@ def dmic(
     from scenarios.comparisons.allocation.coding import Job
     from scenarios.comparisons.allocation.jobs import coded, exchange_rates
     from scenarios.comparisons.allocation.observers import observers_of
+    from scenarios.comparisons.allocation.picture_qp import extended, wider
     from scenarios.comparisons.allocation.ways import ways_of
     from scenarios.engine import inputs
     from scenarios.results.files import folder_for
@@ -117,7 +117,7 @@ def dmic(
         _check_gradients(first, samples[0])
     with folder_for(folder):
         rates = {}
-        if any(way.needs_exchanges for way in tried):
+        if any(way.is_upper for way in tried):
             rates = exchange_rates(samples, first, qps, preset, folder, report)
         jobs = [
             (
@@ -127,23 +127,24 @@ def dmic(
                     sample.image[0].numpy(),
                     None if sample.mask is None else sample.mask[0].numpy(),
                     tuple(looking.values()),
-                    qps,
+                    wider(qps) if way.picture_qp else qps,
                     preset,
                     seed,
                     encodes,
-                    rates if way.needs_exchanges else {},
+                    rates if way.is_upper else {},
                 ),
             )
             for place, sample in enumerate(samples)
             for way in tried
         ]
-        found = coded(jobs, samples, folder, executor, workers, report)
+        found = extended(jobs, coded(jobs, samples, folder, executor, workers, report), qps)
     rows = [
         row
-        for (place, job), told in zip(jobs, found, strict=True)
-        for row in rows_of(place, job.way.label, qps, list(looking), told)
+        for place, told in enumerate(found)
+        for label, each in told.items()
+        for row in rows_of(place, label, qps, list(looking), each)
     ]
-    return Allocations(pd.DataFrame(rows), _pictured(jobs, found), seed)
+    return Allocations(pd.DataFrame(rows), _pictured(samples, first, qps, found), seed)
 
 
 def command(
@@ -331,18 +332,22 @@ def _check_gradients(segmenter: Segmenter, sample: Sample) -> None:
     Sensitivity(segmenter, probes=1).sensitivities(sample.image[0].numpy())
 
 
-def _pictured(jobs: list[tuple[int, Job]], found: list[dict[str, Any]]) -> tuple[Pictured, ...]:
+def _pictured(
+    samples: Sequence[Sample],
+    segmenter: Segmenter,
+    base_qps: Sequence[int],
+    found: Sequence[Mapping[str, dict[str, Any]]],
+) -> tuple[Pictured, ...]:
     """The first pictures with the maps of each way at the middle base QP."""
     import numpy as np
 
     from scenarios.comparisons.allocation.maps import MOST, Pictured
     from semcom.dmic.observers import seen
 
-    pictures = []
-    for place in range(min(MOST, jobs[-1][0] + 1)):
-        own = [(job, told) for (at, job), told in zip(jobs, found, strict=True) if at == place]
-        first, middle = own[0][0], len(own[0][0].base_qps) // 2
-        offsets = {job.way.label: np.array(told["qp_offsets"][middle]) for job, told in own}
-        mask = seen(first.observers[:1], first.image)[0] > 0.5
-        pictures.append(Pictured(first.image, mask, first.base_qps[middle], offsets))
+    pictures, middle = [], len(base_qps) // 2
+    for sample, told in zip(samples[:MOST], found, strict=False):
+        image = sample.image[0].numpy()
+        offsets = {label: np.array(each["qp_offsets"][middle]) for label, each in told.items()}
+        mask = seen([segmenter], image)[0] > 0.5
+        pictures.append(Pictured(image, mask, base_qps[middle], offsets))
     return tuple(pictures)

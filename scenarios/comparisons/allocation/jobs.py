@@ -95,15 +95,14 @@ def _keys(jobs: Sequence[tuple[int, Job]], samples: Sequence[Sample]) -> list[st
     first = jobs[0][1]
     observers = [identity_of(observer) for observer in first.observers]
     common: list[object] = ["dmic", code_digest(*_CODING), versions(), observers]
-    common += [list(first.base_qps), first.preset]
+    common.append(first.preset)
     digests = [sample.digest for sample in samples]
     keys = []
     for place, job in jobs:
-        own: list[object] = [job.way.identity, digests[place]]
-        if job.way.needs_exchanges:
-            own.append({str(qp): asdict(rate) for qp, rate in job.exchanges.items()})
+        own: list[object] = [job.way.identity, digests[place], list(job.base_qps)]
         if job.way.is_upper:
-            own += [job.encodes, job.seed]
+            rates = {str(qp): asdict(rate) for qp, rate in job.exchanges.items()}
+            own += [rates, job.encodes, job.seed]
         elif job.way.name == "sensitivity":
             own.append(job.seed)
         keys.append(key_of([*common, *own]))

@@ -18,14 +18,15 @@ UPPER = ("best uniform", "search")
 """No codec could do it: each picture is coded many times, and the segmenter asked each time."""
 
 PICTURE_QP = "picture QP"
-"""Beside the map, the QP of each picture: of every policy, and of the low-pass."""
+"""Beside the map, a QP for each picture: of every policy, and of the low-pass."""
 
 EXTENSION = "(extension)"
 EXTENSIONS = (
     "Extensions are no map that is coded once: low-pass codes another picture, picture QP codes "
-    "each at seven base QPs."
+    "each at several base QPs."
 )
-_NAMES = (ANCHOR, "two levels", "sensitivity", LOW_PASS, *UPPER)
+_PLAIN = "two levels"
+_NAMES = (ANCHOR, _PLAIN, "sensitivity", LOW_PASS, *UPPER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,9 @@ class Way:
     Args:
         name: one of the known ones; of a policy, its label.
         policy: chooses, where it is one.
-        picture_qp: whether it chooses the QP of each picture as well.
+        picture_qp: whether it is extended by a QP for each picture as well.
 
-    >>> Way("low-pass").label, Way("mine", Policy(), picture_qp=True).label
+    >>> Way("low-pass").label, Way("mine", Policy()).extended
     ('low-pass (extension)', 'mine, picture QP (extension)')
     """
 
@@ -48,9 +49,13 @@ class Way:
     @property
     def label(self) -> str:
         """What tables call it."""
-        told = self.name + f", {PICTURE_QP}" * self.picture_qp
-        extends = self.picture_qp or (self.policy is None and self.name == LOW_PASS)
-        return told + f" {EXTENSION}" * extends
+        extends = self.policy is None and self.name == LOW_PASS
+        return self.name + f" {EXTENSION}" * extends
+
+    @property
+    def extended(self) -> str:
+        """What tables call it with a QP for each picture."""
+        return f"{self.name}, {PICTURE_QP} {EXTENSION}"
 
     @property
     def is_upper(self) -> bool:
@@ -58,15 +63,9 @@ class Way:
         return self.policy is None and self.name in UPPER
 
     @property
-    def needs_exchanges(self) -> bool:
-        """Whether it has to know what losses cost."""
-        return self.is_upper or self.picture_qp
-
-    @property
     def identity(self) -> str:
         """What results depend on: the name of a rule, the weights of a policy."""
-        told = self.name if self.policy is None else f"policy {self.policy.fingerprint}"
-        return told + f", {PICTURE_QP}" * self.picture_qp
+        return self.name if self.policy is None else f"policy {self.policy.fingerprint}"
 
 
 def ways_of(
@@ -75,9 +74,8 @@ def ways_of(
     """The anchor, the rules that are named, policies, and the upper curves last.
 
     Args:
-        names: of rules and upper curves, or one; :data:`PICTURE_QP` adds, of each policy and of the
-            low-pass if it is named, one that chooses the QP of each picture too; of "two levels"
-            where there is neither.
+        names: of rules and upper curves, or one; :data:`PICTURE_QP` extends every policy, and the
+            low-pass if it is named; "two levels" where there is neither.
         policies: by label, or files of their weights; ``None``: those that come with the package.
 
     Raises:
@@ -99,11 +97,13 @@ def ways_of(
             Way(check_label("policy", label, taken), _policy(label, given))
             for label, given in policies.items()
         ]
-    plain = [way for way in rules if not way.is_upper]
-    ways = [*plain, *chosen]
+    ways = [way for way in rules if not way.is_upper] + chosen
     if PICTURE_QP in named:
-        base = [way for way in ways if way.policy is not None or way.name == LOW_PASS]
-        ways += [replace(way, picture_qp=True) for way in base or [Way("two levels")]]
+        able = [way.name for way in ways if way.policy is not None or way.name == LOW_PASS]
+        if not able:
+            able = [_PLAIN]
+            ways += [Way(_PLAIN)] * (_PLAIN not in named)
+        ways = [replace(way, picture_qp=way.name in able) for way in ways]
     return [*ways, *(way for way in rules if way.is_upper)]
 
 

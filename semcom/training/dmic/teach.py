@@ -10,6 +10,7 @@ import torch
 from channels import InputError
 from semcom.dmic.episode import Scene, exchanges
 from semcom.dmic.policy import Policy
+from semcom.dmic.rules import two_levels
 from semcom.training import loop
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.dmic.task import PolicyTask
@@ -58,9 +59,10 @@ def train_policy(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         policy = Policy() if first is None else first.requires_grad_(True)
-    rates = [
-        rate for kind in scenes for rate in [exchanges(kind[:_RECKONED], plan.base_qps)] * len(kind)
+    each = [
+        exchanges(kind[:_RECKONED], plan.base_qps, two_levels) if kind else {} for kind in scenes
     ]
+    rates = [rate for rate, kind in zip(each, scenes, strict=True) for _ in kind]
     kept = [kind for kind in validation if kind]
     task = PolicyTask(policy, flat, rates, kept, plan)
     loop.run(task, out, log_every=log_every, on_step=on_step, keep_best=bool(kept))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from semcom.dmic.episode import Coded, Exchange, Scene, exchanges
-from semcom.dmic.picture_qp import PictureQP
 from semcom.dmic.rules import two_levels
 from semcom.dmic.search import best_uniform, cost, search
 from semcom.dmic.units import BASE_QPS, OFFSETS, Map
@@ -63,20 +62,3 @@ def test_a_search_stops_where_it_must(scene: Counted, exchange: Exchange) -> Non
     refused(lambda: search(scene, QP, exchange, encodes=0), "encodes")
     refused(lambda: search(scene, 60, exchange), "base_qp must be at most 51")
     refused(lambda: search(scene, QP, exchange, starts=[np.zeros((2, 2), int)]), "offsets must be")
-
-
-def test_a_qp_for_the_picture_costs_no_more_than_the_one_asked_for(exchange: Exchange) -> None:
-    scene = Scene(picture(), [bright], "ultrafast")
-    chosen = PictureQP(two_levels, scene, {QP: exchange})(scene.image, scene.found[0], QP)
-    plain = two_levels(scene.image, scene.found[0], QP)
-    costs = [cost(scene.coded(QP, offsets), exchange) for offsets in (chosen, plain)]
-    assert costs[0] <= costs[1]
-    assert np.ptp(chosen - plain) == 0, "the map itself is the rule's"
-
-
-def test_what_is_coded_in_a_pictures_place_is_judged_by_the_picture() -> None:
-    image = picture()
-    scene = Scene(image, [bright], "ultrafast", before=lambda image, found: 0 * image)
-    grey = scene.anchor(QP)
-    assert grey.num_bytes < Scene(image, [bright], "ultrafast").anchor(QP).num_bytes
-    assert grey.loss > 0.9

@@ -1,0 +1,121 @@
+"""Extension: how fine each picture has to be, beside where in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.comparisons.allocation.coding import Job
+from semcom.image_coders import hevc
+
+_STEP = 3
+_REACH = 9
+_OF_OBSERVERS = ("diagnostic", "soft", "cldice", "dice")
+_ALONE = ("num_bytes", "psnr_db", "roi_psnr_db")
+
+
+def wider(base_qps: Sequence[int]) -> tuple[int, ...]:
+    """Base QPs, and those beyond either end that a picture may move to.
+
+    >>> wider([31, 40, 49])
+    (22, 25, 28, 31, 40, 49, 51)
+    """
+    first, last = base_qps[0], base_qps[-1]
+    finer = [qp for qp in range(first - _REACH, first, _STEP) if qp >= 0]
+    coarser = [min(qp, hevc.QP_MAX) for qp in range(last + _STEP, last + _REACH + 1, _STEP)]
+    return tuple(sorted({*base_qps, *finer, *coarser}))
+
+
+def extended(
+    jobs: Sequence[tuple[int, Job]], found: Sequence[dict[str, Any]], base_qps: Sequence[int]
+) -> list[dict[str, dict[str, Any]]]:
+    """What came of each picture at the base QPs, by label, extensions among them.
+
+    Args:
+        jobs: picture by picture, in each the same ways, with the picture's place.
+        found: what came of them.
+        base_qps: that are asked for.
+    """
+    ways = [job.way for place, job in jobs if place == 0]
+    by_way = {
+        way: list(found[at :: len(ways)]) for at, way in enumerate(ways)
+    }  # a Way equals itself alone
+    told: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(found) // len(ways))]
+    plain = [way for way in ways if not way.is_upper]
+    for way in plain:
+        qps = wider(base_qps) if way.picture_qp else tuple(base_qps)
+        places = [qps.index(qp) for qp in base_qps]
+        for here, one in zip(told, by_way[way], strict=True):
+            here[way.label] = _at(one, places, qps, base_qps)
+    for way in plain:
+        if way.picture_qp:
+            for here, one in zip(told, chosen(by_way[way], wider(base_qps), base_qps), strict=True):
+                here[way.extended] = one
+    for way in ways:
+        if way.is_upper:
+            for here, one in zip(told, by_way[way], strict=True):
+                here[way.label] = one
+    return told
+
+
+def chosen(
+    found: Sequence[dict[str, Any]], qps: Sequence[int], base_qps: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What comes of each picture if its base QP is the one that is worth most.
+
+    ::
+
+        bytes + slope (1 - (diagnostic Dice + soft Dice) / 2)
+
+    of the first observer is least there, ``slope`` what the mean curve of all pictures gains by a
+    byte at the base QP asked for. Where that is flat the base QP stays.
+
+    Args:
+        found: of every picture coded in one way at ``qps``, as
+            :data:`~scenarios.comparisons.allocation.coding.MEASURED` says.
+        qps: of :func:`wider`.
+        base_qps: that are asked for.
+
+    >>> easy = {"num_bytes": [90.0, 30.0], "diagnostic": [[0.9, 0.88]], "soft": [[0.9, 0.88]]}
+    >>> hard = {"num_bytes": [90.0, 80.0], "diagnostic": [[0.9, 0.1]], "soft": [[0.9, 0.1]]}
+    >>> rest = {name: [[1, 1]] for name in ("cldice", "dice")}
+    >>> rest |= {name: [1, 1] for name in ("psnr_db", "roi_psnr_db")}
+    >>> rest |= {"header_bytes": 80, "qp_offsets": [[[0]], [[0]]]}
+    >>> [one["num_bytes"] for one in chosen([easy | rest, hard | rest], [30, 40], [30, 40])]
+    [[30.0, 30.0], [90.0, 90.0]]
+    """
+    sizes = np.array([one["num_bytes"] for one in found])
+    kept = np.array([one["diagnostic"][0] for one in found])
+    lost = 1 - (kept + np.array([one["soft"][0] for one in found])) / 2
+    slopes = _slopes(sizes.mean(0), lost.mean(0))
+    places = np.tile([list(qps).index(qp) for qp in base_qps], (len(found), 1))
+    for at, place in enumerate(places[0]):
+        if np.isfinite(slopes[place]):
+            places[:, at] = (sizes + slopes[place] * lost).argmin(1)
+    return [_at(one, own, qps, base_qps) for one, own in zip(found, places.tolist(), strict=True)]
+
+
+def _slopes(rate: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bytes that one unit of loss is worth along a curve."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes: NDArray[np.float64] = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
+    return np.where(slopes > 0, slopes, np.nan)
+
+
+def _at(
+    one: dict[str, Any], places: Sequence[int], qps: Sequence[int], base_qps: Sequence[int]
+) -> dict[str, Any]:
+    """A picture at other base QPs."""
+    moved: dict[str, Any] = {"header_bytes": one["header_bytes"]}
+    moved |= {name: [one[name][place] for place in places] for name in _ALONE}
+    moved |= {
+        name: [[its[place] for place in places] for its in one[name]] for name in _OF_OBSERVERS
+    }
+    moved["qp_offsets"] = [
+        (np.array(one["qp_offsets"][place]) + qps[place] - qp).tolist()
+        for place, qp in zip(places, base_qps, strict=True)
+    ]
+    return moved
