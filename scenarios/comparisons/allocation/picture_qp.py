@@ -39,26 +39,17 @@ def extended(
         found: what came of them.
         base_qps: that are asked for.
     """
-    ways = [job.way for place, job in jobs if place == 0]
-    by_way = {
-        way: list(found[at :: len(ways)]) for at, way in enumerate(ways)
-    }  # a Way equals itself alone
-    told: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(found) // len(ways))]
-    plain = [way for way in ways if not way.is_upper]
-    for way in plain:
-        qps = wider(base_qps) if way.picture_qp else tuple(base_qps)
-        places = [qps.index(qp) for qp in base_qps]
-        for here, one in zip(told, by_way[way], strict=True):
-            here[way.label] = _at(one, places, qps, base_qps)
-    for way in plain:
+    ways, qps = [job.way for place, job in jobs if place == 0], wider(base_qps)
+    asked = [qps.index(qp) for qp in base_qps]
+    by_label, extensions = {}, {}
+    for at, way in enumerate(ways):
+        own = list(found[at :: len(ways)])
         if way.picture_qp:
-            for here, one in zip(told, chosen(by_way[way], wider(base_qps), base_qps), strict=True):
-                here[way.extended] = one
-    for way in ways:
-        if way.is_upper:
-            for here, one in zip(told, by_way[way], strict=True):
-                here[way.label] = one
-    return told
+            extensions[way.extended] = chosen(own, qps, base_qps)
+            own = [_at(one, asked, qps, base_qps) for one in own]
+        by_label[way.label] = own
+    by_label |= extensions
+    return [dict(zip(by_label, each, strict=True)) for each in zip(*by_label.values(), strict=True)]
 
 
 def chosen(
