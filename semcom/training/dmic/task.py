@@ -23,7 +23,7 @@ from channels import InputError
 from semcom.dmic.episode import Exchange, Scene, returns
 from semcom.dmic.policy import Policy, contexts, offsets_of, planes
 from semcom.dmic.rules import two_levels
-from semcom.dmic.units import OFFSETS
+from semcom.dmic.units import OFFSETS, Map
 from semcom.metrics import bd_rate
 from semcom.training.dmic.plan import PolicyPlan
 from semcom.training.loop import digest
@@ -105,16 +105,6 @@ def turned_back(values: NDArray[T], turn: int) -> NDArray[T]:
     return np.ascontiguousarray(np.flip(there, -1) if turn >= _QUARTERS else there)
 
 
-def _over_twin(gains: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half of what each image gains more than the one that tried the opposite.
-
-    >>> _over_twin(np.array([1.0, 2.0, 3.0, 0.0])).tolist()
-    [-1.0, 1.0, 1.0, -1.0]
-    """
-    first, second = np.split(gains, 2)
-    return np.concatenate([first - second, second - first]) / 2
-
-
 def _shares(rates: dict[int, Exchange], base_qps: Sequence[int]) -> NDArray[np.float64]:
     """How often base QPs are drawn: as the root of what is lost there, since noise is not less."""
     roots = np.sqrt([rates[qp].loss for qp in base_qps])
@@ -176,24 +166,23 @@ class PolicyTask:
             features, qps, np.concatenate([tried, _below_one(1 - tried)], -1)
         )
         who = self._who(scenes, draws)
-        credits = np.stack(
-            [
-                self._credits(scene, self._exchange[i][int(qp)], int(qp), action, one)
-                for (scene, i, qp, one), action in zip(
-                    2 * list(zip(scenes, chosen, base_qps, who, strict=True)),
-                    turned_back(actions, turn),
-                    strict=True,
-                )
-            ]
+        offsets = np.split(offsets_of(turned_back(actions, turn)), 2)
+        played = [
+            self._played(scene, self._exchange[i][int(qp)], int(qp), pair, one)
+            for scene, i, qp, one, pair in zip(
+                scenes, chosen, base_qps, who, zip(*offsets, strict=True), strict=True
+            )
+        ]
+        over_anchor, over_twin = (
+            torch.from_numpy(turned(returns(credits, plan.gamma, plan.reach), turn)).float()
+            for credits in map(np.concatenate, zip(*played, strict=True))
         )
-        held = turned(returns(credits, plan.gamma, plan.reach), turn)
-        reached = torch.from_numpy(held).float()
-        over_twin = torch.from_numpy(_over_twin(credits.mean((1, 2)))).float()
         logs, middle, log_spread = self.policy.head(features, contexts(actions, qps))
         log_spread = log_spread.clamp(*_LOG_SPREAD)
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
-        surprise = (reached - middle) * (-log_spread).exp()
-        advantage = surprise.detach() + plan.whole * over_twin[:, None, None]
+        surprise = (over_anchor - middle) * (-log_spread).exp()
+        advantage = over_twin * (-log_spread).exp().detach()
+        advantage = advantage + plan.whole * over_twin.mean((1, 2), keepdim=True)
         actor = -(taken * advantage.clamp(-_MOST, _MOST)).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = (surprise.abs() + log_spread).mean()
@@ -264,9 +253,17 @@ class PolicyTask:
         return [int(draws.integers(len(scene.observers))) for scene in scenes]
 
     @staticmethod
-    def _credits(
-        scene: Scene, exchange: Exchange, qp: int, action: NDArray[np.int64], by: int
-    ) -> NDArray[np.float64]:
-        """What each unit gains over the anchor, in spreads."""
-        coded = scene.coded(qp, offsets_of(action), by)
-        return exchange.credits(coded, scene.anchor(qp, by)) / exchange.spread
+    def _played(
+        scene: Scene, exchange: Exchange, qp: int, pair: Sequence[Map], by: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What each unit of twins gains over the anchor, and over half the way to its twin.
+
+        In spreads, ``[2, rows, columns]`` each. What a change of samples loses grows with what is
+        lost already: seen from the anchor, the last step of a coarse map is as cheap as its first.
+        Between twins it costs what it costs where the policy stands.
+        """
+        first, second = (scene.coded(qp, offsets, by) for offsets in pair)
+        anchor = scene.anchor(qp, by)
+        over_anchor = np.stack([exchange.credits(coded, anchor) for coded in (first, second)])
+        ahead = exchange.credits(first, second) / 2
+        return over_anchor / exchange.spread, np.stack([ahead, -ahead]) / exchange.spread
