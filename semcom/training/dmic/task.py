@@ -30,9 +30,6 @@ from semcom.training.loop import digest
 
 T = TypeVar("T", bound=np.generic)
 
-_MOST = 6.0
-"""What an advantage may be at most, in mean distances from what was expected."""
-
 _QUARTERS = 4
 TURNS = 2 * _QUARTERS
 """Ways to turn and mirror a square."""
@@ -183,7 +180,7 @@ class PolicyTask:
         surprise = (over_anchor - middle) * (-log_spread).exp()
         advantage = over_twin * (-log_spread).exp().detach()
         advantage = advantage + plan.whole * over_twin.mean((1, 2), keepdim=True)
-        actor = -(taken * advantage.clamp(-_MOST, _MOST)).mean()
+        actor = -(taken * advantage).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = (surprise.abs() + log_spread).mean()
         loss: Tensor = actor + plan.critic * critic - plan.entropy * entropy
