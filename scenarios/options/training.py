@@ -196,10 +196,6 @@ class PolicyOptions:
     reach: Annotated[
         int, typer.Option(help="Units to each side whose credits a unit is credited with, too.")
     ] = 0
-    whole: Annotated[
-        float,
-        typer.Option(help="Weight, in every unit's advantage, of what the whole picture gains."),
-    ] = 16.0
     entropy: Annotated[float, typer.Option(help="Weight of the entropy of choices.")] = 0.01
     tuned: Annotated[
         str | None,

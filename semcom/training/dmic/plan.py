@@ -28,7 +28,6 @@ class PolicyPlan:
         base_qps: what the images are coded at, rising, three at least.
         reach: units to each side whose credits a unit is credited with as well: a block's errors
             spread into what is predicted from it, and into what a segmenter sees around it.
-        whole: weight, in every unit's advantage, of what the whole image gains over its twin.
         entropy: weight of the entropy of what is chosen, which keeps it trying.
         critic: weight of the critic's loss.
         tuned: ``"all"`` of the policy; its ``"head"``, the 2.7 % that a transfer tunes; or head and
@@ -53,7 +52,6 @@ class PolicyPlan:
     base_qps: tuple[int, ...] = BASE_QPS
     gamma: float = 0.0
     reach: int = 0
-    whole: float = 16.0
     entropy: float = 0.01
     critic: float = 0.5
     tuned: str = "all"
@@ -68,7 +66,6 @@ class PolicyPlan:
         keep_number(self, "learning_rate", 1e-9, 1)
         keep_number(self, "gamma", 0, 0.999)
         keep_count(self, "reach", 0, 8)
-        keep_number(self, "whole", 0, 1000)
         keep_number(self, "entropy", 0, 10)
         keep_number(self, "critic", 0, 10)
         check_name("tuned", self.tuned, TUNED)

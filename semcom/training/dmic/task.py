@@ -179,7 +179,6 @@ class PolicyTask:
         taken = logs.gather(-1, torch.from_numpy(actions)[..., None])[..., 0]
         surprise = (over_anchor - middle) * (-log_spread).exp()
         advantage = over_twin * (-log_spread).exp().detach()
-        advantage = advantage + plan.whole * over_twin.mean((1, 2), keepdim=True)
         actor = -(taken * advantage).mean()
         entropy = -(logs.exp() * logs).sum(-1).mean()
         critic = (surprise.abs() + log_spread).mean()
