@@ -13,10 +13,10 @@ import semcom
 from semcom.dmic import RULES, Policy
 from semcom.dmic.bits import BitShares
 from semcom.dmic.curves import curve
-from semcom.dmic.episode import Exchange, Scene, exchanges, returns
+from semcom.dmic.episode import Coded, Exchange, Scene, exchanges, returns
 from semcom.dmic.observers import Turned, look, loss, seen, shares_of_loss
 from semcom.dmic.policy import CONTEXT, contexts, planes
-from semcom.dmic.units import BASE_QPS, OFFSETS, encode, grid
+from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT, encode, grid
 from semcom.image_coders import hevc
 from semcom.training.dmic import PolicyPlan
 from semcom.training.dmic.task import TURNS, PolicyTask, explored, turned, turned_back
@@ -101,6 +101,23 @@ def test_a_unit_that_is_coded_as_before_takes_nothing(scene: Scene) -> None:
     losses = scene.coded(37, coarser).losses(anchor)
     assert np.abs(losses).argmax() == 15
     assert np.abs(losses[:2]).sum() < 0.1 * np.abs(losses[3, 3])
+
+
+def test_over_its_twin_a_unit_pays_what_its_last_step_costs() -> None:
+    """A loss (d0 + d1)^2 of the errors d of two units, the first of which is coarse already."""
+
+    def coded(d0: float, d1: float) -> Coded:
+        errors = np.repeat(np.array([[d0, d1]], np.float16) / 1024, UNIT, 0).repeat(UNIT, 1)
+        slope = np.full(errors.shape, 1024 * 2 * (d0 + d1), np.float16)
+        return Coded(1, np.full((1, 2), 4.0), (d0 + d1) ** 2, errors, slope)
+
+    rates = Exchange(bits=2.0, slope=1.0)
+    anchor, coarser, finer = coded(0, 0), coded(2, 0.75), coded(2, 0.5)
+    true = coarser.loss - finer.loss
+    np.testing.assert_allclose(rates.credits(coarser, finer)[0], [0, -true], rtol=1e-6)
+    told = rates.credits(coarser, anchor) - rates.credits(finer, anchor)
+    np.testing.assert_allclose(told.sum(), -true, rtol=1e-6)
+    assert -told[0, 1] < 0.65 * true, "over the anchor it pays for a part of it alone"
 
 
 def test_planes_turn_and_turn_back() -> None:
