@@ -17,11 +17,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
+from measure import FOLDER as RESULTS
+from measure import chosen
 
 import scenarios
 import semcom
 from scenarios.engine.workers.cores import cores
-from semcom.data import load_folder, read_file
+from semcom.data import read_file
 from semcom.dmic import Policy, shipped
 from semcom.dmic.episode import Scene
 from semcom.training.dmic import PolicyPlan
@@ -30,9 +32,10 @@ from semcom.training.dmic.scenes import observers
 from semcom.training.dmic.teach import train_policy
 
 FOLDER = Path("results") / "transfer"
-RESULTS = Path(__file__).parent / "results"
 ONES = (10, 100, 190, 280, 370)
 """Places of the pictures that a transfer sees alone, in the sorted list of the training part."""
+
+_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,8 @@ def main(data: Path, updates: int, pictures: int, workers: int) -> None:
             job.result()
     policies: dict[str, Policy | str | Path] = {"none": shipped()}
     policies |= {row.label: row.folder / "policy.safetensors" for row in rows}
-    images, masks = load_folder(kind / "eval" / "images", kind / "eval" / "masks")
-    assert masks is not None
-    tested = [round(place * len(images) / pictures) for place in range(pictures)]
     found = scenarios.dmic(
-        [images[place] for place in tested],
-        [masks[place] for place in tested],
+        *chosen(data, "angiography", _SIDE, pictures),
         ways="two levels",
         policies=policies,
         preset=PRESET,

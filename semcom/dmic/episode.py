@@ -200,8 +200,7 @@ def exchanges(
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
     lost = np.array([[scene.anchor(qp).loss for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        falls = -np.gradient(np.log(rate), np.log(loss))
+    falls = elasticities(rate, loss)
     if not np.isfinite(falls).all():
         raise InputError(
             "the diagnosis of these images is the same at several base QPs: take others, in which "
@@ -224,6 +223,19 @@ def exchanges(
         ]
         spread = float(np.sqrt(np.mean([credits.var() for credits in moves])))
         found[qp] = replace(rates, spread=max(spread, _NOTHING))
+    return found
+
+
+def elasticities(rate: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how many percent a curve's rate falls where its loss grows by one, at each of its points.
+
+    Not finite where two neighbours lose the same, or nothing.
+
+    >>> elasticities(np.array([4.0, 2.0, 1.0]), np.array([0.1, 0.2, 0.4])).round(6).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: NDArray[np.float64] = -np.gradient(np.log(rate), np.log(loss))
     return found
 
 

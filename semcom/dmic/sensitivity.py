@@ -63,9 +63,8 @@ class Sensitivity:
             self._last = image.copy(), self.sensitivities(image)
         octaves = np.log2(np.maximum(self._last[1], np.finfo(np.float64).tiny))
         octaves = np.maximum(octaves, octaves.max() - _REACH)
-        offsets: Map = np.rint(-_SLOPE * (octaves - np.quantile(octaves, _SENSITIVE))).astype(
-            np.int64
-        )
+        lacking = np.quantile(octaves, _SENSITIVE) - octaves
+        offsets: Map = np.rint(_SLOPE * lacking).astype(np.int64)
         return np.clip(offsets, OFFSETS[0], OFFSETS[-1])
 
     def sensitivities(self, image: NDArray[np.float32]) -> NDArray[np.float64]:

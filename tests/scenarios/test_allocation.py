@@ -130,3 +130,5 @@ def test_what_cannot_be_is_said(images: torch.Tensor, tmp_path: Path) -> None:
     refused(lambda: scenarios.dmic(images, base_qps=[31, 40]), "three rising")
     refused(lambda: scenarios.dmic(images, policies={"a": tmp_path / "no.safetensors"}), "no.saf")
     refused(lambda: scenarios.dmic(images, observers={"control": bright}), "label is taken")
+    twice = {"a": Policy(), "a, picture QP (extension)": Policy()}
+    refused(lambda: scenarios.dmic(images, policies=twice), "label is taken")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scenarios.comparisons.allocation.coding import Job
+from semcom.dmic.episode import elasticities
 from semcom.image_coders import hevc
 
 _STEP = 3
@@ -81,19 +81,14 @@ def chosen(
     sizes = np.array([one["num_bytes"] for one in found])
     kept = np.array([one["diagnostic"][0] for one in found])
     lost = 1 - (kept + np.array([one["soft"][0] for one in found])) / 2
-    slopes = _slopes(sizes.mean(0), lost.mean(0))
+    rate, loss = sizes.mean(0), lost.mean(0)
+    falls = elasticities(rate, loss)
     places = np.tile([list(qps).index(qp) for qp in base_qps], (len(found), 1))
     for at, place in enumerate(places[0]):
-        if np.isfinite(slopes[place]):
-            places[:, at] = (sizes + slopes[place] * lost).argmin(1)
+        if np.isfinite(falls[place]) and falls[place] > 0:
+            slope = falls[place] * rate[place] / loss[place]
+            places[:, at] = (sizes + slope * lost).argmin(1)
     return [_at(one, own, qps, base_qps) for one, own in zip(found, places.tolist(), strict=True)]
-
-
-def _slopes(rate: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bytes that one unit of loss is worth along a curve."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes: NDArray[np.float64] = -np.gradient(np.log(rate), np.log(loss)) * rate / loss
-    return np.where(slopes > 0, slopes, np.nan)
 
 
 def _at(

@@ -92,7 +92,7 @@ def ways_of(
     if policies is None:
         chosen = [Way(name, shipped(name)) for name in shipped_names()]
     else:
-        taken = {*_NAMES, Way(LOW_PASS).label, PICTURE_QP}
+        taken = {*_NAMES, PICTURE_QP}
         chosen = [
             Way(check_label("policy", label, taken), _policy(label, given))
             for label, given in policies.items()
@@ -121,7 +121,7 @@ def check_label(kind: str, label: object, taken: set[str]) -> str:
             f"{kind} {label!r} would be read from a CSV as a number, a truth value or nothing: "
             "take another label"
         )
-    if label in taken:
+    if label in taken or label.endswith(EXTENSION):
         raise InputError(f"{kind} {label!r}: the label is taken, choose another")
     return label
 
