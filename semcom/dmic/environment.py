@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from channels import InputError
 from channels.errors import check_count, unknown_name
 from semcom.dmic.episode import Exchange, Scene, exchanges
-from semcom.dmic.policy import CONTEXT, Choices, offsets_of, planes
+from semcom.dmic.policy import CONTEXT, contexts, offsets_of, planes
 from semcom.dmic.rules import two_levels
 from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT
 from semcom.image_coders import hevc
@@ -39,7 +40,7 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
     - ``"unit"``: what :func:`semcom.dmic.policy.planes` shows of it and of its surroundings,
       ``[3, 64, 64]``, the edge repeated around the image;
     - ``"context"``: offsets of units before it, what remains and the base QP, ``[15]``, see
-      :meth:`semcom.dmic.policy.Choices.context`;
+      :func:`semcom.dmic.policy.contexts`;
     - ``"global"``: means of the planes over the image, ``[3]``.
 
     What is gained is known when the image has been coded: every step but the last is rewarded with
@@ -100,7 +101,7 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
                 "global": spaces.Box(-0.5, 1, (3,)),
             }
         )
-        self._choices: Choices | None = None
+        self._actions: NDArray[np.int64] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -125,23 +126,23 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
         seen = planes(scene.image, scene.found[0])[0].numpy()
         self._seen, self._mean = np.pad(seen, around, mode="edge"), seen.mean((1, 2))
         self._rows, self._columns = (side // UNIT for side in seen.shape[1:])
-        self._choices = Choices(1, self._rows, self._columns, np.array([float(self._base_qp)]))
+        self._actions = np.zeros((1, self._rows, self._columns), np.int64)
         self._unit, self._ended = 0, False
         return self._observation(), {"scene": self._scene, "base_qp": self._base_qp}
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Give the next unit its offset: ``(observation, reward, terminated, False, info)``."""
-        if self._choices is None or self._ended:
+        if self._actions is None or self._ended:
             raise InputError("no episode is under way: call reset first")
         taken = check_count("action", action, 0, len(OFFSETS) - 1)
         row, column = divmod(self._unit, self._columns)
-        self._choices.take(row, column, np.array([taken]))
+        self._actions[0, row, column] = taken
         self._ended = self._unit == self._rows * self._columns - 1
         if not self._ended:
             self._unit += 1
             return self._observation(), 0.0, False, False, {}
         scene, level = self.scenes[self._scene], self._base_qp
-        offsets = offsets_of(self._choices.actions[0])
+        offsets = offsets_of(self._actions[0])
         coded = scene.coded(level, offsets)
         credits = self.rates[level].credits(coded, scene.anchor(level))
         info = {"credits": credits, "offsets": offsets, "num_bytes": coded.num_bytes}
@@ -149,11 +150,12 @@ class BitAllocation(gymnasium.Env[dict[str, Any], np.int64]):
 
     def _observation(self) -> Observation:
         """What is seen of the unit that is next."""
-        assert self._choices is not None
+        assert self._actions is not None
         row, column = divmod(self._unit, self._columns)
+        level = torch.tensor([float(self._base_qp)])
         top, left = row * UNIT, column * UNIT
         return {
             "unit": self._seen[:, top : top + VIEW, left : left + VIEW].copy(),
-            "context": self._choices.context(row, column)[0].astype(np.float32),
+            "context": contexts(self._actions, level)[0, row, column].numpy(),
             "global": self._mean.copy(),
         }

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from channels import InputError
 from channels.errors import check_name
+from semcom.compiled import compiled
 from semcom.fec.bits import Rows, like, not_bits, rows_of
-from semcom.fec.compiled import compiled
 
 # Powers of each generator polynomial, the highest first.
 POLYNOMIALS = {

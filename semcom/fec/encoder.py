@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semcom.compiled import compiled
 from semcom.fec.bits import Rows, like, not_bits, rows_of
 from semcom.fec.coder import BlockCoder
-from semcom.fec.compiled import compiled
 from semcom.fec.parity import parity_equations
 from semcom.fec.rate_matching import RateMatching
 from semcom.fec.threads import over_batch

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from semcom.compiled import compiled
 from semcom.fec.check_node import failed_checks, update_row
-from semcom.fec.compiled import compiled
 from semcom.fec.rate_matching import RateMatching
 from semcom.fec.schedule import CORE_ROWS, layers
 from semcom.fec.simd import lanes_of

@@ -20,15 +20,15 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Numba renews a cached function when its own file changes, not when what it calls does, nor when
     two releases give a file the same date. So the cache's folder is named after the contents of
-    this package. It lies in ``NUMBA_CACHE_DIR`` or the user's cache folder; where that cannot be
-    written, nothing is kept.
+    the function's package. It lies in ``NUMBA_CACHE_DIR`` or the user's cache folder; where that
+    cannot be written, nothing is kept.
 
     >>> from semcom.fec.layered import decode
     >>> decode.targetoptions["nogil"]
     True
     """
     chosen = config.CACHE_DIR
-    folder = _folder(chosen)
+    folder = _folder(chosen, function.__module__.rpartition(".")[0])
     config.CACHE_DIR = str(folder or chosen)
     try:
         return njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
@@ -37,14 +37,16 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 @cache
-def _folder(chosen: str) -> Path | None:
+def _folder(chosen: str, package: str) -> Path | None:
     """A folder that can be written, if there is one."""
     sources = sorted(
-        entry.read_bytes() for entry in files("semcom.fec").iterdir() if entry.name.endswith(".py")
+        entry.read_bytes() for entry in files(package).iterdir() if entry.name.endswith(".py")
     )
     digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
     try:
-        folder = (Path(chosen) if chosen else user_cache()) / f"fec-{digest}"
+        folder = (
+            Path(chosen) if chosen else user_cache()
+        ) / f"{package.rpartition('.')[2]}-{digest}"
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             return folder
