@@ -200,7 +200,7 @@ def exchanges(
     bits = np.array([[scene.anchor(qp).bits.sum() for scene in scenes] for qp in base_qps])
     lost = np.array([[scene.anchor(qp).loss for scene in scenes] for qp in base_qps])
     rate, loss = bits.mean(1), np.maximum(lost.mean(1), _NOTHING)
-    falls = elasticities(rate, loss)
+    falls = _elasticities(rate, loss)
     if not np.isfinite(falls).all():
         raise InputError(
             "the diagnosis of these images is the same at several base QPs: take others, in which "
@@ -226,13 +226,10 @@ def exchanges(
     return found
 
 
-def elasticities(rate: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
+def _elasticities(rate: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
     """By how many percent a curve's rate falls where its loss grows by one, at each of its points.
 
     Not finite where two neighbours lose the same, or nothing.
-
-    >>> elasticities(np.array([4.0, 2.0, 1.0]), np.array([0.1, 0.2, 0.4])).round(6).tolist()
-    [1.0, 1.0, 1.0]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         found: NDArray[np.float64] = -np.gradient(np.log(rate), np.log(loss))

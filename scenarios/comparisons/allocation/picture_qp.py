@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from scenarios.comparisons.allocation.coding import Job
-from semcom.dmic.episode import elasticities
 from semcom.image_coders import hevc
 
 _STEP = 3
 _REACH = 9
+_LOG_SLOPES, _HALVINGS = (-3.0, 12.0), 50
+_ROUNDING = 1e-12
 _OF_OBSERVERS = ("diagnostic", "soft", "cldice", "dice")
 _ALONE = ("num_bytes", "psnr_db", "roi_psnr_db")
 
@@ -61,8 +62,8 @@ def chosen(
 
         bytes + slope (1 - (diagnostic Dice + soft Dice) / 2)
 
-    of the first observer is least there, ``slope`` what the mean curve of all pictures gains by a
-    byte at the base QP asked for. Where that is flat the base QP stays.
+    of the first observer is least there. The slope is one for all pictures: the smallest at which
+    they lose no more in the mean than all of them at the base QP asked for.
 
     Args:
         found: of every picture coded in one way at ``qps``, as
@@ -70,24 +71,30 @@ def chosen(
         qps: of :func:`wider`.
         base_qps: that are asked for.
 
-    >>> easy = {"num_bytes": [90.0, 30.0], "diagnostic": [[0.9, 0.88]], "soft": [[0.9, 0.88]]}
-    >>> hard = {"num_bytes": [90.0, 80.0], "diagnostic": [[0.9, 0.1]], "soft": [[0.9, 0.1]]}
-    >>> rest = {name: [[1, 1]] for name in ("cldice", "dice")}
-    >>> rest |= {name: [1, 1] for name in ("psnr_db", "roi_psnr_db")}
-    >>> rest |= {"header_bytes": 80, "qp_offsets": [[[0]], [[0]]]}
-    >>> [one["num_bytes"] for one in chosen([easy | rest, hard | rest], [30, 40], [30, 40])]
-    [[30.0, 30.0], [90.0, 90.0]]
+    >>> easy = {"num_bytes": [90.0, 60.0, 30.0], "diagnostic": [[0.9, 0.89, 0.88]]}
+    >>> hard = {"num_bytes": [90.0, 85.0, 80.0], "diagnostic": [[0.9, 0.5, 0.1]]}
+    >>> rest = {name: [[1] * 3] for name in ("soft", "cldice", "dice")}
+    >>> rest |= {name: [1] * 3 for name in ("psnr_db", "roi_psnr_db")}
+    >>> rest |= {"header_bytes": 80, "qp_offsets": [[[0]]] * 3}
+    >>> [one["num_bytes"] for one in chosen([easy | rest, hard | rest], [30, 35, 40], [30, 35])]
+    [[90.0, 30.0], [90.0, 90.0]]
     """
     sizes = np.array([one["num_bytes"] for one in found])
     kept = np.array([one["diagnostic"][0] for one in found])
     lost = 1 - (kept + np.array([one["soft"][0] for one in found])) / 2
-    rate, loss = sizes.mean(0), lost.mean(0)
-    falls = elasticities(rate, loss)
-    places = np.tile([list(qps).index(qp) for qp in base_qps], (len(found), 1))
-    for at, place in enumerate(places[0]):
-        if np.isfinite(falls[place]) and falls[place] > 0:
-            slope = falls[place] * rate[place] / loss[place]
-            places[:, at] = (sizes + slope * lost).argmin(1)
+    each = np.arange(len(found))
+    places = np.empty((len(found), len(base_qps)), int)
+    for at, qp in enumerate(base_qps):
+        allowed = lost[:, list(qps).index(qp)].mean() + _ROUNDING
+        least, most = _LOG_SLOPES
+        for _ in range(_HALVINGS):
+            middle = (least + most) / 2
+            own = (sizes + 10.0**middle * lost).argmin(1)
+            if lost[each, own].mean() > allowed:
+                least = middle
+            else:
+                most = middle
+        places[:, at] = (sizes + 10.0**most * lost).argmin(1)
     return [_at(one, own, qps, base_qps) for one, own in zip(found, places.tolist(), strict=True)]
 
 
