@@ -43,6 +43,13 @@ REDUCED = {
         "MOMENTS = 5": "MOMENTS = 2",
         "MAX_BLOCKS = 2000": "MAX_BLOCKS = 100",
     },
+    "08_dmic.ipynb": {
+        "NUM_IMAGES = 8": "NUM_IMAGES = 2",
+        "SIZE = 256": "SIZE = 128",
+        "BASE_QPS = [28, 31, 34, 37, 40, 43, 46, 49]": "BASE_QPS = [28, 34, 40]",
+        "UPDATES = 60": "UPDATES = 3",
+        "SNR_DB = [0, 3, 6, 9, 12]": "SNR_DB = [12]",
+    },
 }
 
 
