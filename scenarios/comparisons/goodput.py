@@ -23,11 +23,12 @@ from scenarios.comparisons.on_air import on_air_s
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.line_styles import line_styles
 from scenarios.results.printing import Grid
-from scenarios.results.style import INK, add_legend, format_axes, frame, rate
+from scenarios.results.style import INK, add_legend, format_axes, frame, legend_columns, rate
 from scenarios.results.table import Table
 
 _LOWEST_DEG = 10.0
 _LEVELS = (2.5, 97.5)
+_WIDTH = 9.6
 _RESAMPLES, _SEED = 500, 0
 
 
@@ -167,8 +168,9 @@ class PassGoodput:
         """
         codecs = list(self.totals["codec"])
         drawn = line_styles(codecs)
-        legend_rows = -(-len(codecs) // 4)
-        figure = Figure(figsize=(9.6, 4.4 + 0.22 * legend_rows))
+        columns = legend_columns([style.legend for style in drawn.values()], _WIDTH)
+        legend_rows = -(-len(codecs) // columns)
+        figure = Figure(figsize=(_WIDTH, 4.4 + 0.22 * legend_rows))
         top = frame(figure, "A satellite passes", self._definition(), legend_rows)
         left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.5, 1])
         sky = self.frame[self.frame["codec"] == codecs[0]]
@@ -199,7 +201,7 @@ class PassGoodput:
         right.set_ylabel("pictures in one pass")
         for axis in (left, middle, right):
             format_axes(axis, 8)
-        add_legend(figure, middle.get_legend_handles_labels(), top, columns=4)
+        add_legend(figure, middle.get_legend_handles_labels(), top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -18,7 +18,7 @@ from scenarios.engine.sweep import Sweep
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.line_styles import line_styles
 from scenarios.results.printing import Grid
-from scenarios.results.style import INK, add_legend, format_axes, frame, rate
+from scenarios.results.style import INK, add_legend, format_axes, frame, legend_columns, rate
 from scenarios.results.table import Table
 
 _STROKES: tuple[tuple[float, tuple[float, ...]], ...] = (
@@ -113,34 +113,36 @@ class OnAir:
         links, widths = (list(dict.fromkeys(summary[n])) for n in ("link", "bandwidth_mhz"))
         drawn = line_styles(list(dict.fromkeys(summary["codec"])))
         strokes = {width: _STROKES[turn % len(_STROKES)] for turn, width in enumerate(widths)}
-        columns = 3
-        legend_rows = -(-(len(drawn) + len(strokes)) // columns)
-        figure = Figure(figsize=(max(1.6 + 4.4 * len(links), 6.0), 4.3 + 0.22 * legend_rows))
+        width = max(1.6 + 4.4 * len(links), 6.0)
+        handles = [
+            Line2D([], [], color=style.colour, marker=style.marker, label=style.legend)
+            for style in drawn.values()
+        ] + [
+            Line2D([], [], color=INK, linestyle=stroke, label=f"{megahertz:g} MHz")
+            for megahertz, stroke in strokes.items()
+        ]
+        legends = [str(handle.get_label()) for handle in handles]
+        columns = legend_columns(legends, width)
+        legend_rows = -(-len(legends) // columns)
+        figure = Figure(figsize=(width, 4.3 + 0.22 * legend_rows))
         title = f"{self.table.label(metric).split(' [')[0]} against time on air"
         legend_top = frame(figure, title, _DEFINITION, legend_rows)
         axes = figure.subplots(1, len(links), sharey=True, squeeze=False)[0]
         for axis, link in zip(axes, links, strict=True):
-            for (codec, width), rows in summary[summary["link"] == link].groupby(
+            for (codec, megahertz), rows in summary[summary["link"] == link].groupby(
                 ["codec", "bandwidth_mhz"], sort=False
             ):
                 style, its = drawn[str(codec)], rows.sort_values("cbr")
                 axis.plot(
                     1e3 * its["on_air_s"], its["mean"], color=style.colour, marker=style.marker,
-                    markersize=4, linewidth=1.4, linestyle=strokes[width],
+                    markersize=4, linewidth=1.4, linestyle=strokes[megahertz],
                 )  # fmt: skip
             axis.set_xscale("log")
             axis.set_title(str(link), fontsize=10)
             axis.set_xlabel("time on air per picture [ms]")
             format_axes(axis, which="both")
         axes[0].set_ylabel(self.table.label(metric))
-        handles = [
-            Line2D([], [], color=style.colour, marker=style.marker, label=style.legend)
-            for style in drawn.values()
-        ] + [
-            Line2D([], [], color=INK, linestyle=stroke, label=f"{width:g} MHz")
-            for width, stroke in strokes.items()
-        ]
-        add_legend(figure, (handles, [str(h.get_label()) for h in handles]), legend_top, columns)
+        add_legend(figure, (handles, legends), legend_top, columns)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -23,7 +23,6 @@ from scenarios.results.line_styles import LineStyle, line_styles
 from scenarios.results.rows import Rows, believed, metric_of, pictured
 from scenarios.results.style import (
     INK,
-    SCREEN,
     Page,
     add_legend,
     counted,
@@ -31,6 +30,7 @@ from scenarios.results.style import (
     fitting,
     format_axes,
     frame,
+    legend_columns,
     literal,
     page_of,
     print_height,
@@ -110,7 +110,7 @@ def curves(
     rows, links = len(panels), len(panels[0])
 
     width = max(page.beside + page.panel_width * links, page.least_width)
-    columns = _columns([style.legend for style in drawn.values()], width, page)
+    columns = legend_columns([style.legend for style in drawn.values()], width, page)
     legend_rows = -(-len(codecs) // columns)
     small_print = _definitions(table, column, x, means, drawn, with_lost)
     tall = page.around + page.panel_height * rows + page.lost_height * with_lost * rows
@@ -315,14 +315,6 @@ def _set(table: Rows) -> str:
 
 def _snr(table: Rows) -> str:
     return ", ".join(f"{snr_db:g}" for snr_db in sorted(set(table.frame["snr_db"])))
-
-
-def _columns(legends: list[str], width: float, page: Page) -> int:
-    """Columns of a legend that fit, and no more than its rows need; width in inches."""
-    entry = (0.55 + 0.078 * max(map(len, legends))) * page.legend / SCREEN.legend
-    most = max(1, min(len(legends), int(width / entry)))
-    rows = -(-len(legends) // most)
-    return -(-len(legends) // rows)
 
 
 def _names(table: Rows) -> dict[str, str]:

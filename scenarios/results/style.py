@@ -280,6 +280,18 @@ def literal(text: str) -> str:
     return f"\u200b{escaped}" if text.startswith("_") else escaped
 
 
+def legend_columns(legends: Sequence[str], width: float, page: Page = SCREEN) -> int:
+    """Columns of a legend that fit, and no more than its rows need; width in inches.
+
+    >>> legend_columns(["medjscc", "hevc-ldpc", "avif-ldpc"], 5), legend_columns(["x" * 40] * 3, 5)
+    (3, 1)
+    """
+    entry = (0.55 + 0.078 * max(map(len, legends))) * page.legend / SCREEN.legend
+    most = max(1, min(len(legends), int(width / entry)))
+    rows = -(-len(legends) // most)
+    return -(-len(legends) // rows)
+
+
 def add_legend(
     figure: Figure,
     entries: tuple[Sequence[Artist], Sequence[str]],

@@ -11,7 +11,15 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from scenarios.comparisons.allocation.savings import MEASURES, is_of_observers, observers_in
 from scenarios.comparisons.allocation.ways import ANCHOR, EXTENSION, EXTENSIONS, UPPER
 from scenarios.results.statistics import mean_interval
-from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame, literal
+from scenarios.results.style import (
+    COLOURS,
+    MARKERS,
+    add_legend,
+    format_axes,
+    frame,
+    legend_columns,
+    literal,
+)
 
 _WIDTH, _HEIGHT = 3.5, 2.7
 _DASHED = (0, (4, 2))
@@ -38,10 +46,11 @@ def drawn(table: pd.DataFrame) -> Figure:
     if len(panels[-1]) < columns and len(observers) == 1:
         panels = [[*panels[0], *panels[1]], panels[2]]
         columns = max(len(row) for row in panels)
-    across = min(len(ways), 2 * columns)
+    width = _WIDTH * columns + 0.3
+    across = legend_columns(ways, width)
     legend_rows = -(-len(ways) // across)
     height = _HEIGHT * len(panels) + 1.3 + 0.22 * legend_rows
-    figure = Figure(figsize=(_WIDTH * columns + 0.3, height))
+    figure = Figure(figsize=(width, height))
     upper = any(way in UPPER for way in ways)
     extended = any(way.endswith(EXTENSION) for way in ways)
     small_print = _DEFINITIONS + _UPPER * upper + EXTENSIONS * extended

@@ -21,7 +21,7 @@ from scenarios.comparisons.bits.theory import Array, best_snr_db, rayleigh_ber, 
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import Grid
 from scenarios.results.statistics import LEVEL, wilson_interval
-from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame
+from scenarios.results.style import COLOURS, MARKERS, add_legend, format_axes, frame, legend_columns
 
 _DEFINITIONS = (
     "Symbols: measured, with 95 % intervals (BLER: Wilson's score; BER: Student's t over blocks, "
@@ -36,6 +36,7 @@ _BOUNDS = (
     "without a code are not drawn."
 )
 _LEAST = 1e-7
+_WIDTH = 8.4
 _GREYS = ("#444444", "#777777", "#AAAAAA")
 
 
@@ -100,9 +101,9 @@ class ErrorRates:
             InputError: if the path cannot be written to.
         """
         links, schemes = (list(dict.fromkeys(self.frame[name])) for name in ("link", "scheme"))
-        columns = min(3, len(schemes))
+        columns = legend_columns(schemes, _WIDTH)
         legend_rows = -(-len(schemes) // columns)
-        figure = Figure(figsize=(8.4, 1.6 + 3.3 * len(links) + 0.22 * legend_rows))
+        figure = Figure(figsize=(_WIDTH, 1.6 + 3.3 * len(links) + 0.22 * legend_rows))
         with_theory = bool({"awgn", "rayleigh"} & set(links))
         small_print = _DEFINITIONS + _BOUNDS * with_theory
         legend_top = frame(figure, "Bit and block error rate", small_print, legend_rows)
