@@ -1,0 +1,105 @@
+"""Measures the tables of dmic.md but that of transfers; stopped and started again, it goes on.
+
+    python docs/allocation.py DATA savings|search|links [--workers 2]
+
+DATA holds angiography/eval, with images and masks. Tables go to docs/results, what is finished to
+results/. Then ``python docs/tables.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from measure import FOLDER, chosen
+
+import scenarios
+from scenarios.comparisons.allocation.allocations import Allocations
+from scenarios.comparisons.allocation.figure import drawn
+from scenarios.comparisons.allocation.savings import savings_of
+from scenarios.comparisons.allocation.ways import ANCHOR, UPPER
+from scenarios.engine.workers.cores import cores
+
+IMAGES = Path(__file__).parent / "images"
+KIND, SIDE = "angiography", 512
+RULE, POLICY = "two levels", "dmic-angiography"
+WAYS = (RULE, "sensitivity", "low-pass", "picture QP")
+DRAWN = (ANCHOR, RULE, "sensitivity", POLICY, "low-pass (extension)")
+PICTURES, SEARCHED, SENT = 32, 6, 16
+SEARCHED_QPS, SEARCHED_PRESET = (28, 34, 40, 46), "ultrafast"
+"""130 encodes a point, and the segmenter asked after each, are minutes a picture even so."""
+
+CODECS = ("hevc-ldpc", "hevc-roi-ldpc", "dmic-ldpc", "medjscc")
+CBR, SNR_DB = (1 / 128, 1 / 64), (0, 6, 12)
+
+
+def savings(data: Path, workers: int) -> None:
+    """All evaluation pictures, and the policies beside the rule that they imitated at first."""
+    images, masks = chosen(data, KIND, SIDE, PICTURES)
+    found = scenarios.dmic(images, masks, ways=WAYS, out=Path("results") / "dmic", workers=workers)
+    write(found, "dmic")
+    frame = found.frame
+    policies = [way for way in frame["way"].unique() if way.startswith("dmic")]
+    over = frame[frame["way"].isin([RULE, *policies])].replace({"way": {RULE: ANCHOR}})
+    write_savings(savings_of(over), "dmic_over_rule")
+    drawn(frame[frame["way"].isin(DRAWN)]).savefig(IMAGES / "dmic.png", dpi=110)
+
+
+def search(data: Path, workers: int) -> None:
+    """The first pictures, whose offsets are also searched with the segmenter that judges."""
+    images, masks = chosen(data, KIND, SIDE, PICTURES)
+    found = scenarios.dmic(
+        images[:SEARCHED],
+        masks[:SEARCHED],
+        ways=[RULE, "picture QP", *UPPER],
+        base_qps=SEARCHED_QPS,
+        preset=SEARCHED_PRESET,
+        out=Path("results") / "search",
+        workers=workers,
+    )
+    write(found, "dmic_search")
+
+
+def links(data: Path, workers: int) -> None:
+    """The policy's streams on the air."""
+    table = scenarios.snr(
+        chosen(data, KIND, SIDE, SENT)[0],
+        KIND,
+        codecs=CODECS,
+        links=("awgn", "ntn-tdl-c"),
+        snr_db=SNR_DB,
+        cbr=CBR,
+        diagnosis=KIND,
+        out=Path("results") / "dmic_links",
+        workers=workers,
+        progress=True,
+    )
+    table.save(FOLDER / "dmic_links.csv")
+    table.plot("dice", IMAGES / "dmic_links.png")
+
+
+def write(found: Allocations, name: str) -> None:
+    """Keep the savings."""
+    write_savings(found.savings, name)
+    found.print()
+
+
+def write_savings(rows: pd.DataFrame, name: str) -> None:
+    """Four digits are more than bootstrap knows."""
+    rows.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4g")
+
+
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    "savings": savings, "search": search, "links": links,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--workers", type=int, default=cores())
+    asked = parser.parse_args()
+    PARTS[asked.part](asked.data, asked.workers)
