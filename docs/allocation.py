@@ -9,6 +9,7 @@ results/. Then ``python docs/tables.py``.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import pandas as pd
 from measure import FOLDER, chosen
 
 import scenarios
-from scenarios.comparisons.allocation.allocations import Allocations
 from scenarios.comparisons.allocation.figure import drawn
 from scenarios.comparisons.allocation.savings import savings_of
 from scenarios.comparisons.allocation.ways import ANCHOR, UPPER
 from scenarios.engine.workers.cores import cores
+from semcom.metrics import bd_rate
 
 IMAGES = Path(__file__).parent / "images"
 KIND, SIDE = "angiography", 512
@@ -39,7 +40,8 @@ def savings(data: Path, workers: int) -> None:
     """All evaluation pictures, and the policies beside the rule that they imitated at first."""
     images, masks = chosen(data, KIND, SIDE, PICTURES)
     found = scenarios.dmic(images, masks, ways=WAYS, out=Path("results") / "dmic", workers=workers)
-    write(found, "dmic")
+    write_savings(found.savings, "dmic")
+    found.print()
     frame = found.frame
     policies = [way for way in frame["way"].unique() if way.startswith("dmic")]
     over = frame[frame["way"].isin([RULE, *policies])].replace({"way": {RULE: ANCHOR}})
@@ -59,7 +61,30 @@ def search(data: Path, workers: int) -> None:
         out=Path("results") / "search",
         workers=workers,
     )
-    write(found, "dmic_search")
+    rows = []
+    for (way, who), own in found.frame.groupby(["way", "observer"], sort=False):
+        if way != ANCHOR:
+            there = found.frame.query("way == @ANCHOR and observer == @who")
+            for measure in ("diagnostic", "soft"):
+                rows.append(
+                    {"way": way, "measure": measure, "observer": who} | over(own, there, measure)
+                )
+    write_savings(pd.DataFrame(rows), "dmic_search")
+
+
+def over(own: pd.DataFrame, anchor: pd.DataFrame, measure: str) -> dict[str, float]:
+    """BD-rate of mean curves over the qualities that both reach: a search reaches higher ones."""
+    curves = [
+        rows.groupby("base_qp")[["bytes", measure]].mean()[::-1].to_numpy().T
+        for rows in (anchor, own)
+    ]
+    low, high = ([pick(curve[1]) for curve in curves] for pick in (min, max))
+    return {
+        "saving": bd_rate(*curves[0], *curves[1], min_overlap=0),
+        "low": math.nan,
+        "high": math.nan,
+        "overlap": (min(high) - max(low)) / (max(high) - min(low)),
+    }
 
 
 def links(data: Path, workers: int) -> None:
@@ -78,12 +103,6 @@ def links(data: Path, workers: int) -> None:
     )
     table.save(FOLDER / "dmic_links.csv")
     table.plot("dice", IMAGES / "dmic_links.png")
-
-
-def write(found: Allocations, name: str) -> None:
-    """Keep the savings."""
-    write_savings(found.savings, name)
-    found.print()
 
 
 def write_savings(rows: pd.DataFrame, name: str) -> None:

@@ -84,7 +84,8 @@ TOLD = {
         "each picture's own BD-rate where it has one",
         "over": 'Bytes [%] over the rule **"two levels"**, paired, at equal diagnostic Dice',
         "search": "The first 6 of the 32 with the upper curves (x265 `ultrafast`, base QPs 28, "
-        "34, 40, 46; 130 encodes of each picture and QP)",
+        "34, 40, 46; 130 encodes of each picture and QP; curves of the search share half of their "
+        "qualities with the anchor's), seen by",
         "transfer": "**Transfer**: what is tuned, on how many angiograms (from which place in "
         "their list), for 300 updates; 16 of the 32 pictures, x265 `ultrafast`",
         "links": "**On the air**: 16 of the 32 pictures, one draw each, less `hevc-ldpc`, mean ± "
