@@ -149,6 +149,8 @@ class MedJSCC(LearnedCodec):
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         layout = self._layout(session)
         session = replace(session, mcs=layout.code)
+        if self.options.region_only:
+            self._check_region(roi)
         mask = torch.zeros_like(images) if roi is None else roi.to(images.dtype)
         sender = Sender(
             self.wavelet, self.entropy_model, self.options, self._link, layout, session.snr_db
@@ -171,6 +173,17 @@ class MedJSCC(LearnedCodec):
         )
         self._sent = session, sent
         return transmission(symbols, session)
+
+    def _check_region(self, roi: Tensor | None) -> None:
+        """Refuse what a codec of the region alone cannot send."""
+        if self.training:
+            raise InputError("region_only is not trained with: call codec.eval() first")
+        empty = [True] if roi is None else (roi.flatten(1).amax(1) <= 0).tolist()
+        if any(empty):
+            raise InputError(
+                f"region_only sends nothing but the region of interest, and that of image "
+                f"{empty.index(True)} is empty: pass a mask as roi, or leave region_only out"
+            )
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         if self.training:

@@ -25,6 +25,7 @@ from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
+from semcom.medjscc.source.region import covered
 from semcom.medjscc.source.steps import in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
@@ -184,13 +185,19 @@ class Receiver:
         costs: _Costs | None,
     ) -> _Digital:
         block_shape = _block_shape(session)
-        border = reader.border(*session.image_shape[1:])
-        blocks = reader.blocks(block_shape) if header.roi else np.zeros(block_shape, dtype=np.bool_)
+        alone = self._options.region_only
+        border = Border() if alone else reader.border(*session.image_shape[1:])
+        told = header.roi or alone
+        blocks = reader.blocks(block_shape) if told else np.zeros(block_shape, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
         groups = None if whole else header.base_groups
         read = reading_from([reader], groups)
-        walked = self._model.walk(log_step, read if costs is None else costs.of(read))
+        walked = self._model.walk(
+            log_step,
+            read if costs is None else costs.of(read),
+            coded=covered(held) if alone else None,
+        )
         return _Digital(header, border, held, log_step, walked.values, walked.errors, whole)
 
     def _refined(

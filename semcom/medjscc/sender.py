@@ -33,6 +33,7 @@ from semcom.medjscc.source.border import Border, find_border
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
+from semcom.medjscc.source.region import covered, region_bands, region_blocks
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import StepSearch, classed
@@ -40,6 +41,9 @@ from semcom.modem.transport import ModulatedBlock
 
 _MUCH_COARSER = 4
 """Steps by which the digital part may become coarser before it is asked what it is worth."""
+
+_ALONE_RATIO = 4.0
+"""Step around a region that is sent alone over that inside."""
 
 _AT_ONCE = 2**20
 """Pixels that are coded at once, which bounds the memory."""
@@ -103,12 +107,19 @@ class Sender:
 
     def prepare(self, image: Tensor, roi: Tensor) -> PreparedImage:
         """What one image is sent as."""
-        border = find_border(image)
+        alone = self._options.region_only
+        border = Border() if alone else find_border(image)
         centred = image - 0.5
-        blocks = mask_blocks(pad_to(roi, BLOCK))
+        padded = pad_to(roi, BLOCK)
+        blocks = region_blocks(padded) if alone else mask_blocks(padded)
         ratio = self._ratio_index(blocks)
-        bands = self._wavelet.analyse(pad_to(border.removed(centred), BLOCK))
-        prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0)
+        whole = pad_to(border.removed(centred), BLOCK)
+        if alone:
+            bands = region_bands(self._wavelet, whole, blocks)
+            centred = self._wavelet.synthesise(bands)[..., : image.shape[-2], : image.shape[-1]]
+        else:
+            bands = self._wavelet.analyse(whole)
+        prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0, alone)
         first_bytes = len(prepared.begin_writing().bytes())
         search = StepSearch(bands, blocks, ratio, self._snr_db, self._layout, first_bytes)
         step = search.finest() if self._options.digital_only else search.best()
@@ -138,7 +149,8 @@ class Sender:
             return 0
         wanted = self._options.roi_ratio
         if wanted == "auto":
-            wanted = affordable_ratio(float(blocks.float().mean()))
+            share = float(blocks.float().mean())
+            wanted = _ALONE_RATIO if self._options.region_only else affordable_ratio(share)
         return int(np.argmin(np.abs(np.array(ROI_RATIOS) - wanted)))
 
     def _coded(self, batch: list[PreparedImage]) -> list[_Digital]:
@@ -151,7 +163,10 @@ class Sender:
         log_step = torch.cat([prepared.log_step for prepared in batch])
         writers = [prepared.begin_writing() for prepared in batch]
         bands, log_step = [band.cpu() for band in bands], log_step.cpu()
-        walked = self._model.walk(log_step, writing(writers, Quantiser(bands)))
+        coded = None
+        if self._options.region_only:
+            coded = covered(torch.cat([prepared.blocks for prepared in batch]).cpu())
+        walked = self._model.walk(log_step, writing(writers, Quantiser(bands)), coded=coded)
         missing = walked.missing(in_steps(bands, log_step))
         return [
             _Digital(
@@ -236,6 +251,7 @@ class PreparedImage:
         bands: of what is inside the border.
         step: index of the step outside, or ``ANALOG_ONLY``.
         initial_step: the same, as it was before the digital part had to fit.
+        alone: whether there is nothing but the region of interest.
     """
 
     image: Tensor
@@ -245,6 +261,7 @@ class PreparedImage:
     bands: Bands
     step: int
     initial_step: int
+    alone: bool = False
 
     @property
     def log_step(self) -> Tensor:
@@ -252,10 +269,11 @@ class PreparedImage:
         return log_steps(self.step, self.blocks, self.ratio)
 
     def begin_writing(self) -> Writer:
-        """A writer at the end of border and, where there are two steps, mask blocks."""
+        """A writer at the end of border and, where they tell anything, mask blocks."""
         writer = Writer()
-        writer.border(self.border)
-        if self.ratio:
+        if not self.alone:
+            writer.border(self.border)
+        if self.ratio or self.alone:
             writer.blocks(self.blocks[0, 0].cpu().numpy())
         return writer
 

@@ -46,7 +46,8 @@ class Group:
         channels: which of the level's channels, see :mod:`semcom.medjscc.source.levels`.
         prior: what is expected of them.
         log_step: log2 of each one's step, float ``[batch, n, h, w]``.
-        inside: bool ``[n, h, w]``; false beyond the band's edges, where nothing is coded.
+        inside: bool ``[1 or batch, n, h, w]``; false where nothing is coded: beyond the band's
+            edges, or away from a region that is sent alone.
     """
 
     band: int
@@ -137,6 +138,7 @@ class EntropyModel(nn.Module):
         code: Code,
         errors: bool = True,
         jitter: Tensor | None = None,
+        coded: list[Tensor] | None = None,
     ) -> Walked:
         """Code all integers in order; no group sees what comes after it.
 
@@ -145,6 +147,8 @@ class EntropyModel(nn.Module):
             code: called for each group.
             errors: whether quantisation errors are asked for.
             jitter: added to the bands' log2 steps, ``[batch, LEVELS, 3]``.
+            coded: where coefficients are not just zero, see
+                :func:`semcom.medjscc.source.region.covered`; ``None``: everywhere.
         """
         exact = not self.training
         precision = torch.float64 if exact else torch.float32
@@ -152,12 +156,13 @@ class EntropyModel(nn.Module):
         finest = log_step.to(precision).amin((1, 2, 3), keepdim=True)
         ratios = [power_of_two(level - finest, exact) for level in log_steps]
 
-        approximation = self._coded_approximation(ratios[0], log_steps[0], code)
+        places = coded or [torch.ones_like(level[:1]) > 0 for level in log_steps]
+        approximation = self._coded_approximation(ratios[0], log_steps[0], code, places[0])
         image = to_fixed_point(approximation * ratios[0], exact)
         surface = texture(image, ratios[0], exact)
         handed = self.approximation.handed_down(approximation, surface, log_steps[0])
         integers, values = [approximation.float()], [approximation.float()]
-        expected = [_even_errors(approximation)] if errors else []
+        expected = [_even_errors(approximation).only_at(places[0])] if errors else []
         parent = None
         for index in range(LEVELS):
             model, local, ratio = self.detail(index), log_steps[index], ratios[index]
@@ -169,6 +174,7 @@ class EntropyModel(nn.Module):
                 side_by_side(texture(image, ratio, exact)),
                 local,
                 code,
+                places[index],
                 errors,
                 None if jitter is None else jitter[:, index, :, None, None],
             )
@@ -177,6 +183,8 @@ class EntropyModel(nn.Module):
             integers.append(details)
             values.append(details * scale)
             if error is not None:
+                if coded is not None:
+                    error = error.only_at(side_by_side(places[index]).repeat(1, 3, 1, 1))
                 mean, log_deviation = (in_place(p, size) for p in (error.mean, error.log_deviation))
                 expected.append(ErrorPrior(mean * scale, log_deviation + shift))
             if index + 1 < LEVELS:
@@ -195,16 +203,18 @@ class EntropyModel(nn.Module):
         assert isinstance(model, DetailModel)
         return model
 
-    def _coded_approximation(self, ratio: Tensor, log_step: Tensor, code: Code) -> Tensor:
+    def _coded_approximation(
+        self, ratio: Tensor, log_step: Tensor, code: Code, place: Tensor
+    ) -> Tensor:
         values = torch.zeros_like(ratio)
         size = values.shape[-2], values.shape[-1]
-        inside = side_by_side(torch.ones_like(values[:1]))[0] > 0
+        inside = side_by_side(place.to(values)) > 0
         coded = torch.zeros_like(side_by_side(values))
         for group, channels in enumerate(self.approximation.order):
             prior = self.approximation.prior(group, values, ratio, log_step)
             here = Prior(*(_chosen(p, channels) for p in (prior.mean, prior.log_scale)))
             unit = _chosen(log_step, channels)
-            integers = code(Group(0, channels, here, unit, inside[list(channels)]))
+            integers = code(Group(0, channels, here, unit, inside[:, list(channels)]))
             coded = coded.index_copy(1, _index(channels, coded), integers.to(coded.dtype))
             values = in_place(coded, size)
         return values
@@ -217,13 +227,14 @@ class EntropyModel(nn.Module):
         surface: Tensor,
         log_step: Tensor,
         code: Code,
+        place: Tensor,
         errors: bool,
         jitter: Tensor | None,
     ) -> tuple[_Known, Tensor, ErrorPrior | None]:
         """A level's coefficients, its steps' offsets, and what is expected of its errors."""
         model, exact = self.detail(index), not self.training
         units = side_by_side(log_step).float()
-        inside = side_by_side(torch.ones_like(log_step[:1]))[0].repeat(3, 1, 1) > 0
+        inside = side_by_side(place.to(units)).repeat(1, 3, 1, 1) > 0
         if parent is None:
             parent = handed.new_zeros(len(handed), 3, *units.shape[-2:])
         handed, parent = _fitted(handed, units.shape[-2:]), _fitted(parent, units.shape[-2:])
@@ -238,7 +249,7 @@ class EntropyModel(nn.Module):
             bands = _index([channel // 4 for channel in channels], units)
             unit = units[:, [channel % 4 for channel in channels]] + offset.index_select(1, bands)
             prior = head(features, known, offset, unit)
-            here = inside[list(channels)]
+            here = inside[:, list(channels)]
             integers = code(Group(index + 1, channels, prior, unit, here)) * here
             coded.append(integers)
             zeros.append(prior.log_zero)

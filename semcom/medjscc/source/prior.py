@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_NO_ERROR = -60.0
+"""log2 of a deviation that no symbol is spent on."""
+
 LOG_SCALE = (-4.5, 9.0)
 """Range of log2 of a scale, in quantisation steps."""
 
@@ -88,3 +91,18 @@ class ErrorPrior:
 
     mean: Tensor
     log_deviation: Tensor
+
+    def only_at(self, places: Tensor) -> ErrorPrior:
+        """The same, and no error where nothing is coded.
+
+        Args:
+            places: not zero where it is, ``[1 or batch, 1 or n, h, w]``.
+
+        >>> prior = ErrorPrior(torch.ones(1, 1, 1, 2), torch.zeros(1, 1, 1, 2))
+        >>> prior.only_at(torch.tensor([[[[True, False]]]])).log_deviation.flatten().tolist()
+        [0.0, -60.0]
+        """
+        there = places.to(self.mean.device) > 0
+        return ErrorPrior(
+            torch.where(there, self.mean, 0), torch.where(there, self.log_deviation, _NO_ERROR)
+        )

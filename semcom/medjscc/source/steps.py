@@ -28,16 +28,17 @@ def pyramid(log_step: Tensor) -> list[Tensor]:
     return levels
 
 
-def mask_blocks(roi: Tensor) -> Tensor:
+def mask_blocks(roi: Tensor, least_share: float = BLOCK_SHARE) -> Tensor:
     """Which blocks belong to the region of interest: bool ``[batch, 1, H/16, W/16]``.
 
     Args:
         roi: soft masks ``[batch, 1, H, W]``, sides multiples of 16.
+        least_share: of a block, beyond which it does.
 
     >>> mask_blocks(torch.ones(1, 1, 32, 48)).shape
     torch.Size([1, 1, 2, 3])
     """
-    return F.avg_pool2d(roi, BLOCK) > BLOCK_SHARE
+    return F.avg_pool2d(roi, BLOCK) > least_share
 
 
 def log_steps(index: int, blocks: Tensor, ratio: int) -> Tensor:

@@ -132,7 +132,7 @@ def test_every_coefficient_is_coded_once(model: EntropyModel, rows: int, columns
     def code(group: Group) -> Tensor:
         seen.setdefault(group.band, []).extend(group.channels)
         coded[group.band] = coded.get(group.band, 0) + int(group.inside.sum())
-        assert group.inside.shape == group.prior.mean.shape[1:] == group.log_step.shape[1:]
+        assert group.inside.shape[1:] == group.prior.mean.shape[1:] == group.log_step.shape[1:]
         return torch.zeros_like(group.prior.mean)
 
     walked = model.walk(torch.zeros(1, 1, rows, columns), code)
