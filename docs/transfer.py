@@ -1,6 +1,6 @@
 """Measures the transfer table of dmic.md; stopped and started again, it goes on.
 
-    python docs/transfer.py DATA [--updates 150] [--pictures 16] [--workers 2]
+    python docs/transfer.py DATA [--updates 300] [--pictures 16] [--workers 2]
 
 DATA holds angiography/, with train and eval, images and masks in each. Tables go to docs/results,
 what is finished to results/transfer.
@@ -111,7 +111,7 @@ def main(data: Path, updates: int, pictures: int, workers: int) -> None:
         jobs = [pool.submit(carried_out, row, kind / "train") for row in rows]
         for job in jobs:
             job.result()
-    policies: dict[str, Policy | str | Path] = {"none": shipped()}
+    policies: dict[str, Policy | str | Path] = {"no transfer": shipped()}
     policies |= {row.label: row.folder / "policy.safetensors" for row in rows}
     found = scenarios.dmic(
         *chosen(data, "angiography", _SIDE, pictures),
@@ -134,7 +134,7 @@ def main(data: Path, updates: int, pictures: int, workers: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--updates", type=int, default=150)
+    parser.add_argument("--updates", type=int, default=300)
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--workers", type=int, default=cores())
     asked = parser.parse_args()
