@@ -267,7 +267,8 @@ def merged(module: nn.Module) -> nn.Module:
                 f"{name or 'the layer'} is quantised, and codes do not hold the sum: "
                 "use the network with its adapters beside it"
             )
-        _weight(layer.base).add_(layer.update)
+        weight = _weight(layer.base) + layer.update  # a new one: others may share the old
+        layer.base.weight = nn.Parameter(weight, requires_grad=False)
         return layer.base
 
     return swapped(module, swap)

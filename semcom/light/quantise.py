@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -18,7 +18,7 @@ from semcom.weightfile import halved
 _SMALL = 1024
 
 
-class Quantised(nn.Module):
+class Quantised(nn.Module, ABC):
     """A layer whose weight is stored as codes.
 
     Attributes:
@@ -169,7 +169,10 @@ def quantised(
 
     new = swapped(module, swap)
     if not changed:
-        raise InputError("no layer is quantised: there is none that keep does not leave as it is")
+        raise InputError(
+            "no layer is quantised: keep leaves all as they are, "
+            f"by default those with fewer than {_SMALL} weights"
+        )
     return new
 
 

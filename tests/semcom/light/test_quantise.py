@@ -47,7 +47,7 @@ def rms_error(weight: Tensor, bits: int) -> float:
     return float((made - rows).norm() / rows.norm())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.integers(1, 5),
     columns=st.integers(1, 150),
@@ -86,31 +86,33 @@ def test_four_bits_err_as_said() -> None:
     assert rms_error(trunk, 8) < 0.008
 
 
-@pytest.mark.parametrize("bits", [8, 4])
-def test_peers_take_the_same_codes(bits: int) -> None:
-    """Of optimum-quanto, for scales that half precision holds; it errs no less for its own."""
+def test_eight_bits_are_those_of_quanto() -> None:
+    """Of optimum-quanto, for scales that half precision holds: the same codes."""
     weight = drawn(16, 256).clamp(-3, 3)
-    if bits == 8:
-        weight[:, 0] = 127 / 32
-        theirs = AbsmaxOptimizer()(weight, qint8, axis=0)
-        ours = Int8(weight)
-        made = quantize_weight(weight, qint8, 0, theirs, optimized=False)
-        assert torch.equal(ours.scales.float(), theirs.flatten())
-        assert torch.equal(ours.codes, made._data)
-        torch.testing.assert_close(ours(), made.dequantize(), rtol=0, atol=0)
-        return
-    four = Int4(weight, 64)
-    scales = four.scales.float().reshape(1, -1)
-    low = weight.reshape(-1, 64).amin(1).clamp(max=0)
-    zeros = (-low / scales[0]).round().to(torch.int8)[None]
-    affine = torch.ops.quanto.quantize_affine
-    codes = affine(weight, 4, 0, 64, scales, zeros).T.reshape(16, 256)
-    packed = codes[:, ::2] | codes[:, 1::2] << 4
-    assert torch.equal(four.codes, packed)
-    theirs, shift = MaxOptimizer()(weight, qint4, axis=0, group_size=64)
-    codes = affine(weight, 4, 0, 64, theirs, shift)
-    made = (codes * theirs - shift).T.reshape(16, 256)
-    assert (four() - weight).norm() < 1.03 * (made - weight).norm()
+    weight[:, 0] = 127 / 32
+    ours, scales = Int8(weight), AbsmaxOptimizer()(weight, qint8, axis=0)
+    theirs = quantize_weight(weight, qint8, 0, scales, optimized=False)
+    assert torch.equal(ours.scales.float(), scales.flatten())
+    assert torch.equal(ours.codes, theirs._data)
+    torch.testing.assert_close(ours(), theirs.dequantize(), rtol=0, atol=0)
+
+
+def test_four_bits_are_those_of_quanto() -> None:
+    """Codes, for the same scales and zero points; by its own it errs as much to 3 %.
+
+    What it packs is not asked for: it compiles C++ to unpack it.
+    """
+    weight, affine = drawn(16, 256), torch.ops.quanto.quantize_affine
+    ours = Int4(weight, 64)
+    scales, low = ours.scales.float().reshape(-1, 1), weight.reshape(-1, 64).amin(1, keepdim=True)
+    zeros = (-low / scales).round().to(torch.int8)
+    codes = affine(weight, 4, 0, 64, scales, zeros)
+    pairs = codes.reshape(16, 128, 2)
+    assert torch.equal(ours.codes, pairs[..., 0] | pairs[..., 1] << 4)
+    torch.testing.assert_close(ours(), (scales * (codes - zeros)).reshape(16, 256))
+    scales, shift = MaxOptimizer()(weight, qint4, axis=0, group_size=64)
+    theirs = (affine(weight, 4, 0, 64, scales, shift) * scales - shift).reshape(16, 256)
+    assert (ours() - weight).norm() < 1.03 * (theirs - weight).norm()
 
 
 @pytest.mark.parametrize(("bits", "group"), [(8, 64), (4, 64), (4, 7)])
