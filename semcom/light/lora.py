@@ -114,7 +114,6 @@ def with_lora(
     alpha = (
         float(rank) if alpha is None else check_number("alpha", alpha, _LEAST_ALPHA, _MOST_ALPHA)
     )
-
     if where is not None:
         check_rule("where", where)
 

@@ -150,6 +150,15 @@ def test_a_file_brings_the_adapters_back(kind: str, tmp_path: Path) -> None:
     save_adapter(again, path)
 
 
+def test_a_base_is_quantised_before_or_after() -> None:
+    torch.manual_seed(4)
+    before = with_lora(quantised(network(), 4), 4, where=everywhere)
+    torch.manual_seed(4)
+    after = quantised(with_lora(network(), 4, where=everywhere), 4)
+    assert digest(after.state_dict()) == digest(before.state_dict())
+    assert trainable_share(after) == trainable_share(before)
+
+
 def test_a_single_layer_is_a_network_too(tmp_path: Path) -> None:
     path = tmp_path / "adapter.safetensors"
     for base in (nn.Linear(64, 64), quantised(nn.Linear(64, 64), 4)):
