@@ -56,6 +56,10 @@ def test_no_codec_leans_on_a_rival() -> None:
         assert not found[room] & (RIVALS - {room}), room
 
 
+def test_what_makes_any_network_small_knows_none() -> None:
+    assert arrows()["light"] == {"weightfile"}
+
+
 def test_a_folder_holds_few_files_and_says_what_they_are() -> None:
     for folder in {path.parent for path in FILES.values()}:
         assert len(list(folder.glob("*.py"))) <= MOST_FILES.get(folder.name, 16), folder
