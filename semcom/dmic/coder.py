@@ -39,7 +39,6 @@ class PolicyHevc(Hevc):
     _last: dict[bytes, NDArray[np.floating]] = field(init=False, repr=False, default_factory=dict)
 
     channels = (1,)
-    scaling_bits_per_pixel = 0.0
 
     def __repr__(self) -> str:
         found = getattr(self.segmenter, "fingerprint", type(self.segmenter).__name__)

@@ -92,3 +92,11 @@ def test_what_it_cannot_code_is_said(images: torch.Tensor, policy: Policy, tmp_p
     refused(lambda: DMIC(bright, tmp_path / "none.safetensors"), "none.safetensors")
     refused(lambda: DMIC(bright, policy, header="none"), "header")
     refused(lambda: DMIC(bright, policy, bit_depth=9), "bit_depth must be 8, 10 or 12")
+
+
+def test_where_not_even_the_coarsest_stream_fits_a_smaller_picture_is_coded() -> None:
+    """As of its rivals: a policy's offsets leave the coarsest streams longer than theirs."""
+    images = semcom.data.phantoms("angiography", n=1, size=384, seed=1)[0]
+    codec = semcom.codec("dmic-ldpc")
+    delivered = codec.deliver(images, channels.link("awgn"), cbr=1 / 256, snr_db=0.0, seed=1)
+    assert not bool(delivered.outage.any())
