@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from semcom.dmic.observers import seen
 from semcom.dmic.policy import Policy
-from semcom.dmic.units import encode
+from semcom.dmic.units import UNIT, encode
 from semcom.image_coders.hevc import QP_MAX, STEPS_PER_QP, Hevc
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.scale import ImageArray
 from semcom.segmentation.segmenter import Segmenter
+
+_MIDDLE_QP = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,18 @@ class PolicyHevc(Hevc):
         found = getattr(self.segmenter, "fingerprint", type(self.segmenter).__name__)
         return f"PolicyHevc(bit_depth={self.bit_depth}, {self.policy.fingerprint}, {found})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PolicyHevc) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        """What streams depend on: weights, or the very object where there are none to compare."""
+        told = (getattr(part, "fingerprint", part) for part in (self.policy, self.segmenter))
+        return (self.bit_depth, *told)
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_last": {}}
 
@@ -52,6 +66,13 @@ class PolicyHevc(Hevc):
         qp = QP_MAX - step / STEPS_PER_QP
         offsets = self.policy.offsets(image, self._found(image), qp)
         return encode(image, qp, offsets, bit_depth=self.bit_depth)
+
+    def weights(self, image: ImageArray, roi: Mask | None) -> NDArray[np.float64]:
+        """The inverse of the squared step sizes that the policy chooses at a middle base QP."""
+        height, width = image.shape
+        offsets = self.policy.offsets(image, self._found(image), _MIDDLE_QP)
+        steps = np.exp2(-offsets / 3).repeat(UNIT, 0).repeat(UNIT, 1)
+        return steps[:height, :width]
 
     def _found(self, image: ImageArray) -> NDArray[np.floating]:
         """What the segmenter finds; of the last image it is kept."""

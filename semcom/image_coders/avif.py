@@ -160,7 +160,10 @@ class Avif:
     steps_per_octave = 28.0
     scaling_bits_per_pixel = 0.015
     smallest_scale = 8
-    roi_weight = 1.0
+
+    def weights(self, image: ImageArray, roi: Mask | None) -> float:
+        """All pixels count alike."""
+        return 1.0
 
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code an image; see :func:`semcom.image_coders.avif.encode`.

@@ -158,8 +158,9 @@ class Hevc:
         bit_depth: bits a sample is coded with: 8, 10 or 12.
         roi_qp_offset: QPs that the region of interest gets on top, 0 or less.
 
-    >>> Hevc(bit_depth=10, roi_qp_offset=-6).roi_weight
-    4.0
+    >>> roi = np.array([[True, False]])
+    >>> Hevc(bit_depth=10, roi_qp_offset=-6).weights(np.zeros((1, 2), np.float32), roi)
+    array([[4., 1.]])
     """
 
     bit_depth: int
@@ -173,10 +174,11 @@ class Hevc:
     scaling_bits_per_pixel = 0.06
     smallest_scale = 8
 
-    @property
-    def roi_weight(self) -> float:
-        """The squared step size of the background over that of the region."""
-        return float(2 ** (-self.roi_qp_offset / 3))
+    def weights(self, image: ImageArray, roi: Mask | None) -> NDArray[np.float64] | float:
+        """In the region, the squared step size of the background over that of the region."""
+        if roi is None or not self.roi_qp_offset:
+            return 1.0
+        return np.where(roi, 2 ** (-self.roi_qp_offset / 3), 1.0)
 
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         r"""Code an image; see :func:`semcom.image_coders.hevc.encode`.
@@ -185,7 +187,8 @@ class Hevc:
         b'\x00\x00\x00\x01'
         """
         qp = QP_MAX - step / STEPS_PER_QP
-        return encode(image, qp, self.bit_depth, roi, self.roi_qp_offset)
+        region = roi if self.roi_qp_offset else None
+        return encode(image, qp, self.bit_depth, region, self.roi_qp_offset)
 
     def decode(self, stream: bytes, largest: tuple[int, int]) -> ImageArray:
         """Decode a stream; see :func:`semcom.image_coders.hevc.decode`."""

@@ -26,7 +26,6 @@ class ImageFormat(Protocol):
         scaling_bits_per_pixel: rate below which a shrunk image may come out better.
         smallest_scale: by what the sides of the image are divided at most where ``smallest``
             is asked how little holds any image.
-        roi_weight: how many times a squared error counts in the region of interest.
     """
 
     @property
@@ -43,8 +42,16 @@ class ImageFormat(Protocol):
     def scaling_bits_per_pixel(self) -> float: ...  # noqa: D102
     @property
     def smallest_scale(self) -> int: ...  # noqa: D102
-    @property
-    def roi_weight(self) -> float: ...  # noqa: D102
+
+    def weights(self, image: ImageArray, roi: Mask | None) -> NDArray[np.float64] | float:
+        """How often each pixel's squared error counts where versions of an image compete.
+
+        A coder that takes bits away from somewhere means that errors count less there.
+
+        Returns:
+            ``[H, W]``, or 1 where all count alike.
+        """
+        ...
 
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code an image at a step, in one of the ``layouts`` ways; the headers come first."""

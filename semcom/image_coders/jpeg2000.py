@@ -193,7 +193,10 @@ class Jpeg2000:
     steps_per_octave = float(_STEPS_PER_OCTAVE)
     scaling_bits_per_pixel = 0.03
     smallest_scale = 8
-    roi_weight = 1.0
+
+    def weights(self, image: ImageArray, roi: Mask | None) -> float:
+        """All pixels count alike."""
+        return 1.0
 
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code an image; see :func:`semcom.image_coders.jpeg2000.encode`.

@@ -108,7 +108,10 @@ class JpegXl:
     steps_per_octave = 1.1 * _STEPS_PER_OCTAVE
     scaling_bits_per_pixel = 0.2
     smallest_scale = 1
-    roi_weight = 1.0
+
+    def weights(self, image: ImageArray, roi: Mask | None) -> float:
+        """All pixels count alike."""
+        return 1.0
 
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code an image; see :func:`semcom.image_coders.jpegxl.encode`.

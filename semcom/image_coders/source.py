@@ -68,7 +68,7 @@ class SourceCoder:
                 more than the finest quality needs (less of few images: JPEG XL's below 128 x 128,
                 any coder's at some 150 bytes).
             roi: bool or float ``[H, W]``, above 0.5 in the region of interest; of use to
-                ``"hevc-roi"`` alone, which also counts the error there ``roi_weight`` times.
+                ``"hevc-roi"`` alone, which also counts errors there four times.
 
         Raises:
             BudgetTooSmall: if the coarsest payload is larger than the budget.
@@ -79,8 +79,8 @@ class SourceCoder:
         True
         """
         height, width = image.shape[-2:]
-        mask = None if roi is None or self.format.roi_weight == 1 else np.asarray(roi) > 0.5
-        weights = 1.0 if mask is None else np.where(mask, self.format.roi_weight, 1.0)
+        mask = None if roi is None else np.asarray(roi) > 0.5
+        weights = self.format.weights(image, mask)
 
         def error(payload: bytes) -> float:
             decoded = self.decode(payload, height, width, _channels(image))
