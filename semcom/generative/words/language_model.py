@@ -93,6 +93,7 @@ class LanguageModel:
             table = table.astype(np.int64)
             if (table < 1).any() or (table.sum(-1) != TOTAL).any():
                 raise InputError(f"frequencies of {slot.name} must be from 1 on, in all {TOTAL}")
+            table.flags.writeable = False
             self._tables.append(table)
 
     @classmethod

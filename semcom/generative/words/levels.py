@@ -31,10 +31,10 @@ class Grades(NamedTuple):
         return int(np.searchsorted(self.ends, value, side="right"))
 
 
-EXPOSURE = Grades((0.35, 0.45, 0.55, 0.65), (0.28, 0.40, 0.50, 0.60, 0.72))
+EXPOSURE = Grades((0.35, 0.45, 0.55, 0.65), (0.32, 0.40, 0.50, 0.60, 0.70))
 """Mean grey value in [0, 1]."""
 
-CONTRAST = Grades((0.06, 0.11, 0.18), (0.04, 0.085, 0.145, 0.22))
+CONTRAST = Grades((0.06, 0.11, 0.18), (0.045, 0.085, 0.145, 0.22))
 """RMS difference between the places and the whole picture, in grey values."""
 
 BRIGHTER = Grades((-1.1, -0.4, 0.4, 1.1), (-1.5, -0.75, 0.0, 0.75, 1.5))

@@ -11,7 +11,9 @@ It is written in one way only, so a sentence can be read back exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, groupby, product
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +74,11 @@ SLOTS = OVERALL + PLACES
 KINDS = OVERALL[0].phrases
 """Kinds of pictures."""
 
+_SAID = {f"{phrase} ": grade for grade, phrase in enumerate(BRIGHTNESS) if grade != AS_BRIGHT}
 _ELSE, _ALL = "all else as bright", "as bright everywhere"
+_PART = re.compile(", (?=across |down |at )")
+_ROW = re.compile("|".join(ROWS))
+_COLUMN = re.compile("|".join(sorted(COLUMNS, key=len, reverse=True)))
 
 
 def sentence(choices: Sequence[int]) -> str:
@@ -113,15 +119,12 @@ def choices(text: str) -> list[int] | None:
         found.append(slot.phrases.index(clause))
     grades = [AS_BRIGHT] * len(PLACES)
     for clause in clauses[len(OVERALL) :]:
-        for grade, places in _SAID.items():
-            if clause.startswith(grade):
-                for place in _places(clause.removeprefix(grade)):
-                    grades[place] = places
+        for phrase, grade in _SAID.items():
+            if clause.startswith(phrase):
+                for place in _places(clause.removeprefix(phrase)):
+                    grades[place] = grade
     found += grades
     return found if len(found) == len(SLOTS) and sentence(found) == text else None
-
-
-_SAID = {f"{phrase} ": grade for grade, phrase in enumerate(BRIGHTNESS) if grade != AS_BRIGHT}
 
 
 def kind_index(kind: object) -> int:
@@ -176,51 +179,34 @@ def _layout(grades: Sequence[int]) -> Iterator[str]:
 def _where(places: Sequence[int]) -> str:
     """Whole rows, or whole columns where no row is whole; then the others, row by row.
 
-    ``across the top, at the lower left and right``, ``down the far left, at the top right``.
+    Neighbouring rows with the same columns are joined: ``across the top, at the lower left and
+    right``, ``down the far left, at the top and upper right``.
     """
     grid = np.zeros((len(ROWS), len(COLUMNS)), dtype=np.bool_)
     grid.flat[list(places)] = True
-    whole_rows = np.all(grid, axis=1)
-    whole_columns = np.all(grid, axis=0) & ~whole_rows.any()
-    parts = [f"down the {COLUMNS[column]}" for column in np.flatnonzero(whole_columns)]
-    for row, name in enumerate(ROWS):
-        if whole_rows[row]:
-            parts.append(f"across {_WHOLE_ROWS[row]}")
-            continue
-        there = [COLUMNS[column] for column in np.flatnonzero(grid[row] & ~whole_columns)]
-        if there:
-            parts.append(f"at the {name} {_enumerated(there)}")
+    columns = np.all(grid, axis=0) & ~np.all(grid, axis=1).any()
+    parts = []
+    if columns.any():
+        parts.append(f"down the {_enumerated(COLUMNS, columns)}")
+    rest = grid & ~columns
+    for there, rows in groupby(range(len(ROWS)), key=lambda row: tuple(rest[row])):
+        those = np.isin(range(len(ROWS)), list(rows))
+        if all(there):
+            parts.append(f"across {_enumerated(_WHOLE_ROWS, those)}")
+        elif any(there):
+            parts.append(f"at the {_enumerated(ROWS, those)} {_enumerated(COLUMNS, there)}")
     return ", ".join(parts)
 
 
-def _enumerated(names: Sequence[str]) -> str:
+def _enumerated(names: Sequence[str], named: Iterable[bool]) -> str:
     """``far left, left and right``."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    *first, last = compress(names, named)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _places(where: str) -> Iterator[int]:
     """Undo :func:`_where`; of other text, whatever is known."""
-    row = 0
-    for part in where.replace(" and ", ", ").split(", "):
-        if part in _WHOLE:
-            yield from _WHOLE[part]
-            continue
-        column = part
-        for index, name in enumerate(ROWS):
-            if part.startswith(f"at the {name} "):
-                row, column = index, part.removeprefix(f"at the {name} ")
-        if column in COLUMNS:
-            yield row * len(COLUMNS) + COLUMNS.index(column)
-
-
-_WHOLE = {
-    **{
-        f"across {name}": range(row * len(COLUMNS), (row + 1) * len(COLUMNS))
-        for row, name in enumerate(_WHOLE_ROWS)
-    },
-    **{
-        f"down the {name}": range(column, len(PLACES), len(COLUMNS))
-        for column, name in enumerate(COLUMNS)
-    },
-}
-"""Places of whole rows and columns."""
+    for part in _PART.split(where):
+        rows, columns = _ROW.findall(part) or ROWS, _COLUMN.findall(part) or COLUMNS
+        for row, column in product(rows, columns):
+            yield ROWS.index(row) * len(COLUMNS) + COLUMNS.index(column)

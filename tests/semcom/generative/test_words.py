@@ -87,8 +87,12 @@ def test_neighbours_of_the_same_word_are_joined() -> None:
     )
     assert sentence(overall + [2] * 16).endswith("edges; as bright everywhere")
     assert sentence(overall + [1] * 16).endswith(
-        "; darker across the top, across the upper middle, across the lower middle, across the "
-        "bottom"
+        "; darker across the top, the upper middle, the lower middle and the bottom"
+    )
+    block = [1, 2, 1, 2] * 2 + [2] * 4 + [1, 2, 1, 1]
+    assert sentence(overall + block).endswith(
+        "; darker at the top and upper far left and right, at the bottom far left, right and far "
+        "right; all else as bright"
     )
 
 
