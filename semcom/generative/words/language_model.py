@@ -19,8 +19,6 @@ from semcom.generative.words.arithmetic import TOTAL, ideal_bits
 from semcom.generative.words.vocabulary import (
     COLUMNS,
     OVERALL,
-    PLACES,
-    ROWS,
     SLOTS,
     check_choices,
 )
@@ -33,23 +31,17 @@ _KIND = 0
 _Tables = NDArray[np.int64]
 
 
-def _contexts() -> tuple[tuple[int, ...], ...]:
-    """Of each slot the earlier ones that its probabilities depend on, the kind first."""
-    names = [slot.name for slot in SLOTS]
-    exposure, contrast = names.index("exposure"), names.index("contrast")
-    overall = {"kind": (), "contrast": (_KIND, exposure), "border": (_KIND, contrast)}
-    found = [overall.get(slot.name, (_KIND,)) for slot in OVERALL]
-    for place in range(len(PLACES)):
-        row, column = divmod(place, len(COLUMNS))
-        here = len(OVERALL) + place
-        left = (here - 1,) * (column > 0)
-        upper = (here - len(COLUMNS),) * (row > 0)
-        found.append((_KIND, *left, *upper))
-    assert len(found) == len(OVERALL) + len(ROWS) * len(COLUMNS)
-    return tuple(found)
+def _context(at: int) -> tuple[int, ...]:
+    """The earlier slots that the probabilities of a slot depend on."""
+    place = at - len(OVERALL)
+    if place < 0:
+        others = {"kind": (), "contrast": (_KIND, at - 1), "border": (_KIND, at - 1)}
+        return others.get(SLOTS[at].name, (_KIND,))
+    row, column = divmod(place, len(COLUMNS))
+    return (_KIND, *[at - 1] * (column > 0), *[at - len(COLUMNS)] * (row > 0))
 
 
-CONTEXTS = _contexts()
+CONTEXTS = tuple(_context(at) for at in range(len(SLOTS)))
 """Of each slot, the earlier slots that its probabilities depend on.
 
 Contrast depends on kind and exposure, border on kind and contrast, a place on kind and on the

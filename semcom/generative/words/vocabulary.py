@@ -28,6 +28,9 @@ class Slot(NamedTuple):
     Args:
         name: what it is.
         phrases: those that can stand for it, in the order of their grades where they have any.
+
+    >>> SLOTS[4]
+    Slot(name='grain', phrases=('no grain', 'fine grain', 'coarse grain'))
     """
 
     name: str
