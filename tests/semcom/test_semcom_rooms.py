@@ -60,6 +60,12 @@ def test_what_makes_any_network_small_knows_none() -> None:
     assert arrows()["light"] == {"weightfile"}
 
 
+def test_the_generative_system_stands_on_the_codecs() -> None:
+    """It sends its key region by one of them, and describes the rest; none knows of it."""
+    knowing = {room for room, rooms in arrows().items() if "generative" in rooms}
+    assert knowing <= {"catalogue", "entries", "training"}
+
+
 def test_a_folder_holds_few_files_and_says_what_they_are() -> None:
     for folder in {path.parent for path in FILES.values()}:
         assert len(list(folder.glob("*.py"))) <= MOST_FILES.get(folder.name, 16), folder
