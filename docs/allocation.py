@@ -17,6 +17,7 @@ import pandas as pd
 from measure import FOLDER, chosen
 
 import scenarios
+import semcom
 from scenarios.comparisons.allocation.figure import drawn
 from scenarios.comparisons.allocation.savings import savings_of
 from scenarios.comparisons.allocation.ways import ANCHOR, UPPER
@@ -32,7 +33,6 @@ PICTURES, SEARCHED, SENT = 32, 6, 16
 SEARCHED_QPS, SEARCHED_PRESET = (28, 34, 40, 46), "ultrafast"
 """130 encodes a point, and the segmenter asked after each, are minutes a picture even so."""
 
-CODECS = ("hevc-ldpc", "hevc-roi-ldpc", "dmic-ldpc", "medjscc")
 CBR, SNR_DB = (1 / 128, 1 / 64), (0, 6, 12)
 
 
@@ -88,15 +88,21 @@ def over(own: pd.DataFrame, anchor: pd.DataFrame, measure: str) -> dict[str, flo
 
 
 def links(data: Path, workers: int) -> None:
-    """The policy's streams on the air."""
+    """The policy's streams on the air, seen by the observer that nothing was made for."""
     table = scenarios.snr(
         chosen(data, KIND, SIDE, SENT)[0],
         KIND,
-        codecs=CODECS,
+        codecs={
+            "hevc-ldpc": semcom.codec("hevc-ldpc"),
+            "hevc-roi-ldpc": semcom.codec("hevc-roi-ldpc"),
+            f"{RULE}, ldpc": semcom.codec("dmic-ldpc", policy=RULE),
+            "dmic-ldpc": semcom.codec("dmic-ldpc"),
+            "medjscc": semcom.codec("medjscc"),
+        },
         links=("awgn", "ntn-tdl-c"),
         snr_db=SNR_DB,
         cbr=CBR,
-        diagnosis=KIND,
+        diagnosis=f"{KIND}-second",
         out=Path("results") / "dmic_links",
         workers=workers,
         progress=True,

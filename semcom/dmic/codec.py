@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from channels.errors import check_name
+from channels import InputError
+from channels.errors import check_name, shown
 from semcom.dmic.coder import PolicyHevc
 from semcom.dmic.policy import Policy
+from semcom.dmic.rules import RULES, Rule
 from semcom.dmic.weights import shipped_for
 from semcom.image_coders.planes import check_bit_depth
 from semcom.image_coders.source import HEADERS, SourceCoder
@@ -25,8 +27,9 @@ class DMIC(SeparateCodec):
 
     Args:
         segmenter: whose diagnosis is kept: the task of a shipped one, or one's own.
-        policy: a file of ``semcom train dmic``, a policy, or ``None`` for the shipped one that was
-            transferred to the segmenter's task; where there is none, the base.
+        policy: a file of ``semcom train dmic``, a policy, the name of a rule ("two levels"), any
+            :data:`~semcom.dmic.rules.Rule`, or ``None`` for the shipped policy that was transferred
+            to the segmenter's task; where there is none, the base.
         header: as of :class:`~semcom.separate.SeparateCodec`, like all that follows.
         bit_depth: 8, 10 or 12.
 
@@ -42,7 +45,7 @@ class DMIC(SeparateCodec):
     def __init__(
         self,
         segmenter: str | Segmenter = "angiography",
-        policy: str | Path | Policy | None = None,
+        policy: str | Path | Policy | Rule | None = None,
         mcs: int | Literal["auto"] = "auto",
         mcs_table: MCSTable = "all",
         adaptation: str = "predicted",
@@ -55,8 +58,16 @@ class DMIC(SeparateCodec):
         finds = shipped_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
         if policy is None:
             policy = shipped_for(getattr(finds, "task", None))
-        elif not isinstance(policy, Policy):
+        elif isinstance(policy, str) and policy in RULES:
+            policy = RULES[policy]
+        elif isinstance(policy, str | Path):
             policy = Policy.load(policy)
+        elif not callable(getattr(policy, "offsets", policy)):
+            known = ", ".join(RULES)
+            raise InputError(
+                f"policy must be a policy, a file of its weights, a rule or one of {known}, "
+                f"got {shown(policy)}"
+            )
         coder = PolicyHevc(check_bit_depth(bit_depth), policy=policy, segmenter=finds)
         super().__init__(
             SourceCoder("dmic", coder, check_name("header", header, HEADERS)),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from semcom.dmic.observers import seen
 from semcom.dmic.policy import Policy
-from semcom.dmic.units import UNIT, encode
+from semcom.dmic.rules import Rule
+from semcom.dmic.units import UNIT, Map, encode
 from semcom.image_coders.hevc import QP_MAX, STEPS_PER_QP, Hevc
 from semcom.image_coders.image_format import Mask
 from semcom.image_coders.scale import ImageArray
@@ -27,7 +28,7 @@ class PolicyHevc(Hevc):
 
     Args:
         bit_depth: bits a sample is coded with: 8, 10 or 12.
-        policy: chooses.
+        policy: chooses; or a rule, see :data:`semcom.dmic.rules.Rule`.
         segmenter: finds what the diagnosis is about.
 
     >>> coder = PolicyHevc(10, policy=Policy(), segmenter=lambda images: images)
@@ -36,7 +37,7 @@ class PolicyHevc(Hevc):
     (64, 64)
     """
 
-    policy: Policy = field(kw_only=True)
+    policy: Policy | Rule = field(kw_only=True)
     segmenter: Segmenter = field(kw_only=True)
     _last: dict[bytes, NDArray[np.floating]] = field(init=False, repr=False, default_factory=dict)
 
@@ -44,7 +45,8 @@ class PolicyHevc(Hevc):
 
     def __repr__(self) -> str:
         found = getattr(self.segmenter, "fingerprint", type(self.segmenter).__name__)
-        return f"PolicyHevc(bit_depth={self.bit_depth}, {self.policy.fingerprint}, {found})"
+        chooses = getattr(self.policy, "fingerprint", getattr(self.policy, "__name__", "rule"))
+        return f"PolicyHevc(bit_depth={self.bit_depth}, {chooses}, {found})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PolicyHevc) and self._identity == other._identity
@@ -64,15 +66,18 @@ class PolicyHevc(Hevc):
     def encode(self, image: ImageArray, step: int, layout: int, roi: Mask | None) -> bytes:
         """Code an image at base QP ``51 - step / 64``."""
         qp = QP_MAX - step / STEPS_PER_QP
-        offsets = self.policy.offsets(image, self._found(image), qp)
+        offsets = self._offsets(image, qp)
         return encode(image, qp, offsets, bit_depth=self.bit_depth)
 
     def weights(self, image: ImageArray, roi: Mask | None) -> NDArray[np.float64]:
         """The inverse of the squared step sizes that the policy chooses at a middle base QP."""
         height, width = image.shape
-        offsets = self.policy.offsets(image, self._found(image), _MIDDLE_QP)
-        steps = np.exp2(-offsets / 3).repeat(UNIT, 0).repeat(UNIT, 1)
+        steps = np.exp2(-self._offsets(image, _MIDDLE_QP) / 3).repeat(UNIT, 0).repeat(UNIT, 1)
         return steps[:height, :width]
+
+    def _offsets(self, image: ImageArray, qp: float) -> Map:
+        choose = self.policy.offsets if isinstance(self.policy, Policy) else self.policy
+        return choose(image, self._found(image), qp)
 
     def _found(self, image: ImageArray) -> NDArray[np.floating]:
         """What the segmenter finds; of the last image it is kept."""

@@ -94,6 +94,20 @@ def test_what_it_cannot_code_is_said(images: torch.Tensor, policy: Policy, tmp_p
     refused(lambda: DMIC(bright, policy, bit_depth=9), "bit_depth must be 8, 10 or 12")
 
 
+def test_two_policies_are_two_coders_and_a_rule_is_one_too(images: torch.Tensor) -> None:
+    """Streams are kept by coder: one that equals another would be given its streams."""
+    spread = np.linspace(0, 1, SIDE, dtype=np.float32)[None].repeat(SIDE, 0)
+    found, sent = [], {}
+    for name in ("anchor", "two levels"):
+        codec = DMIC(bright, name)
+        found.append(codec._source)
+        sent[name] = codec.encode(torch.from_numpy(spread)[None, None], cbr=1 / 16, snr_db=9.0)
+    assert found[0] != found[1] and found[0] == DMIC(bright, "anchor")._source
+    assert not torch.equal(sent["anchor"].symbols, sent["two levels"].symbols)
+    assert DMIC(bright, Policy())._source != DMIC(bright, "two levels")._source
+    refused(lambda: DMIC(bright, 3), "one of anchor, two levels, got 3")  # type: ignore[arg-type]
+
+
 def test_where_not_even_the_coarsest_stream_fits_a_smaller_picture_is_coded() -> None:
     """As of its rivals: a policy's offsets leave the coarsest streams longer than theirs."""
     images = semcom.data.phantoms("angiography", n=1, size=384, seed=1)[0]
