@@ -25,7 +25,7 @@ from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.region import covered
+from semcom.medjscc.source.region import around, covered
 from semcom.medjscc.source.steps import in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
@@ -75,7 +75,7 @@ class Receiver:
             return image + 0.5, True
         if not digital.whole:
             rough = self._wavelet.synthesise(in_image(digital.values, digital.log_step))
-            return digital.border.restored(rough[..., :height, :width] + 0.5), False
+            return self._shown(rough, digital, height, width), False
         start = body.shape[1] - self._layout.analogue_uses(digital.header.length)
         values, deviations = self._refined(
             digital, body[:, start:], body_var[:, start:], rx.session
@@ -91,7 +91,14 @@ class Receiver:
             rx.snr_db[row : row + 1] if self._options.channel_adaptive else None,
             rx.session.channel_uses / math.prod(rx.session.image_shape),
         )
-        return digital.border.restored(image[..., :height, :width] + 0.5), False
+        return self._shown(image, digital, height, width), False
+
+    def _shown(self, image: Tensor, digital: _Digital, height: int, width: int) -> Tensor:
+        """An image in the picture's size, mid-grey where nothing was sent."""
+        if self._options.region_only:
+            sent = F.interpolate(around(digital.blocks).float(), scale_factor=BLOCK, mode="nearest")
+            image = image * sent.to(image)
+        return digital.border.restored(image[..., :height, :width] + 0.5)
 
     def rate_map(self, rx: Reception, row: int) -> RateMap | None:
         """Where one image's budget went; ``None`` if it was lost."""

@@ -65,8 +65,8 @@ def dmic(
         masks: what an annotator has said is there, as of :func:`scenarios.snr`; ``None``: no
             annotated Dice, ROI-PSNR in what the segmenter finds.
         segmenter: whose diagnosis is kept, the first observer: a name or any.
-        control: an observer that no way knows; ``None``: the catalogue's control of the segmenter,
-            where it has one.
+        control: another observer, whom the shipped policies were trained with; ``None``: the
+            catalogue's control of the segmenter, where it has one.
         observers: further ones by label. The segmenter itself on mirrored pictures is always one.
         ways: names, or one.
         policies: by label, or files of their weights; ``None``: those that come with the package.

@@ -40,6 +40,9 @@ def test_the_region_gains_what_the_rest_no_longer_costs(
     assert not sent["alone"].outage.any()
     assert float((quality["alone"] - quality["whole"]).mean()) > 0.5
     assert int(sent["alone"].used[0]) == int(sent["whole"].used[0])
+    blocks = around(region_blocks(masks.float()))
+    unsent = F.interpolate(blocks.float(), scale_factor=16, mode="nearest") == 0
+    assert bool((sent["alone"].images[unsent] == 0.5).all())
 
 
 def test_every_pixel_of_the_region_is_in_a_coded_block(pictures: tuple[Tensor, Tensor]) -> None:
