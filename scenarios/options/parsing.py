@@ -142,7 +142,7 @@ def parse_whole(option: str, text: str) -> list[int]:
     """
     names = list(dict.fromkeys(parse_names(text)))
     if not names or not all(re.fullmatch("[0-9]{1,6}", name) for name in names):
-        raise typer.BadParameter(f"{option} {text!r}: write whole numbers, e.g. 2,4")
+        raise typer.BadParameter(f"{option} {text!r}: write whole numbers from 0 on, e.g. 2,4")
     return [int(name) for name in names]
 
 

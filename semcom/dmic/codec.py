@@ -56,6 +56,10 @@ class DMIC(SeparateCodec):
         fallback: str | None = None,
     ) -> None:
         finds = shipped_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
+        if not callable(finds):
+            raise InputError(
+                f"segmenter must be a task's name or can be called, got {shown(finds)}"
+            )
         if policy is None:
             policy = shipped_for(getattr(finds, "task", None))
         elif isinstance(policy, str) and policy in RULES:

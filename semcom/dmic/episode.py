@@ -222,7 +222,12 @@ def exchanges(
             for other, scene in zip(others, scenes, strict=True)
         ]
         spread = float(np.sqrt(np.mean([credits.var() for credits in moves])))
-        found[qp] = replace(rates, spread=max(spread, _NOTHING))
+        if spread < _NOTHING:
+            raise InputError(
+                "no choice of QPs tells units of these images apart: the segmenter finds something "
+                "in all of them or in none; take larger images or another segmenter"
+            )
+        found[qp] = replace(rates, spread=spread)
     return found
 
 

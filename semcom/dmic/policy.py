@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from channels import InputError
+from channels.errors import check_number
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT, Map
 from semcom.dmic.walk import walked
+from semcom.image_coders.hevc import QP_MAX
 from semcom.learned import pad_to
 from semcom.weightfile import complaint, digest, halved, stored
 
@@ -168,12 +170,23 @@ class Policy(nn.Module):
         Args:
             image: float32 ``[H, W]`` in [0, 1].
             found: what a segmenter finds in it, probabilities ``[H, W]``.
-            base_qp: what the offsets are added to.
+            base_qp: what the offsets are added to, 0 to 51.
+
+        Raises:
+            InputError: if image and ``found`` are not of one size, or an argument is out of range.
 
         >>> Policy().offsets(np.zeros((64, 96), np.float32), np.zeros((64, 96)), 37).shape
         (2, 3)
         """
-        level = torch.tensor([float(base_qp)])
+        level = torch.tensor([check_number("base_qp", base_qp, 0, QP_MAX)])
+        image, found = np.asarray(image, np.float32), np.asarray(found, np.float32)
+        if image.ndim != 2 or image.shape != found.shape:
+            raise InputError(
+                f"image and found must be [H, W] alike, got {list(image.shape)} and "
+                f"{list(found.shape)}"
+            )
+        if not (np.isfinite(image).all() and np.isfinite(found).all()):
+            raise InputError("image and found must be finite: there is a NaN or an infinity")
         with undisturbed():
             return offsets_of(self.choose(self.trunk(planes(image, found), level), level)[0])
 

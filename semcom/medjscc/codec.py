@@ -30,6 +30,7 @@ from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
 from semcom.medjscc.sender import PreparedImage, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
+from semcom.medjscc.source.region import IN_REGION
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
 from semcom.modem.adaptation import (
@@ -178,7 +179,7 @@ class MedJSCC(LearnedCodec):
         """Refuse what a codec of the region alone cannot send."""
         if self.training:
             raise InputError("region_only is not trained with: call codec.eval() first")
-        empty = [True] if roi is None else (roi.flatten(1).amax(1) <= 0).tolist()
+        empty = [True] if roi is None else (roi.flatten(1).amax(1) <= IN_REGION).tolist()
         if any(empty):
             raise InputError(
                 f"region_only sends nothing but the region of interest, and that of image "

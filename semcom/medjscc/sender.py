@@ -33,7 +33,7 @@ from semcom.medjscc.source.border import Border, find_border
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
-from semcom.medjscc.source.region import covered, region_bands, region_blocks
+from semcom.medjscc.source.region import IN_REGION, covered, region_bands, region_blocks
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import StepSearch, classed
@@ -111,7 +111,7 @@ class Sender:
         border = Border() if alone else find_border(image)
         centred = image - 0.5
         padded = pad_to(roi, BLOCK)
-        blocks = region_blocks(padded) if alone else mask_blocks(padded)
+        blocks = region_blocks(padded > IN_REGION) if alone else mask_blocks(padded)
         ratio = self._ratio_index(blocks)
         whole = pad_to(border.removed(centred), BLOCK)
         if alone:

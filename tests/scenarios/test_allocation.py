@@ -132,3 +132,12 @@ def test_what_cannot_be_is_said(images: torch.Tensor, tmp_path: Path) -> None:
     refused(lambda: scenarios.dmic(images, observers={"control": bright}), "label is taken")
     twice = {"a": Policy(), "a, picture QP (extension)": Policy()}
     refused(lambda: scenarios.dmic(images, policies=twice), "label is taken")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"ways": 3}, "ways must be names"), ({"policies": ["a"]}, "policies must be a mapping")],
+)
+def test_arguments_of_another_kind_are_refused(wrong: dict[str, Any], told: str) -> None:
+    image = torch.full((1, 1, 64, 64), 0.2)
+    refused(lambda: scenarios.dmic(image, segmenter=lambda images: images, **wrong), told)

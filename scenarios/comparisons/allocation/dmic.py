@@ -269,7 +269,10 @@ def _labelled(options: list[str] | None) -> dict[str, str] | None:
     if options is None:
         return None
     found: dict[str, str] = {}
-    for text in parse_names(",".join(options)):
+    named = parse_names(",".join(options))
+    if not named:
+        raise typer.BadParameter("--policy is empty: write label=weights.safetensors")
+    for text in named:
         label, _, path = (part.strip() for part in text.partition("="))
         if not label or not path:
             raise typer.BadParameter(f"--policy {text!r}: write label=weights.safetensors")

@@ -85,6 +85,8 @@ def ways_of(
     >>> [way.label for way in ways_of(["search", "two levels"], {"mine": Policy()})]
     ['anchor', 'two levels', 'mine', 'search']
     """
+    if not isinstance(names, str | Sequence):
+        raise InputError(f"ways must be names, or one, got {shown(names)}")
     named = [names] if isinstance(names, str) else list(names)
     for name in named:
         check_name("way", name, (*_NAMES, PICTURE_QP))
@@ -92,6 +94,8 @@ def ways_of(
     if policies is None:
         chosen = [Way(name, shipped(name)) for name in shipped_names()]
     else:
+        if not isinstance(policies, Mapping):
+            raise InputError(f"policies must be a mapping, label to policy, got {shown(policies)}")
         taken = {*_NAMES, PICTURE_QP}
         chosen = [
             Way(check_label("policy", label, taken), _policy(label, given))

@@ -9,6 +9,9 @@ from torch import Tensor
 from semcom.medjscc.source.steps import mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands, Wavelet
 
+IN_REGION = 0.5
+"""What a soft mask must exceed, pixel by pixel: beside a region alone there is no grey zone."""
+
 _ROUNDS = 10
 
 
@@ -49,15 +52,16 @@ def region_blocks(roi: Tensor) -> Tensor:
     and have no such neighbour.
 
     Args:
-        roi: soft masks ``[batch, 1, H, W]``, sides multiples of 16.
+        roi: bool ``[batch, 1, H, W]``, sides multiples of 16.
 
-    >>> some = torch.zeros(1, 1, 64, 64)
-    >>> some[..., 0, 0] = some[..., 40:50, 33:63] = 1
+    >>> some = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    >>> some[..., 0, 0] = some[..., 40:50, 33:63] = True
     >>> region_blocks(some)[0, 0].int().tolist()
     [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     """
-    most = mask_blocks(roi)
-    return most | (mask_blocks(roi, 0.0) & ~around(most))
+    mask = roi.float()
+    most = mask_blocks(mask)
+    return most | (mask_blocks(mask, 0.0) & ~around(most))
 
 
 def within(bands: Bands, coded: list[Tensor]) -> Bands:

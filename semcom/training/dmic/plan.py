@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from channels import InputError
 from channels.errors import check_name, keep_count, keep_flag, keep_number
 from semcom.dmic.episode import check_base_qps
 from semcom.dmic.units import BASE_QPS
@@ -71,5 +72,9 @@ class PolicyPlan:
         check_name("tuned", self.tuned, TUNED)
         keep_flag(self, "turned")
         keep_count(self, "imitated", 0, 10**6)
+        if self.imitated > self.steps:
+            raise InputError(
+                f"{self.imitated} updates cannot imitate, there are {self.steps}: take more steps"
+            )
         object.__setattr__(self, "base_qps", check_base_qps(self.base_qps))
         keep_count(self, "seed", 0, 2**40 - 1)

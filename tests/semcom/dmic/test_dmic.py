@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from semcom.dmic.curves import curve
 from semcom.dmic.episode import Coded, Exchange, Scene, exchanges, returns
 from semcom.dmic.observers import Turned, look, loss, seen, shares_of_loss
 from semcom.dmic.policy import CONTEXT, contexts, planes
+from semcom.dmic.rules import two_levels
 from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT, encode, grid
 from semcom.image_coders import hevc
 from semcom.training.dmic import PolicyPlan
@@ -282,3 +284,32 @@ def test_the_anchor_saves_nothing_over_itself() -> None:
     assert flat.saving(flat) == pytest.approx(0)
     assert (np.diff(flat.num_bytes) < 0).all()
     assert planes(images[0], images[0]).shape == (1, 3, SIDE, SIDE)
+
+
+def test_a_rule_that_treats_all_units_alike_teaches_nothing() -> None:
+    ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    everywhere = Scene(ramp, [lambda images: 0.6 + 0.4 * images], "ultrafast")
+    refused(
+        lambda: exchanges([everywhere], [28, 37, 46], two_levels),
+        "finds something in all of them or in none",
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "found", "base_qp", "told"),
+    [
+        (np.zeros((64, 64)), np.full((64, 64), np.nan), 37, "must be finite"),
+        (np.zeros((64, 64)), np.zeros((10, 10)), 37, "alike, got .64, 64. and .10, 10."),
+        (np.zeros((1, 64, 64)), np.zeros((64, 64)), 37, "alike, got .1, 64, 64. and .64, 64."),
+        (np.zeros((64, 64)), np.zeros((64, 64)), math.nan, "base_qp"),
+        (np.zeros((64, 64)), np.zeros((64, 64)), 99, "base_qp"),
+    ],
+)
+def test_a_policy_is_asked_about_what_it_can_answer(
+    image: NDArray[np.float32], found: NDArray[np.float64], base_qp: float, told: str
+) -> None:
+    refused(lambda: Policy().offsets(image, found, base_qp), told)
+
+
+def test_a_plan_leaves_updates_to_learn_from() -> None:
+    refused(lambda: PolicyPlan(steps=10, imitated=50), "50 updates cannot imitate, there are 10")

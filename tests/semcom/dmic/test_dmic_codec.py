@@ -89,6 +89,7 @@ def test_what_it_cannot_code_is_said(images: torch.Tensor, policy: Policy, tmp_p
     refused(lambda: codec.encode(images.expand(-1, 3, -1, -1), cbr=1, snr_db=10), "grey")
     refused(lambda: codec.encode(images[..., :16, :16], cbr=1, snr_db=10), "32")
     refused(lambda: DMIC("lungs", policy), "lungs")
+    refused(lambda: DMIC(3, policy), "can be called, got 3")  # type: ignore[arg-type]
     refused(lambda: DMIC(bright, tmp_path / "none.safetensors"), "none.safetensors")
     refused(lambda: DMIC(bright, policy, header="none"), "header")
     refused(lambda: DMIC(bright, policy, bit_depth=9), "bit_depth must be 8, 10 or 12")

@@ -40,17 +40,17 @@ def test_the_region_gains_what_the_rest_no_longer_costs(
     assert not sent["alone"].outage.any()
     assert float((quality["alone"] - quality["whole"]).mean()) > 0.5
     assert int(sent["alone"].used[0]) == int(sent["whole"].used[0])
-    blocks = around(region_blocks(masks.float()))
+    blocks = around(region_blocks(masks))
     unsent = F.interpolate(blocks.float(), scale_factor=16, mode="nearest") == 0
     assert bool((sent["alone"].images[unsent] == 0.5).all())
 
 
 def test_every_pixel_of_the_region_is_in_a_coded_block(pictures: tuple[Tensor, Tensor]) -> None:
-    masks = pictures[1].float()
-    masks[..., 0, 190] = 1
+    masks = pictures[1].clone()
+    masks[..., 0, 190] = True
     blocks = region_blocks(masks)
     coded = F.interpolate(around(blocks).float(), scale_factor=16, mode="nearest") > 0
-    assert bool(coded[masks > 0].all())
+    assert bool(coded[masks].all())
     assert [level.shape[-1] for level in covered(blocks)] == [3, 6, 12, 24, 48, 96]
 
 
@@ -76,6 +76,8 @@ def test_what_is_away_from_the_region_does_not_change_what_is_sent(
     images[..., 128:, :] = 1 - images[..., 128:, :]
     second = alone.encode(images, cbr=1 / 32, snr_db=9.0, roi=masks)
     assert torch.equal(first.symbols, second.symbols)
+    soft = alone.encode(images, cbr=1 / 32, snr_db=9.0, roi=0.6 * masks + 0.3)
+    assert torch.equal(first.symbols, soft.symbols)
 
 
 def test_without_a_region_and_in_training_it_is_refused(
