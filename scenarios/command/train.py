@@ -21,6 +21,7 @@ from scenarios.options.training import (
     Course,
     Data,
     Diagnosed,
+    PaintedOptions,
     PolicyOptions,
     SegmenterOptions,
 )
@@ -288,6 +289,32 @@ def dmic(*, data: Diagnosed, policy: PolicyOptions, course: Course) -> None:
     with _carried_out("dmic", plan.steps, conduct) as on_step:
         train_policy(training, plan, folder, validation=validation, first=first, on_step=on_step)
     typer.echo(f"weights: {folder / 'policy.safetensors'}, log: {folder / 'log.csv'}")
+
+
+@trains.command()
+@grouped
+def generator(*, painted: PaintedOptions, course: Course) -> None:
+    """Train the generator that paints what lies around the key region, from words.
+
+    One picture in 60 is set apart to score by. Words are those that pictures say themselves.
+    """
+    began_s = time.monotonic()
+    from channels import InputError
+    from semcom.catalogue import PACKAGE
+    from semcom.generative.generator import Generator, shipped
+    from semcom.training.generator import train_generator
+
+    conduct = course.conduct(began_s)
+    if course.device != "cpu":
+        raise InputError("generators are trained on the CPU so far: leave --device out")
+    plan, folder = painted.plan(), course.folder("generator")
+    first = None
+    if course.weights is not None:
+        first = shipped() if course.weights == PACKAGE else Generator.load(course.weights)
+    scenes, validation = painted.load()
+    with _carried_out("generator", plan.steps, conduct) as on_step:
+        train_generator(scenes, plan, folder, validation=validation, first=first, on_step=on_step)
+    typer.echo(f"weights: {folder / 'generator.safetensors'}, log: {folder / 'log.csv'}")
 
 
 @contextmanager

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from semcom.training.conduct import Conduct
     from semcom.training.crops import Sample
     from semcom.training.dmic import PolicyPlan
+    from semcom.training.generator import GeneratorPlan
+    from semcom.training.generator.scenes import KeyScene
 
 MOST_PHANTOMS = 100_000
+_EVERY_SCENE = 60
 
 
 @dataclass(frozen=True)
@@ -387,3 +390,78 @@ def _looking_at(task: str) -> list[Segmenter]:
     first = segmenter_of("--task", task)
     assert first is not None
     return observers(first)
+
+
+@dataclass(frozen=True)
+class PaintedOptions:
+    """What a generator learns from, and :class:`~semcom.training.generator.GeneratorPlan`."""
+
+    kind: Annotated[
+        str, typer.Option(help="Of the pictures: chest, angiography or dental; one a run.")
+    ] = "chest"
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of training pictures, or a file of semcom pack.")
+    ] = None
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of their masks, by stem; the kind's segmenter finds others."),
+    ] = None
+    phantoms: Annotated[
+        int, typer.Option(help="Phantoms of the kind to train on, beside pictures or alone.")
+    ] = 0
+    size: Annotated[
+        int, typer.Option(help="Longest side that larger pictures are shrunk to; of phantoms, it.")
+    ] = 512
+    frame: Frame = None
+    skip_unreadable: SkipUnreadable = False
+    steps: Annotated[int, typer.Option(help="Updates.")] = 20_000
+    batch: Annotated[int, typer.Option(help="Parts of pictures an update.")] = 8
+    crop: Annotated[int, typer.Option(help="Side of a part in pixels, a multiple of 32.")] = 256
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-4
+    wordless: Annotated[
+        float, typer.Option(help="Share of the parts that are painted without words.")
+    ] = 0.1
+    seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0
+
+    def plan(self) -> GeneratorPlan:
+        """The plan.
+
+        Raises:
+            InputError: if an option does not fit.
+        """
+        from semcom.training.generator import GeneratorPlan
+
+        return GeneratorPlan(
+            self.steps, self.batch, self.crop, self.learning_rate, self.wordless, self.seed
+        )
+
+    def load(self) -> tuple[list[KeyScene], list[KeyScene]]:
+        """Scenes to train on, and those set apart to validate on.
+
+        Raises:
+            InputError: if an option does not fit, or there is nothing to train on.
+        """
+        from channels import InputError
+        from channels.errors import check_count, check_name
+        from semcom import segmenter
+        from semcom.generative.words.vocabulary import KIND_OF_TASK
+        from semcom.training.generator.scenes import key_scenes
+        from semcom.training.samples import load_samples, phantom_samples, split
+
+        kind = check_name("kind of picture", self.kind, KIND_OF_TASK)
+        check_count("--phantoms", self.phantoms, 0, MOST_PHANTOMS)
+        if self.images is None and not self.phantoms:
+            raise InputError("nothing to train on: give --images or --phantoms")
+        samples: list[Sample] = []
+        if self.images is not None:
+            samples += load_samples(
+                self.images,
+                self.masks,
+                size=self.size,
+                frame=self.frame,
+                skip_unreadable=self.skip_unreadable,
+                tell=tell,
+            )
+        if self.phantoms:
+            samples += phantom_samples(f"{kind}:{self.phantoms}", self.size)
+        return split(key_scenes(samples, KIND_OF_TASK[kind], segmenter(kind)), _EVERY_SCENE)

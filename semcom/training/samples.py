@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from semcom.data import load_packed, phantoms, read_folder
 from semcom.data.folder import Folder, warn
 from semcom.data.packed import is_packed
 from semcom.training.crops import Sample
+
+T = TypeVar("T")
 
 PHANTOM_SEED = 2**20
 
@@ -100,7 +103,7 @@ def phantom_samples(wanted: str, size: int) -> list[Sample]:
     return list(zip(drawn, masks, strict=True))
 
 
-def split(samples: list[Sample], every: int = 20) -> tuple[list[Sample], list[Sample]]:
+def split(samples: list[T], every: int = 20) -> tuple[list[T], list[T]]:
     """Set every ``every``-th sample apart for validation: ``(training, validation)``.
 
     >>> train, validation = split(load_samples(None, num_phantoms=3, size=64), every=3)

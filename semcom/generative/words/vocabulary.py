@@ -77,6 +77,9 @@ SLOTS = OVERALL + PLACES
 KINDS = OVERALL[0].phrases
 """Kinds of pictures."""
 
+KIND_OF_TASK = dict(zip(("chest", "angiography", "dental"), KINDS, strict=False))
+"""Kinds by the task of the segmenter that looks at them."""
+
 _SAID = {f"{phrase} ": grade for grade, phrase in enumerate(BRIGHTNESS) if grade != AS_BRIGHT}
 _ELSE, _ALL = "all else as bright", "as bright everywhere"
 _PART = re.compile(", (?=across |down |at )")

@@ -1,0 +1,71 @@
+"""Pictures with their key regions and the words that they say themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from semcom.generative.words import measured
+from semcom.learned import pad_to
+from semcom.medjscc.source.region import region_blocks
+from semcom.medjscc.source.wavelet import BLOCK
+from semcom.segmentation.segmenter import Segmenter
+from semcom.training.crops import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class KeyScene:
+    """A picture that a generator learns from.
+
+    Args:
+        image: float32 ``[1, H, W]`` in [0, 1].
+        key_mask: what it is given, bool ``[1, H, W]``.
+        choices: what its caption says, the index of a phrase for each slot.
+    """
+
+    image: Tensor
+    key_mask: Tensor
+    choices: tuple[int, ...]
+
+
+def key_scenes(samples: Sequence[Sample], kind: str, segmenter: Segmenter) -> list[KeyScene]:
+    """Pictures with key regions in blocks, as Med-JSCC sends them, and the words measured.
+
+    Args:
+        samples: pictures with masks; where there is none, ``segmenter`` finds it.
+        kind: of the pictures, a phrase of the vocabulary.
+        segmenter: finds regions of interest.
+
+    >>> from semcom.data import phantoms
+    >>> images, masks = phantoms("dental", n=1, size=64)
+    >>> scenes = key_scenes([(images[0], masks[0])], "dental panoramic X-ray", lambda x: x)
+    >>> scenes[0].key_mask.shape, len(scenes[0].choices)
+    (torch.Size([1, 64, 64]), 22)
+    """
+    scenes = []
+    for image, given in samples:
+        mask = given
+        if mask is None:
+            with torch.no_grad():
+                mask = segmenter(image[None])[0] > 0.5
+        key = key_pixels(mask[None])[0]
+        scenes.append(KeyScene(image, key, tuple(measured(image[0], key[0], kind=kind))))
+    return scenes
+
+
+def key_pixels(mask: Tensor) -> Tensor:
+    """Key regions of masks bool ``[batch, 1, H, W]``: whole blocks of 16 x 16.
+
+    >>> mask = torch.zeros(1, 1, 40, 40) > 0
+    >>> mask[..., 20, 20] = True
+    >>> int(key_pixels(mask).sum())
+    256
+    """
+    height, width = mask.shape[-2:]
+    blocks = region_blocks(pad_to(mask.float(), BLOCK))
+    whole = F.interpolate(blocks.float(), scale_factor=BLOCK, mode="nearest") > 0
+    return whole[..., :height, :width]

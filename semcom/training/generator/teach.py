@@ -1,0 +1,56 @@
+"""Training of a generator, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from channels import InputError
+from semcom.generative.generator import Generator
+from semcom.training import loop
+from semcom.training.generator.plan import GeneratorPlan
+from semcom.training.generator.scenes import KeyScene
+from semcom.training.generator.task import GeneratorTask
+
+
+def train_generator(
+    scenes: Sequence[KeyScene],
+    plan: GeneratorPlan,
+    out: str | Path,
+    *,
+    validation: Sequence[KeyScene] = (),
+    first: Generator | None = None,
+    log_every: int = 200,
+    on_step: Callable[[int, float], None] | None = None,
+) -> Generator:
+    """Train a generator; run again on the same folder, it goes on where it stopped.
+
+    Args:
+        scenes: pictures with key regions and words.
+        plan: what to do.
+        out: folder of the run, see :func:`semcom.training.loop.run`.
+        validation: pictures kept apart.
+        first: a generator to go on from, changed in place; ``None``: random weights.
+        log_every: steps between log lines and checkpoints.
+        on_step: called with (steps done, loss) after every step.
+
+    Returns:
+        The generator, frozen.
+
+    Raises:
+        InputError: if there is no picture, or as the loop says.
+
+    >>> train_generator([], GeneratorPlan(), "runs/generator")
+    Traceback (most recent call last):
+    channels.errors.InputError: no picture to learn from: give one at least
+    """
+    if not scenes:
+        raise InputError("no picture to learn from: give one at least")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        generator = Generator() if first is None else first.requires_grad_(True)
+    task = GeneratorTask(generator, scenes, validation, plan)
+    loop.run(task, out, log_every=log_every, on_step=on_step)
+    return generator.eval().requires_grad_(False)
