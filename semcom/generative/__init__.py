@@ -1,1 +1,6 @@
 """Generative transmission: the key region by a codec, the rest in words that a generator paints."""
+
+from semcom.generative.codec import Generative, Painted
+from semcom.generative.generator import Generator
+
+__all__ = ["Generative", "Generator", "Painted"]

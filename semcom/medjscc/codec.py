@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Self, Unpack
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
@@ -190,11 +191,47 @@ class MedJSCC(LearnedCodec):
         if self.training:
             shown_images = self.reconstruct(rx).float().clamp(0, 1)
             return shown_images, torch.zeros(len(shown_images), dtype=torch.bool)
+        images, lost, _ = self._shown(rx)
+        return images, lost
+
+    def decode_region(self, rx: Reception) -> tuple[Tensor, Tensor, Tensor]:
+        """Like :meth:`decode_with_outage`, with the region of interest as it arrived.
+
+        Returns:
+            Images, bool ``[batch]`` of those that were lost, and bool ``[batch, 1, H, W]``, true in
+            the blocks of the region; nowhere where an image was lost or sent without digital part.
+
+        Raises:
+            InputError: if the reception belongs to another codec, or in training mode.
+
+        >>> import channels
+        >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval().with_options(region_only=True)
+        >>> mask = torch.zeros(1, 1, 64, 64)
+        >>> mask[..., 16:32, 16:48] = 1
+        >>> tx = codec.encode(torch.rand(1, 1, 64, 64), cbr=1/4, snr_db=12.0, roi=mask)
+        >>> images, lost, region = codec.decode_region(channels.link("awgn")(tx, 12.0, seed=1))
+        >>> bool((region == (mask > 0)).all())
+        True
+        """
+        with undisturbed():
+            check_reception(rx, self.name, self.channels)
+            if self.training:
+                raise InputError("a region arrives in evaluation mode: call codec.eval() first")
+            return self._shown(in_single(rx))
+
+    @torch.no_grad()
+    def _shown(self, rx: Reception) -> tuple[Tensor, Tensor, Tensor]:
         receiver = self._receiver(rx.session)
         rows = [receiver.image(rx, row) for row in range(len(rx.symbols))]
-        images = torch.cat([image for image, _ in rows]).clamp(0, 1)
-        lost = torch.tensor([lost for _, lost in rows], device=images.device)
-        return images, lost
+        images = torch.cat([row.image for row in rows]).clamp(0, 1)
+        lost = torch.tensor([row.lost for row in rows], device=images.device)
+        region = torch.zeros_like(images, dtype=torch.bool)
+        for place, row in enumerate(rows):
+            if row.blocks is not None:
+                whole = F.interpolate(row.blocks.float(), scale_factor=BLOCK, mode="nearest")
+                height, width = images.shape[-2:]
+                region[place] = whole[0, :, :height, :width] > 0
+        return images, lost, region
 
     def reconstruct(self, rx: Reception) -> Tensor:
         """Image before clamping, float32 ``[batch, 1, H, W]``.
@@ -224,7 +261,7 @@ class MedJSCC(LearnedCodec):
             )
         rx = in_single(rx)
         receiver = self._receiver(rx.session)
-        return torch.cat([receiver.image(rx, row)[0] for row in range(len(rx.symbols))])
+        return torch.cat([receiver.image(rx, row).image for row in range(len(rx.symbols))])
 
     def end_to_end_parameters(self) -> list[nn.Parameter]:
         """What to train by the images that a link gives: wavelet, steps, errors, synthesis.

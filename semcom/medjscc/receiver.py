@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -36,6 +37,21 @@ _MISSING = 1e9
 """Noise variance that stands for symbols that were not received."""
 
 
+class Shown(NamedTuple):
+    """What a receiver makes of one image.
+
+    Args:
+        image: float32 ``[1, 1, H, W]``, not clamped.
+        lost: whether it was.
+        blocks: of the region of interest, bool ``[1, 1, H/16, W/16]``; ``None`` where there is no
+            digital part to tell.
+    """
+
+    image: Tensor
+    lost: bool
+    blocks: Tensor | None
+
+
 class Receiver:
     """Decodes images of one session.
 
@@ -58,24 +74,24 @@ class Receiver:
         self._wavelet, self._model, self._synthesis = wavelet, entropy_model, synthesis
         self._options, self._layout = options, layout
 
-    def image(self, rx: Reception, row: int) -> tuple[Tensor, bool]:
-        """One image, not clamped, and whether it was lost: then its analog base layer is shown."""
+    def image(self, rx: Reception, row: int) -> Shown:
+        """One image; where it was lost its analog base layer."""
         _, height, width = rx.session.image_shape
         (head, coarse, body), (head_var, coarse_var, body_var) = self._divided(rx, row)
         header = self._header(head, head_var)
         if header is not None and header.analog_only:
             size, noise_var = (height, width), _twice(body_var / 2)
             image = base_layer.receive(_real(body), noise_var, size, rx.session.snr_db)
-            return image / header.amplitude + 0.5, False
+            return Shown(image / header.amplitude + 0.5, False, None)
         digital = self._digital(header, body, body_var, rx.session)
         if digital is None:
             image = base_layer.receive(
                 _real(coarse), _twice(coarse_var / 2), (height, width), rx.session.snr_db
             )
-            return image + 0.5, True
+            return Shown(image + 0.5, True, None)
         if not digital.whole:
             rough = self._wavelet.synthesise(in_image(digital.values, digital.log_step))
-            return self._shown(rough, digital, height, width), False
+            return self._shown(rough, digital, height, width)
         start = body.shape[1] - self._layout.analogue_uses(digital.header.length)
         values, deviations = self._refined(
             digital, body[:, start:], body_var[:, start:], rx.session
@@ -91,14 +107,15 @@ class Receiver:
             rx.snr_db[row : row + 1] if self._options.channel_adaptive else None,
             rx.session.channel_uses / math.prod(rx.session.image_shape),
         )
-        return self._shown(image, digital, height, width), False
+        return self._shown(image, digital, height, width)
 
-    def _shown(self, image: Tensor, digital: _Digital, height: int, width: int) -> Tensor:
+    def _shown(self, image: Tensor, digital: _Digital, height: int, width: int) -> Shown:
         """An image in the picture's size, mid-grey where nothing was sent."""
         if self._options.region_only:
             sent = F.interpolate(around(digital.blocks).float(), scale_factor=BLOCK, mode="nearest")
             image = image * sent.to(image)
-        return digital.border.restored(image[..., :height, :width] + 0.5)
+        image = digital.border.restored(image[..., :height, :width] + 0.5)
+        return Shown(image, False, digital.blocks)
 
     def rate_map(self, rx: Reception, row: int) -> RateMap | None:
         """Where one image's budget went; ``None`` if it was lost."""

@@ -1,0 +1,84 @@
+"""From pictures to captions: the contract, and the words that pictures say themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from semcom.generative.words.language_model import LanguageModel
+from semcom.generative.words.measured import measured
+from semcom.generative.words.vocabulary import AS_BRIGHT, OVERALL, SLOTS, kind_index, sentence
+
+
+class Captioner(Protocol):
+    """Anything that describes pictures outside their key regions."""
+
+    def __call__(self, images: Tensor, masks: Tensor) -> list[str]:
+        """A caption of each picture.
+
+        Args:
+            images: float32 ``[batch, 1, H, W]`` in [0, 1].
+            masks: bool of the same shape, true in the key region, which needs no words.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Words by measurement, see :func:`semcom.generative.words.measured`.
+
+    Args:
+        kind: of the pictures, one of :data:`~semcom.generative.words.vocabulary.KINDS`.
+
+    Raises:
+        InputError: if there is no such kind.
+
+    >>> from semcom.data import phantoms
+    >>> Measured("dental panoramic X-ray")(*phantoms("dental", n=1, size=64))[0][:22]
+    'dental panoramic X-ray'
+    """
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        kind_index(self.kind)
+
+    def __call__(self, images: Tensor, masks: Tensor) -> list[str]:
+        """A caption of each picture."""
+        return [
+            sentence(measured(image[0], mask[0], kind=self.kind))
+            for image, mask in zip(images, masks, strict=True)
+        ]
+
+
+def shortened(choices: list[int], model: LanguageModel, most_bits: float) -> list[int]:
+    """Choices that say less, until they fit.
+
+    Places are called as bright as the picture, one after another, each time the one that saves
+    most bits; then what is said of the whole picture becomes what is likeliest.
+
+    Args:
+        choices: of each slot the index of a phrase.
+        model: of captions.
+        most_bits: what they may take by the model.
+
+    >>> from semcom.generative.words import shipped
+    >>> long = [0, 4, 0, 2, 0, 2] + [0, 4] * 8
+    >>> round(shipped().bits(long)) > 60 > shipped().bits(shortened(long, shipped(), 60))
+    True
+    """
+    chosen = list(choices)
+    while model.bits(chosen) > most_bits:
+        plainer = [
+            [*chosen[:slot], other, *chosen[slot + 1 :]]
+            for slot in range(1, len(SLOTS))
+            for other in ([AS_BRIGHT] if slot >= len(OVERALL) else range(len(SLOTS[slot].phrases)))
+            if other != chosen[slot]
+        ]
+        best = min(plainer, key=model.bits, default=chosen)
+        if model.bits(best) >= model.bits(chosen):
+            break
+        chosen = best
+    return chosen

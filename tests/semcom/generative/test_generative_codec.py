@@ -1,0 +1,143 @@
+"""The generative codec: key pixels are never painted, and every bit is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+import channels
+import semcom
+from channels import Reception
+from semcom.generative import Generative
+from semcom.generative.captioner import Measured, shortened
+from semcom.generative.codec import WORDS_BYTES, words_block
+from semcom.generative.generator import Generator
+from semcom.generative.words import SLOTS, encode_text, sentence, shipped
+from semcom.generative.words.vocabulary import KIND_OF_TASK
+from semcom.medjscc import MedJSCC
+from tests.refusals import refused
+
+SIDE = 128
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[Tensor, Tensor]:
+    return semcom.data.phantoms("dental", n=2, size=SIDE, seed=5)
+
+
+@pytest.fixture(scope="module")
+def codec() -> Generative:
+    torch.manual_seed(0)
+    generator = Generator((8, 8, 8, 8)).eval().requires_grad_(False)
+    for parameter in generator.parameters():
+        parameter.add_(0.05 * torch.randn_like(parameter))
+    return Generative("dental", generator=generator)
+
+
+def received(codec: Generative, pictures: tuple[Tensor, Tensor], snr_db: float) -> Reception:
+    images, masks = pictures
+    tx = codec.encode(images, cbr=1 / 16, snr_db=snr_db, roi=masks)
+    assert int(tx.used.max()) <= SIDE**2 // 16
+    return channels.link("awgn")(tx, snr_db, seed=1)
+
+
+def test_key_pixels_are_those_of_the_key_decoder_and_the_rest_is_marked(
+    codec: Generative, pictures: tuple[Tensor, Tensor]
+) -> None:
+    rx = received(codec, pictures, 12.0)
+    shown = codec.decode_painted(rx)
+    start = codec.words_uses(rx.session)
+    inner = replace(rx.session, codec="medjscc", channel_uses=rx.session.channel_uses - start)
+    key_decoder = semcom.codec("medjscc")
+    assert isinstance(key_decoder, MedJSCC)
+    key, lost, region = key_decoder.with_options(region_only=True).decode_region(
+        Reception(rx.symbols[:, start:], rx.noise_var[:, start:], rx.snr_db, inner)
+    )
+    assert not shown.outage.any() and not lost.any()
+    assert torch.equal(shown.painted, ~region)
+    assert torch.equal(shown.images[region], key[region])
+    assert bool(region[pictures[1]].all()), "all of the mask is key"
+    assert not torch.equal(shown.images[~region], key[~region])
+    assert torch.equal(codec.decode(rx), shown.images)
+
+
+def test_the_words_that_arrive_are_those_that_the_picture_says(
+    codec: Generative, pictures: tuple[Tensor, Tensor]
+) -> None:
+    shown = codec.decode_painted(received(codec, pictures, 12.0))
+    assert all(text is not None and text.startswith("dental panoramic") for text in shown.texts)
+    blind = replace_words(received(codec, pictures, 12.0), codec)
+    without = codec.decode_painted(blind)
+    assert without.texts == [None, None]
+    assert not without.outage.any(), "words are no part of the picture's outage"
+    assert torch.equal(without.images[~without.painted], shown.images[~shown.painted])
+    assert not torch.equal(without.images, shown.images)
+
+
+def replace_words(rx: Reception, codec: Generative) -> Reception:
+    """The same with symbols of the words that say nothing."""
+    symbols = rx.symbols.clone()
+    symbols[:, : codec.words_uses(rx.session)] *= -1
+    return Reception(symbols, rx.noise_var, rx.snr_db, rx.session)
+
+
+def test_a_lost_key_paints_nothing(codec: Generative, pictures: tuple[Tensor, Tensor]) -> None:
+    images, masks = pictures
+    tx = codec.encode(images, cbr=1 / 16, snr_db=20.0, roi=masks)
+    shown = codec.decode_painted(channels.link("awgn")(tx, 0.0, seed=1))
+    assert shown.outage.all() and not shown.painted.any()
+
+
+def test_a_picture_does_not_depend_on_its_place_in_a_batch(
+    codec: Generative, pictures: tuple[Tensor, Tensor]
+) -> None:
+    rx = received(codec, pictures, 12.0)
+    second = Reception(rx.symbols[1:], rx.noise_var[1:], rx.snr_db[1:], rx.session)
+    assert torch.equal(codec.decode(rx)[1:], codec.decode(second))
+
+
+def test_captions_that_are_too_long_say_less() -> None:
+    model, long = shipped(), [0, 4, 3, 2, 0, 2] + [0, 4] * 8
+    most = 8 * WORDS_BYTES - 3
+    assert model.bits(long) > most
+    short = shortened(long, model, most)
+    assert len(short) == len(SLOTS)
+    assert len(encode_text(sentence(short), model, 8 * WORDS_BYTES)) <= 8 * WORDS_BYTES
+
+
+def test_words_take_a_quarter_at_most() -> None:
+    for uses in (64, 256, 1024, 8192):
+        for snr_db in (-6.0, 0.0, 12.0):
+            block = words_block(uses, snr_db)
+            assert block is None or block.channel_uses <= uses / 4
+            assert block is None or block.payload_bits >= 8 * WORDS_BYTES
+
+
+def test_what_cannot_be_sent_is_refused(codec: Generative, pictures: tuple[Tensor, Tensor]) -> None:
+    images, masks = pictures
+    refused(lambda: codec.encode(images, cbr=1 / 16, snr_db=9.0), "pass a mask as roi")
+    refused(lambda: codec.encode(images, cbr=1 / 16, snr_db=9.0, roi=0 * masks), "image 0 is empty")
+    refused(lambda: Generative("hands"), "kind of picture")
+    refused(lambda: Measured("hands"), "kind of picture")
+    refused(lambda: Generative("dental", generator="nowhere.safetensors"), "nowhere")
+
+    def wordy(images: Tensor, masks: Tensor) -> list[str]:
+        return ["x" * 10_000] * len(images)
+
+    talking = Generative("dental", generator=codec._generator, captioner=wordy)
+    refused(
+        lambda: talking.encode(images, cbr=1 / 16, snr_db=9.0, roi=masks), "bits where 72 are left"
+    )
+    assert KIND_OF_TASK["dental"] in sentence([2] + [0] * 5 + [2] * 16)
+
+
+def test_a_key_region_everywhere_leaves_nothing_to_paint(
+    codec: Generative, pictures: tuple[Tensor, Tensor]
+) -> None:
+    images = pictures[0][:1]
+    tx = codec.encode(images, cbr=1 / 4, snr_db=15.0, roi=torch.ones_like(images))
+    shown = codec.decode_painted(channels.link("awgn")(tx, 15.0, seed=1))
+    assert not shown.painted.any() and not shown.outage.any()
