@@ -240,7 +240,7 @@ def words_block(channel_uses: int, snr_db: float) -> ModulatedBlock | None:
 
     >>> [words_block(uses, 6.0).channel_uses for uses in (512, 4096)]
     [60, 148]
-    >>> words_block(64, 6.0) is None
+    >>> words_block(32, 6.0) is None
     True
     """
     blocks = [smallest_block(WORDS_BYTES, mcs) for mcs in mcs_table("all")]
