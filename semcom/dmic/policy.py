@@ -46,7 +46,13 @@ def planes(image: NDArray[np.float32], found: NDArray[np.floating]) -> Tensor:
     torch.Size([1, 3, 64, 64])
     """
     grey, p = torch.from_numpy(image), torch.from_numpy(np.asarray(found, np.float32))
-    return pad_to(torch.stack([grey - 0.5, p, 4 * p * (1 - p)])[None], UNIT)
+    seen = torch.empty(1, _PLANES, *grey.shape)
+    torch.sub(grey, 0.5, out=seen[0, 0])
+    seen[0, 1] = p
+    torch.sub(1, p, out=seen[0, 2])
+    seen[0, 2] *= p
+    seen[0, 2] *= 4
+    return pad_to(seen, UNIT)
 
 
 def near_levels(base_qps: NDArray[np.floating]) -> NDArray[np.float64]:
