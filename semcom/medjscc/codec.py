@@ -77,6 +77,7 @@ class MedJSCC(LearnedCodec):
     Args:
         synthesis_widths: features of the decoder's network at 1/4, 1/8 and 1/16.
         model_widths: features of the entropy model at each level, the coarsest first.
+        model_depths: its layers at each level.
 
     >>> codec = MedJSCC((8, 8, 8), (8,) * 6).eval()
     >>> codec.encode(torch.rand(1, 1, 64, 64), cbr=1/8, snr_db=6.0).symbols.shape
@@ -90,17 +91,20 @@ class MedJSCC(LearnedCodec):
         self,
         synthesis_widths: tuple[int, ...] = (40, 72, 96),
         model_widths: tuple[int, ...] = (64, 64, 96, 128, 96, 40),
+        model_depths: tuple[int, ...] = (2, 2, 2, 2, 2, 1),
     ) -> None:
         super().__init__()
-        synthesis_widths = _widths("synthesis_widths", synthesis_widths, 3)
-        model_widths = _widths("model_widths", model_widths, LEVELS)
+        synthesis_widths = _numbers("synthesis_widths", synthesis_widths, 3)
+        model_widths = _numbers("model_widths", model_widths, LEVELS)
+        model_depths = _numbers("model_depths", model_depths, LEVELS, least=1)
         self._config = {
             "synthesis_widths": list(synthesis_widths),
             "model_widths": list(model_widths),
+            "model_depths": list(model_depths),
         }
         at4, at8, at16 = synthesis_widths
         self.wavelet = Wavelet()
-        self.entropy_model = EntropyModel(model_widths)
+        self.entropy_model = EntropyModel(model_widths, model_depths)
         self.synthesis = Synthesis((at4, at8, at16))
         self.options = MedJSCCOptions()
         self._link: Link | None = None
@@ -337,7 +341,8 @@ def _digital(prepared: PreparedImage) -> PreparedImage:
     return replace(prepared, step=LAST_STEP) if prepared.step == ANALOG_ONLY else prepared
 
 
-def _widths(name: str, widths: object, count: int) -> tuple[int, ...]:
-    if not isinstance(widths, list | tuple) or len(widths) != count:
-        raise InputError(f"{name} must be {count} numbers of features, got {shown(widths)}")
-    return tuple(check_count(name, width, 2, 1024) for width in widths)
+def _numbers(name: str, numbers: object, count: int, least: int = 2) -> tuple[int, ...]:
+    if not isinstance(numbers, list | tuple) or len(numbers) != count:
+        what = "features" if least > 1 else "layers"
+        raise InputError(f"{name} must be {count} numbers of {what}, got {shown(numbers)}")
+    return tuple(check_count(name, number, least, 1024) for number in numbers)

@@ -34,7 +34,6 @@ from semcom.medjscc.source.wavelet import LEVELS, Bands, merge
 
 _ORDERS: tuple[Order, ...] = (BY_BAND, BY_BAND, BY_BAND, BY_BAND, MIXED, BY_PLACE)
 _STARTS = (1.0, 0.0, -1.0, -2.0, -3.5, -5.0)
-_DEPTHS = (2, 2, 2, 2, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,7 @@ class EntropyModel(nn.Module):
 
     Args:
         widths: features of each level, the coarsest first.
+        depths: convolutions with an identity beside them, of each level.
 
     >>> model = EntropyModel((8,) * 6).eval().requires_grad_(False)
     >>> walked = model.walk(torch.zeros(1, 1, 4, 6), lambda group: 0 * group.prior.mean)
@@ -120,14 +120,18 @@ class EntropyModel(nn.Module):
     [(1, 1, 2), (3, 1, 2), (3, 2, 3), (3, 4, 6), (3, 8, 12), (3, 16, 24), (3, 32, 48)]
     """
 
-    def __init__(self, widths: tuple[int, ...] = (64, 64, 96, 128, 96, 40)) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (64, 64, 96, 128, 96, 40),
+        depths: tuple[int, ...] = (2, 2, 2, 2, 2, 1),
+    ) -> None:
         super().__init__()
         handed = [max(8, width // 2) for width in widths[1:]] + [0]
         coarse = [max(8, widths[0] // 2), *handed]
         self.approximation = ApproximationModel(24, coarse[0])
         self.details = nn.ModuleList(
             [
-                DetailModel(coarse[i], widths[i], _DEPTHS[i], _ORDERS[i], _STARTS[i], handed[i])
+                DetailModel(coarse[i], widths[i], depths[i], _ORDERS[i], _STARTS[i], handed[i])
                 for i in range(LEVELS)
             ]
         )
