@@ -68,8 +68,8 @@ class Transfer:
 
 def transfers(pictures: int, updates: int) -> list[Transfer]:
     """Rows of the table."""
-    every = tuple(range(0, pictures, 4))
-    sets = [*((place,) for place in ONES), ONES, every]
+    every, ten = tuple(range(0, pictures, 4)), tuple(range(ONES[0], pictures, pictures // 10))
+    sets = [*((place,) for place in ONES), ONES, ten[:10], every, tuple(range(pictures))]
     rows = [Transfer("head", places, 0.0, updates) for places in sets]
     rows.append(Transfer("head", ONES[:1], 0.9, updates))
     return [

@@ -68,6 +68,7 @@ def test_tables_of_results_are_what_the_files_hold() -> None:
     tables = made["measured"]()
     assert (ROOT / "docs" / "results.md").read_text("utf-8") == made["page"](tables)
     assert (ROOT / "README.md").read_text("utf-8") == made["readme"](tables)
+    assert (ROOT / "docs" / "dmic.md").read_text("utf-8") == made["dmic"]()
     assert (ROOT / "docs" / "baseline.md").read_text("utf-8") == made["baseline"]()
 
 
