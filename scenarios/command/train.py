@@ -309,8 +309,12 @@ def generator(*, painted: PaintedOptions, course: Course) -> None:
         raise InputError("generators are trained on the CPU so far: leave --device out")
     plan, folder = painted.plan(), course.folder("generator")
     first = None
+    if painted.lora and course.weights is None:
+        course = replace(course, weights=PACKAGE)
     if course.weights is not None:
         first = shipped() if course.weights == PACKAGE else Generator.load(course.weights)
+    if painted.lora and first is not None:
+        first = painted.adapted(first)
     scenes, validation = painted.load()
     with _carried_out("generator", plan.steps, conduct) as on_step:
         train_generator(scenes, plan, folder, validation=validation, first=first, on_step=on_step)

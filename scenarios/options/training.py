@@ -16,6 +16,7 @@ from scenarios.options.telling import tell
 
 if TYPE_CHECKING:
     from semcom.dmic.episode import Scene
+    from semcom.generative.generator import Generator
     from semcom.segmentation import Segmenter
     from semcom.training.conduct import Conduct
     from semcom.training.crops import Sample
@@ -421,7 +422,31 @@ class PaintedOptions:
     wordless: Annotated[
         float, typer.Option(help="Share of the parts that are painted without words.")
     ] = 0.1
+    lora: Annotated[
+        bool,
+        typer.Option(
+            "--lora", help="Train adapters of the weights (--weights, or the shipped ones) alone."
+        ),
+    ] = False
+    rank: Annotated[int, typer.Option(help="Of the adapters.")] = 8
+    bits: Annotated[
+        int, typer.Option(help="That the weights under adapters are stored in: 32, 8 or 4.")
+    ] = 4
     seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0
+
+    def adapted(self, generator: Generator) -> Generator:
+        """The generator with adapters to train, its weights in so many bits.
+
+        Raises:
+            InputError: if an option does not fit.
+        """
+        from semcom.generative.generator import Generator
+        from semcom.light import quantised, with_lora
+
+        small = generator if self.bits == 32 else quantised(generator, self.bits)
+        adapted = with_lora(small, self.rank)
+        assert isinstance(adapted, Generator)
+        return adapted
 
     def plan(self) -> GeneratorPlan:
         """The plan.

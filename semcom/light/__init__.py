@@ -14,6 +14,7 @@ from __future__ import annotations
 from semcom.light.lora import (
     LoRA,
     adapter_state,
+    has_adapters,
     load_adapter,
     merged,
     save_adapter,
@@ -33,6 +34,7 @@ __all__ = [
     "QuantisedConv2d",
     "QuantisedLinear",
     "adapter_state",
+    "has_adapters",
     "load_adapter",
     "merged",
     "num_bytes",

@@ -152,6 +152,15 @@ def trainable_share(module: nn.Module) -> float:
     return trained / max(codes + sum(count for count, _ in numbers), 1)
 
 
+def has_adapters(module: nn.Module) -> bool:
+    """Whether :func:`with_lora` or :func:`load_adapter` made the network.
+
+    >>> has_adapters(nn.Linear(64, 64)), has_adapters(with_lora(nn.Linear(64, 64), rank=4))
+    (False, True)
+    """
+    return bool(_adapted(module))
+
+
 def adapter_state(module: nn.Module) -> dict[str, Tensor]:
     """What sets a network apart from its base: all ``A`` and ``B``, by name, not copied.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from semcom.generative.generator import SQUARE, STRIDE, Generator, Known, in_squares, known_of
 from semcom.learned import pad_to
+from semcom.light import has_adapters, save_adapter
 from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
 from semcom.training.loop import digest
@@ -109,5 +110,8 @@ class GeneratorTask:
         return -sum(errors) / len(errors) if errors else math.nan
 
     def save(self, path: Path) -> None:
-        """Write the weights."""
-        self.generator.save(path)
+        """Write the weights, or what adapters add to them."""
+        if has_adapters(self.generator):
+            save_adapter(self.generator, path)
+        else:
+            self.generator.save(path)

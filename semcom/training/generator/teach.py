@@ -9,6 +9,7 @@ import torch
 
 from channels import InputError
 from semcom.generative.generator import Generator
+from semcom.light import has_adapters
 from semcom.training import loop
 from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
@@ -32,7 +33,8 @@ def train_generator(
         plan: what to do.
         out: folder of the run, see :func:`semcom.training.loop.run`.
         validation: pictures kept apart.
-        first: a generator to go on from, changed in place; ``None``: random weights.
+        first: a generator to go on from, changed in place; ``None``: random weights. Of one with
+            adapters (:func:`semcom.light.with_lora`) these alone are trained, and written.
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
 
@@ -50,7 +52,9 @@ def train_generator(
         raise InputError("no picture to learn from: give one at least")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        generator = Generator() if first is None else first.requires_grad_(True)
+        generator = Generator() if first is None else first
+    if not has_adapters(generator):
+        generator.requires_grad_(True)
     task = GeneratorTask(generator, scenes, validation, plan)
     loop.run(task, out, log_every=log_every, on_step=on_step)
     return generator.eval().requires_grad_(False)

@@ -11,6 +11,7 @@ from torch import Tensor
 import semcom
 from semcom.generative.generator import Generator, in_squares, known_of
 from semcom.generative.words import SLOTS, measured, sentence
+from semcom.light import load_adapter, quantised, with_lora
 from semcom.training.conduct import Conduct, Stopped, conducted
 from semcom.training.generator import GeneratorPlan, GeneratorTask, train_generator
 from semcom.training.generator.scenes import KeyScene, key_pixels, key_scenes
@@ -153,3 +154,24 @@ def test_key_regions_are_whole_blocks_that_hold_the_mask() -> None:
     key = key_pixels(mask)
     assert key.shape == mask.shape
     assert bool(key[..., 32:48, 48:96].all()) and not bool(key[..., 64:, :].any())
+
+
+def test_adapters_alone_are_trained_and_written(scenes: list[KeyScene], tmp_path: Path) -> None:
+    """The quantised weights stay as they are, and the file of the adapters fits them alone."""
+    torch.manual_seed(4)
+    base = quantised(Generator((16, 16, 16, 16)), bits=4)
+    adapted = with_lora(base, rank=2)
+    assert isinstance(adapted, Generator)
+    plan = GeneratorPlan(steps=4, batch=2, crop=64, learning_rate=1e-2)
+    train_generator(scenes, plan, tmp_path / "run", first=adapted)
+    again = load_adapter(base, tmp_path / "run" / "generator.safetensors")
+    assert isinstance(again, Generator)
+    state = again.state_dict()
+    moved = [name for name, value in state.items() if name.endswith("lora_b") and value.any()]
+    assert moved
+    for name, value in base.state_dict().items():
+        there = state.get(name, state.get(".base.".join(name.rsplit(".stored.", 1))))
+        if there is not None:
+            assert torch.equal(there, value)
+    text = sentence(scenes[0].choices)
+    assert not torch.equal(painted(again, scenes[0], text), painted(base, scenes[0], text))  # type: ignore[arg-type]
