@@ -31,15 +31,19 @@ from semcom.modem.mcs import mcs_table
 from semcom.modem.transport import ModulatedBlock, smallest_block
 from semcom.weightfile import packaged
 
-WORDS_BYTES = 9
-"""Bytes of the block that holds a caption; one that is longer says less."""
+WORDS_BYTES = (9, 6, 4)
+"""Bytes of the block that holds a caption: fewer where channel uses are few; one that is longer
+says less."""
 
 _FLAG_BITS = 3
 """What a caption takes beyond its bits by the model, at most."""
 
 _SURE = 0.99
-_SHARES = ((6.0, 1 / 8), (3.0, 1 / 6), (0.0, 1 / 4))
-"""Margins in dB that the words' block bears, each with its share of the channel uses at most."""
+_SHARE = 1 / 8
+"""Of the channel uses, at most."""
+
+_MARGINS_DB = (6.0, 3.0, 0.0)
+"""By how much worse than believed a channel the words bear."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +181,8 @@ class Generative(Codec):
     def _bits(self, text: str, block: ModulatedBlock) -> Tensor:
         chosen = choices(text)
         if chosen is not None:
-            text = sentence(shortened(chosen, self._model, 8 * WORDS_BYTES - _FLAG_BITS))
-        bits = torch.from_numpy(encode_text(text, self._model, 8 * WORDS_BYTES)).float()
+            text = sentence(shortened(chosen, self._model, block.payload_bits - _FLAG_BITS))
+        bits = torch.from_numpy(encode_text(text, self._model, block.payload_bits)).float()
         return F.pad(bits, (0, block.payload_bits - len(bits)))
 
     @torch.no_grad()
@@ -227,31 +231,28 @@ def _shipped_key() -> MedJSCC:
 def words_block(channel_uses: int, snr_db: float) -> ModulatedBlock | None:
     """The block of the words, a function of what both ends know.
 
-    Of the MCS that arrive with 0.99 over Gaussian noise 6 dB below the SNR the fastest, if that
-    takes no more than an eighth of the channel uses; else 3 dB below, and a sixth; else at the SNR,
-    and a quarter; else the slowest that takes no more than a quarter.
+    The longest that takes no more than an eighth of the channel uses under an MCS that arrives with
+    0.99 over Gaussian noise 6 dB below the SNR, or else 3 dB below, or at the SNR; the fastest of
+    these MCS.
 
     Args:
         channel_uses: of the picture in all.
         snr_db: E_s/N_0 in dB that both ends go by.
 
     Returns:
-        ``None`` if a quarter of the channel uses holds no words.
+        ``None`` if no such block fits.
 
     >>> [words_block(uses, 6.0).channel_uses for uses in (512, 4096)]
     [60, 148]
-    >>> words_block(32, 6.0) is None
+    >>> words_block(64, 6.0) is None
     True
     """
-    blocks = [smallest_block(WORDS_BYTES, mcs) for mcs in mcs_table("all")]
-    for margin_db, share in _SHARES:
-        success = awgn_success(snr_db - margin_db)
-        fitting = [
-            block
-            for block in blocks
-            if block.channel_uses <= share * channel_uses and success(block) >= _SURE
-        ]
-        if fitting:
-            return min(fitting, key=lambda block: block.channel_uses)
-    slow = [block for block in blocks if block.channel_uses <= channel_uses / 4]
-    return max(slow, key=lambda block: block.channel_uses, default=None)
+    for num_bytes in WORDS_BYTES:
+        blocks = [smallest_block(num_bytes, mcs) for mcs in mcs_table("all")]
+        within = [block for block in blocks if block.channel_uses <= _SHARE * channel_uses]
+        for margin_db in _MARGINS_DB:
+            success = awgn_success(snr_db - margin_db)
+            sure = [block for block in within if success(block) >= _SURE]
+            if sure:
+                return min(sure, key=lambda block: block.channel_uses)
+    return None

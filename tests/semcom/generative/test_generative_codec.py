@@ -101,19 +101,23 @@ def test_a_picture_does_not_depend_on_its_place_in_a_batch(
 
 def test_captions_that_are_too_long_say_less() -> None:
     model, long = shipped(), [2, 4, 0, 2, 0, 1] + [4, 0] * 8
-    assert model.bits(long) > 8 * WORDS_BYTES - 3
-    for most in (45, 8 * WORDS_BYTES - 3):
+    assert model.bits(long) > 8 * WORDS_BYTES[0] - 3
+    for most in (45, 8 * WORDS_BYTES[0] - 3):
         short = shortened(long, model, most)
         assert len(short) == len(SLOTS)
         assert len(encode_text(sentence(short), model)) <= most + 3
 
 
-def test_words_take_a_quarter_at_most() -> None:
-    for uses in (64, 256, 1024, 8192):
-        for snr_db in (-6.0, 0.0, 12.0):
+def test_words_take_an_eighth_at_most_and_fewer_where_there_is_little() -> None:
+    bits = {}
+    for uses in (64, 576, 1024, 8192):
+        for snr_db in (-6.0, 3.0, 12.0):
             block = words_block(uses, snr_db)
-            assert block is None or block.channel_uses <= uses / 4
-            assert block is None or block.payload_bits >= 8 * WORDS_BYTES
+            assert block is None or block.channel_uses <= uses / 8
+            bits[uses, snr_db] = 0 if block is None else block.payload_bits
+    assert bits[8192, -6.0] >= 8 * WORDS_BYTES[0]
+    assert 8 * WORDS_BYTES[-1] <= bits[576, 3.0] < bits[8192, 3.0]
+    assert bits[64, -6.0] == 0
 
 
 def test_what_cannot_be_sent_is_refused(codec: Generative, pictures: tuple[Tensor, Tensor]) -> None:
@@ -129,7 +133,7 @@ def test_what_cannot_be_sent_is_refused(codec: Generative, pictures: tuple[Tenso
 
     talking = Generative("dental", generator=codec._generator, captioner=wordy)
     refused(
-        lambda: talking.encode(images, cbr=1 / 16, snr_db=9.0, roi=masks), "bits where 72 are left"
+        lambda: talking.encode(images, cbr=1 / 16, snr_db=9.0, roi=masks), "are left: shorten it"
     )
     assert KIND_OF_TASK["dental"] in sentence([2] + [0] * 5 + [2] * 16)
 
