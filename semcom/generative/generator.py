@@ -43,13 +43,18 @@ class Generator(nn.Module):
     ::
 
         noise x0 ─┐
-        key, mask ┼─ squares as channels ─ U-Net, attention at 1/32 ─▶ velocity v ─▶ x + v dt ─▶ …
+        key, mask ┼─ squares as channels ─ U-Net, attention at 1/32 ─▶ D ─▶ x + (D - x) dt / (1 - t)
         layout    │                          ▲
         place ────┘          words, time ────┘ scale and shift of every block
 
-    The network learns ``v(x_t, t) = x1 - x0`` on ``x_t = (1 - t) x0 + t x1`` for noise ``x0`` and a
-    picture ``x1``, outside the key region. One step from the noise shows the mean of all pictures
-    that would fit, with the least squared error; more steps show one of them.
+    On the way ``x_t = (1 - t) x0 + t x1`` from noise ``x0`` to a picture ``x1`` the velocity is
+    ``(D - x_t) / (1 - t)``, ``D`` the mean of all pictures that would fit ``x_t``. The network
+    ``N`` says what a linear estimate of it leaves (preconditioning: Karras, Aittala, Aila, Laine,
+    NeurIPS 2022)::
+
+        D = t x_t / m^2 + (1 - t) N(x_t / m, t) / m,    m^2 = t^2 + (1 - t)^2
+
+    One step from the noise shows the mean, with the least squared error; more steps one picture.
 
     Args:
         widths: features at 1/4, 1/8, 1/16 and 1/32 of the resolution, multiples of 8.
@@ -122,7 +127,7 @@ class Generator(nn.Module):
         return generator.eval().requires_grad_(False)
 
     def forward(self, x: Tensor, time: Tensor, known: Known) -> Tensor:
-        """Velocity in squares, ``[batch, 16, h, w]``.
+        """The picture that is expected, in squares, ``[batch, 16, h, w]``.
 
         Args:
             x: between noise and picture, ``[batch, 16, h, w]``.
@@ -132,6 +137,9 @@ class Generator(nn.Module):
         told = self.time(_waves(time)) + sum(
             table(known.words[:, slot]) for slot, table in enumerate(self.words)
         )
+        at = time[:, None, None, None]
+        spread = (at.square() + (1 - at).square()).sqrt()
+        linear, x = at / spread.square() * x, x / spread
         x = self.first(torch.cat([x, known.maps], dim=1))
         sides = []
         for number, block in enumerate(self.down):
@@ -143,8 +151,8 @@ class Generator(nn.Module):
                 torch.cat([F.interpolate(x, scale_factor=2.0) if number else x, sides.pop()], 1),
                 told,
             )
-        velocity: Tensor = self.last(x)
-        return velocity
+        expected: Tensor = linear + (1 - at) / spread * self.last(x)
+        return expected
 
     @torch.no_grad()
     def paint(
@@ -183,7 +191,7 @@ class Generator(nn.Module):
             x = x.to(key.device)
             for step in range(steps):
                 time = torch.full((len(key),), step / steps, device=key.device)
-                x = x + self(x, time, known) / steps
+                x = x + (self(x, time, known) - x) / (steps - step)
             shown_images = in_pixels(x)[..., : key.shape[-2], : key.shape[-1]].clamp(0, 1)
             return torch.where(key_mask, key, shown_images)
 

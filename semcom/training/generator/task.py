@@ -16,6 +16,7 @@ from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
 from semcom.training.loop import digest
 
+_LATEST = 0.98
 _TIMES = (0.0, 0.25, 0.5, 0.75)
 """At which validation looks: the first is what one step from the noise is worth."""
 
@@ -25,7 +26,10 @@ class GeneratorTask:
 
     ::
 
-        loss = mean over squares outside the key of |v(x_t, t) - (x1 - x0)|^2,  t uniform in [0, 1]
+        loss = mean over squares outside the key of  m^2 |D(x_t, t) - x1|^2 / (1 - t)^2
+
+    with ``m`` of :class:`~semcom.generative.generator.Generator`: what the network itself misses.
+    ``t`` is uniform in [0, 0.98].
 
     Args:
         generator: changed in place.
@@ -54,7 +58,7 @@ class GeneratorTask:
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         chosen = torch.randint(len(self._scenes), (plan.batch,), generator=draws).tolist()
         parts = [self._part(self._scenes[place], draws) for place in chosen]
-        time = torch.rand(plan.batch, generator=draws)
+        time = _LATEST * torch.rand(plan.batch, generator=draws)
         return self._error(parts, time, draws)
 
     def _part(self, scene: KeyScene, draws: torch.Generator) -> tuple[Tensor, Known]:
@@ -90,9 +94,10 @@ class GeneratorTask:
             torch.cat([known.maps for _, known in parts]).to(device),
             torch.cat([known.words for _, known in parts]).to(device),
         )
-        velocity = self.generator(x, time.to(device), known)
+        expected = self.generator(x, time.to(device), known)
         free = 1 - known.maps[:, SQUARE**2 : 2 * SQUARE**2]
-        missed = (velocity - (picture - noise).to(device)).square() * free
+        weight = ((at / (1 - at)).square() + 1).to(device)
+        missed = weight * (expected - picture.to(device)).square() * free
         error: Tensor = missed.sum() / free.sum().clamp_min(1)
         return error
 
@@ -100,7 +105,7 @@ class GeneratorTask:
         """Nothing to do."""
 
     def score(self) -> float:
-        """Minus the mean squared error of velocities, of the middles of pictures kept apart."""
+        """Minus the mean loss of the middles of pictures kept apart."""
         errors = []
         for index, scene in enumerate(self._validation):
             draws = torch.Generator().manual_seed(index)
