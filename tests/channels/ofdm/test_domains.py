@@ -70,8 +70,8 @@ def test_decoded_psnr_agrees_within_a_fifth_of_a_decibel(
     images, masks = semcom.data.phantoms("chest", n=4, size=128, seed=1)
     codec = semcom.codec("medjscc")
     assert isinstance(codec, MedJSCC)
-    # An offset of a fifth leaves about 6 dB.
-    codec = codec.with_options(margin_db=8.0, header_margin_db=8.0)
+    # An offset of a fifth leaves about 6 dB, and fading less: nothing may be lost by a hair.
+    codec = codec.with_options(margin_db=10.0, header_margin_db=10.0)
     tx = codec.encode(images, cbr=1 / 16, snr_db=10.0, roi=masks)
     psnr = [
         semcom.metrics.psnr(codec.decode(link(profile, domain, offset)(tx, 10.0, seed=2)), images)

@@ -376,7 +376,7 @@ def test_impossible_configurations_are_answered_with_one_line(
         (["medjscc", "--phantoms", "0"], "nothing to train on"),
         (["medjscc", "--seed", "-1"], "seed must lie"),
         (["medjsc", *TINY], "did you mean 'medjscc'"),
-        (["hevc-ldpc", *TINY], "Known: adjscc, deepjscc, dmic, medjscc"),
+        (["hevc-ldpc", *TINY], "Known: adjscc, deepjscc, dmic, generator"),
         (["deepjscc", *TINY, "--phantoms", "-1"], "--phantoms must be an int in 0..100000"),
         (["deepjscc", *TINY, "--phantoms", "9" * 11], "--phantoms must be an int in 0..100000"),
         (["medjscc", "--phantoms", "9" * 11], "--phantoms must be an int in 0..100000"),
