@@ -43,10 +43,8 @@ def table(found: dict[str, np.ndarray]) -> str:
     | x265 veryslow | 100.0 | 100.0 |
     """
     encodes = [name for name in found if name.startswith("x265")]
-    lines = [
-        " | ".join(["| ", "ms", *(f"% of {name}" for name in encodes)]).replace("  |", " |") + " |",
-        "| --- " * (2 + len(encodes)) + "|",
-    ]
+    heads = ["ms", *(f"% of {name}" for name in encodes)]
+    lines = [f"| | {' | '.join(heads)} |", "| --- " * (1 + len(heads)) + "|"]
     for name, times in found.items():
         shares = [f"{100 * np.median(times / found[each]):.1f}" for each in encodes]
         lines.append(f"| {name} | {1000 * np.median(times):.1f} | " + " | ".join(shares) + " |")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from channels import InputError
 from channels.errors import check_path
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _ENDS = ".safetensors"
 
@@ -71,6 +74,33 @@ def packaged_names(begins: str) -> list[str]:
         for name in there
         if name.startswith(begins) and name.endswith(_ENDS)
     )
+
+
+def rebuilt(
+    build: Callable[[], Network], state: dict[str, Tensor], path: str | os.PathLike[str]
+) -> Network:
+    """A network with the weights of a file, frozen, in evaluation mode.
+
+    Args:
+        build: makes the network; what it draws leaves the global generator as it was.
+        state: what the file holds.
+        path: of the file, for errors.
+
+    Raises:
+        InputError: if the weights are not of such a network.
+
+    >>> rebuilt(lambda: torch.nn.Linear(1, 1), {}, "mine.safetensors")
+    Traceback (most recent call last):
+    channels.errors.InputError: mine.safetensors does not hold such weights: ...
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = build()
+        network.load_state_dict(state)
+    except (TypeError, ValueError, RuntimeError) as error:
+        told = complaint(error)
+        raise InputError(f"{Path(path).name} does not hold such weights: {told}") from error
+    return network.eval().requires_grad_(False)
 
 
 def complaint(error: Exception) -> str:

@@ -313,8 +313,8 @@ def generator(*, painted: PaintedOptions, course: Course) -> None:
         course = replace(course, weights=PACKAGE)
     if course.weights is not None:
         first = shipped() if course.weights == PACKAGE else Generator.load(course.weights)
-    if painted.lora and first is not None:
-        first = painted.adapted(first)
+        if painted.lora:
+            first = painted.adapted(first)
     scenes, validation = painted.load()
     with _carried_out("generator", plan.steps, conduct) as on_step:
         train_generator(scenes, plan, folder, validation=validation, first=first, on_step=on_step)

@@ -20,7 +20,7 @@ from semcom.dmic.units import BASE_QPS, OFFSETS, UNIT, Map
 from semcom.dmic.walk import walked
 from semcom.image_coders.hevc import QP_MAX
 from semcom.learned import pad_to
-from semcom.weightfile import complaint, digest, halved, stored
+from semcom.weightfile import digest, halved, rebuilt, stored
 
 FEATURES = 96
 CHOSEN = 5
@@ -211,14 +211,7 @@ class Policy(nn.Module):
         state, metadata = stored(path)
         if metadata.get("policy") != "dmic":
             raise InputError(f"{Path(path).name} holds no weights of a bit allocation policy")
-        with torch.random.fork_rng(devices=[]):
-            policy = cls()
-        try:
-            policy.load_state_dict(state)
-        except RuntimeError as error:
-            told = complaint(error)
-            raise InputError(f"{Path(path).name} does not hold such weights: {told}") from error
-        return policy.eval().requires_grad_(False)
+        return rebuilt(cls, state, path)
 
     @torch.no_grad()
     def choose(

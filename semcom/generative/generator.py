@@ -22,7 +22,7 @@ from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.generative.words import SLOTS, choices, levels
 from semcom.learned import pad_to
-from semcom.weightfile import complaint, digest, halved, packaged, packaged_names, stored
+from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
 
 SQUARE = 4
 """Side in pixels of the squares whose pixels are channels."""
@@ -117,14 +117,7 @@ class Generator(nn.Module):
         state, metadata = stored(path)
         if _KIND not in metadata:
             raise InputError(f"{Path(path).name} holds no weights of a generator")
-        try:
-            with torch.random.fork_rng(devices=[]):
-                generator = cls(**json.loads(metadata[_KIND]))
-            generator.load_state_dict(state)
-        except (TypeError, ValueError, RuntimeError) as error:
-            told = complaint(error)
-            raise InputError(f"{Path(path).name} does not hold such weights: {told}") from error
-        return generator.eval().requires_grad_(False)
+        return rebuilt(lambda: cls(**json.loads(metadata[_KIND])), state, path)
 
     def forward(self, x: Tensor, time: Tensor, known: Known) -> Tensor:
         """The picture that is expected, in squares, ``[batch, 16, h, w]``.

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Self, Unpack
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
@@ -32,6 +31,7 @@ from semcom.medjscc.receiver import Receiver
 from semcom.medjscc.sender import PreparedImage, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.region import IN_REGION
+from semcom.medjscc.source.steps import block_pixels
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
 from semcom.modem.adaptation import (
@@ -232,9 +232,8 @@ class MedJSCC(LearnedCodec):
         region = torch.zeros_like(images, dtype=torch.bool)
         for place, row in enumerate(rows):
             if row.blocks is not None:
-                whole = F.interpolate(row.blocks.float(), scale_factor=BLOCK, mode="nearest")
                 height, width = images.shape[-2:]
-                region[place] = whole[0, :, :height, :width] > 0
+                region[place] = block_pixels(row.blocks)[0, :, :height, :width] > 0
         return images, lost, region
 
     def reconstruct(self, rx: Reception) -> Tensor:

@@ -27,7 +27,7 @@ from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.region import around, covered
-from semcom.medjscc.source.steps import in_image, log_steps, pyramid
+from semcom.medjscc.source.steps import block_pixels, in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
@@ -96,7 +96,7 @@ class Receiver:
         values, deviations = self._refined(
             digital, body[:, start:], body_var[:, start:], rx.session
         )
-        roi = F.interpolate(digital.blocks.to(values[0]), scale_factor=BLOCK, mode="nearest")
+        roi = block_pixels(digital.blocks).to(values[0])
         image = restore(
             self._wavelet,
             self._synthesis if self._options.learned_synthesis else None,
@@ -112,8 +112,7 @@ class Receiver:
     def _shown(self, image: Tensor, digital: _Digital, height: int, width: int) -> Shown:
         """An image in the picture's size, mid-grey where nothing was sent."""
         if self._options.region_only:
-            sent = F.interpolate(around(digital.blocks).float(), scale_factor=BLOCK, mode="nearest")
-            image = image * sent.to(image)
+            image = image * block_pixels(around(digital.blocks)).to(image)
         image = digital.border.restored(image[..., :height, :width] + 0.5)
         return Shown(image, False, digital.blocks)
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -32,7 +31,7 @@ from semcom.medjscc.sender import PreparedImage, coarser, padding_numbers
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Priced, Quantiser
-from semcom.medjscc.source.steps import in_steps
+from semcom.medjscc.source.steps import block_pixels, in_steps
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis
 
@@ -173,7 +172,7 @@ def receive(
         synthesis if options.learned_synthesis else None,
         unflattened(torch.stack(rough), sent.values),
         unflattened(torch.stack(uncertain), sent.values),
-        F.interpolate(blocks, scale_factor=BLOCK, mode="nearest"),
+        block_pixels(blocks),
         torch.cat([prepared.log_step for prepared in sent.prepared]).to(rough[0]),
         rx.snr_db if options.channel_adaptive else None,
         sent.cbr,

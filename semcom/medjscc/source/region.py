@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from semcom.medjscc.source.steps import mask_blocks
-from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands, Wavelet
+from semcom.medjscc.source.steps import block_pixels, mask_blocks
+from semcom.medjscc.source.wavelet import LEVELS, Bands, Wavelet
 
 IN_REGION = 0.5
 """What a soft mask must exceed, pixel by pixel: beside a region alone there is no grey zone."""
@@ -88,7 +88,7 @@ def region_bands(wavelet: Wavelet, image: Tensor, blocks: Tensor) -> Bands:
     >>> bool((shown - image)[..., 32:80, 48:96].abs().max() < 0.02)
     True
     """
-    key = F.interpolate(around(blocks).float(), scale_factor=BLOCK, mode="nearest") > 0
+    key = block_pixels(around(blocks)) > 0
     coded = covered(blocks.cpu())
     coded = [mask.to(image.device) for mask in coded]
     mean = image[key].mean()

@@ -41,6 +41,15 @@ def mask_blocks(roi: Tensor, least_share: float = BLOCK_SHARE) -> Tensor:
     return F.avg_pool2d(roi, BLOCK) > least_share
 
 
+def block_pixels(blocks: Tensor) -> Tensor:
+    """Blocks as pixels: ``[batch, 1, H/16, W/16]`` to float32 ``[batch, 1, H, W]``.
+
+    >>> block_pixels(torch.ones(1, 1, 2, 3) > 0).shape
+    torch.Size([1, 1, 32, 48])
+    """
+    return F.interpolate(blocks.float(), scale_factor=BLOCK, mode="nearest")
+
+
 def log_steps(index: int, blocks: Tensor, ratio: int) -> Tensor:
     """log2 of the step of each block, in 32nds, which are exact in any arithmetic.
 

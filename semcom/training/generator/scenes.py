@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from semcom.generative.words import measured
 from semcom.learned import pad_to
 from semcom.medjscc.source.region import region_blocks
+from semcom.medjscc.source.steps import block_pixels
 from semcom.medjscc.source.wavelet import BLOCK
 from semcom.segmentation.segmenter import Segmenter
 from semcom.training.crops import Sample
@@ -67,5 +67,4 @@ def key_pixels(mask: Tensor) -> Tensor:
     """
     height, width = mask.shape[-2:]
     blocks = region_blocks(pad_to(mask.float(), BLOCK))
-    whole = F.interpolate(blocks.float(), scale_factor=BLOCK, mode="nearest") > 0
-    return whole[..., :height, :width]
+    return block_pixels(blocks)[..., :height, :width] > 0

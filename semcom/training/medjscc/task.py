@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import channels
@@ -18,8 +17,8 @@ from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.source.entropy_model import Walked
 from semcom.medjscc.source.quantiser import Priced
-from semcom.medjscc.source.steps import in_steps
-from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands
+from semcom.medjscc.source.steps import block_pixels, in_steps
+from semcom.medjscc.source.wavelet import LEVELS, Bands
 from semcom.training.crops import Sample, random_batch
 from semcom.training.links import training_link
 from semcom.training.loop import digest
@@ -125,7 +124,7 @@ class MedJSCCTask:
         digital = channel.cbr * (1 + _DIGITAL_SHARE)
         # A receiver is told of the region where there are two steps, and only there.
         blocks = (log_step < log_step.amax((1, 2, 3), keepdim=True)).to(images)
-        soft = F.interpolate(blocks, scale_factor=BLOCK, mode="nearest")
+        soft = block_pixels(blocks)
         out = restore(
             codec.wavelet, codec.synthesis, values, deviations, soft, log_step, heard_db, digital
         )
