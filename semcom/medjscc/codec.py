@@ -30,7 +30,7 @@ from semcom.medjscc.rate_map import RateMap
 from semcom.medjscc.receiver import Receiver
 from semcom.medjscc.sender import PreparedImage, Sender
 from semcom.medjscc.source.entropy_model import EntropyModel
-from semcom.medjscc.source.region import IN_REGION
+from semcom.medjscc.source.region import IN_REGION, LIKELY_SHARE
 from semcom.medjscc.source.steps import block_pixels
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Wavelet
 from semcom.medjscc.synthesis import Synthesis
@@ -313,6 +313,8 @@ class MedJSCC(LearnedCodec):
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
             pixels = math.prod(session.image_shape)
+            if self.options.region_only:
+                pixels = round(LIKELY_SHARE * pixels)
             at = session.snr_db - self.options.margin_db
             chances = awgn_success_probabilities(at)
             if self._link is not None and session.mcs is None:

@@ -33,7 +33,13 @@ from semcom.medjscc.source.border import Border, find_border
 from semcom.medjscc.source.entropy_model import EntropyModel
 from semcom.medjscc.source.prior import ErrorPrior
 from semcom.medjscc.source.quantiser import Quantiser
-from semcom.medjscc.source.region import IN_REGION, covered, region_bands, region_blocks
+from semcom.medjscc.source.region import (
+    IN_REGION,
+    covered,
+    region_bands,
+    region_blocks,
+    region_log_steps,
+)
 from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import StepSearch, classed
@@ -41,9 +47,6 @@ from semcom.modem.transport import ModulatedBlock
 
 _MUCH_COARSER = 4
 """Steps by which the digital part may become coarser before it is asked what it is worth."""
-
-_ALONE_RATIO = 4.0
-"""Step around a region that is sent alone over that inside."""
 
 _AT_ONCE = 2**20
 """Pixels that are coded at once, which bounds the memory."""
@@ -112,7 +115,7 @@ class Sender:
         centred = image - 0.5
         padded = pad_to(roi, BLOCK)
         blocks = region_blocks(padded > IN_REGION) if alone else mask_blocks(padded)
-        ratio = self._ratio_index(blocks)
+        ratio = 0 if alone else self._ratio_index(blocks)
         whole = pad_to(border.removed(centred), BLOCK)
         if alone:
             bands = region_bands(self._wavelet, whole, blocks)
@@ -121,14 +124,14 @@ class Sender:
             bands = self._wavelet.analyse(whole)
         prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0, alone)
         first_bytes = len(prepared.begin_writing().bytes())
-        search = StepSearch(bands, blocks, ratio, self._snr_db, self._layout, first_bytes)
+        search = StepSearch(bands, prepared.log_steps, self._snr_db, self._layout, first_bytes)
         step = search.finest() if self._options.digital_only else search.best()
         if self._analog_only_of(prepared).serves_better(search.expected_error(step), self._layout):
             step = ANALOG_ONLY
         return replace(prepared, step=step, initial_step=step)
 
     def _analog_only_of(self, prepared: PreparedImage) -> AnalogOnly:
-        log_step = log_steps(step_index(0.0), prepared.blocks, prepared.ratio)
+        log_step = prepared.log_steps(step_index(0.0))
         return AnalogOnly(prepared.image, log_step, self._snr_db, self._link, self._wavelet)
 
     def _too_coarse(self, prepared: PreparedImage, digital: _Digital, length: int) -> bool:
@@ -150,7 +153,7 @@ class Sender:
         wanted = self._options.roi_ratio
         if wanted == "auto":
             share = float(blocks.float().mean())
-            wanted = _ALONE_RATIO if self._options.region_only else affordable_ratio(share)
+            wanted = affordable_ratio(share)
         return int(np.argmin(np.abs(np.array(ROI_RATIOS) - wanted)))
 
     def _coded(self, batch: list[PreparedImage]) -> list[_Digital]:
@@ -249,7 +252,8 @@ class PreparedImage:
         blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
         ratio: index of the step outside over that inside.
         bands: of what is inside the border.
-        step: index of the step outside, or ``ANALOG_ONLY``.
+        step: index of the step outside, or of that inside a region that is sent alone, or
+            ``ANALOG_ONLY``.
         initial_step: the same, as it was before the digital part had to fit.
         alone: whether there is nothing but the region of interest.
     """
@@ -266,10 +270,16 @@ class PreparedImage:
     @property
     def log_step(self) -> Tensor:
         """log2 of the step of each block."""
-        return log_steps(self.step, self.blocks, self.ratio)
+        return self.log_steps(self.step)
+
+    def log_steps(self, step: int) -> Tensor:
+        """The same for another step."""
+        if self.alone:
+            return region_log_steps(step, self.blocks)
+        return log_steps(step, self.blocks, self.ratio)
 
     def begin_writing(self) -> Writer:
-        """A writer at the end of border and, where they tell anything, mask blocks."""
+        """A writer at the end of border and, where it tells anything, the region's map."""
         writer = Writer()
         if not self.alone:
             writer.border(self.border)

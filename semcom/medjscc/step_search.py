@@ -8,6 +8,7 @@ are, expected errors from those around.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,8 @@ from torch import Tensor
 from semcom.analogue.allocation import STEPS, water_filling
 from semcom.medjscc.header import LAST_STEP, Header, step_index
 from semcom.medjscc.layout import Layout
-from semcom.medjscc.source.steps import in_steps, log_steps
-from semcom.medjscc.source.wavelet import BLOCK, Bands
+from semcom.medjscc.source.steps import in_steps
+from semcom.medjscc.source.wavelet import Bands
 
 _APART = 4
 """Every so many steps are estimated, half an octave apart."""
@@ -136,8 +137,7 @@ class StepSearch:
 
     Args:
         bands: the image's.
-        blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
-        ratio: index of the step outside over that inside.
+        log_steps: log2 of the step of each block, ``[1, 1, H/16, W/16]``, by index of the step.
         snr_db: E_s/N_0 in dB that the transmitter believes.
         layout: how the channel uses are divided.
         first_bytes: bytes of the digital part before the bands.
@@ -146,13 +146,12 @@ class StepSearch:
     def __init__(
         self,
         bands: Bands,
-        blocks: Tensor,
-        ratio: int,
+        log_steps: Callable[[int], Tensor],
         snr_db: float,
         layout: Layout,
         first_bytes: int,
     ) -> None:
-        self._bands, self._blocks, self._ratio = bands, blocks, ratio
+        self._bands, self._log_steps = bands, log_steps
         self._snr_db, self._layout, self._first_bytes = snr_db, layout, first_bytes
         self._found: dict[int, Estimate] = {}
         self._errors: dict[int, float] = {}
@@ -160,7 +159,8 @@ class StepSearch:
     def best(self) -> int:
         """Index of the step of the least cost."""
         layout = self._layout
-        bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / self._blocks.numel() / BLOCK**2
+        pixels = 4 * self._bands[-1][0, 0].numel()
+        bits = layout.mcs.bits_per_use * layout.shared_uses / 2 / pixels
         index = step_index(likely_log_step(bits)) // _APART * _APART
         while index < LAST_STEP and math.isinf(self.cost(index)):
             index += _APART
@@ -219,8 +219,7 @@ class StepSearch:
 
     def _estimate(self, index: int) -> Estimate:
         if index not in self._found:
-            log_step = log_steps(index, self._blocks, self._ratio)
-            self._found[index] = estimate(self._bands, log_step)
+            self._found[index] = estimate(self._bands, self._log_steps(index))
         return self._found[index]
 
 

@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semcom.medjscc.source import outline
 from semcom.medjscc.source.border import LARGEST_OFFSET, MOST_LINES, MOST_OFFSETS, Border
 from semcom.medjscc.source.border import LEVELS as GREYS
 from semcom.medjscc.source.entropy_model import Code, Group
+from semcom.medjscc.source.outline import Blocks
 from semcom.medjscc.source.prior import LOG_SCALE, SCALE_STEPS, scale_index
 from semcom.medjscc.source.quantiser import LARGEST
 from semcom.medjscc.undecodable import Undecodable
@@ -31,14 +33,8 @@ _HAS_LINES = _HAS_OFFSETS = _model.Bernoulli(0.1, perfect=False)
 _LINES, _LEVEL = _model.Uniform(MOST_LINES + 1), _model.Uniform(GREYS)
 _OFFSETS = _model.Uniform(MOST_OFFSETS + 1)
 _OFFSET = _model.QuantizedLaplace(-LARGEST_OFFSET, LARGEST_OFFSET, 0.0, 8.0)
-_IS_OTHER = _model.Bernoulli(perfect=False)
+_BERNOULLI = _model.Bernoulli(perfect=False)
 _LAPLACE = _model.QuantizedLaplace(-LARGEST - 1, LARGEST + 1)
-_BLOCK_SET = (
-    0.0125, 0.32, 0.07, 0.50, 0.16, 0.70, 0.52, 0.86,
-    0.14, 0.52, 0.37, 0.80, 0.50, 0.86, 0.84, 0.985,
-)  # fmt: skip
-"""Chance that a mask block is set, by its west, north-west, north and north-east neighbours."""
-
 _SCALES = np.exp2(
     np.arange(LOG_SCALE[0] * SCALE_STEPS, LOG_SCALE[1] * SCALE_STEPS + 1) / SCALE_STEPS
 )
@@ -77,10 +73,10 @@ class Writer:
                 for offset in offsets:
                     self._encoder.encode(offset, _OFFSET)
 
-    def blocks(self, blocks: NDArray[np.bool_]) -> None:
+    def blocks(self, blocks: Blocks) -> None:
         """Write mask blocks ``[rows, columns]``."""
-        for row, column in np.ndindex(blocks.shape):
-            self._encoder.encode(int(blocks[row, column]), _block_model(blocks, row, column))
+        chances = outline.shipped().chances(outline.features(blocks))
+        self._encoder.encode(blocks.ravel().astype(np.int32), _BERNOULLI, chances)
 
     def integers(self, integers: NDArray[np.int32], prior: _Parameters) -> None:
         """Write the integers of a group, ``[n]``."""
@@ -93,7 +89,7 @@ class Writer:
             self._encoder.encode(integers, _LAPLACE, prior.mean, _SCALES[prior.log_scale])
             return
         other = integers != 0
-        self._encoder.encode(other.astype(np.int32), _IS_OTHER, _OTHER[prior.log_zero])
+        self._encoder.encode(other.astype(np.int32), _BERNOULLI, _OTHER[prior.log_zero])
         if other.any():
             within = integers[other]
             within = within - (within > 0)
@@ -130,18 +126,19 @@ class Reader:
             raise Undecodable("the border does not fit into the image")
         return border
 
-    def blocks(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    def blocks(self, shape: tuple[int, int]) -> Blocks:
         """Read mask blocks ``[rows, columns]``."""
-        blocks = np.zeros(shape, dtype=np.bool_)
-        for row, column in np.ndindex(shape):
-            blocks[row, column] = bool(self._decoded(_block_model(blocks, row, column)))
-        return blocks
+        model, table = outline.shipped(), outline.FeatureTable(shape)
+        for row, column in np.argwhere(~table.blocks):
+            chance = model.chances(table.of(row[None], column[None]))
+            table.blocks[row, column] = bool(self._decoded(_BERNOULLI, chance)[0])
+        return table.blocks.copy()
 
     def integers(self, prior: _Parameters) -> NDArray[np.int32]:
         """Read integers ``[n]``."""
         if prior.log_zero is None:
             return self._integers(prior.mean, _SCALES[prior.log_scale])
-        other = self._decoded(_IS_OTHER, _OTHER[prior.log_zero]) != 0
+        other = self._decoded(_BERNOULLI, _OTHER[prior.log_zero]) != 0
         integers = np.zeros(len(other), dtype=np.int32)
         if other.any():
             within = self._integers(prior.mean[other] - 0.5, _SCALES[prior.log_scale[other]])
@@ -245,14 +242,3 @@ def reading_from(readers: Sequence[Reader], groups: int | None = None) -> Code:
 def _row(prior: _Parameters, row: int) -> _Parameters:
     log_zero = None if prior.log_zero is None else prior.log_zero[row]
     return _Parameters(prior.mean[row], prior.log_scale[row], log_zero)
-
-
-def _block_model(blocks: NDArray[np.bool_], row: int, column: int) -> object:
-    west = column > 0 and blocks[row, column - 1]
-    north = row > 0 and blocks[row - 1, column]
-    north_west = row > 0 and column > 0 and blocks[row - 1, column - 1]
-    north_east = row > 0 and column + 1 < blocks.shape[1] and blocks[row - 1, column + 1]
-    return _BLOCK_MODELS[west + 2 * north_west + 4 * north + 8 * north_east]
-
-
-_BLOCK_MODELS = [_model.Bernoulli(chance, perfect=False) for chance in _BLOCK_SET]

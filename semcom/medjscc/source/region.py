@@ -6,11 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semcom.medjscc.header import LAST_STEP, STEPS_PER_OCTAVE, Header
 from semcom.medjscc.source.steps import block_pixels, mask_blocks
 from semcom.medjscc.source.wavelet import LEVELS, Bands, Wavelet
 
 IN_REGION = 0.5
 """What a soft mask must exceed, pixel by pixel: beside a region alone there is no grey zone."""
+
+LIKELY_SHARE = 1 / 3
+"""Of a picture's pixels, in regions that are sent alone and around them; a layout reckons with it
+before a region is known: lungs 63 %, teeth 53 %, coronary arteries 25 %."""
+
+_COARSER = 2 * STEPS_PER_OCTAVE
+"""Indices from the step in a region that is sent alone to that around it, which no index leaves."""
 
 _ROUNDS = 10
 
@@ -62,6 +70,22 @@ def region_blocks(roi: Tensor) -> Tensor:
     mask = roi.float()
     most = mask_blocks(mask)
     return most | (mask_blocks(mask, 0.0) & ~around(most))
+
+
+def region_log_steps(index: int, blocks: Tensor) -> Tensor:
+    """log2 of the step of each block where a region is sent alone: four times as large around it.
+
+    Args:
+        index: of the step in the region, see :class:`semcom.medjscc.header.Header`.
+        blocks: of the region, bool ``[batch, 1, H/16, W/16]``.
+
+    >>> region_log_steps(40, torch.tensor([[[[True, False]]]])).flatten().tolist()
+    [-1.0, 1.0]
+    """
+    inside, around = (
+        Header(step, 0, 0, 0).log_step for step in (index, min(index + _COARSER, LAST_STEP))
+    )
+    return torch.where(blocks, inside, around)
 
 
 def within(bands: Bands, coded: list[Tensor]) -> Bands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from semcom.analogue.allocation import STEPS, allocate, amplitudes, received
 from semcom.medjscc.layout import HeaderSuccess, Layout, lay_out
+from semcom.medjscc.source.steps import log_steps
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import Estimate, StepSearch, estimate
 from semcom.modem.adaptation import awgn_success, awgn_success_probabilities
@@ -77,7 +79,7 @@ def test_no_other_step_is_expected_to_be_better(bands: Bands, cbr: float) -> Non
     blocks = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
     blocks[..., 3:6, 3:6] = True
     parts = parts_of(round(cbr * 144 * BLOCK**2), 8.0)
-    search = StepSearch(bands, blocks, 3, 8.0, parts, 6)
+    search = StepSearch(bands, partial(log_steps, blocks=blocks, ratio=3), 8.0, parts, 6)
     best = search.best()
     costs = [search.cost(index) for index in range(65)]
     assert costs[best] <= min(costs) * 1.05
@@ -92,6 +94,7 @@ def test_where_nothing_fits_the_coarsest_step_is_infinitely_bad() -> None:
     with torch.no_grad():
         bands = Wavelet().analyse(noise - 0.5)
     blocks = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
-    search = StepSearch(bands, blocks, 0, 0.0, parts_of(300, 0.0), 200)
+    steps = partial(log_steps, blocks=blocks, ratio=0)
+    search = StepSearch(bands, steps, 0.0, parts_of(300, 0.0), 200)
     assert search.best() == search.finest() == 64
     assert math.isinf(search.expected_error(64))
