@@ -64,7 +64,7 @@ def lpips(
 
     >>> lpips(torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64), weights="nowhere.pth")
     Traceback (most recent call last):
-    channels.errors.InputError: lpips needs the weights of alexnet, and nowhere.pth is not ...
+    channels.errors.InputError: lpips downloads nothing, and nowhere.pth is not there: put ...
     """
     out, images = image_pair(out, images)
     if images.shape[1] not in (1, 3):
@@ -98,23 +98,28 @@ def weights_file(backbone: Backbone = "alex", weights: str | Path | None = None)
     else:
         path = check_path("weights are loaded from a file", weights)
     if not path.is_file():
+        elsewhere = " (the variable TORCH_HOME moves that folder)" if weights is None else ""
         raise InputError(
-            f"lpips needs the weights of {name.partition('-')[0]}, and {path} is not there: put "
-            f"torchvision's {name} there, or name its place, weights=…; nothing is downloaded"
+            f"lpips downloads nothing, and {path} is not there: put torchvision's file {name} "
+            f"there{elsewhere}"
         )
     return path
 
 
-@lru_cache(maxsize=4)
-def digest_of(path: Path, changed_ns: int) -> str:
-    """Twelve hexadecimal digits that change with a file's contents.
+def fingerprint(backbone: Backbone = "alex", weights: str | Path | None = None) -> str:
+    """Name of the file of weights, and twelve digits that change with its contents.
 
     Args:
-        path: of the file.
-        changed_ns: when it last changed, so that one that is replaced is read again.
+        backbone: as of :func:`lpips`.
+        weights: as of :func:`lpips`.
+
+    Raises:
+        InputError: where :func:`lpips` would.
     """
+    path = weights_file(backbone, weights)
+    _network(backbone, path, path.stat().st_mtime_ns)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
 @lru_cache(maxsize=4)
