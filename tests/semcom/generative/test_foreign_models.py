@@ -252,7 +252,8 @@ def test_both_in_the_codec(
     codec = Generative("chest", generator=painter, captioner=captioner, steps=2)
     assert painter.fingerprint in codec.fingerprint and captioner.fingerprint in codec.fingerprint
     images, masks = pictures
-    rx = channels.link("awgn")(codec.encode(images, 1 / 16, 12.0, roi=masks.float()), 12.0, seed=1)
+    tx = codec.encode(images, cbr=1 / 16, snr_db=12.0, roi=masks.float())
+    rx = channels.link("awgn")(tx, 12.0, seed=1)
     shown = codec.decode_painted(rx)
     key = torch.nn.functional.max_pool2d(masks.float(), 9, 1, 4) > 0
     for text, whole in zip(shown.texts, captioner(images, key), strict=True):
