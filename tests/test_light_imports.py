@@ -27,6 +27,8 @@ HEAVY = (
     "gymnasium",
     "piq",
     "torchvision",
+    "transformers",
+    "diffusers",
 )
 
 

@@ -2,5 +2,6 @@
 
 from semcom.generative.codec import Generative, Painted
 from semcom.generative.generator import Generator
+from semcom.generative.painter import Painter
 
-__all__ = ["Generative", "Generator", "Painted"]
+__all__ = ["Generative", "Generator", "Painted", "Painter"]

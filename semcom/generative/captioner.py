@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from semcom.generative.words.coder import MOST_BYTES, encode_text
 from semcom.generative.words.language_model import LanguageModel
 from semcom.generative.words.measured import measured
 from semcom.generative.words.vocabulary import AS_BRIGHT, OVERALL, SLOTS, kind_index, sentence
@@ -82,3 +83,27 @@ def shortened(choices: list[int], model: LanguageModel, most_bits: float) -> lis
             break
         chosen = best
     return chosen
+
+
+def cut(text: str, model: LanguageModel, most_bits: int) -> str:
+    """The first words of a free text, as many as fit; none where not even one does.
+
+    Args:
+        text: outside the vocabulary.
+        model: of captions, the one that will decode.
+        most_bits: that the message may take.
+
+    Raises:
+        InputError: if it cannot be written in UTF-8.
+
+    >>> from semcom.generative.words import shipped
+    >>> cut("a foggy day at the sea", shipped(), 72)
+    'a foggy'
+    """
+    kept = ""
+    for word in text.split():
+        longer = f"{kept} {word}" if kept else word
+        if len(longer) > MOST_BYTES // 4 or len(encode_text(longer, model)) > most_bits:
+            break
+        kept = longer
+    return kept

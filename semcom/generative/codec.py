@@ -15,12 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from channels import InputError, Link, Reception, Session, Transmission
-from channels.errors import check_count, check_name, check_seed
+from channels.errors import check_count, check_name, check_seed, shown
 from channels.surroundings import undisturbed
 from semcom.codec import Codec, check_reception, in_single
 from semcom.generative import generator as painting
-from semcom.generative.captioner import Captioner, Measured, shortened
+from semcom.generative.captioner import Captioner, Measured, cut, shortened
 from semcom.generative.generator import MOST_STEPS, Generator
+from semcom.generative.painter import Painter
 from semcom.generative.words import choices, decode_text, encode_text, sentence
 from semcom.generative.words import shipped as shipped_model
 from semcom.generative.words.vocabulary import KIND_OF_TASK
@@ -83,8 +84,10 @@ class Generative(Codec):
     Args:
         kind: of the pictures: ``"chest"``, ``"angiography"`` or ``"dental"``.
         key: what sends the key region; ``None``: the shipped Med-JSCC.
-        generator: a generator, a file of its weights, or ``None`` for the shipped one of this kind.
-        captioner: describes pictures; ``None``: the words that they say by measurement.
+        generator: any painter, a file of a generator's weights, or ``None`` for the shipped one of
+            this kind.
+        captioner: describes pictures; ``None``: the words that they say by measurement. Free text
+            is cut after the last word that fits.
         margin_px: pixels around the mask that belong to the key region as well.
         steps: of the generator, see :meth:`~semcom.generative.generator.Generator.paint`.
         seed: of its noise.
@@ -103,7 +106,7 @@ class Generative(Codec):
         self,
         kind: str = "chest",
         key: MedJSCC | None = None,
-        generator: Generator | str | Path | None = None,
+        generator: Painter | str | Path | None = None,
         captioner: Captioner | None = None,
         margin_px: int = 4,
         steps: int = 1,
@@ -113,9 +116,13 @@ class Generative(Codec):
         self._key = (_shipped_key() if key is None else key).with_options(region_only=True)
         if generator is None:
             generator = painting.shipped(kind)
-        elif not isinstance(generator, Generator):
+        elif isinstance(generator, str | Path):
             generator = Generator.load(generator)
-        self._generator = generator
+        elif not callable(getattr(generator, "paint", None)):
+            raise InputError(
+                f"generator must be a painter or a file of weights, got {shown(generator)}"
+            )
+        self._generator: Painter = generator
         self._captioner = Measured(KIND_OF_TASK[kind]) if captioner is None else captioner
         self._margin = check_count("margin_px", margin_px, 0, 64)
         self._steps = check_count("steps", steps, 1, MOST_STEPS)
@@ -182,6 +189,8 @@ class Generative(Codec):
         chosen = choices(text)
         if chosen is not None:
             text = sentence(shortened(chosen, self._model, block.payload_bits - _FLAG_BITS))
+        else:
+            text = cut(text, self._model, block.payload_bits)
         bits = torch.from_numpy(encode_text(text, self._model, block.payload_bits)).float()
         return F.pad(bits, (0, block.payload_bits - len(bits)))
 

@@ -20,6 +20,7 @@ from channels import InputError
 from channels.errors import check_count, check_seed, shown
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
+from semcom.generative.painter import check_scene
 from semcom.generative.words import SLOTS, choices, levels
 from semcom.learned import pad_to
 from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
@@ -171,11 +172,7 @@ class Generator(nn.Module):
         Raises:
             InputError: if shapes do not fit, or an argument is out of range.
         """
-        if key.shape != key_mask.shape or len(text) != len(key):
-            raise InputError(
-                f"key {list(key.shape)}, key_mask {list(key_mask.shape)} and {len(text)} captions "
-                "do not belong together: one shape, one caption for each"
-            )
+        check_scene(key, key_mask, text)
         steps, seed = check_count("steps", steps, 1, MOST_STEPS), check_seed(seed)
         with undisturbed():
             known = known_of(key, key_mask, [_choices(one) for one in text])

@@ -127,15 +127,21 @@ def test_what_cannot_be_sent_is_refused(codec: Generative, pictures: tuple[Tenso
     refused(lambda: Generative("hands"), "kind of picture")
     refused(lambda: Measured("hands"), "kind of picture")
     refused(lambda: Generative("dental", generator="nowhere.safetensors"), "nowhere")
-
-    def wordy(images: Tensor, masks: Tensor) -> list[str]:
-        return ["x" * 10_000] * len(images)
-
-    talking = Generative("dental", generator=codec._generator, captioner=wordy)
-    refused(
-        lambda: talking.encode(images, cbr=1 / 16, snr_db=9.0, roi=masks), "are left: shorten it"
-    )
+    refused(lambda: Generative("dental", generator=7), "must be a painter or a file")  # type: ignore[arg-type]
     assert KIND_OF_TASK["dental"] in sentence([2] + [0] * 5 + [2] * 16)
+
+
+@pytest.mark.parametrize(
+    ("said", "arrives"), [("x" * 10_000, ""), ("a foggy day " * 900, "a foggy"), ("Herz", "Herz")]
+)
+def test_free_text_arrives_as_far_as_it_fits(
+    codec: Generative, pictures: tuple[Tensor, Tensor], said: str, arrives: str
+) -> None:
+    def free(images: Tensor, masks: Tensor) -> list[str]:
+        return [said] * len(images)
+
+    talking = Generative("dental", generator=codec._generator, captioner=free)
+    assert talking.decode_painted(received(talking, pictures, 12.0)).texts == [arrives] * 2
 
 
 def test_a_key_region_everywhere_leaves_nothing_to_paint(

@@ -1,0 +1,54 @@
+"""From a key region and words to a picture: the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from channels import InputError
+
+
+class Painter(Protocol):
+    """Anything that paints what lies around a key region."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes with anything that decides its pictures."""
+        ...
+
+    def paint(
+        self,
+        key: Tensor,
+        key_mask: Tensor,
+        text: Sequence[str | None],
+        seed: int,
+        steps: int = 8,
+    ) -> Tensor:
+        """Pictures whose key region is as given, to the bit, and the rest painted.
+
+        Args:
+            key: float32 ``[batch, 1, H, W]`` in [0, 1]; nothing but the key region is looked at.
+            key_mask: bool, of the same shape.
+            text: a caption for each, ``None`` where there is none.
+            seed: the same one paints the same pictures.
+            steps: how long to paint.
+
+        Returns:
+            float32 ``[batch, 1, H, W]`` in [0, 1].
+        """
+        ...
+
+
+def check_scene(key: Tensor, key_mask: Tensor, text: Sequence[str | None]) -> None:
+    """Refuse what does not belong together.
+
+    Raises:
+        InputError: if shapes differ, or captions are not one for each.
+    """
+    if key.shape != key_mask.shape or len(text) != len(key):
+        raise InputError(
+            f"key {list(key.shape)}, key_mask {list(key_mask.shape)} and {len(text)} captions "
+            "do not belong together: one shape, one caption for each"
+        )
