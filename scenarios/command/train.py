@@ -294,31 +294,43 @@ def dmic(*, data: Diagnosed, policy: PolicyOptions, course: Course) -> None:
 @trains.command()
 @grouped
 def generator(*, painted: PaintedOptions, course: Course) -> None:
-    """Train the generator that paints what lies around the key region, from words.
+    """Train the generator that paints what lies around the key region, and the words for it.
 
-    One picture in 60 is set apart to score by. Words are those that pictures say themselves.
+    One picture in 60 is set apart to score by.
     """
     began_s = time.monotonic()
     from channels import InputError
     from semcom.catalogue import PACKAGE
     from semcom.generative.generator import Generator, shipped
+    from semcom.generative.learned_captioner import shipped_captioner
     from semcom.training.generator import train_generator
 
     conduct = course.conduct(began_s)
     if course.device != "cpu":
         raise InputError("generators are trained on the CPU so far: leave --device out")
     plan, folder = painted.plan(), course.folder("generator")
-    first = None
+    first = captioner = None
     if painted.lora and course.weights is None:
         course = replace(course, weights=PACKAGE)
     if course.weights is not None:
         first = shipped() if course.weights == PACKAGE else Generator.load(course.weights)
         if painted.lora:
             first = painted.adapted(first)
+        if course.weights == PACKAGE:
+            captioner = shipped_captioner(painted.kind)
     scenes, validation = painted.load()
     with _carried_out("generator", plan.steps, conduct) as on_step:
-        train_generator(scenes, plan, folder, validation=validation, first=first, on_step=on_step)
-    typer.echo(f"weights: {folder / 'generator.safetensors'}, log: {folder / 'log.csv'}")
+        train_generator(
+            scenes,
+            plan,
+            folder,
+            validation=validation,
+            first=first,
+            captioner=captioner,
+            on_step=on_step,
+        )
+    weights = f"{folder / 'generator.safetensors'} and {folder / 'captioner.safetensors'}"
+    typer.echo(f"weights: {weights}, log: {folder / 'log.csv'}")
 
 
 @contextmanager

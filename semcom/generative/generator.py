@@ -21,8 +21,9 @@ from channels.errors import check_count, check_seed, shown
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.generative.painter import check_scene
-from semcom.generative.words import SLOTS, choices, levels
+from semcom.generative.words import NOTHING, SLOTS, choices, grey_places, said
 from semcom.learned import pad_to
+from semcom.light import load_adapter, quantised
 from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
 
 SQUARE = 4
@@ -33,6 +34,10 @@ MOST_STEPS = 64
 _PIXELS = SQUARE**2
 _TIMES = 32
 _KIND = "generator"
+_BASE = "chest"
+BASE_BITS = 4
+"""Of the shipped generator's weights under the adapters of other kinds."""
+
 _HEADS = 4
 _SCALE = 4.0
 """Grey values around 1/2 times this have about the deviation of the noise."""
@@ -128,9 +133,10 @@ class Generator(nn.Module):
             time: 0 at the noise, 1 at the picture, ``[batch]``.
             known: what the receiver knows.
         """
-        told = self.time(_waves(time)) + sum(
-            table(known.words[:, slot]) for slot, table in enumerate(self.words)
-        )
+        told = self.time(_waves(time))
+        for slot, table in enumerate(self.words.parameters()):
+            spoken = known.words[:, slot, : len(SLOTS[slot].phrases)]
+            told = told + torch.cat([spoken, known.words[:, slot, NOTHING:]], 1) @ table
         at = time[:, None, None, None]
         spread = (at.square() + (1 - at).square()).sqrt()
         linear, x = at / spread.square() * x, x / spread
@@ -175,7 +181,7 @@ class Generator(nn.Module):
         check_scene(key, key_mask, text)
         steps, seed = check_count("steps", steps, 1, MOST_STEPS), check_seed(seed)
         with undisturbed():
-            known = known_of(key, key_mask, [_choices(one) for one in text])
+            known = known_of(key, key_mask, said([_choices(one) for one in text]))
             draws = torch.Generator().manual_seed(seed)
             x = torch.randn(len(key), _PIXELS, *known.maps.shape[-2:], generator=draws)
             x = x.to(key.device)
@@ -187,7 +193,8 @@ class Generator(nn.Module):
 
 
 def shipped(kind: str = "chest") -> Generator:
-    """A generator with its shipped weights, frozen.
+    """A generator with its shipped weights, frozen; of other kinds, the one of chest X-rays with
+    adapters on its weights in four bits.
 
     Args:
         kind: of the pictures that it has learned.
@@ -206,7 +213,11 @@ def shipped(kind: str = "chest") -> Generator:
             "semcom train generator, and name their file"
         )
     with packaged(f"generator-{kind}") as path:
-        return Generator.load(path)
+        if kind == _BASE:
+            return Generator.load(path)
+        adapted = load_adapter(quantised(shipped(_BASE), BASE_BITS), path)
+    assert isinstance(adapted, Generator)
+    return adapted.eval().requires_grad_(False)
 
 
 class Known:
@@ -214,38 +225,33 @@ class Known:
 
     Args:
         maps: key, mask, layout and place in squares, ``[batch, 35, h, w]``.
-        words: int64 ``[batch, slots]``; one beyond its phrases where nothing is said.
+        words: shares of phrases, see :func:`semcom.generative.words.shares.said`.
     """
 
     def __init__(self, maps: Tensor, words: Tensor) -> None:
         self.maps, self.words = maps, words
 
 
-def known_of(key: Tensor, key_mask: Tensor, said: Sequence[Sequence[int] | None]) -> Known:
+def known_of(key: Tensor, key_mask: Tensor, words: Tensor) -> Known:
     """What is known of pictures of one size.
 
     Args:
         key: float32 ``[batch, 1, H, W]``.
         key_mask: bool, of the same shape.
-        said: the choices of each caption, ``None`` without.
+        words: of each caption, see :func:`semcom.generative.words.shares.said`.
 
-    >>> known = known_of(torch.rand(2, 1, 40, 64), torch.zeros(2, 1, 40, 64) > 0, [None] * 2)
+    >>> known = known_of(torch.rand(2, 1, 40, 64), torch.zeros(2, 1, 40, 64) > 0, said([None] * 2))
     >>> known.maps.shape, known.words.shape
-    (torch.Size([2, 35, 16, 16]), torch.Size([2, 22]))
+    (torch.Size([2, 35, 16, 16]), torch.Size([2, 22, 6]))
     """
     height, width = key.shape[-2:]
     mask = pad_to(key_mask.float(), STRIDE)
     shown_key = in_squares(pad_to(key, STRIDE)) * F.pixel_unshuffle(mask, SQUARE)
     rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
-    layouts, words = [], []
-    for one in said:
-        layout = torch.zeros(1, 1, 4, 4)
-        if one is not None:
-            layout = torch.from_numpy(levels(one).places)[None, None] * _SCALE - _SCALE / 2
-        layouts.append(F.interpolate(layout, (height, width), mode="bilinear", align_corners=False))
-        nothing = [len(slot.phrases) for slot in SLOTS]
-        words.append(torch.tensor(nothing if one is None else list(one)))
-    layout = F.avg_pool2d(pad_to(torch.cat(layouts).to(key.device), STRIDE), SQUARE)
+    words = words.to(key.device)
+    layout = (grey_places(words)[:, None] - 0.5) * _SCALE
+    layout = F.interpolate(layout, (height, width), mode="bilinear", align_corners=False)
+    layout = F.avg_pool2d(pad_to(layout, STRIDE), SQUARE)
     down = (torch.arange(rows // SQUARE, device=key.device) + 0.5) * (2 * SQUARE / height) - 1
     across = (torch.arange(columns // SQUARE, device=key.device) + 0.5) * (2 * SQUARE / width) - 1
     place = torch.stack(torch.meshgrid(down, across, indexing="ij"))
@@ -255,7 +261,7 @@ def known_of(key: Tensor, key_mask: Tensor, said: Sequence[Sequence[int] | None]
         layout,
         place.expand(len(key), -1, -1, -1),
     ]
-    return Known(torch.cat(maps, dim=1), torch.stack(words).to(key.device))
+    return Known(torch.cat(maps, dim=1), words)
 
 
 def in_squares(images: Tensor) -> Tensor:

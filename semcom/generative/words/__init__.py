@@ -10,12 +10,14 @@
 
 from semcom.generative.words.coder import decode_text, encode_text
 from semcom.generative.words.language_model import LanguageModel, shipped
-from semcom.generative.words.levels import Levels, levels
+from semcom.generative.words.levels import Levels, grey_places, levels
 from semcom.generative.words.measured import measured
+from semcom.generative.words.shares import NOTHING, said
 from semcom.generative.words.vocabulary import KINDS, SLOTS, Slot, choices, sentence
 
 __all__ = [
     "KINDS",
+    "NOTHING",
     "SLOTS",
     "LanguageModel",
     "Levels",
@@ -23,8 +25,10 @@ __all__ = [
     "choices",
     "decode_text",
     "encode_text",
+    "grey_places",
     "levels",
     "measured",
+    "said",
     "sentence",
     "shipped",
 ]

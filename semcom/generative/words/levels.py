@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from semcom.generative.words.shares import NOTHING, said
 from semcom.generative.words.vocabulary import COLUMNS, OVERALL, ROWS, check_choices
 
 
@@ -90,9 +93,42 @@ def levels(choices: Sequence[int]) -> Levels:
     """
     checked = check_choices(choices)
     kind, exposure, contrast, border, grain, edges = checked[: len(OVERALL)]
-    mean, spread = EXPOSURE.middles[exposure], CONTRAST.middles[contrast]
-    relative = np.array([BRIGHTER.middles[grade] for grade in checked[len(OVERALL) :]])
-    places = (mean + spread * relative).clip(0, 1).reshape(len(ROWS), len(COLUMNS))
     return Levels(
-        kind, mean, spread, places.astype(np.float32), BORDER[border], *GRAIN[grain], EDGES[edges]
+        kind,
+        EXPOSURE.middles[exposure],
+        CONTRAST.middles[contrast],
+        grey_places(said([checked]))[0].numpy(),
+        BORDER[border],
+        *GRAIN[grain],
+        EDGES[edges],
     )
+
+
+def grey_places(words: Tensor) -> Tensor:
+    """Grey values of the places, as :func:`levels` has them, with gradients.
+
+    Args:
+        words: shares of phrases, see :func:`semcom.generative.words.shares.said`.
+
+    Returns:
+        float32 ``[batch, 4, 4]``; 0.5 where nothing is said.
+
+    >>> grey_places(said([None])).unique().tolist()
+    [0.5]
+    """
+    mean, spread = (
+        words[:, slot, : len(grades.middles)] @ words.new_tensor(grades.middles)
+        for slot, grades in ((_EXPOSURE, EXPOSURE), (_CONTRAST, CONTRAST))
+    )
+    middles = words.new_tensor(BRIGHTER.middles)
+    relative = words[:, len(OVERALL) :, : len(middles)] @ middles
+    spoken = 1 - words[:, len(OVERALL) :, NOTHING]
+    places = torch.lerp(
+        torch.full_like(relative, 0.5), mean[:, None] + spread[:, None] * relative, spoken
+    )
+    return places.clamp(0, 1).reshape(-1, len(ROWS), len(COLUMNS))
+
+
+_EXPOSURE, _CONTRAST = (
+    [slot.name for slot in OVERALL].index(name) for name in ("exposure", "contrast")
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semcom.generative.learned_captioner import glimpse
 from semcom.generative.words import measured
 from semcom.learned import pad_to
 from semcom.medjscc.source.region import region_blocks
@@ -24,12 +25,14 @@ class KeyScene:
     Args:
         image: float32 ``[1, H, W]`` in [0, 1].
         key_mask: what it is given, bool ``[1, H, W]``.
-        choices: what its caption says, the index of a phrase for each slot.
+        choices: what it says itself, the index of a phrase for each slot.
+        glimpse: what a captioner looks at, float32 ``[2, 96, 96]``.
     """
 
     image: Tensor
     key_mask: Tensor
     choices: tuple[int, ...]
+    glimpse: Tensor
 
 
 def key_scenes(samples: Sequence[Sample], kind: str, segmenter: Segmenter) -> list[KeyScene]:
@@ -53,7 +56,8 @@ def key_scenes(samples: Sequence[Sample], kind: str, segmenter: Segmenter) -> li
             with torch.no_grad():
                 mask = segmenter(image[None])[0] > 0.5
         key = key_pixels(mask[None])[0]
-        scenes.append(KeyScene(image, key, tuple(measured(image[0], key[0], kind=kind))))
+        said = tuple(measured(image[0], key[0], kind=kind))
+        scenes.append(KeyScene(image, key, said, glimpse(image[None], key[None])[0]))
     return scenes
 
 

@@ -1,4 +1,4 @@
-"""Flow matching around key regions, in the one training loop."""
+"""Flow matching around key regions, and the words for it, in the one training loop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from semcom.generative.generator import SQUARE, STRIDE, Generator, Known, in_squares, known_of
+from semcom.generative.learned_captioner import LearnedCaptioner
+from semcom.generative.words import NOTHING, SLOTS, said
 from semcom.learned import pad_to
 from semcom.light import has_adapters, save_adapter
 from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
 from semcom.training.loop import digest
+
+CAPTIONER_FILE = "captioner.safetensors"
 
 _LATEST = 0.98
 _TIMES = (0.0, 0.25, 0.5, 0.75)
@@ -29,10 +33,11 @@ class GeneratorTask:
         loss = mean over squares outside the key of  m^2 |D(x_t, t) - x1|^2 / (1 - t)^2
 
     with ``m`` of :class:`~semcom.generative.generator.Generator`: what the network itself misses.
-    ``t`` is uniform in [0, 0.98].
+    ``t`` is uniform in [0, 0.98]. The captioner draws the words, and learns from the same loss.
 
     Args:
         generator: changed in place.
+        captioner: changed in place.
         scenes: pictures to learn from.
         validation: pictures kept apart.
         plan: what to do.
@@ -43,12 +48,13 @@ class GeneratorTask:
     def __init__(
         self,
         generator: Generator,
+        captioner: LearnedCaptioner,
         scenes: Sequence[KeyScene],
         validation: Sequence[KeyScene],
         plan: GeneratorPlan,
     ) -> None:
-        self.plan, self.generator = plan, generator
-        self.module: nn.Module = generator
+        self.plan, self.generator, self.captioner = plan, generator, captioner
+        self.module: nn.Module = nn.ModuleDict({"generator": generator, "captioner": captioner})
         self._scenes, self._validation = scenes, validation
         self.fed_with = digest(scene.image for scene in [*scenes, *validation])
 
@@ -57,43 +63,46 @@ class GeneratorTask:
         plan = self.plan
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         chosen = torch.randint(len(self._scenes), (plan.batch,), generator=draws).tolist()
-        parts = [self._part(self._scenes[place], draws) for place in chosen]
+        scenes = [self._scenes[place] for place in chosen]
+        uniform = torch.rand(plan.batch, len(SLOTS), NOTHING, generator=draws)
+        words = self._words(scenes, -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6))))
+        silent = torch.rand(plan.batch, generator=draws) < plan.wordless
+        words = torch.where(silent[:, None, None].to(words.device), said([None]).to(words), words)
+        places = torch.rand(plan.batch, 2, generator=draws).tolist()
         time = _LATEST * torch.rand(plan.batch, generator=draws)
-        return self._error(parts, time, draws)
+        return self._error(self._cut(scenes, words, places), time, draws)
 
-    def _part(self, scene: KeyScene, draws: torch.Generator) -> tuple[Tensor, Known]:
-        """A random part of a picture in squares, and what is known of it."""
-        wordless, *place = torch.rand(3, generator=draws).tolist()
-        said = None if wordless < self.plan.wordless else scene.choices
-        return self._cut(scene, said, place)
+    def _words(self, scenes: Sequence[KeyScene], noise: Tensor) -> Tensor:
+        device = next(self.generator.parameters()).device
+        glimpses = torch.stack([scene.glimpse for scene in scenes]).to(device)
+        return self.captioner.drawn(glimpses, [scene.choices for scene in scenes], noise.to(device))
 
     def _cut(
-        self, scene: KeyScene, said: Sequence[int] | None, place: Sequence[float]
+        self, scenes: Sequence[KeyScene], words: Tensor, places: Sequence[Sequence[float]]
     ) -> tuple[Tensor, Known]:
-        known = known_of(scene.image[None], scene.key_mask[None], [said])
-        squares = in_squares(pad_to(scene.image[None], STRIDE))
-        side = self.plan.crop // SQUARE
-        rows, columns = (
-            slice(start, start + side)
-            for start in (
-                int(share * (max(length - side, 0) + 1))
-                for share, length in zip(place, squares.shape[-2:], strict=True)
+        """Parts of pictures in squares, and what is known of them."""
+        side, squares, maps = self.plan.crop // SQUARE, [], []
+        for row, (scene, place) in enumerate(zip(scenes, places, strict=True)):
+            known = known_of(scene.image[None], scene.key_mask[None], words[row : row + 1])
+            whole = in_squares(pad_to(scene.image[None], STRIDE))
+            rows, columns = (
+                slice(start, start + side)
+                for start in (
+                    int(share * (max(length - side, 0) + 1))
+                    for share, length in zip(place, whole.shape[-2:], strict=True)
+                )
             )
-        )
-        return squares[..., rows, columns], Known(known.maps[..., rows, columns], known.words)
+            squares.append(whole[..., rows, columns])
+            maps.append(known.maps[..., rows, columns])
+        return torch.cat(squares), Known(torch.cat(maps), words)
 
-    def _error(
-        self, parts: Sequence[tuple[Tensor, Known]], time: Tensor, draws: torch.Generator
-    ) -> Tensor:
-        device = next(self.generator.parameters()).device
-        picture = torch.cat([squares for squares, _ in parts])
+    def _error(self, parts: tuple[Tensor, Known], time: Tensor, draws: torch.Generator) -> Tensor:
+        picture, known = parts
+        device = known.words.device
         noise = torch.randn(picture.shape, generator=draws)
         at = time[:, None, None, None]
         x = ((1 - at) * noise + at * picture).to(device)
-        known = Known(
-            torch.cat([known.maps for _, known in parts]).to(device),
-            torch.cat([known.words for _, known in parts]).to(device),
-        )
+        known = Known(known.maps.to(device), known.words)
         expected = self.generator(x, time.to(device), known)
         free = 1 - known.maps[:, SQUARE**2 : 2 * SQUARE**2]
         weight = ((at / (1 - at)).square() + 1).to(device)
@@ -109,13 +118,15 @@ class GeneratorTask:
         errors = []
         for index, scene in enumerate(self._validation):
             draws = torch.Generator().manual_seed(index)
-            part = self._cut(scene, scene.choices, (0.5, 0.5))
+            words = self._words([scene], torch.zeros(1, len(SLOTS), NOTHING))
             time = torch.tensor([_TIMES[index % len(_TIMES)]])
-            errors.append(float(self._error([part], time, draws)))
+            part = self._cut([scene], words, [(0.5, 0.5)])
+            errors.append(float(self._error(part, time, draws)))
         return -sum(errors) / len(errors) if errors else math.nan
 
     def save(self, path: Path) -> None:
-        """Write the weights, or what adapters add to them."""
+        """Write the weights, or what adapters add to them; the captioner's beside them."""
+        self.captioner.save(path.with_name(CAPTIONER_FILE))
         if has_adapters(self.generator):
             save_adapter(self.generator, path)
         else:

@@ -1,4 +1,4 @@
-"""Training of a generator, resumable."""
+"""Training of a generator and its captioner, resumable."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 
 from channels import InputError
 from semcom.generative.generator import Generator
+from semcom.generative.learned_captioner import LearnedCaptioner
+from semcom.generative.words import KINDS
 from semcom.light import has_adapters
 from semcom.training import loop
 from semcom.training.generator.plan import GeneratorPlan
@@ -23,10 +25,11 @@ def train_generator(
     *,
     validation: Sequence[KeyScene] = (),
     first: Generator | None = None,
+    captioner: LearnedCaptioner | None = None,
     log_every: int = 200,
     on_step: Callable[[int, float], None] | None = None,
-) -> Generator:
-    """Train a generator; run again on the same folder, it goes on where it stopped.
+) -> tuple[Generator, LearnedCaptioner]:
+    """Train a generator and the words for it; run again on the same folder, it goes on.
 
     Args:
         scenes: pictures with key regions and words.
@@ -35,11 +38,12 @@ def train_generator(
         validation: pictures kept apart.
         first: a generator to go on from, changed in place; ``None``: random weights. Of one with
             adapters (:func:`semcom.light.with_lora`) these alone are trained, and written.
+        captioner: one to go on from, changed in place; ``None``: one that says what is measured.
         log_every: steps between log lines and checkpoints.
         on_step: called with (steps done, loss) after every step.
 
     Returns:
-        The generator, frozen.
+        Both, frozen.
 
     Raises:
         InputError: if there is no picture, or as the loop says.
@@ -53,8 +57,11 @@ def train_generator(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         generator = Generator() if first is None else first
+        if captioner is None:
+            captioner = LearnedCaptioner(KINDS[scenes[0].choices[0]])
     if not has_adapters(generator):
         generator.requires_grad_(True)
-    task = GeneratorTask(generator, scenes, validation, plan)
+    captioner.requires_grad_(True)
+    task = GeneratorTask(generator, captioner, scenes, validation, plan)
     loop.run(task, out, log_every=log_every, on_step=on_step)
-    return generator.eval().requires_grad_(False)
+    return generator.eval().requires_grad_(False), captioner.eval().requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from torch import Tensor
 
 import semcom
 from semcom.generative.generator import Generator, in_squares, known_of
-from semcom.generative.words import SLOTS, measured, sentence
+from semcom.generative.learned_captioner import LearnedCaptioner, glimpse
+from semcom.generative.words import SLOTS, measured, said, sentence
 from semcom.light import load_adapter, quantised, with_lora
 from semcom.training.conduct import Conduct, Stopped, conducted
 from semcom.training.generator import GeneratorPlan, GeneratorTask, train_generator
@@ -49,9 +51,7 @@ def test_key_pixels_are_the_given_ones_and_no_other_pixel_is_looked_at(
     key = scene.key_mask[None]
     assert torch.equal(out[key], scene.image[None][key])
     assert float(out.min()) >= 0 and float(out.max()) <= 1
-    elsewhere = KeyScene(
-        torch.where(scene.key_mask, scene.image, 1 - scene.image), scene.key_mask, scene.choices
-    )
+    elsewhere = replace(scene, image=torch.where(scene.key_mask, scene.image, 1 - scene.image))
     assert torch.equal(painted(generator, elsewhere, text), out)
 
 
@@ -100,14 +100,14 @@ def test_one_step_of_a_trained_network_shows_the_mean_of_what_it_learned(tmp_pat
     """Two grey pictures that one caption fits: the mean is half-way, words tell them apart."""
     dark, bright = (torch.full((1, 64, 64), grey) for grey in (0.3, 0.7))
     key = torch.zeros(1, 64, 64, dtype=torch.bool)
-    said = [measured(image[0], kind=KIND) for image in (dark, bright)]
+    words = [measured(image[0], kind=KIND) for image in (dark, bright)]
     plan = GeneratorPlan(steps=250, batch=4, crop=64, learning_rate=1e-2, wordless=0.5)
     known = [
-        KeyScene(image, key, tuple(choices))
-        for image, choices in zip((dark, bright), said, strict=True)
+        KeyScene(image, key, tuple(choices), glimpse(image[None], key[None])[0])
+        for image, choices in zip((dark, bright), words, strict=True)
     ]
     losses = []
-    generator = train_generator(
+    generator, _ = train_generator(
         known,
         plan,
         tmp_path / "run",
@@ -117,7 +117,7 @@ def test_one_step_of_a_trained_network_shows_the_mean_of_what_it_learned(tmp_pat
     assert sum(losses[-20:]) < 0.8 * sum(losses[:20])
     shown = [
         float(generator.paint(dark[None], key[None], [text], 3, steps=1).mean())
-        for text in (sentence(said[0]), sentence(said[1]), None)
+        for text in (sentence(words[0]), sentence(words[1]), None)
     ]
     assert shown[0] < 0.45 and shown[1] > 0.55, shown
     assert shown[0] < shown[2] < shown[1]
@@ -132,19 +132,21 @@ def test_a_run_that_was_cut_ends_as_if_it_had_not_been(
         torch.manual_seed(3)
         return Generator(NARROW)
 
-    whole = train_generator(scenes, plan, tmp_path / "whole", first=begun())
+    whole, worded = train_generator(scenes, plan, tmp_path / "whole", first=begun())
     with pytest.raises(Stopped), conducted(Conduct(seconds=1e-9)):
         train_generator(scenes, plan, tmp_path / "cut", first=begun())
-    again = train_generator(scenes, plan, tmp_path / "cut", first=begun())
+    again, anew = train_generator(scenes, plan, tmp_path / "cut", first=begun())
     assert again.fingerprint == whole.fingerprint
+    assert anew.fingerprint == worded.fingerprint != LearnedCaptioner(KIND).fingerprint
 
 
 def test_nothing_is_asked_of_it_inside_the_key(scenes: list[KeyScene]) -> None:
     torch.manual_seed(0)
-    everywhere = KeyScene(scenes[0].image, torch.ones_like(scenes[0].key_mask), scenes[0].choices)
+    everywhere = replace(scenes[0], key_mask=torch.ones_like(scenes[0].key_mask))
     plan = GeneratorPlan(steps=1, batch=1, crop=64)
-    assert float(GeneratorTask(Generator(NARROW), [everywhere], [], plan).loss(0).detach()) == 0
-    known = known_of(scenes[0].image[None], scenes[0].key_mask[None], [None])
+    task = GeneratorTask(Generator(NARROW), LearnedCaptioner(KIND, 8), [everywhere], [], plan)
+    assert float(task.loss(0).detach()) == 0
+    known = known_of(scenes[0].image[None], scenes[0].key_mask[None], said([None]))
     assert known.maps.shape[-2:] == in_squares(scenes[0].image[None]).shape[-2:]
 
 

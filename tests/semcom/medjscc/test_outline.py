@@ -61,7 +61,7 @@ def test_a_model_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_other_files_and_weights_are_refused(tmp_path: Path) -> None:
     store({"first": torch.zeros(2)}, tmp_path / "other.safetensors", {})
-    with pytest.raises(InputError, match=r"other\.safetensors holds no outline model"):
+    with pytest.raises(InputError, match="holds no outline model"):
         OutlineModel.load(tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="must be first, first_bias"):
         OutlineModel({"first": np.zeros((2, 2), np.int16)})
