@@ -399,7 +399,10 @@ def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...], device
 
 def _on(part: T, device: str) -> T:
     """A copy whose networks are on a device; what has none is as it was."""
-    return deepcopy(part).to(device) if isinstance(part, nn.Module) else part
+    if isinstance(part, nn.Module):
+        return deepcopy(part).to(device)
+    moved = getattr(part, "to", None)
+    return part if moved is None else moved(device)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_seed
@@ -29,6 +29,7 @@ from semcom.medjscc import MedJSCC
 from semcom.modem.adaptation import awgn_success
 from semcom.modem.mcs import mcs_table
 from semcom.modem.transport import ModulatedBlock, smallest_block
+from semcom.scheme import MadeUp
 from semcom.weightfile import packaged
 
 WORDS_BYTES = (9, 6, 4)
@@ -54,7 +55,7 @@ class Painted:
         images: float32 ``[batch, 1, H, W]`` in [0, 1].
         outage: bool ``[batch]``, true where the key region was lost; a coarse picture is shown.
         painted: bool ``[batch, 1, H, W]``, true where the generator made it up.
-        texts: the captions that arrived; ``None`` where one was lost.
+        texts: the captions that arrived; ``""`` where none was sent, ``None`` where one was lost.
     """
 
     images: Tensor
@@ -98,6 +99,7 @@ class Generative(Codec):
     """
 
     name = "generative"
+    needs_roi = True
 
     def __init__(
         self,
@@ -135,10 +137,41 @@ class Generative(Codec):
         adapted._key = self._key.adapted(link)
         return adapted
 
+    def saying(self, captioner: Captioner) -> Self:
+        """A copy that describes pictures otherwise.
+
+        >>> from semcom.generative.captioner import Silent
+        >>> codec = Generative(generator=Generator((8, 8, 8, 8)))
+        >>> codec.saying(Silent()).fingerprint == codec.fingerprint
+        False
+        """
+        other = copy(self)
+        other._captioner = captioner
+        return other
+
+    def to(self, device: str) -> Self:
+        """A copy whose networks are on a device."""
+        moved = copy(self)
+        for name, part in vars(self).items():
+            if isinstance(part, nn.Module):
+                setattr(moved, name, deepcopy(part).to(device))
+        return moved
+
+    def key_region(self, masks: Tensor) -> Tensor:
+        """Where no pixel is painted: masks with the margin around them, bool.
+
+        >>> masks = torch.zeros(1, 1, 32, 32) > 0
+        >>> masks[..., 8:16, 8:16] = True
+        >>> int(Generative(generator=Generator((8, 8, 8, 8))).key_region(masks).sum())
+        256
+        """
+        side = 2 * self._margin + 1
+        return F.max_pool2d((masks > 0.5).float(), side, 1, self._margin) > 0
+
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         if roi is None:
             raise InputError("generative sends a key region: pass a mask as roi")
-        key = F.max_pool2d((roi > 0.5).float(), 2 * self._margin + 1, 1, self._margin)
+        key = self.key_region(roi)
         block, inner = self._parts(session)
         sent = self._key.encode(
             images,
@@ -148,7 +181,7 @@ class Generative(Codec):
         )
         symbols = sent.symbols
         if block is not None:
-            texts = self._captioner(images, key > 0)
+            texts = self._captioner(images, key)
             words = block.encode(torch.stack([self._bits(text, block) for text in texts]))
             symbols = torch.cat([words.to(symbols), symbols], dim=1)
         return transmission(symbols, replace(session, mcs=sent.session.mcs))
@@ -156,6 +189,11 @@ class Generative(Codec):
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         shown_ones = self._painted(rx)
         return shown_ones.images, shown_ones.outage
+
+    def _decode_with_made_up(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp | None]:
+        shown_ones = self._painted(rx)
+        made_up = MadeUp(shown_ones.painted, shown_ones.texts)
+        return (shown_ones.images, shown_ones.outage), made_up
 
     def decode_painted(self, rx: Reception) -> Painted:
         """Like :meth:`decode_with_outage`, with what was painted and the words.
@@ -206,7 +244,9 @@ class Generative(Codec):
         return Painted(torch.cat(rows), outage, ~real, texts)
 
     def _texts(self, rx: Reception, block: ModulatedBlock | None) -> list[str | None]:
-        if block is None or rx.symbols.shape[1] < block.channel_uses:
+        if block is None:
+            return [""] * len(rx.symbols)
+        if rx.symbols.shape[1] < block.channel_uses:
             return [None] * len(rx.symbols)
         uses = slice(0, block.channel_uses)
         bits, whole = block.decode(rx.symbols[:, uses], rx.noise_var[:, uses])
