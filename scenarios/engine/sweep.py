@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from channels import InputError, Link
 from channels.errors import check_whole
@@ -33,6 +33,7 @@ from scenarios.engine.run_options import Draws
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import (
     TURN,
+    Arrived,
     Measured,
     Outcome,
     Task,
@@ -211,13 +212,15 @@ def run(
         return _run(sweep, out, executor, workers, report, early)
 
 
-def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
-    """The image behind a row, float32 ``[C, H, W]``, and what was measured of it."""
+def receive(sweep: Sweep, task: Task) -> Arrived:
+    """The image behind a row, what was measured of it, and what is made up; on the CPU."""
     link = sweep.links[task.link]
     ready = _adapted(sweep.codecs[task.codec], link, sweep.diagnosis, sweep.device)
     sample = sweep.samples[task.image].to(sweep.device)
-    image, outcome = transmit(ready.codec, link, sample, task, ready.diagnosis)
-    return image.cpu(), outcome.measured
+    image, outcome, made_up = transmit(ready.codec, link, sample, task, ready.diagnosis)
+    if made_up is not None:
+        made_up = replace(made_up, painted=made_up.painted.cpu())
+    return Arrived(image.cpu(), outcome, made_up)
 
 
 def describe(task: Task) -> str:
@@ -402,7 +405,7 @@ def _on(part: T, device: str) -> T:
     if isinstance(part, nn.Module):
         return deepcopy(part).to(device)
     moved = getattr(part, "to", None)
-    return part if moved is None else moved(device)  # type: ignore[no-any-return]
+    return part if moved is None else moved(device)
 
 
 @lru_cache(maxsize=16)
@@ -427,4 +430,5 @@ def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) ->
     with TURN:
         ready = _unpickled(prepared)
         sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
-        return transmit(ready.codec, ready.link, sent.to(ready.device), task, ready.diagnosis)[1]
+        arrived = transmit(ready.codec, ready.link, sent.to(ready.device), task, ready.diagnosis)
+        return arrived.outcome

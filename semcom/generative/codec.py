@@ -26,6 +26,7 @@ from semcom.generative.words import shipped as shipped_model
 from semcom.generative.words.vocabulary import KIND_OF_TASK
 from semcom.learned import transmission
 from semcom.medjscc import MedJSCC
+from semcom.medjscc.rate_map import RateMap
 from semcom.modem.adaptation import awgn_success
 from semcom.modem.mcs import mcs_table
 from semcom.modem.transport import ModulatedBlock, smallest_block
@@ -42,6 +43,8 @@ _FLAG_BITS = 3
 _SURE = 0.99
 _SHARE = 1 / 8
 """Of the channel uses, at most."""
+
+_NOISELESS = 1e-6
 
 _MARGINS_DB = (6.0, 3.0, 0.0)
 """By how much worse than believed a channel the words bear."""
@@ -137,6 +140,11 @@ class Generative(Codec):
         adapted._key = self._key.adapted(link)
         return adapted
 
+    @property
+    def captioner(self) -> Captioner:
+        """What describes pictures."""
+        return self._captioner
+
     def saying(self, captioner: Captioner) -> Self:
         """A copy that describes pictures otherwise.
 
@@ -210,6 +218,31 @@ class Generative(Codec):
         block, _ = self._parts(session)
         return 0 if block is None else block.channel_uses
 
+    def uses_by_part(self, tx: Transmission) -> list[dict[str, float]]:
+        """What the channel uses of each picture are spent on.
+
+        Returns:
+            Channel uses of the words; of Med-JSCC's header; of its coarse picture, which is shown
+            where the key part is lost; of the outline, in blocks, as far as its bits are among the
+            digital ones; and of the key pixels. Where the picture goes as a coarse one alone there
+            is no outline and no key.
+
+        >>> from semcom.data import phantoms
+        >>> images, masks = phantoms("chest", n=1, size=128)
+        >>> codec = Generative(generator=Generator((8, 8, 8, 8)))
+        >>> tx = codec.encode(images, cbr=1/16, snr_db=12.0, roi=masks)
+        >>> (parts,) = codec.uses_by_part(tx)
+        >>> list(parts), round(sum(parts.values())) == int(tx.used[0])
+        (['words', 'header', 'coarse', 'outline', 'key'], True)
+        """
+        block, inner = self._parts(tx.session)
+        start = 0 if block is None else block.channel_uses
+        symbols = tx.symbols[:, start:]
+        heard = torch.full(symbols.shape, _NOISELESS, device=symbols.device)
+        snr_db = torch.full((len(symbols),), inner.snr_db, device=symbols.device)
+        budgets = self._key.rate_map(Reception(symbols, heard, snr_db, inner))
+        return [_by_part(start, budget) for budget in budgets]
+
     def _parts(self, session: Session) -> tuple[ModulatedBlock | None, Session]:
         """The words' block, and the session of the key part."""
         block = words_block(session.channel_uses, session.snr_db)
@@ -260,6 +293,17 @@ class Generative(Codec):
             return decode_text(bits.astype(np.uint8), self._model)
         except InputError:
             return None
+
+
+def _by_part(words: int, budget: RateMap | None) -> dict[str, float]:
+    assert budget is not None, "what is sent without noise arrives"
+    outline = budget.outline_bits / max(float(budget.bits.sum()) + budget.outline_bits, 1.0)
+    parts = {"words": float(words), "header": float(budget.header)}
+    coarse = float(budget.analog_base)
+    if not budget.digital:
+        return parts | {"coarse": coarse + budget.analogue, "outline": 0.0, "key": 0.0}
+    key = (1 - outline) * budget.digital + budget.analogue
+    return parts | {"coarse": coarse, "outline": outline * budget.digital, "key": key}
 
 
 def _shipped_key() -> MedJSCC:
