@@ -43,8 +43,12 @@ _METRICS = _listed(metrics())
 def table(
     results: _Results,
     y: Annotated[
-        str, typer.Option(help=f"What to show, separated by commas: {_METRICS}.")
-    ] = ",".join(shown()),
+        str | None,
+        typer.Option(
+            help=f"What to show, separated by commas: {_METRICS}; default: of these what the table "
+            f"holds of {', '.join(shown())}."
+        ),
+    ] = None,
     codecs: _Codecs = None,
     link: _Links = None,
     snr: _Snr = None,
@@ -59,8 +63,8 @@ def table(
     ] = None,
 ) -> None:
     """Print means with 95 % intervals, and what they mean."""
-    names = parse_names(y)
-    if not names:
+    names = None if y is None else parse_names(y)
+    if names == []:
         raise typer.BadParameter(f"--y {y!r} names no metric")
     if out is not None:
         _check_other_file(out, [results])
@@ -69,7 +73,7 @@ def table(
     if out is not None:
         from scenarios.results.exports import export
 
-        export(chosen, out, names[0])
+        export(chosen, out, (names or chosen.shown)[0])
 
 
 def plot(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Unpack
 
@@ -39,6 +40,9 @@ CBR = (1 / 256, 1 / 128, 1 / 64)
 WORDS = {"right": "", "none": ", no words", "other": ", other words"}
 """Words that a picture goes with, and what the label of a codec says of them."""
 
+METRICS = ("nroi_psnr", "nroi_ssim", "frechet")
+"""What is measured by default beside the usual metrics; and VSI, where its library is installed."""
+
 _LOW = 1 / 3
 
 
@@ -55,8 +59,9 @@ def generative(
 ) -> Parts:
     """Compare a codec that paints all but the region of interest with codecs that send it all.
 
-    Where few channel uses are left, what matters gets them. ROI-PSNR tells what that brings, PSNR
-    what it costs; what is painted can look right and be wrong.
+    Where few channel uses are left, what matters gets them. ROI-PSNR tells what that brings,
+    NROI-PSNR what it costs; what is painted can look right and be wrong: the Fréchet distance, with
+    a ``diagnosis``, and VSI, where its library is installed, tell how it looks.
 
     What words are worth is measured on the same draws: with ``words=("right", "none", "other")`` a
     generative codec comes once with the picture's own words, once with none, and once with those of
@@ -91,6 +96,7 @@ def generative(
     from scenarios.engine.experiment import carry_out
 
     drawn, work = parted(run)
+    drawn = {"metrics": default_metrics(), **drawn}
     grid = plan(
         images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, words=words, **drawn
     )
@@ -155,6 +161,15 @@ def worded(grid: Sweep, words: Sequence[str]) -> dict[str, Scheme]:
         else:
             found[label] = codec
     return found
+
+
+def default_metrics() -> list[str]:
+    """Metrics that tell the region from the rest, and what pictures look like.
+
+    >>> default_metrics()[:3]
+    ['nroi_psnr', 'nroi_ssim', 'frechet']
+    """
+    return [*METRICS, *(["vsi"] if find_spec("piq") else [])]
 
 
 def once(grid: Sweep) -> Sweep:
@@ -222,6 +237,8 @@ def command(
     from scenarios.engine.inputs import routes
     from scenarios.options.writing import Request, compare, write_panel
 
+    if run.metrics is None:
+        run = replace(run, metrics=",".join(default_metrics()))
     request = Request(selection, codecs, indices, rates, diagnosis, out, run, fallback)
     links = list(routes(parse_names(link)).values())
     table, grid = compare(request, plan, links=links, snr_db=points, words=parse_names(words))

@@ -42,6 +42,7 @@ def lay_out(
     max_trials: int = MAX_TRIALS,
     draws: Draws = "common",
     device: str = "cpu",
+    metrics: str | Sequence[str] = (),
     link_parameters: Mapping[str, Mapping[str, float | str]] | None = None,
 ) -> sweep.Sweep:
     """Check every argument of a scenario and lay out its grid.
@@ -68,6 +69,7 @@ def lay_out(
     seed = check_whole("seed", seed, 0)
     check_name("draws", draws, DRAWS)
     device = str(check_device(device))
+    requested = inputs.requested(metrics)
     stop = None if ci_db is None else Stop(ci_db, max_trials)
     if stop is not None:
         trials = stop.first(trials, len(samples))
@@ -87,6 +89,7 @@ def lay_out(
         link_parameters or {},
         draws,
         device,
+        requested,
     )
 
 
@@ -138,8 +141,9 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
     stop = {} if grid.stop is None else {"stop": asdict(grid.stop)}
     known = {} if grid.believed_snr_db is None else {"believed_snr_db": grid.believed_snr_db}
     computed = {} if grid.device == "cpu" else {"device": grid.device}
+    requested = {"metrics": dict(grid.requested)} if grid.requested else {}
     metadata = {
-        "definitions": definitions(),
+        "definitions": definitions(grid.requested),
         "parameters": {
             "scenario": grid.scenario,
             "cbr": grid.rates[0] if len(grid.rates) == 1 else list(grid.rates),
@@ -154,6 +158,7 @@ def table_of(grid: sweep.Sweep, rows: Sequence[sweep.Row]) -> Table:
             **known,
             **stop,
             **computed,
+            **requested,
         },
         "codecs": {
             label: " ".join([codec.name, getattr(codec, "fingerprint", "")]).strip()

@@ -15,10 +15,11 @@ from torch import Tensor
 
 import channels
 from channels import InputError, Link
-from channels.errors import check_number, real_number, shown, whole_number
+from channels.errors import check_name, check_number, real_number, shown, whole_number
 from channels.real import on_grid
 from channels.registry import READS_AS_OTHER, is_place
-from scenarios.results.columns import MAX_SNR_DB, SEPARATE
+from scenarios.results.columns import COLUMNS, MAX_SNR_DB, SEPARATE, on_request
+from scenarios.results.columns import metrics as known_metrics
 from semcom import catalogue
 from semcom.entries import CONTROL
 from semcom.images import KINDS, as_sample, check_layout, check_tensor
@@ -203,6 +204,25 @@ def observers(diagnosis: str | Segmenter | None) -> tuple[Segmenter, ...]:
         return ()
     control = catalogue.companion(found, CONTROL)
     return (found,) if control is None else (found, control)
+
+
+def requested(metrics: str | Sequence[str]) -> dict[str, str]:
+    """Metrics that are measured on request, in the order of tables, and what each depends on.
+
+    Args:
+        metrics: names, or one; those that are always measured may be among them.
+
+    Raises:
+        InputError: on an unknown name, or where the library or weights of one are missing.
+
+    >>> requested(["roi_ssim", "psnr"])
+    {'roi_ssim': ''}
+    """
+    named = {
+        check_name("metric", name, known_metrics()) for name in _listed("metrics", metrics, (str,))
+    }
+    columns = [COLUMNS[name] for name in on_request() if name in named]
+    return {column.name: column.basis() if column.basis else "" for column in columns}
 
 
 def schemes(codecs: Codecs) -> dict[str, Scheme]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import Self
@@ -24,8 +24,8 @@ class Journal:
     Args:
         folder: where ``journal.jsonl`` lies; created on the first finished task.
             ``None`` keeps nothing.
-        columns: names and types of what is measured, by default those of a table; a line of others
-            is passed over.
+        columns: names and types of what is measured, by default those of any table; a line of
+            others is passed over.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ class Journal:
     def __init__(
         self, folder: Path | None, columns: Mapping[str, tuple[type, ...]] | None = None
     ) -> None:
-        self._columns = columns or {name: _TYPES[c.dtype] for name, c in measured().items()}
+        self._columns = columns or types_of()
         self._path = None if folder is None else folder / "journal.jsonl"
         self._descriptor: int | None = None
 
@@ -92,6 +92,15 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def types_of(requested: Collection[str] = ()) -> dict[str, tuple[type, ...]]:
+    """Names and types of what a table holds that was asked for some metrics.
+
+    >>> types_of(["vsi"])["vsi"]
+    (<class 'float'>, <class 'NoneType'>)
+    """
+    return {name: _TYPES[column.dtype] for name, column in measured(requested).items()}
 
 
 def _open(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
@@ -33,6 +34,11 @@ class GridOptions(TypedDict, total=False):
             ``"independent"``: every point has draws of its own.
         device: where networks, codes and links are computed, ``"cpu"``, the default, or
             ``"cuda"``. Draws are those of the device: of other fading, as good as those of a CPU.
+        metrics: what is measured beside the usual metrics, names of
+            :func:`scenarios.results.columns.on_request`, as ``["vsi", "roi_ssim"]``; none by
+            default. ``vsi``, ``fsim`` and ``gmsd`` need the extra ``perceptual``, ``lpips`` that
+            and a file of weights on every machine that works (:func:`semcom.metrics.lpips`),
+            ``frechet`` a ``diagnosis`` by a U-Net.
     """
 
     diagnosis: str | Segmenter | None
@@ -42,6 +48,7 @@ class GridOptions(TypedDict, total=False):
     max_trials: int
     draws: Draws
     device: str
+    metrics: str | Sequence[str]
 
 
 class WorkOptions(TypedDict, total=False):

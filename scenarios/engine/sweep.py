@@ -11,7 +11,7 @@ import itertools
 import math
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from copy import deepcopy
@@ -25,7 +25,7 @@ from torch import nn
 from channels import InputError, Link
 from channels.errors import check_whole
 from scenarios.engine.inputs import Sample
-from scenarios.engine.journal import Journal
+from scenarios.engine.journal import Journal, types_of
 from scenarios.engine.own_code import own_code
 from scenarios.engine.progress import Report, silent
 from scenarios.engine.provenance import code_digest, identity, key_of, pickled, versions
@@ -66,12 +66,14 @@ class Prepared(NamedTuple):
         link: the link.
         diagnosis: who diagnoses what arrives.
         device: where all is computed.
+        requested: metrics that are measured on request.
     """
 
     codec: Scheme
     link: Link
     diagnosis: tuple[Segmenter, ...]
     device: str
+    requested: tuple[str, ...]
 
 
 _ONE_TASK = Path(__file__).with_name("task.py")
@@ -98,6 +100,8 @@ class Sweep:
             under ``"link"`` the name that they share; with it they share fading and noise.
         draws: ``"common"``: the same fading and noise at every SNR; ``"independent"``: others.
         device: where all is computed.
+        requested: metrics that are measured on request, and what each depends on that does not
+            come with the package.
     """
 
     scenario: str
@@ -115,6 +119,7 @@ class Sweep:
     link_parameters: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
     draws: Draws = "common"
     device: str = "cpu"
+    requested: Mapping[str, str] = field(default_factory=dict)
 
     def points(self) -> list[Point]:
         """Where codecs are compared."""
@@ -155,8 +160,9 @@ class Sweep:
         }
         contents = [sample.digest for sample in self.samples]
         diagnosis = [identity(segmenter) for segmenter in self.diagnosis]
-        common = [self.scenario, code_digest(*_measuring()), versions(), diagnosis]
+        common = [self.scenario, code_digest(*_measuring(self.requested)), versions(), diagnosis]
         common += [] if self.device == "cpu" else [self.device]
+        common += [dict(self.requested)] if self.requested else []
         return [
             key_of(
                 [
@@ -214,13 +220,13 @@ def run(
 
 def receive(sweep: Sweep, task: Task) -> Arrived:
     """The image behind a row, what was measured of it, and what is made up; on the CPU."""
-    link = sweep.links[task.link]
-    ready = _adapted(sweep.codecs[task.codec], link, sweep.diagnosis, sweep.device)
+    ready = _adapted(*_parts(sweep, task.codec, task.link))
     sample = sweep.samples[task.image].to(sweep.device)
-    image, outcome, made_up = transmit(ready.codec, link, sample, task, ready.diagnosis)
+    arrived = transmit(ready.codec, ready.link, sample, task, ready.diagnosis, ready.requested)
+    made_up = arrived.made_up
     if made_up is not None:
         made_up = replace(made_up, painted=made_up.painted.cpu())
-    return Arrived(image.cpu(), outcome, made_up)
+    return Arrived(arrived.image.cpu(), arrived.outcome, made_up)
 
 
 def describe(task: Task) -> str:
@@ -232,9 +238,10 @@ def describe(task: Task) -> str:
     return f"picture {task.image + 1}: {task.codec} over {task.link} at {task.snr_db:g} dB"
 
 
-def _measuring() -> list[Path]:
+def _measuring(requested: Collection[str]) -> list[Path]:
     """Files that say how one task is carried out and what is measured of it."""
-    files = {Path(inspect.getfile(c.measure)) for c in columns.measured().values() if c.measure}
+    measured = columns.measured(requested).values()
+    files = {Path(inspect.getfile(c.measure)) for c in measured if c.measure}
     return [_ONE_TASK, Path(str(columns.__file__)), *sorted(files)]
 
 
@@ -246,7 +253,7 @@ def _run(
     report: Report,
     early: Early | None,
 ) -> list[Row]:
-    measured = Journal(out).read()
+    measured = Journal(out, types_of(sweep.requested)).read()
     trials = dict.fromkeys(sweep.points(), sweep.trials)
     with ExitStack() as open_ones:
         runner: _Runner | None = None
@@ -368,9 +375,17 @@ def _prepared(
     """Codecs with their links as they travel: pickled once for all tasks, or fitted and here."""
     codecs: dict[tuple[str, str], bytes | Prepared] = {}
     for name in dict.fromkeys((task.codec, task.link) for task in tasks):
-        parts = sweep.codecs[name[0]], sweep.links[name[1]], sweep.diagnosis, sweep.device
+        parts = _parts(sweep, *name)
         codecs[name] = pickled(parts) if pool else _adapted(*parts)
     return codecs
+
+
+def _parts(
+    sweep: Sweep, codec: str, link: str
+) -> tuple[Scheme, Link, tuple[Segmenter, ...], str, tuple[str, ...]]:
+    """What :func:`_adapted` makes ready."""
+    requested = tuple(sweep.requested)
+    return sweep.codecs[codec], sweep.links[link], sweep.diagnosis, sweep.device, requested
 
 
 def _dry_run_all(
@@ -390,14 +405,20 @@ def _dry_run_all(
         pass
 
 
-def _adapted(codec: Scheme, link: Link, diagnosis: tuple[Segmenter, ...], device: str) -> Prepared:
+def _adapted(
+    codec: Scheme,
+    link: Link,
+    diagnosis: tuple[Segmenter, ...],
+    device: str,
+    requested: tuple[str, ...] = (),
+) -> Prepared:
     if device != "cpu":
         codec, diagnosis = _on(codec, device), tuple(_on(one, device) for one in diagnosis)
     with schemes_turn(codec.name, f"fitted to {link.name}", draw=0, device=device):
         adapted = codec.adapted(link)
     if not isinstance(adapted, Scheme):
         raise InputError(f"{codec.name}: adapted must return a codec or bound, got {adapted!r}")
-    return Prepared(adapted, link, diagnosis, device)
+    return Prepared(adapted, link, diagnosis, device, requested)
 
 
 def _on(part: T, device: str) -> T:
@@ -430,5 +451,6 @@ def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) ->
     with TURN:
         ready = _unpickled(prepared)
         sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
-        arrived = transmit(ready.codec, ready.link, sent.to(ready.device), task, ready.diagnosis)
+        at = sent.to(ready.device)
+        arrived = transmit(ready.codec, ready.link, at, task, ready.diagnosis, ready.requested)
         return arrived.outcome

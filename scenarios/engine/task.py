@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -173,6 +173,7 @@ def transmit(
     sample: Sample,
     task: Task,
     diagnosis: tuple[Segmenter, ...] = (),
+    requested: Collection[str] = (),
 ) -> Arrived:
     """Send one sample, or see what a bound delivers of it.
 
@@ -182,6 +183,7 @@ def transmit(
         sample: the image and its mask.
         task: point, rate and seed.
         diagnosis: the segmenter of the diagnostic Dice, and its control; empty leaves both empty.
+        requested: metrics that are measured on request.
 
     Returns:
         The received sample, what was measured, and what is made up.
@@ -220,7 +222,9 @@ def transmit(
             got.rx_snr_db,
             diagnosis,
         )
-        measured = {name: column.of(delivery) for name, column in columns.measured().items()}
+        measured = {
+            name: column.of(delivery) for name, column in columns.measured(requested).items()
+        }
     return Arrived(got.images[0], Outcome(measured, got.encode_s, got.decode_s), got.made_up)
 
 

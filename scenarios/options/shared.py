@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperCommand
 
 from scenarios.engine.workers.cores import cores
+from scenarios.options.parsing import parse_names
+from scenarios.results.columns import metrics, on_request
 
 if TYPE_CHECKING:
     from scenarios.engine.run_options import GridOptions
@@ -163,6 +165,13 @@ class Run:
             "default: common, of a satellite's pass independent."
         ),
     ] = None
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Measured beside the usual metrics, separated by commas: "
+            f"{', '.join(on_request())}; default: none."
+        ),
+    ] = None
     device: Device = "cpu"
     workers: Workers = None
     scheduler: Scheduler = None
@@ -173,8 +182,18 @@ class Run:
         return self.workers or cores()
 
     def drawn(self, diagnosis: Segmenter | None = None) -> GridOptions:
-        """What a scenario's grid is laid out with."""
+        """What a scenario's grid is laid out with.
+
+        Raises:
+            InputError: on an unknown metric.
+        """
+        from channels.errors import check_name
+
+        wanted = [] if self.metrics is None else parse_names(self.metrics)
+        for name in wanted:
+            check_name("metric", name, metrics())
         drawn: GridOptions = {
+            "metrics": wanted,
             "diagnosis": diagnosis,
             "seed": self.seed,
             "trials": self.trials,

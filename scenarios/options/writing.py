@@ -93,6 +93,8 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
     schemes = with_mcs(chosen, request.mcs)
     inputs.rates(request.cbr)
     diagnosis = segmenter_of("--diagnosis", request.diagnosis)
+    drawn = request.run.drawn(diagnosis)
+    inputs.requested(drawn["metrics"])
     images, masks = request.sent.load()
     grid = plan(
         images,
@@ -100,7 +102,7 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
         codecs=schemes,
         cbr=request.cbr,
         **own,
-        **request.run.drawn(diagnosis),
+        **drawn,
     )
     with working(request.run, request.out) as work:
         table = carry_out(grid, **work, early=_Early(out, request.x, len(images)))
@@ -200,6 +202,8 @@ def draw(table: Table, out: Path, x: str | None) -> list[Path]:
 
 def _is_telling(table: Table, metric: str) -> bool:
     """Whether there is any mean to draw."""
+    if metric not in table.frame:
+        return False
     means = table.summary(metric)["mean"]
     return bool(np.isfinite(means).any() and (means.any() or not COLUMNS[metric].is_share))
 

@@ -7,7 +7,7 @@ nothing heavy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -44,6 +44,9 @@ class Column:
         axis: what stands on an axis that it runs along; by default ``label`` and ``unit``.
         needs: what has to be passed for it to be measured.
         is_late: whether files of earlier versions lack it, which counts as not measured.
+        on_request: whether it is measured only where it is asked for, and else in no table.
+        basis: names what its values depend on that does not come with the package, and raises
+            ``InputError`` where that is missing; ``None``: on nothing.
 
     >>> COLUMNS["psnr"].head, COLUMNS["outage"].is_share
     ('PSNR [dB]', True)
@@ -63,6 +66,8 @@ class Column:
     axis: str = ""
     needs: str = "masks or larger pictures"
     is_late: bool = False
+    on_request: bool = False
+    basis: Callable[[], str] | None = None
 
     @property
     def head(self) -> str:
@@ -178,6 +183,53 @@ COLUMNS = _table(
         "first one never saw; empty where there is none",
     ),
     Column(
+        "nroi_psnr", label="NROI-PSNR", unit="dB", measure=measures.nroi_psnr, decimals=4, digits=2,
+        better="higher", shown=True, needs="masks", on_request=True,
+        definition="PSNR over everything outside the region of interest, in dB; empty without a "
+        "region, or where it is the whole picture",
+    ),
+    Column(
+        "roi_ssim", label="ROI-SSIM", measure=measures.roi_ssim, decimals=6, better="higher",
+        shown=True, needs="masks", on_request=True,
+        definition="the map of SSIM averaged over the region of interest; windows at its edge "
+        "reach 5 pixels beyond it; empty without a region",
+    ),
+    Column(
+        "nroi_ssim", label="NROI-SSIM", measure=measures.nroi_ssim, decimals=6, better="higher",
+        shown=True, needs="masks", on_request=True,
+        definition="the map of SSIM averaged over everything outside the region of interest; empty "
+        "without a region, or where it is the whole picture",
+    ),
+    Column(
+        "vsi", label="VSI", measure=measures.vsi, decimals=6, better="higher", shown=True,
+        on_request=True, basis=measures.piq_version,
+        definition="visual saliency-induced index; grey pictures as three equal channels",
+    ),
+    Column(
+        "fsim", label="FSIM", measure=measures.fsim, decimals=6, better="higher", shown=True,
+        on_request=True, basis=measures.piq_version,
+        definition="feature similarity index: phase congruency and gradients; of RGB pictures "
+        "FSIMc",
+    ),
+    Column(
+        "gmsd", label="GMSD", measure=measures.gmsd, decimals=6, better="lower", shown=True,
+        on_request=True, basis=measures.piq_version,
+        definition="gradient magnitude similarity deviation, 0 where pictures are equal",
+    ),
+    Column(
+        "lpips", label="LPIPS", measure=measures.lpips, decimals=6, better="lower", shown=True,
+        on_request=True, basis=measures.lpips_weights,
+        definition="learned perceptual image patch similarity 0.1 by AlexNet, a distance; grey "
+        "pictures as three equal channels; the network knows photographs alone",
+    ),
+    Column(
+        "frechet", label="Fréchet distance", short="Fréchet", measure=measures.frechet, decimals=6,
+        better="lower", shown=True, needs="diagnosis by a U-Net", on_request=True,
+        definition="Fréchet distance, of each picture, of Gaussians fitted to inner features of "
+        "the diagnosing segmenter, before its second pooling, at all positions of the received and "
+        "of the sent picture; as SIFID, but by that network; empty without one",
+    ),
+    Column(
         "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
         better="lower", shown=True,
         definition="true where the receiver lost the picture; what the codec then shows (a grey "
@@ -226,24 +278,41 @@ def identity() -> list[str]:
     return [column.name for column in COLUMNS.values() if column.measure is None]
 
 
-def measured() -> dict[str, Column]:
-    """Columns that are measured, by name."""
-    return {name: column for name, column in COLUMNS.items() if column.measure is not None}
+def measured(requested: Collection[str] = ()) -> dict[str, Column]:
+    """Columns that are measured, by name: those that always are, and those that are asked for.
+
+    >>> list(measured(["vsi"]).keys() - measured().keys())
+    ['vsi']
+    """
+    return {
+        name: column
+        for name, column in COLUMNS.items()
+        if column.measure is not None and _is_there(column, requested)
+    }
+
+
+def on_request() -> list[str]:
+    """Names of the metrics that are measured only where they are asked for.
+
+    >>> on_request()
+    ['nroi_psnr', 'roi_ssim', 'nroi_ssim', 'vsi', 'fsim', 'gmsd', 'lpips', 'frechet']
+    """
+    return [name for name, column in COLUMNS.items() if column.on_request]
 
 
 def metrics() -> dict[str, Column]:
     """Columns that a table can summarise and plot, first those that tell better from worse.
 
-    >>> list(metrics())
+    >>> [name for name in metrics() if name not in on_request()]
     ['psnr', 'roi_psnr', 'ssim', 'ms_ssim', 'dice', 'dice_control', 'outage', 'cbr_used',
      'rx_snr_db']
     """
-    labelled = [item for item in measured().items() if item[1].label]
+    labelled = [item for item in measured(COLUMNS).items() if item[1].label]
     return dict(sorted(labelled, key=lambda item: item[1].better is None))
 
 
 def shown() -> list[str]:
-    """Names of the metrics that are printed and drawn where nothing else is asked for."""
+    """Names of the metrics that are printed and drawn, where measured, if no others are named."""
     return [name for name, column in metrics().items() if column.shown]
 
 
@@ -252,7 +321,15 @@ def rising() -> list[str]:
     return [name for name, column in metrics().items() if column.better == "higher"]
 
 
-def definitions() -> dict[str, str]:
-    """What columns mean, and how all were measured."""
-    told = {name: column.definition for name, column in COLUMNS.items() if column.definition}
+def definitions(requested: Collection[str] = ()) -> dict[str, str]:
+    """What the columns of a table mean, and how all were measured."""
+    told = {
+        name: column.definition
+        for name, column in COLUMNS.items()
+        if column.definition and _is_there(column, requested)
+    }
     return told | _NOTES
+
+
+def _is_there(column: Column, requested: Collection[str]) -> bool:
+    return not column.on_request or column.name in requested

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from channels import InputError
 from channels.errors import unknown_name
-from scenarios.results.columns import COLUMNS, Column, shown
+from scenarios.results.columns import COLUMNS, Column
 from scenarios.results.files import save_figure, save_rows
 from scenarios.results.printing import Grid, captions
 from scenarios.results.statistics import mean_interval
@@ -66,7 +66,7 @@ class Differences:
             [
                 (part, link, metric, *interval)
                 for link in dict.fromkeys(table.frame["link"])
-                for metric in shown()
+                for metric in table.shown
                 for part in labels
                 if part != whole
                 for interval in _intervals(table.frame, whole, part, link, metric)

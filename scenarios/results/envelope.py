@@ -65,7 +65,9 @@ def envelope(frame: pd.DataFrame, metadata: Mapping[str, Any]) -> pd.DataFrame:
     if not labels:
         raise InputError("the table holds no separate scheme: name one, --codecs hevc-ldpc")
     places = [column for column in identity() if column != "codec"]
-    qualities = {name: column for name, column in metrics().items() if column.is_quality}
+    qualities = {
+        name: column for name, column in metrics().items() if column.is_quality and name in frame
+    }
     parts = []
     for _, point in frame[frame["codec"].isin(labels)].groupby(
         ["link", "cbr", "snr_db", "believed_snr_db"], sort=False, dropna=False

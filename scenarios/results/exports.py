@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channels import InputError
-from scenarios.results.columns import measured
+from scenarios.results.columns import COLUMNS, measured
 from scenarios.results.files import replacing
 from scenarios.results.rows import Rows, metric_of
 from scenarios.results.style import rate
@@ -77,7 +77,9 @@ def dataset(table: Rows) -> xarray.Dataset:
         import xarray
     except ImportError:
         raise InputError("arrays need xarray: pip install xarray") from None
-    numbers = table.frame.drop(columns="scenario").astype(dict.fromkeys(measured(), "float64"))
+    numbers = table.frame.drop(columns="scenario")
+    held = {name: "float64" for name in measured(COLUMNS) if name in numbers}
+    numbers = numbers.astype(held)
     arrays = xarray.Dataset.from_dataframe(numbers.set_index(_DIMENSIONS))
     arrays.attrs = {
         name: json.dumps(value, sort_keys=True) for name, value in table.metadata.items()

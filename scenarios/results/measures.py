@@ -41,6 +41,11 @@ class Delivery:
     rx_snr_db: Tensor | None = None
     diagnosis: tuple[Segmenter, ...] = ()
 
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nothing is shown in the place of a lost image: no segmenter can look at it."""
+        return bool(self.received.isnan().any())
+
 
 def cbr_used(delivery: Delivery) -> float:
     """Channel uses over picture elements."""
@@ -68,6 +73,33 @@ def roi_psnr(delivery: Delivery) -> Tensor | None:
     return metrics.roi_psnr(delivery.received, delivery.sent, delivery.roi)
 
 
+def nroi_psnr(delivery: Delivery) -> Tensor | None:
+    """PSNR over the rest of the image in dB, where there is a region."""
+    from semcom import metrics
+
+    if delivery.roi is None:
+        return None
+    return metrics.nroi_psnr(delivery.received, delivery.sent, delivery.roi)
+
+
+def roi_ssim(delivery: Delivery) -> Tensor | None:
+    """SSIM over the region of interest, where there is one."""
+    from semcom import metrics
+
+    if delivery.roi is None:
+        return None
+    return metrics.roi_ssim(delivery.received, delivery.sent, delivery.roi)
+
+
+def nroi_ssim(delivery: Delivery) -> Tensor | None:
+    """SSIM over the rest of the image, where there is a region."""
+    from semcom import metrics
+
+    if delivery.roi is None:
+        return None
+    return metrics.nroi_ssim(delivery.received, delivery.sent, delivery.roi)
+
+
 def ssim(delivery: Delivery) -> Tensor:
     """SSIM."""
     from semcom import metrics
@@ -85,6 +117,69 @@ def ms_ssim(delivery: Delivery) -> Tensor | None:
     return None
 
 
+def vsi(delivery: Delivery) -> Tensor:
+    """Visual saliency-induced index."""
+    from semcom import metrics
+
+    return metrics.vsi(delivery.received, delivery.sent)
+
+
+def fsim(delivery: Delivery) -> Tensor:
+    """Feature similarity index."""
+    from semcom import metrics
+
+    return metrics.fsim(delivery.received, delivery.sent)
+
+
+def gmsd(delivery: Delivery) -> Tensor:
+    """Gradient magnitude similarity deviation."""
+    from semcom import metrics
+
+    return metrics.gmsd(delivery.received, delivery.sent)
+
+
+def piq_version() -> str:
+    """Which piq computes VSI, FSIM and GMSD.
+
+    Raises:
+        InputError: if it is not installed.
+
+    >>> piq_version().startswith("piq ")
+    True
+    """
+    from semcom.metrics.perceptual import library
+
+    return f"piq {library().__version__}"
+
+
+def lpips(delivery: Delivery) -> Tensor:
+    """Learned perceptual image patch similarity, by AlexNet."""
+    from semcom import metrics
+
+    return metrics.lpips(delivery.received, delivery.sent)
+
+
+def lpips_weights() -> str:
+    """Which weights LPIPS is computed with.
+
+    Raises:
+        InputError: if they are not on disk, or torchvision is not installed.
+    """
+    from semcom.metrics.learned_distance import fingerprint
+
+    return fingerprint()
+
+
+def frechet(delivery: Delivery) -> Tensor | None:
+    """Fréchet distance over inner features of the segmenter that diagnoses, where it has them."""
+    from semcom import segmentation
+
+    observer = next(iter(delivery.diagnosis), None)
+    if not isinstance(observer, segmentation.UNetSegmenter) or delivery.is_dropped:
+        return None
+    return segmentation.frechet(delivery.received, delivery.sent, observer)
+
+
 def dice(delivery: Delivery) -> Tensor | None:
     """Diagnostic Dice, where a segmenter diagnoses."""
     return _dice(delivery, 0)
@@ -98,7 +193,7 @@ def dice_control(delivery: Delivery) -> Tensor | None:
 def _dice(delivery: Delivery, observer: int) -> Tensor | None:
     from semcom.segmentation import diagnostic_dice
 
-    if len(delivery.diagnosis) <= observer:
+    if len(delivery.diagnosis) <= observer or delivery.is_dropped:
         return None
     return diagnostic_dice(delivery.received, delivery.sent, delivery.diagnosis[observer])
 

@@ -144,6 +144,7 @@ def rate_saving(
         table = table.with_separate()
     frame = table.frame
     check_name("metric", metric, rising())
+    table.check_holds(metric)
     if anchor not in set(frame["codec"]):
         raise unknown_name("codec", anchor, frame["codec"].unique())
     min_overlap = check_number("min_overlap", min_overlap, 0, 1)

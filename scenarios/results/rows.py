@@ -33,6 +33,7 @@ from scenarios.results.columns import (
     identity,
     metrics,
 )
+from scenarios.results.columns import shown as shown_metrics
 from scenarios.results.envelope import LEADING, envelope, separate_codecs
 from scenarios.results.files import NAMED, replacing
 from scenarios.results.metadata import merged
@@ -67,11 +68,11 @@ class Rows:
     """
 
     def __init__(self, frame: pd.DataFrame, metadata: dict[str, Any]) -> None:
-        lacking = [column for column in COLUMNS if column not in frame]
+        lacking = [name for name, c in COLUMNS.items() if name not in frame and not c.on_request]
         if lacking:
             raise InputError(f"this is not a table of results: column {lacking[0]!r} is missing")
-        dtypes = {name: column.dtype for name, column in COLUMNS.items()}
-        self.frame = frame[list(COLUMNS)].astype(dtypes)
+        dtypes = {name: column.dtype for name, column in COLUMNS.items() if name in frame}
+        self.frame = frame[list(dtypes)].astype(dtypes)
         self.metadata = metadata
 
     def __len__(self) -> int:
@@ -251,7 +252,8 @@ class Rows:
             raise unknown_name("codec", codec, list(self.frame["codec"].unique()))
         if others.empty:
             raise InputError(f"the table holds no codec but {codec!r}: there is no difference")
-        differing = [name for name, column in metrics().items() if column.is_quality]
+        qualities = {name: column for name, column in metrics().items() if column.is_quality}
+        differing = [name for name in qualities if name in self.frame]
         anchor = self.frame.loc[is_anchor, [*places, *differing]]
         beside = others[places].merge(anchor, how="left", on=places, indicator=True)
         if bool((beside["_merge"] != "both").any()):
@@ -261,6 +263,18 @@ class Rows:
         )
         parameters = {**self.metadata.get("parameters", {}), "against": codec}
         return type(self)(difference, {**self.metadata, "parameters": parameters})
+
+    @property
+    def shown(self) -> list[str]:
+        """Metrics of the table that are printed and drawn where no others are named.
+
+        >>> row = dict.fromkeys(COLUMNS, 0) | {"codec": "a", "link": "awgn", "scenario": "snr"}
+        >>> del row["vsi"]
+        >>> table = Rows(pd.DataFrame([row]), {})
+        >>> "fsim" in table.shown, "vsi" in table.shown
+        (True, False)
+        """
+        return [name for name in shown_metrics() if name in self.frame]
 
     @property
     def anchor(self) -> str | None:
@@ -337,9 +351,10 @@ class Rows:
             codec × link × cbr × snr_db, in the table's order.
 
         Raises:
-            InputError: on an unknown metric.
+            InputError: on an unknown metric, or one that was not asked for when the table was made.
         """
         is_share = metric_of(metric).is_share
+        self.check_holds(metric)
         rows = []
         point = ["codec", "link", "cbr", "snr_db"]
         for place, group in self.frame.groupby(point, sort=False):
@@ -354,6 +369,18 @@ class Rows:
                 mean, low, high = mean_interval([float(value) for value in units])
             rows.append((*place, n, mean, low, high, arrived))
         return pd.DataFrame(rows, columns=[*point, "n", "mean", "low", "high", "arrived"])
+
+    def check_holds(self, metric: str) -> None:
+        """Refuse a metric that is measured on request and was not asked for.
+
+        Raises:
+            InputError: that says how to.
+        """
+        if metric not in self.frame:
+            raise InputError(
+                f"the table holds no {metric}: run the scenario again with --metrics {metric}, in "
+                f"Python metrics=[{metric!r}]"
+            )
 
     def stops(self) -> pd.DataFrame:
         """How often each point was sent, how well PSNR is known by that, and why it was enough.

@@ -8,7 +8,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from channels.errors import check_path
-from scenarios.results.columns import shown
 from scenarios.results.curves import curves
 from scenarios.results.files import NAMED, save_figure
 from scenarios.results.printing import print_table
@@ -85,7 +84,7 @@ class Table(Rows):
         """Print means and 95 % intervals, and below them what the numbers mean.
 
         Args:
-            metrics: as in :meth:`summary`; by default :func:`~scenarios.results.columns.shown`.
+            metrics: as in :meth:`summary`; by default :attr:`shown`.
             x: what rows stand for, one of :attr:`axes`; by default the first.
         """
-        print_table(self, shown() if metrics is None else metrics, x=x)
+        print_table(self, self.shown if metrics is None else metrics, x=x)

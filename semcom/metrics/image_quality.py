@@ -10,11 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from channels import InputError
 from channels.errors import check_name
 from channels.surroundings import undisturbed
-from semcom.images import as_floats, check_tensor, in_unit_range
-from semcom.metrics.checks import check_alike, described
+from semcom.metrics.checks import check_side, image_pair, weights_of
 
 _SSIM_SIDE = 11
 _MS_SSIM_SIDE = 176
@@ -42,7 +40,7 @@ def psnr(out: Tensor, images: Tensor) -> Tensor:
     >>> psnr(torch.full((1, 1, 32, 32), 0.6), torch.full((1, 1, 32, 32), 0.5))
     tensor([20.0000])
     """
-    out, images = _pair(out, images)
+    out, images = image_pair(out, images)
     return _decibels((out - images).square().mean(dim=(1, 2, 3)))
 
 
@@ -71,8 +69,8 @@ def roi_psnr(out: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     >>> roi_psnr(images + 0.1 * masks, images, masks)
     tensor([20.0000])
     """
-    out, images = _pair(out, images)
-    weights = _weights(masks, images)
+    out, images = image_pair(out, images)
+    weights = weights_of(masks, images)
     total = weights.sum(dim=(1, 2, 3))
     error = (weights * (out - images).square()).sum(dim=(1, 2, 3))
     decibels = _decibels(error / torch.where(total > 0, total, 1.0))
@@ -103,19 +101,39 @@ def ssim(out: Tensor, images: Tensor, *, border: str = "mirrored") -> Tensor:
     >>> ssim(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5))
     tensor([1.])
     """
+    check_name("border", border, ("mirrored", "none"))
+    similarity = ssim_map(out, images)
+    half = _SSIM_SIDE // 2
+    if border == "none":
+        similarity = similarity[..., half:-half, half:-half]
+    return similarity.flatten(1).mean(1)
+
+
+@undisturbed()
+def ssim_map(out: Tensor, images: Tensor) -> Tensor:
+    """Structural similarity of the window around each pixel, see :func:`ssim`; mirrored borders.
+
+    Args:
+        out: received images, ``[batch, C, H, W]``.
+        images: sent images, of the same shape, both sides at least 11.
+
+    Returns:
+        float32 ``[batch, C, H, W]``, 1 where the two are equal.
+
+    Raises:
+        InputError: if shapes or dtypes do not fit, or the images are too small.
+
+    >>> ssim_map(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5)).unique()
+    tensor([1.])
+    """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    out, images = _pair(out, images)
-    _check_side("ssim", images, _SSIM_SIDE, "enlarge the images")
-    check_name("border", border, ("mirrored", "none"))
-    measured = structural_similarity_index_measure(
+    out, images = image_pair(out, images)
+    check_side("ssim", images, _SSIM_SIDE, "enlarge the images")
+    similarity: Tensor = structural_similarity_index_measure(
         out, images, data_range=1.0, reduction="none", return_full_image=True
-    )
-    half = _SSIM_SIDE // 2
-    if border == "mirrored":
-        return _per_image(measured[0])
-    inside: Tensor = measured[1][..., half:-half, half:-half].mean((1, 2, 3))
-    return inside
+    )[1]
+    return similarity
 
 
 @undisturbed()
@@ -137,8 +155,8 @@ def ms_ssim(out: Tensor, images: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-    out, images = _pair(out, images)
-    _check_side("ms_ssim", images, _MS_SSIM_SIDE, "use ssim for smaller images")
+    out, images = image_pair(out, images)
+    check_side("ms_ssim", images, _MS_SSIM_SIDE, "use ssim for smaller images")
     return _per_image(
         multiscale_structural_similarity_index_measure(
             out, images, data_range=1.0, reduction="none"
@@ -155,38 +173,3 @@ def _decibels(error: Tensor) -> Tensor:
 def _per_image(values: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     assert isinstance(values, Tensor)
     return values.reshape(-1)
-
-
-def _pair(out: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Received and sent images in float32, checked."""
-    out, images = as_floats(out), as_floats(images)
-    for batch in (out, images):
-        if batch.ndim != 4 or batch.numel() == 0:
-            raise InputError(
-                f"images must be a float tensor [batch, C, H, W], not empty, got {described(batch)}"
-            )
-    check_alike("images", out, images)
-    if bool(torch.isinf(out).any()) or not bool(torch.isfinite(images).all()):
-        raise InputError("images hold infinite values: whatever made them is at fault")
-    return out, in_unit_range(images, "sent images", "rescale both")
-
-
-def _weights(masks: Tensor, images: Tensor) -> Tensor:
-    """Weights of pixels, float32 and shaped like the images."""
-    batch, channels, height, width = images.shape
-    shapes = ([batch, 1, height, width], [batch, channels, height, width])
-    if list(check_tensor("masks", masks).shape) not in shapes:
-        raise InputError(f"masks must have the shape {list(images.shape)}, got {described(masks)}")
-    if masks.dtype != torch.bool and not masks.is_floating_point():
-        raise InputError(f"masks must be bool or float, got {masks.dtype}: use masks > 0.5")
-    if not bool(((masks >= 0) & torch.isfinite(masks)).all()):
-        raise InputError("mask weights must be finite and not negative: clamp them")
-    return masks.float().expand_as(images)
-
-
-def _check_side(name: str, images: Tensor, least: int, remedy: str) -> None:
-    height, width = images.shape[-2:]
-    if min(height, width) < least:
-        raise InputError(
-            f"{name} needs both sides at least {least}, got {height} x {width}: {remedy}"
-        )

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from semcom.segmentation.corruption import corrupt
+from semcom.segmentation.feature_distance import frechet, frechet_of_set
 from semcom.segmentation.fidelity import diagnostic_dice
 from semcom.segmentation.medsam2 import MedSAM2
 from semcom.segmentation.segmenter import Segmenter
@@ -32,6 +33,8 @@ __all__ = [
     "corrupt",
     "diagnostic_dice",
     "few_labels",
+    "frechet",
+    "frechet_of_set",
     "train_segmenter",
 ]
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.errors import check_count, check_name, check_number, shown
 from channels.surroundings import undisturbed
+from semcom.checkpointfile import read_checkpoint
 from semcom.images import as_images
-from semcom.segmentation.checkpoints import fill, read_checkpoint, recognised
+from semcom.segmentation.checkpoints import fill, recognised
 from semcom.segmentation.prompts import Each, Prompt, boxes_around, prompts_of
 from semcom.segmentation.sam2_network import build_network
 from semcom.segmentation.segmenter import Segmenter, probabilities
@@ -37,7 +38,7 @@ class MedSAM2(nn.Module):
     What to look for is said by boxes or points at the call, or by ``prompt`` where there are none.
 
     Args:
-        checkpoint: file of weights, see :func:`semcom.segmentation.checkpoints.read_checkpoint`.
+        checkpoint: file of weights, see :func:`semcom.checkpointfile.read_checkpoint`.
         config: a name such as ``"sam2.1_hiera_t"``, or a YAML file of SAM 2's kind; ``None``:
             recognised from the checkpoint.
         prompt: ``"automatic"``: points on a grid, of whose masks those count that the network is

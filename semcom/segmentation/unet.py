@@ -62,18 +62,31 @@ class UNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What the classifier sees, float ``[batch, 16, H, W]``, of ``[batch, 1, H, W]``."""
-        mean = images.mean((2, 3), keepdim=True)
-        spread = images.std((2, 3), keepdim=True).clamp_min(1e-3)
-        x = F.pixel_unshuffle((images - mean) / spread, 2)
-        levels = []
-        for number, block in enumerate(self.down):
-            x = block(F.max_pool2d(x, 2) if number else x)
-            levels.append(x)
+        levels = self.levels(images, len(self.down))
         x = levels.pop()
         for block in self.up:
             side = levels.pop()
             x = block(torch.cat([side, F.interpolate(x, scale_factor=2.0)], 1))
         return F.relu(F.pixel_shuffle(self.last(x), 2))
+
+    def levels(self, images: Tensor, count: int) -> list[Tensor]:
+        """Features of the first levels on the way down, each before it is pooled.
+
+        Args:
+            images: ``[batch, 1, H, W]``.
+            count: how many levels, at 1/2, 1/4, 1/8, … of the resolution.
+
+        >>> [list(level.shape) for level in UNet().levels(torch.rand(1, 1, 64, 96), 2)]
+        [[1, 16, 32, 48], [1, 32, 16, 24]]
+        """
+        mean = images.mean((2, 3), keepdim=True)
+        spread = images.std((2, 3), keepdim=True).clamp_min(1e-3)
+        x = F.pixel_unshuffle((images - mean) / spread, 2)
+        levels: list[Tensor] = []
+        for block in itertools.islice(self.down, count):
+            x = block(F.max_pool2d(x, 2) if levels else x)
+            levels.append(x)
+        return levels
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes, float ``[batch, num_classes, H, W]``."""
@@ -164,6 +177,29 @@ class UNetSegmenter(nn.Module):
                 probabilities, size, mode="bilinear", align_corners=False
             ).clamp(0, 1)
         return probabilities
+
+    @undisturbed()
+    def early_features(self, images: Tensor) -> Tensor:
+        """Features before the second pooling, where the network still sees texture alone.
+
+        Args:
+            images: float ``[batch, 1, H, W]`` in [0, 1].
+
+        Returns:
+            float32 ``[batch, features, h / 4, w / 4]`` rounded up, ``h`` and ``w`` after images are
+            shrunk to ``longest_side``.
+
+        Raises:
+            InputError: unless ``images`` are grey, in [0, 1] and at least 32 x 32.
+
+        >>> UNetSegmenter().early_features(torch.rand(2, 1, 100, 65)).shape
+        torch.Size([2, 32, 25, 17])
+        """
+        small = shrunk(as_images(images), self.longest_side)
+        padded = pad_to(small, self.network.stride)
+        features: Tensor = self.network.levels(padded, 2)[1]
+        height, width = (-(-side // 4) for side in small.shape[2:])
+        return features[..., :height, :width]
 
     def save(self, path: str | Path) -> None:
         """Write weights and configuration to a safetensors file, in half precision."""

@@ -21,6 +21,7 @@ from scenarios.engine.workers.cluster import cluster
 
 PICTURES = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(1))
 GRID = {"codecs": "jpeg2000-ldpc", "links": "rayleigh", "snr_db": [6, 12], "cbr": 1 / 4}
+GRID |= {"metrics": ["gmsd"]}
 
 
 @pytest.fixture(scope="module")

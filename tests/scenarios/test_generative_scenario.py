@@ -56,6 +56,7 @@ def test_words_are_compared_on_the_same_draws_and_the_region_does_not_feel_them(
     differences = worth["mine"].frame.query("codec == 'mine, no words'")["psnr"].to_numpy()
     by_hand = by_codec["psnr"]["mine, no words"] - by_codec["psnr"]["mine"]
     assert differences == pytest.approx(by_hand.to_numpy())
+    assert frame["nroi_psnr"].notna().all() and frame["frechet"].isna().all(), "no diagnosis"
     assert set(parts.frame["codec"]) == {"mine"}, "words of all three take as many channel uses"
     assert float(parts.frame["uses"].sum()) == pytest.approx(SIDE**2 / 16)
     assert (parts.frame["uses"] > 0).all()
@@ -123,6 +124,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "PSNR over generative's" in said
     table = Table.load(out / "results.parquet")
     assert list(dict.fromkeys(table.frame["codec"])) == ["generative", "generative, no words"]
+    assert table.frame[["vsi", "frechet", "nroi_ssim", "dice"]].notna().all(axis=None)
     parts = pd.read_csv(out / "parts.csv")
     assert parts.groupby("snr_db")["uses"].sum().round().tolist() == [512]
     lacking = Table.load(out / "generative-words.csv")

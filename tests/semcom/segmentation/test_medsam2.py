@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from channels import InputError
+from semcom.checkpointfile import read_checkpoint
 from semcom.segmentation import MedSAM2, Segmenter
-from semcom.segmentation.checkpoints import read_checkpoint, recognised
+from semcom.segmentation.checkpoints import recognised
 from semcom.segmentation.prompts import boxes_around
 from semcom.segmentation.sam2_network import build_network
 
