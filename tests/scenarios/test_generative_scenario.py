@@ -135,3 +135,16 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         for drawn in (low, panel):
             told = str(drawn.info["Description"]).splitlines()
             assert [line.split(": ")[0] for line in told] == ["generative", "generative, no words"]
+
+
+def test_all_codecs_are_those_that_can_do_without_masks(tmp_path: Path) -> None:
+    drawn = (semcom.data.phantoms("chest", n=1, size=64)[0][0, 0] * 255).byte()
+    (tmp_path / "in").mkdir()
+    Image.fromarray(drawn.numpy()).save(tmp_path / "in" / "a.png")
+    folders = ["--images", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    options = "--masks none --codecs all --link awgn --snr 12 --cbr 1/4 --workers 1"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "snr", *options.split(), *folders])
+    assert ended.value.code == 0
+    held = set(Table.load(tmp_path / "out" / "results.parquet").frame["codec"])
+    assert held == set(semcom.codecs()) - {"generative"}
