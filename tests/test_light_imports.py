@@ -25,6 +25,8 @@ HEAVY = (
     "scipy",
     "PIL",
     "gymnasium",
+    "piq",
+    "torchvision",
 )
 
 

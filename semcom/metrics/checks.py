@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from channels import InputError
-from semcom.images import as_floats, check_tensor, in_unit_range
+from semcom.images import KINDS, as_floats, check_tensor, in_unit_range
 
 
 def check_alike(what: str, a: Tensor, b: Tensor) -> None:
@@ -81,3 +81,31 @@ def check_side(name: str, images: Tensor, least: int, remedy: str) -> None:
         raise InputError(
             f"{name} needs both sides at least {least}, got {height} x {width}: {remedy}"
         )
+
+
+def seen_pair(name: str, out: Tensor, images: Tensor, least: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Grey or RGB images in [0, 1] for a metric that knows no others, checked.
+
+    Args:
+        name: of the metric, for errors.
+        out: received images, or NaN in their place.
+        images: sent images.
+        least: the shortest side that will do, in pixels.
+
+    Returns:
+        Received images, with sent ones in the place of those that hold NaN; sent images; bool
+        ``[batch]``, true where there was NaN.
+
+    >>> seen_pair("vsi", torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32), 3)
+    Traceback (most recent call last):
+    channels.errors.InputError: vsi takes grey and RGB images, got 2 channels: take them apart
+    """
+    out, images = image_pair(out, images)
+    if images.shape[1] not in KINDS:
+        raise InputError(
+            f"{name} takes grey and RGB images, got {images.shape[1]} channels: take them apart"
+        )
+    check_side(name, images, least, "enlarge the images")
+    lost = out.isnan().flatten(1).any(1)
+    seen = torch.where(lost[:, None, None, None], images, out)
+    return in_unit_range(seen, "received images"), images, lost

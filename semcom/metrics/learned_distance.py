@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -18,8 +19,8 @@ from channels import InputError
 from channels.errors import check_name, check_path
 from channels.surroundings import undisturbed
 from semcom.checkpointfile import read_checkpoint
-from semcom.images import in_unit_range
-from semcom.metrics.checks import check_side, image_pair
+from semcom.metrics.checks import seen_pair
+from semcom.weightfile import complaint
 
 Backbone: TypeAlias = Literal["alex", "vgg", "squeeze"]
 FILES = {
@@ -66,16 +67,9 @@ def lpips(
     Traceback (most recent call last):
     channels.errors.InputError: lpips downloads nothing, and nowhere.pth is not there: put ...
     """
-    out, images = image_pair(out, images)
-    if images.shape[1] not in (1, 3):
-        raise InputError(
-            f"lpips takes grey and RGB images, got {images.shape[1]} channels: take them apart"
-        )
-    check_side("lpips", images, _LEAST_SIDE, "enlarge the images")
+    seen, images, lost = seen_pair("lpips", out, images, _LEAST_SIDE)
     path = weights_file(backbone, weights)
     network = _network(backbone, path, path.stat().st_mtime_ns).to(images.device)
-    lost = out.isnan().flatten(1).any(1)
-    seen = in_unit_range(torch.where(lost[:, None, None, None], images, out), "received images")
     values = network(
         seen.expand(-1, 3, -1, -1), images.expand(-1, 3, -1, -1), normalize=True
     ).reshape(-1)
@@ -149,14 +143,15 @@ def _untrained(backbone: Backbone) -> Any:
     Raises:
         InputError: if torchvision is missing.
     """
+    try:
+        import_module("torchvision")
+    except (ImportError, RuntimeError) as error:  # one of another torch
+        raise InputError(
+            f"lpips needs torchvision ({complaint(error)}): pip install 'semcom[perceptual]'"
+        ) from None
     from torchmetrics.functional.image.lpips import _LPIPS
 
-    try:
-        return _LPIPS(net=backbone, pnet_rand=True)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"lpips needs torchvision ({error}): pip install 'semcom[perceptual]'"
-        ) from None
+    return _LPIPS(net=backbone, pnet_rand=True)
 
 
 def _layers(path: Path) -> dict[str, Tensor]:

@@ -15,10 +15,9 @@ from torch import Tensor
 
 from channels import InputError
 from channels.surroundings import undisturbed
-from semcom.images import in_unit_range
-from semcom.metrics.checks import check_side, image_pair
+from semcom.metrics.checks import image_pair, seen_pair
+from semcom.weightfile import complaint
 
-_COLOURS = 3
 _SCHARR_SIDE = 3
 _PREWITT_SIDE = 6
 """Three pixels after the sides are halved."""
@@ -46,9 +45,10 @@ def vsi(out: Tensor, images: Tensor) -> Tensor:
     >>> vsi(torch.full((1, 1, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.5))
     tensor([1.])
     """
-    out, images = _colours("vsi", out, images, _SCHARR_SIDE)
-    shape = (-1, _COLOURS, -1, -1)
-    return _measured(library().vsi, out.expand(shape), images.expand(shape))
+    out, images = image_pair(out, images)
+    if images.shape[1] == 1:
+        out, images = (side.expand(-1, 3, -1, -1) for side in (out, images))
+    return _measured("vsi", out, images, _SCHARR_SIDE)
 
 
 @undisturbed()
@@ -74,8 +74,8 @@ def fsim(out: Tensor, images: Tensor) -> Tensor:
     >>> fsim(images, images)
     tensor([1., 1.])
     """
-    out, images = _colours("fsim", out, images, _SCHARR_SIDE)
-    return _measured(library().fsim, out, images, chromatic=images.shape[1] == _COLOURS)
+    out, images = image_pair(out, images)
+    return _measured("fsim", out, images, _SCHARR_SIDE, chromatic=images.shape[1] > 1)
 
 
 @undisturbed()
@@ -100,7 +100,7 @@ def gmsd(out: Tensor, images: Tensor) -> Tensor:
     >>> gmsd(images, images)
     tensor([0., 0.])
     """
-    return _measured(library().gmsd, *_colours("gmsd", out, images, _PREWITT_SIDE))
+    return _measured("gmsd", out, images, _PREWITT_SIDE)
 
 
 def library() -> Any:
@@ -114,26 +114,15 @@ def library() -> Any:
     """
     try:
         return import_module("piq")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # torchvision of another torch
         raise InputError(
-            f"vsi, fsim and gmsd need piq ({error}): pip install 'semcom[perceptual]'"
+            f"vsi, fsim and gmsd need piq ({complaint(error)}): pip install 'semcom[perceptual]'"
         ) from None
 
 
-def _colours(name: str, out: Tensor, images: Tensor, least: int) -> tuple[Tensor, Tensor]:
-    """Grey or RGB images, received ones in [0, 1] or of NaN, checked."""
-    out, images = image_pair(out, images)
-    if images.shape[1] not in (1, _COLOURS):
-        raise InputError(
-            f"{name} takes grey and RGB images, got {images.shape[1]} channels: take them apart"
-        )
-    check_side(name, images, least, "enlarge the images")
-    return out, images
-
-
-def _measured(metric: Any, out: Tensor, images: Tensor, **options: Any) -> Tensor:
-    """Values of images; NaN of those that hold any."""
-    lost = out.isnan().flatten(1).any(1)
-    seen = in_unit_range(torch.where(lost[:, None, None, None], images, out), "received images")
+def _measured(name: str, out: Tensor, images: Tensor, least: int, **options: Any) -> Tensor:
+    """A metric of piq for each image; NaN of those that hold any."""
+    seen, images, lost = seen_pair(name, out, images, least)
+    metric = getattr(library(), name)
     values: Tensor = metric(seen, images, reduction="none", data_range=1.0, **options)
     return torch.where(lost, torch.nan, values.reshape(-1))

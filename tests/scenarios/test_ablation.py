@@ -114,7 +114,7 @@ def results(losses_db: dict[str, list[float]], lost: int = 0) -> Table:
     draws = np.random.default_rng(0)
     base = draws.normal(30, 4, (len(losses_db[WHOLE]), 2, 2))
     rows = [
-        dict.fromkeys(COLUMNS, 0)
+        {name: 0 for name, column in COLUMNS.items() if not column.on_request}
         | {"codec": part, "link": "awgn", "cbr": 1 / 16, "snr_db": 6.0 * point, "image": image}
         | {"trial": trial, "psnr": base[image, point, trial] - loss}
         | dict.fromkeys(("roi_psnr", "dice", "dice_control"))

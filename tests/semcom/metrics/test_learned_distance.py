@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_a_file_that_changes_is_read_again(weights: Path, tmp_path: Path) -> Non
     torch.save({name: 2 * value for name, value in convolutions().items()}, path)
     assert not torch.equal(lpips(OUT, IMAGES, weights=path), before)
     assert fingerprint(weights=path) != told and told.startswith("mine.pth ")
+
+
+def test_without_torchvision_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(convolutions(), tmp_path / "other.pth")
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    refused(lambda: lpips(OUT, IMAGES, weights=tmp_path / "other.pth"), "needs torchvision")
 
 
 def test_another_backbone(weights: Path, tmp_path: Path) -> None:
