@@ -221,6 +221,7 @@ def transmit(
             got.session.mcs,
             got.rx_snr_db,
             diagnosis,
+            got.made_up,
         )
         measured = {
             name: column.of(delivery) for name, column in columns.measured(requested).items()

@@ -125,6 +125,7 @@ def test_a_figure_says_what_was_painted_and_from_which_words(
     assert errors.get_xlabel().replace("\n", " ") == f"{share} painted from the words: {text}"
     assert any("Hatched: where what a generator painted" in t.get_text() for t in figure.texts)
     plain = send(image, mask, codecs="jpeg2000-ldpc", **ways)  # type: ignore[arg-type]
+    assert "painted" not in sent.received["mine"][1], "measured on request alone"
     assert "Description" not in painted_panel(plain, tmp_path / "plain.png")
     assert not any("Hatched" in t.get_text() for t in plain.plot().texts)
 
