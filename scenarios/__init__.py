@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scenarios.comparisons.bandwidth import bandwidth as bandwidth
     from scenarios.comparisons.bits.ber import ber as ber
     from scenarios.comparisons.doppler import doppler as doppler
+    from scenarios.comparisons.generative import generative as generative
     from scenarios.comparisons.mismatch import mismatch as mismatch
     from scenarios.comparisons.satellite_pass import satellite_pass as satellite_pass
     from scenarios.comparisons.send import send as send

@@ -10,6 +10,7 @@ SCENARIOS = {
     "satellite_pass": "scenarios.comparisons.satellite_pass",
     "ablation": "scenarios.comparisons.ablation",
     "ber": "scenarios.comparisons.bits.ber",
+    "generative": "scenarios.comparisons.generative",
     "dmic": "scenarios.comparisons.allocation.dmic",
 }
 """The module of each: a function of the scenario's name, and ``command``, its options as typed.

@@ -130,8 +130,9 @@ def codec(name: str, **options: Any) -> Codec:
         **options: ``weights`` (path of a safetensors file, ``None`` for the shipped ones) for
             learned codecs; the arguments of :class:`semcom.separate.LayeredCodec` for
             ``"jpeg2000-layered-ldpc"``, of :class:`semcom.dmic.codec.DMIC` for ``"dmic-ldpc"``,
-            of :class:`semcom.separate.SeparateCodec` but ``source`` for the others that come with
-            the package, of its class or function for any other.
+            of :class:`semcom.generative.Generative` for ``"generative"``, of
+            :class:`semcom.separate.SeparateCodec` but ``source`` for the others that come with the
+            package, of its class or function for any other.
 
     Raises:
         InputError: on an unknown name or option, weights that do not fit, or a class or function

@@ -15,7 +15,7 @@ from channels.power import LEAST_POWER, squared_magnitude
 from channels.signal import SNR_DB
 from channels.surroundings import undisturbed
 from semcom.images import KINDS, MIN_SIDE, as_images, as_roi, check_tensor
-from semcom.scheme import Delivered, Scheme, check_outputs, described
+from semcom.scheme import Delivered, MadeUp, Scheme, check_made_up, check_outputs, described
 
 
 class Codec(Scheme):
@@ -86,6 +86,26 @@ class Codec(Scheme):
             check_reception(rx, self.name, self.channels)
             return _decoded(self._decode(in_single(rx)), rx)
 
+    def decode_with_made_up(self, rx: Reception) -> tuple[Tensor, Tensor, MadeUp | None]:
+        """Like :meth:`decode_with_outage`, with what of the images nobody sent.
+
+        A codec that makes something up overrides ``_decode_with_made_up``, which gives what
+        ``_decode`` does and a :class:`~semcom.scheme.MadeUp`.
+
+        Returns:
+            Images, outages, and what is made up; ``None``: nothing.
+
+        Raises:
+            InputError: if the reception belongs to another codec.
+        """
+        with undisturbed():
+            check_reception(rx, self.name, self.channels)
+            decoded, made_up = self._decode_with_made_up(in_single(rx))
+            images, outage = _decoded(decoded, rx)
+            if made_up is not None:
+                check_made_up(f"{self.name}: _decode_with_made_up", made_up, list(images.shape))
+            return images, outage, made_up
+
     def deliver(
         self,
         images: Tensor,
@@ -116,10 +136,10 @@ class Codec(Scheme):
         encoded = time.perf_counter()
         rx = link(tx, snr_db=snr_db, seed=seed)
         received = time.perf_counter()
-        out, outage = self.decode_with_outage(rx)
+        out, outage, made_up = self.decode_with_made_up(rx)
         decode_s = time.perf_counter() - received
         times = {"encode_s": encoded - start, "decode_s": decode_s}
-        return Delivered(out, outage, tx.used, tx.session, rx.snr_db, **times)
+        return Delivered(out, outage, tx.used, tx.session, rx.snr_db, **times, made_up=made_up)
 
     def dry_run(
         self, images: Tensor, *, cbr: float, snr_db: float, roi: Tensor | None = None
@@ -132,6 +152,9 @@ class Codec(Scheme):
 
     @abstractmethod
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]: ...
+
+    def _decode_with_made_up(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp | None]:
+        return self._decode(rx), None
 
 
 def check_link(link: object) -> None:

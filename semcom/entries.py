@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from semcom.image_coders.formats import FORMATS
 
 if TYPE_CHECKING:
+    from semcom.generative import Generative
     from semcom.learned import LearnedCodec
     from semcom.medjscc import MedJSCC
     from semcom.segmentation import UNetSegmenter
@@ -89,6 +90,12 @@ def _dmic() -> Callable[..., SeparateCodec]:
     from semcom.dmic.codec import DMIC
 
     return DMIC
+
+
+def _generative() -> type[Generative]:
+    from semcom.generative import Generative
+
+    return Generative
 
 
 def _bound(source: str) -> Callable[..., CapacityBound]:
@@ -186,6 +193,11 @@ CODECS: dict[str, Entry] = {
         _dmic,
         "HEVC intra whose bits a learned policy allocates, + 5G LDPC + QAM",
         compared=False,
+    ),
+    "generative": Entry(
+        _generative,
+        "the region of interest by medjscc, the rest as words that a generator paints",
+        compared=False,  # what it shows outside the region is made up
     ),
 }
 """By name, in the order of lists and colours."""

@@ -19,6 +19,28 @@ SEPARATE = "separate"
 
 
 @dataclass(frozen=True, eq=False)
+class MadeUp:
+    """What of images was not received but made up, and from which words.
+
+    Args:
+        painted: bool ``[batch, 1, H, W]``, true where an image shows what nobody sent.
+        texts: for each image the words that arrived; ``""`` where none were sent, ``None`` where
+            they were lost.
+
+    >>> MadeUp(torch.tensor([[[[True, False]]]]), ["a chest"]).shares
+    [0.5]
+    """
+
+    painted: Tensor
+    texts: list[str | None]
+
+    @property
+    def shares(self) -> list[float]:
+        """Of each image, how much of it is made up."""
+        return [float(share) for share in self.painted.flatten(1).float().mean(1)]
+
+
+@dataclass(frozen=True, eq=False)
 class Delivered:
     """Images as a scheme delivers them.
 
@@ -31,6 +53,7 @@ class Delivered:
             receiver.
         encode_s: wall time to encode, in seconds; all the time of a bound.
         decode_s: wall time to decode, in seconds.
+        made_up: what of the images is; ``None``: nothing.
     """
 
     images: Tensor
@@ -40,6 +63,7 @@ class Delivered:
     rx_snr_db: Tensor | None = None
     encode_s: float = 0.0
     decode_s: float = 0.0
+    made_up: MadeUp | None = None
 
     @property
     def pictures(self) -> Tensor:
@@ -59,11 +83,13 @@ class Scheme(ABC):
         channels: the numbers of channels of the images it takes; 1 is grey, 3 RGB.
         family: ``"codec"``; ``"separate"``, source and channel coding apart; or ``"bound"``. Tables
             find the best separate scheme by it.
+        needs_roi: whether it sends nothing without a region of interest.
     """
 
     name: str
     channels: tuple[int, ...] = (1,)
     family: str = "codec"
+    needs_roi: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -165,6 +191,31 @@ def check_outputs(
     return clamped(images), outage
 
 
+def check_made_up(who: str, made_up: object, shape: list[int]) -> MadeUp:
+    """Refuse what cannot say which part of images is made up.
+
+    Args:
+        who: gave it, for errors.
+        made_up: what should be of these images.
+        shape: ``[batch, C, H, W]`` of the images.
+
+    >>> check_made_up("mine: _decode", MadeUp(torch.zeros(1, 1, 32, 32), [""]), [1, 1, 32, 32])
+    Traceback (most recent call last):
+    channels.errors.InputError: mine: _decode: painted must be bool [1, 1, 32, 32], got ...
+    """
+    if not isinstance(made_up, MadeUp):
+        raise InputError(f"{who} must tell what is made up as a MadeUp, got {shown(made_up)}")
+    painted, wanted = made_up.painted, [shape[0], 1, *shape[2:]]
+    check_tensor(f"{who}: painted", painted)
+    if list(painted.shape) != wanted or painted.dtype != torch.bool:
+        raise InputError(
+            f"{who}: painted must be bool {wanted}, got {painted.dtype} {list(painted.shape)}"
+        )
+    if len(made_up.texts) != shape[0]:
+        raise InputError(f"{who}: {len(made_up.texts)} texts do not fit {shape[0]} images")
+    return made_up
+
+
 def described(value: object) -> str:
     """What was given instead of tensors, in words.
 
@@ -211,4 +262,6 @@ def check_delivered(name: str, delivered: object, images: Tensor, cbr: float) ->
         not isinstance(rx_snr_db, Tensor) or list(rx_snr_db.shape) != [len(images)]
     ):
         raise InputError(f"{who} must give rx_snr_db as float [{len(images)}] or None")
+    if delivered.made_up is not None:
+        check_made_up(who, delivered.made_up, list(images.shape))
     return replace(delivered, images=kept)

@@ -18,6 +18,7 @@ import semcom
 from channels import InputError, Reception, Session, Transmission
 from semcom.codec import Codec
 from semcom.metrics import psnr, ssim
+from semcom.scheme import MadeUp
 
 Sending = Callable[[Tensor, Session], Any]
 Making = Callable[[Reception], Any]
@@ -78,6 +79,36 @@ def test_a_codec_that_breaks_the_contract_is_named(changes: dict[str, Any], mess
     assert len(scenarios.snr(images, codecs={"m": Mine()}, **ways)) == 1
     with pytest.raises(InputError, match=f"mine: .*{message}"):
         scenarios.snr(images, codecs={"m": Mine(**changes)}, **ways)
+
+
+class Painter(Mine):
+    """One that tells what it made up."""
+
+    def __init__(self, made_up: object) -> None:
+        super().__init__()
+        self.made_up = made_up
+
+    def _decode_with_made_up(self, rx: Reception) -> Any:
+        return self._decode(rx), self.made_up
+
+
+@pytest.mark.parametrize(
+    ("made_up", "message"),
+    [
+        (torch.ones(1, 1, 64, 64) > 0, "must tell what is made up as a MadeUp"),
+        (MadeUp(torch.ones(1, 1, 64, 64), [""]), r"painted must be bool \[1, 1, 64, 64\]"),
+        (MadeUp(torch.ones(1, 64, 64) > 0, [""]), r"painted must be bool \[1, 1, 64, 64\]"),
+        (MadeUp(torch.ones(1, 1, 64, 64) > 0, []), "0 texts do not fit 1 images"),
+    ],
+)
+def test_what_is_made_up_is_checked(made_up: object, message: str) -> None:
+    images, link = torch.rand(1, 1, 64, 64), channels.link("awgn")
+    ways: dict[str, Any] = {"cbr": 1 / 4, "snr_db": 6.0}
+    with pytest.raises(InputError, match=f"mine: _decode_with_made_up.*{message}"):
+        Painter(made_up).deliver(images, link, **ways, seed=1)
+    told = MadeUp(torch.ones(1, 1, 64, 64) > 0, ["grey"])
+    assert Painter(told).deliver(images, link, **ways, seed=1).made_up is told
+    assert Mine().deliver(images, link, **ways, seed=1).made_up is None
 
 
 def test_a_lost_image_may_be_nan() -> None:

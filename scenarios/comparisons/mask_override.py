@@ -12,6 +12,7 @@ from torch import Tensor
 from channels import Link, Reception, Session, Transmission
 from scenarios.engine.provenance import identity
 from semcom.codec import Codec
+from semcom.scheme import MadeUp
 from semcom.segmentation import Segmenter, corrupt
 from semcom.segmentation.segmenter import probabilities
 
@@ -43,7 +44,7 @@ class MaskOverride(Codec):
 
     def __init__(self, codec: Codec, masks: MaskSource) -> None:
         self._codec, self._masks = codec, masks
-        self.name, self.channels = codec.name, codec.channels
+        self.name, self.channels, self.needs_roi = codec.name, codec.channels, codec.needs_roi
 
     @property
     def fingerprint(self) -> str:
@@ -61,6 +62,10 @@ class MaskOverride(Codec):
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         return self._codec.decode_with_outage(rx)
+
+    def _decode_with_made_up(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp | None]:
+        images, outage, made_up = self._codec.decode_with_made_up(rx)
+        return (images, outage), made_up
 
 
 @dataclass(frozen=True)

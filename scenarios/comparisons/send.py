@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -12,11 +12,13 @@ from torch import Tensor
 from channels import InputError
 from scenarios.engine import inputs, sweep
 from scenarios.engine.experiment import lay_out
+from scenarios.engine.made_up import description, divided, origin
 from scenarios.engine.panel import panel
 from scenarios.engine.task import Measured
 from scenarios.results.files import save_figure
 from scenarios.results.style import rate
 from semcom.images import check_tensor
+from semcom.scheme import MadeUp
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,7 @@ class Sent:
         on_air_s: time of the whole slots that the budget takes on the link, pilots and cyclic
             prefix included, in seconds.
         bandwidth_hz: that the link occupies.
+        made_up: what nobody sent of the image of a codec that makes something up.
     """
 
     sample: inputs.Sample
@@ -41,6 +44,7 @@ class Sent:
     cbr: float
     on_air_s: float
     bandwidth_hz: float
+    made_up: dict[str, MadeUp] = field(default_factory=dict)
 
     @property
     def picture(self) -> inputs.Sample:
@@ -49,7 +53,7 @@ class Sent:
         return self.sample
 
     def lines(self) -> list[str]:
-        """A line of numbers for each codec."""
+        """A line of numbers for each codec, and what it made up."""
         return [self._line(codec, measured) for codec, (_, measured) in self.received.items()]
 
     def plot(self, path: str | Path | None = None) -> Figure:
@@ -62,9 +66,9 @@ class Sent:
             InputError: if the path cannot be written to.
         """
         title = f"{self.link} at {self.snr_db:g} dB, CBR {rate(self.cbr)}"
-        figure = panel(self.sample, self.received, title)
+        figure = panel(self.sample, self.received, title, self.made_up)
         if path is not None:
-            save_figure(figure, path)
+            save_figure(figure, path, description(self.made_up))
         return figure
 
     def _line(self, codec: str, measured: Measured) -> str:
@@ -78,6 +82,7 @@ class Sent:
                 f"{self.on_air_s * 1e3:.3g} ms on air in whole slots at "
                 f"{self.bandwidth_hz / 1e6:g} MHz",
                 *(["lost"] if measured["outage"] else []),
+                *([origin(self.made_up[codec])] if codec in self.made_up else []),
             ]
         )
 
@@ -130,8 +135,11 @@ def send(
     )
     if len(grid.links) != 1 or len(grid.snr_db) != 1 or len(grid.rates) != 1:
         raise InputError("a picture is sent over one link, at one SNR and rate: pass one of each")
-    received = {task.codec: sweep.receive(grid, task) for task in grid.tasks()}
+    arrived = {task.codec: sweep.receive(grid, task) for task in grid.tasks()}
+    received, made_up = divided(arrived)
     (name, route), sample = next(iter(grid.links.items())), grid.samples[0]
     uses = round(grid.rates[0] * sample.image.numel())
     on_air_s, bandwidth_hz = route.grid.duration_s(uses), route.grid.bandwidth_hz
-    return Sent(sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s, bandwidth_hz)
+    return Sent(
+        sample, received, name, grid.snr_db[0], grid.rates[0], on_air_s, bandwidth_hz, made_up
+    )

@@ -64,6 +64,7 @@ def lay_out(
     samples, schemes = inputs.samples(images, masks), inputs.schemes(codecs)
     observers = inputs.observers(diagnosis)
     inputs.check_channels(samples, schemes, observers)
+    inputs.check_regions(samples, schemes)
     trials = check_whole("trials", trials, 1)
     seed = check_whole("seed", seed, 0)
     check_name("draws", draws, DRAWS)

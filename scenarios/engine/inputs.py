@@ -138,6 +138,22 @@ def check_channels(
             )
 
 
+def check_regions(samples: Sequence[Sample], schemes: Mapping[str, Scheme]) -> None:
+    """Refuse images without a region of interest where one is needed.
+
+    >>> check_regions([Sample(torch.zeros(1, 32, 32), None)], schemes(["generative"]))
+    Traceback (most recent call last):
+    channels.errors.InputError: picture 0 has no region of interest, which generative sends: pass...
+    """
+    needy = [label for label, scheme in schemes.items() if scheme.needs_roi]
+    for index, sample in enumerate(samples):
+        if needy and (sample.mask is None or not bool(sample.mask.any())):
+            raise InputError(
+                f"picture {index} has no region of interest, which {needy[0]} sends: pass masks "
+                "in which every picture has one, or leave the picture or the codec out"
+            )
+
+
 def origin(masks: Masks) -> str:
     """Where regions of interest come from, in words.
 

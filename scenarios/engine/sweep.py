@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from channels import InputError, Link
 from channels.errors import check_whole
@@ -33,6 +33,7 @@ from scenarios.engine.run_options import Draws
 from scenarios.engine.stopping import Stop
 from scenarios.engine.task import (
     TURN,
+    Arrived,
     Measured,
     Outcome,
     Task,
@@ -217,14 +218,15 @@ def run(
         return _run(sweep, out, executor, workers, report, early)
 
 
-def receive(sweep: Sweep, task: Task) -> tuple[Tensor, Measured]:
-    """The image behind a row, float32 ``[C, H, W]``, and what was measured of it."""
+def receive(sweep: Sweep, task: Task) -> Arrived:
+    """The image behind a row, what was measured of it, and what is made up; on the CPU."""
     ready = _adapted(*_parts(sweep, task.codec, task.link))
     sample = sweep.samples[task.image].to(sweep.device)
-    image, outcome = transmit(
-        ready.codec, ready.link, sample, task, ready.diagnosis, ready.requested
-    )
-    return image.cpu(), outcome.measured
+    arrived = transmit(ready.codec, ready.link, sample, task, ready.diagnosis, ready.requested)
+    made_up = arrived.made_up
+    if made_up is not None:
+        made_up = replace(made_up, painted=made_up.painted.cpu())
+    return Arrived(arrived.image.cpu(), arrived.outcome, made_up)
 
 
 def describe(task: Task) -> str:
@@ -408,7 +410,7 @@ def _adapted(
     link: Link,
     diagnosis: tuple[Segmenter, ...],
     device: str,
-    requested: tuple[str, ...],
+    requested: tuple[str, ...] = (),
 ) -> Prepared:
     if device != "cpu":
         codec, diagnosis = _on(codec, device), tuple(_on(one, device) for one in diagnosis)
@@ -421,7 +423,10 @@ def _adapted(
 
 def _on(part: T, device: str) -> T:
     """A copy whose networks are on a device; what has none is as it was."""
-    return deepcopy(part).to(device) if isinstance(part, nn.Module) else part
+    if isinstance(part, nn.Module):
+        return deepcopy(part).to(device)
+    moved = getattr(part, "to", None)
+    return part if moved is None else moved(device)
 
 
 @lru_cache(maxsize=16)
@@ -447,4 +452,5 @@ def _transmit(prepared: bytes | Prepared, sample: bytes | Sample, task: Task) ->
         ready = _unpickled(prepared)
         sent = pickle.loads(sample) if isinstance(sample, bytes) else sample
         at = sent.to(ready.device)
-        return transmit(ready.codec, ready.link, at, task, ready.diagnosis, ready.requested)[1]
+        arrived = transmit(ready.codec, ready.link, at, task, ready.diagnosis, ready.requested)
+        return arrived.outcome

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from channels.surroundings import undisturbed
 from scenarios.engine.inputs import Sample
 from scenarios.results import columns
 from scenarios.results.measures import Delivery
-from semcom.scheme import Scheme, check_delivered
+from semcom.scheme import MadeUp, Scheme, check_delivered
 from semcom.segmentation import Segmenter
 
 Measured: TypeAlias = dict[str, columns.Value]
@@ -80,6 +80,20 @@ class Outcome:
     measured: Measured
     encode_s: float
     decode_s: float
+
+
+class Arrived(NamedTuple):
+    """What comes of a transmission.
+
+    Args:
+        image: float32 ``[C, H, W]``.
+        outcome: what was measured of it.
+        made_up: what of it nobody sent; ``None``: nothing.
+    """
+
+    image: Tensor
+    outcome: Outcome
+    made_up: MadeUp | None
 
 
 def draw_seed(
@@ -160,7 +174,7 @@ def transmit(
     task: Task,
     diagnosis: tuple[Segmenter, ...] = (),
     requested: Collection[str] = (),
-) -> tuple[Tensor, Outcome]:
+) -> Arrived:
     """Send one sample, or see what a bound delivers of it.
 
     Args:
@@ -172,7 +186,7 @@ def transmit(
         requested: metrics that are measured on request.
 
     Returns:
-        The received sample, float32 ``[C, H, W]``, and what was measured.
+        The received sample, what was measured, and what is made up.
 
     Raises:
         InputError: if the codec cannot serve this rate.
@@ -181,7 +195,7 @@ def transmit(
     >>> from semcom.separate import SeparateCodec
     >>> task = Task("jpeg2000-ldpc", "awgn", 12.0, 1 / 4, image=0, trial=0, draw=1)
     >>> codec, sample = SeparateCodec("jpeg2000"), Sample(torch.rand(1, 64, 64), None)
-    >>> transmit(codec, channels.link("awgn"), sample, task)[1].measured["outage"]
+    >>> transmit(codec, channels.link("awgn"), sample, task).outcome.measured["outage"]
     False
     """
     with undisturbed(), torch.no_grad():
@@ -207,11 +221,12 @@ def transmit(
             got.session.mcs,
             got.rx_snr_db,
             diagnosis,
+            got.made_up,
         )
         measured = {
             name: column.of(delivery) for name, column in columns.measured(requested).items()
         }
-    return got.images[0], Outcome(measured, got.encode_s, got.decode_s)
+    return Arrived(got.images[0], Outcome(measured, got.encode_s, got.decode_s), got.made_up)
 
 
 def _turn(sample: Sample, task: Task) -> AbstractContextManager[None]:

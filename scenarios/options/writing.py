@@ -16,6 +16,7 @@ from PIL import Image
 
 from scenarios.engine import inputs, sweep
 from scenarios.engine.experiment import carry_out
+from scenarios.engine.made_up import description, divided
 from scenarios.engine.mcs_curves import MCSChoice, with_mcs
 from scenarios.engine.panel import panel
 from scenarios.engine.run_options import WorkOptions
@@ -85,6 +86,8 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
         blind = {"hevc-roi-ldpc"} if request.sent.masks in (None, "none") else set()
         named = [name for name in named if name in TAKE_RGB and name not in blind]
     chosen = inputs.schemes(named)
+    if request.sent.masks == "none" and not is_named:
+        chosen = {label: scheme for label, scheme in chosen.items() if not scheme.needs_roi}
     if request.fallback is not None:
         chosen = _falling_back(chosen, request.fallback)
     schemes = with_mcs(chosen, request.mcs)
@@ -105,7 +108,7 @@ def compare(request: Request, plan: Callable[..., Sweep], **own: Any) -> tuple[T
         table = carry_out(grid, **work, early=_Early(out, request.x, len(images)))
     _save(table, out)
     draw(table, out, request.x)
-    _write_panel(grid, out / "panel.png")
+    write_panel(grid, out / "panel.png")
     compared(table).print(x=request.x)
     typer.echo(f"Results are in {out}")
     return table, grid
@@ -225,31 +228,38 @@ class _Early:
         )
 
 
-def _write_panel(grid: Sweep, path: Path) -> None:
-    """The first image at the middle SNR and rate over the first link; drawn once.
+def write_panel(grid: Sweep, path: Path, place: float = 1 / 2) -> None:
+    """The first image at one SNR over the first link, at the middle rate; drawn once.
 
     Where links differ in one setting alone, it is the middle one's.
+
+    Args:
+        grid: what was run.
+        path: of the figure.
+        place: of the SNR among those of the grid, from 0 on to below 1.
     """
-    middle, cbr = (points[len(points) // 2] for points in (grid.snr_db, grid.rates))
+    snr_db, cbr = grid.snr_db[int(place * len(grid.snr_db))], grid.rates[len(grid.rates) // 2]
     link = list(grid.links)[len(grid.link_parameters) // 2]
     tasks = [
         task
         for task in grid.tasks()
-        if (task.link, task.cbr, task.snr_db, task.image, task.trial) == (link, cbr, middle, 0, 0)
+        if (task.link, task.cbr, task.snr_db, task.image, task.trial) == (link, cbr, snr_db, 0, 0)
     ]
     key = hashlib.sha256("".join(grid.keys(tasks)).encode()).hexdigest()[:24]
     if _key_of(path) == key:
         return
-    received = {task.codec: sweep.receive(grid, task) for task in tasks}
+    received, made_up = divided({task.codec: sweep.receive(grid, task) for task in tasks})
     told = grid.believed_snr_db
     figure = panel(
         grid.samples[0],
         received,
-        f"Picture 0 over {link} at {middle:g} dB, CBR {rate(cbr)}"
+        f"Picture 0 over {link} at {snr_db:g} dB, CBR {rate(cbr)}"
         + ("" if told is None else f", {told:g} dB believed"),
+        made_up,
     )
+    about = {"Description": description(made_up)} if made_up else {}
     with replacing(path) as new:
-        figure.savefig(new, dpi=200, metadata={_KEY: key})
+        figure.savefig(new, dpi=200, metadata={_KEY: key, **about})
 
 
 def _key_of(path: Path) -> str | None:

@@ -230,6 +230,11 @@ COLUMNS = _table(
         "of the sent picture; as SIFID, but by that network; empty without one",
     ),
     Column(
+        "painted", label="share painted", measure=measures.painted, decimals=6, on_request=True,
+        definition="share of each picture that nobody sent: a generator made it up; 0 of codecs "
+        "that make nothing up",
+    ),
+    Column(
         "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
         better="lower", shown=True,
         definition="true where the receiver lost the picture; what the codec then shows (a grey "
@@ -295,7 +300,8 @@ def on_request() -> list[str]:
     """Names of the metrics that are measured only where they are asked for.
 
     >>> on_request()
-    ['nroi_psnr', 'roi_ssim', 'nroi_ssim', 'vsi', 'fsim', 'gmsd', 'lpips', 'frechet']
+    ['nroi_psnr', 'roi_ssim', 'nroi_ssim', 'vsi', 'fsim', 'gmsd', 'lpips', 'frechet',
+     'painted']
     """
     return [name for name, column in COLUMNS.items() if column.on_request]
 

@@ -54,20 +54,28 @@ def save_rows(frame: pd.DataFrame, path: str | Path) -> None:
         frame.to_csv(new, index=False, lineterminator="\n")
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path, description: str = "") -> None:
     """Write a figure to a ``.png``, ``.pdf`` or ``.svg`` file, fonts as TrueType.
 
     Publishers' checkers reject matplotlib's default, Type 3.
+
+    Args:
+        figure: the figure.
+        path: where to.
+        description: kept among the file's metadata: in a PNG as the text chunk ``Description``, in
+            an SVG as Dublin Core's element of that name, in a PDF as its subject.
 
     Raises:
         InputError: on another ending, or a folder that is not there.
     """
     from matplotlib import rc_context
 
-    if check_path(NAMED, path).suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
+    ending = check_path(NAMED, path).suffix[1:].lower()
+    if ending not in figure.canvas.get_supported_filetypes():
         raise InputError(f"cannot draw {Path(path).name!r}: name it .png, .pdf or .svg")
     with replacing(path) as new, rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
-        figure.savefig(new, dpi=200)
+        told = {"Subject" if ending == "pdf" else "Description": description}
+        figure.savefig(new, dpi=200, metadata=told if description else None)
 
 
 @contextmanager

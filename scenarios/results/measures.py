@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from semcom.scheme import MadeUp
     from semcom.segmentation import Segmenter
 
     Number: TypeAlias = Tensor | float | None
@@ -30,6 +31,7 @@ class Delivery:
         mcs: index of the modulation and coding scheme, if there is one.
         rx_snr_db: float32 ``[1]``, the receiver's estimate of E_s/N_0 in dB; ``None`` for bounds.
         diagnosis: the segmenter of the diagnostic Dice, and its control, as far as wanted.
+        made_up: what of it nobody sent; ``None``: nothing.
     """
 
     sent: Tensor
@@ -40,6 +42,7 @@ class Delivery:
     mcs: int | None = None
     rx_snr_db: Tensor | None = None
     diagnosis: tuple[Segmenter, ...] = ()
+    made_up: MadeUp | None = None
 
     @property
     def is_dropped(self) -> bool:
@@ -196,6 +199,11 @@ def _dice(delivery: Delivery, observer: int) -> Tensor | None:
     if len(delivery.diagnosis) <= observer or delivery.is_dropped:
         return None
     return diagnostic_dice(delivery.received, delivery.sent, delivery.diagnosis[observer])
+
+
+def painted(delivery: Delivery) -> float:
+    """Share of the image that nobody sent."""
+    return 0.0 if delivery.made_up is None else delivery.made_up.shares[0]
 
 
 def outage(delivery: Delivery) -> bool:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000",
     "#999933", "#882255", "#888888", "#332288", "#DDCC77",
-    "#661100",
+    "#661100", "#AA4499",
 )  # fmt: skip
-"""Seven after Okabe and Ito, two of Tol's muted scheme, grey, three of Tol's again."""
+"""Seven after Okabe and Ito, two of Tol's muted scheme, grey, four of Tol's again."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*", "d")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*", "d", "8")
 SMALL = 7.0
 INK = "#333333"
 _GLYPH = 0.56

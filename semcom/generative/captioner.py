@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 from torch import Tensor
 
+from channels import InputError
+from channels.surroundings import undisturbed
 from semcom.generative.words.coder import MOST_BYTES, encode_text
 from semcom.generative.words.language_model import LanguageModel
 from semcom.generative.words.measured import measured
@@ -52,6 +56,64 @@ class Measured:
             sentence(measured(image[0], mask[0], kind=self.kind))
             for image, mask in zip(images, masks, strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class Silent:
+    """No words, to measure what words are worth: they take their channel uses and say nothing.
+
+    >>> from semcom.data import phantoms
+    >>> Silent()(*phantoms("chest", n=2, size=64))
+    ['', '']
+    """
+
+    def __call__(self, images: Tensor, masks: Tensor) -> list[str]:
+        """Nothing of each picture."""
+        return [""] * len(images)
+
+
+class OfAnother:
+    """Words of another picture, to measure what the right ones are worth.
+
+    A picture gets those of the next one of a set, the last those of the first; one that is not
+    among them those of the first.
+
+    Args:
+        captioner: whose words they are.
+        pictures: of each an image, float32 ``[1, H, W]``, and its key region, bool of that shape.
+
+    Raises:
+        InputError: with fewer than two pictures.
+
+    >>> from semcom.data import phantoms
+    >>> images, masks = phantoms("chest", n=2, size=64)
+    >>> right = Measured("frontal chest X-ray")
+    >>> wrong = OfAnother(right, list(zip(images, masks, strict=True)))
+    >>> wrong(images, masks) == right(images, masks)[::-1]
+    True
+    """
+
+    def __init__(self, captioner: Captioner, pictures: Sequence[tuple[Tensor, Tensor]]) -> None:
+        if len(pictures) < 2:
+            raise InputError("words of another picture need two pictures: pass more")
+        with undisturbed():
+            said = [captioner(image[None], mask[None])[0] for image, mask in pictures]
+        names = [_digest(image) for image, _ in pictures]
+        self._first = said[0]
+        self._next = dict(zip(names, [*said[1:], said[0]], strict=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what it says of any picture."""
+        return f"of another, {sha256(repr(sorted(self._next.items())).encode()).hexdigest()[:12]}"
+
+    def __call__(self, images: Tensor, masks: Tensor) -> list[str]:
+        """A caption of the next picture, for each."""
+        return [self._next.get(_digest(image), self._first) for image in images]
+
+
+def _digest(image: Tensor) -> str:
+    return sha256(image.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 def shortened(choices: list[int], model: LanguageModel, most_bits: float) -> list[int]:

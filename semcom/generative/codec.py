@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_seed, shown
@@ -27,9 +27,11 @@ from semcom.generative.words import shipped as shipped_model
 from semcom.generative.words.vocabulary import KIND_OF_TASK
 from semcom.learned import transmission
 from semcom.medjscc import MedJSCC
+from semcom.medjscc.rate_map import RateMap
 from semcom.modem.adaptation import awgn_success
 from semcom.modem.mcs import mcs_table
 from semcom.modem.transport import ModulatedBlock, smallest_block
+from semcom.scheme import MadeUp
 from semcom.weightfile import packaged
 
 WORDS_BYTES = (9, 6, 4)
@@ -43,6 +45,8 @@ _SURE = 0.99
 _SHARE = 1 / 8
 """Of the channel uses, at most."""
 
+_NOISELESS = 1e-6
+
 _MARGINS_DB = (6.0, 3.0, 0.0)
 """By how much worse than believed a channel the words bear."""
 
@@ -55,7 +59,7 @@ class Painted:
         images: float32 ``[batch, 1, H, W]`` in [0, 1].
         outage: bool ``[batch]``, true where the key region was lost; a coarse picture is shown.
         painted: bool ``[batch, 1, H, W]``, true where the generator made it up.
-        texts: the captions that arrived; ``None`` where one was lost.
+        texts: the captions that arrived; ``""`` where none was sent, ``None`` where one was lost.
     """
 
     images: Tensor
@@ -101,6 +105,7 @@ class Generative(Codec):
     """
 
     name = "generative"
+    needs_roi = True
 
     def __init__(
         self,
@@ -142,10 +147,46 @@ class Generative(Codec):
         adapted._key = self._key.adapted(link)
         return adapted
 
+    @property
+    def captioner(self) -> Captioner:
+        """What describes pictures."""
+        return self._captioner
+
+    def saying(self, captioner: Captioner) -> Self:
+        """A copy that describes pictures otherwise.
+
+        >>> from semcom.generative.captioner import Silent
+        >>> codec = Generative(generator=Generator((8, 8, 8, 8)))
+        >>> codec.saying(Silent()).fingerprint == codec.fingerprint
+        False
+        """
+        other = copy(self)
+        other._captioner = captioner
+        return other
+
+    def to(self, device: str) -> Self:
+        """A copy whose networks are on a device."""
+        moved = copy(self)
+        for name, part in vars(self).items():
+            if isinstance(part, nn.Module):
+                setattr(moved, name, deepcopy(part).to(device))
+        return moved
+
+    def key_region(self, masks: Tensor) -> Tensor:
+        """Where no pixel is painted: masks with the margin around them, bool.
+
+        >>> masks = torch.zeros(1, 1, 32, 32) > 0
+        >>> masks[..., 8:16, 8:16] = True
+        >>> int(Generative(generator=Generator((8, 8, 8, 8))).key_region(masks).sum())
+        256
+        """
+        side = 2 * self._margin + 1
+        return F.max_pool2d((masks > 0.5).float(), side, 1, self._margin) > 0
+
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         if roi is None:
             raise InputError("generative sends a key region: pass a mask as roi")
-        key = F.max_pool2d((roi > 0.5).float(), 2 * self._margin + 1, 1, self._margin)
+        key = self.key_region(roi)
         block, inner = self._parts(session)
         sent = self._key.encode(
             images,
@@ -155,7 +196,7 @@ class Generative(Codec):
         )
         symbols = sent.symbols
         if block is not None:
-            texts = self._captioner(images, key > 0)
+            texts = self._captioner(images, key)
             words = block.encode(torch.stack([self._bits(text, block) for text in texts]))
             symbols = torch.cat([words.to(symbols), symbols], dim=1)
         return transmission(symbols, replace(session, mcs=sent.session.mcs))
@@ -163,6 +204,11 @@ class Generative(Codec):
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
         shown_ones = self._painted(rx)
         return shown_ones.images, shown_ones.outage
+
+    def _decode_with_made_up(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp | None]:
+        shown_ones = self._painted(rx)
+        made_up = MadeUp(shown_ones.painted, shown_ones.texts)
+        return (shown_ones.images, shown_ones.outage), made_up
 
     def decode_painted(self, rx: Reception) -> Painted:
         """Like :meth:`decode_with_outage`, with what was painted and the words.
@@ -178,6 +224,31 @@ class Generative(Codec):
         """Channel uses of the words' block; 0 where there is no room for one."""
         block, _ = self._parts(session)
         return 0 if block is None else block.channel_uses
+
+    def uses_by_part(self, tx: Transmission) -> list[dict[str, float]]:
+        """What the channel uses of each picture are spent on.
+
+        Returns:
+            Channel uses of the words; of Med-JSCC's header; of its coarse picture, which is shown
+            where the key part is lost; of the outline, in blocks, as far as its bits are among the
+            digital ones; and of the key pixels. Where the picture goes as a coarse one alone there
+            is no outline and no key.
+
+        >>> from semcom.data import phantoms
+        >>> images, masks = phantoms("chest", n=1, size=128)
+        >>> codec = Generative(generator=Generator((8, 8, 8, 8)))
+        >>> tx = codec.encode(images, cbr=1/16, snr_db=12.0, roi=masks)
+        >>> (parts,) = codec.uses_by_part(tx)
+        >>> list(parts), round(sum(parts.values())) == int(tx.used[0])
+        (['words', 'header', 'coarse', 'outline', 'key'], True)
+        """
+        block, inner = self._parts(tx.session)
+        start = 0 if block is None else block.channel_uses
+        symbols = tx.symbols[:, start:]
+        heard = torch.full(symbols.shape, _NOISELESS, device=symbols.device)
+        snr_db = torch.full((len(symbols),), inner.snr_db, device=symbols.device)
+        budgets = self._key.rate_map(Reception(symbols, heard, snr_db, inner))
+        return [_by_part(start, budget) for budget in budgets]
 
     def _parts(self, session: Session) -> tuple[ModulatedBlock | None, Session]:
         """The words' block, and the session of the key part."""
@@ -215,7 +286,9 @@ class Generative(Codec):
         return Painted(torch.cat(rows), outage, ~real, texts)
 
     def _texts(self, rx: Reception, block: ModulatedBlock | None) -> list[str | None]:
-        if block is None or rx.symbols.shape[1] < block.channel_uses:
+        if block is None:
+            return [""] * len(rx.symbols)
+        if rx.symbols.shape[1] < block.channel_uses:
             return [None] * len(rx.symbols)
         uses = slice(0, block.channel_uses)
         bits, whole = block.decode(rx.symbols[:, uses], rx.noise_var[:, uses])
@@ -229,6 +302,17 @@ class Generative(Codec):
             return decode_text(bits.astype(np.uint8), self._model)
         except InputError:
             return None
+
+
+def _by_part(words: int, budget: RateMap | None) -> dict[str, float]:
+    assert budget is not None, "what is sent without noise arrives"
+    outline = budget.outline_bits / max(float(budget.bits.sum()) + budget.outline_bits, 1.0)
+    parts = {"words": float(words), "header": float(budget.header)}
+    coarse = float(budget.analog_base)
+    if not budget.digital:
+        return parts | {"coarse": coarse + budget.analogue, "outline": 0.0, "key": 0.0}
+    key = (1 - outline) * budget.digital + budget.analogue
+    return parts | {"coarse": coarse, "outline": outline * budget.digital, "key": key}
 
 
 def _shipped_key() -> MedJSCC:

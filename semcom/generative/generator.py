@@ -193,8 +193,9 @@ class Generator(nn.Module):
 
 
 def shipped(kind: str = "chest") -> Generator:
-    """A generator with its shipped weights, frozen; of other kinds, the one of chest X-rays with
-    adapters on its weights in four bits.
+    """A generator with its shipped weights, frozen.
+
+    Of other kinds than chest X-rays, theirs in four bits with adapters.
 
     Args:
         kind: of the pictures that it has learned.

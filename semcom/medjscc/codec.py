@@ -137,7 +137,8 @@ class MedJSCC(LearnedCodec):
         """
         for name in changes:
             check_name("option of Med-JSCC", name, OptionChanges.__annotations__)
-        return self._altered(options=replace(self.options, **changes))
+        options = replace(self.options, **changes)
+        return self._altered(options=options, needs_roi=options.region_only)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, or out of it; the last transmission is forgotten."""

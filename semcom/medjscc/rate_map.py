@@ -28,6 +28,7 @@ class RateMap:
         analog_base: of the coarse image.
         digital: of the digital part.
         analogue: of what is left.
+        outline_bits: information in the mask blocks, in bits.
     """
 
     bits: Tensor
@@ -37,6 +38,7 @@ class RateMap:
     analog_base: int
     digital: int
     analogue: int
+    outline_bits: float = 0.0
 
 
 def spread(block_shape: tuple[int, int], layout: Layout) -> RateMap:

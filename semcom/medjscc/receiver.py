@@ -21,6 +21,7 @@ from semcom.medjscc.header import Header
 from semcom.medjscc.layout import Layout
 from semcom.medjscc.options import MedJSCCOptions
 from semcom.medjscc.rate_map import RateMap, counted, per_block, spread
+from semcom.medjscc.source import outline
 from semcom.medjscc.source.bitstream import Reader, reading_from
 from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
@@ -140,6 +141,9 @@ class Receiver:
             layout.analog_base,
             layout.base_uses + layout.digital_uses(digital.header.length),
             left,
+            outline.shipped().bits(digital.blocks[0, 0].numpy())
+            if self._tells_blocks(digital.header)
+            else 0.0,
         )
 
     def _divided(self, rx: Reception, row: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -210,7 +214,7 @@ class Receiver:
         block_shape = _block_shape(session)
         alone = self._options.region_only
         border = Border() if alone else reader.border(*session.image_shape[1:])
-        told = header.roi or alone
+        told = self._tells_blocks(header)
         blocks = reader.blocks(block_shape) if told else np.zeros(block_shape, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
@@ -224,6 +228,9 @@ class Receiver:
             coded=covered(held) if alone else None,
         )
         return _Digital(header, border, held, log_step, walked.values, walked.errors, whole)
+
+    def _tells_blocks(self, header: Header) -> bool:
+        return bool(header.roi) or self._options.region_only
 
     def _refined(
         self, digital: _Digital, symbols: Tensor, noise_var: Tensor, session: Session

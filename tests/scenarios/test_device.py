@@ -48,6 +48,15 @@ def test_networks_reach_the_device_as_copies() -> None:
     assert sample.image.device.type == sample.mask.device.type == "meta"
 
 
+def test_networks_inside_a_codec_reach_it_too() -> None:
+    codec = semcom.codec("generative")
+    moved = _adapted(codec, channels.link("awgn"), (), "meta").codec
+    for one, device in ((moved, "meta"), (codec, "cpu")):
+        networks = [part for part in vars(one).values() if isinstance(part, torch.nn.Module)]
+        weights = [weight for network in networks for weight in network.parameters()]
+        assert len(networks) >= 2 and {weight.device.type for weight in weights} == {device}
+
+
 def test_results_of_devices_are_told_apart() -> None:
     grids = [lay_out("snr", PICTURES, None, **GRID, device="cpu") for _ in range(2)]  # type: ignore[arg-type]
     object.__setattr__(grids[1], "device", "cuda:0")

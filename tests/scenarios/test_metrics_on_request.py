@@ -90,7 +90,8 @@ def test_values_are_those_of_the_functions() -> None:
     options: dict[str, Any] = {"codecs": "hevc-ldpc", "links": "awgn", "snr_db": 6, "cbr": 1 / 4}
     grid = plan(IMAGES, MASKS, **options, diagnosis="chest", metrics=ASKED)
     task = grid.tasks()[1]
-    image, measured = receive(grid, task)
+    image, outcome, _ = receive(grid, task)
+    measured = outcome.measured
     out, images, masks = image[None], IMAGES[1:], MASKS[1:]
     metrics, segmenter = semcom.metrics, semcom.segmenter("chest")
     expected = {

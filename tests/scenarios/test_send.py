@@ -7,13 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.contour import ContourSet
 from PIL import Image
 
 import semcom.data
 from channels import InputError
 from scenarios import send
 from scenarios.command.cli import main
+from scenarios.comparisons.send import Sent
+from scenarios.engine.made_up import description
 from semcom.data import load_folder, load_image
+from semcom.generative import Generative, Generator
+from semcom.generative.captioner import Silent
+from semcom.scheme import MadeUp
 
 
 def command(*arguments: object) -> int:
@@ -76,6 +82,73 @@ def test_semcom_send_draws_before_and_after(file: Path, capsys: pytest.CaptureFi
     with Image.open(out) as drawn:
         assert drawn.width > 600
     assert b"Doe" not in out.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def painting() -> Generative:
+    torch.manual_seed(0)
+    generator = Generator((8, 8, 8, 8)).eval().requires_grad_(False)
+    return Generative("chest", generator=generator)
+
+
+def painted_panel(sent: Sent, path: Path) -> dict[str, object]:
+    sent.plot(path)
+    with Image.open(path) as drawn:
+        drawn.load()
+        return dict(drawn.info)
+
+
+def test_a_figure_says_what_was_painted_and_from_which_words(
+    painting: Generative, tmp_path: Path
+) -> None:
+    image, mask = semcom.data.phantoms("chest", n=1, size=128, seed=3)
+    ways = {"link": "awgn", "snr_db": 12.0, "cbr": 1 / 16}
+    codecs = {"mine": painting, "plain": "jpeg2000-ldpc", "silent": painting.saying(Silent())}
+    sent = send(image, mask, codecs=codecs, **ways)  # type: ignore[arg-type]
+    made_up = sent.made_up["mine"]
+    assert set(sent.made_up) == {"mine", "silent"}
+    assert not bool((made_up.painted & mask).any()) and 0 < made_up.shares[0] < 1
+    (text,) = made_up.texts
+    assert text is not None and text.startswith("frontal chest X-ray; ")
+    share = f"{made_up.shares[0]:.0%}".replace("%", " %")
+    told = painted_panel(sent, tmp_path / "sent.png")
+    assert told["Description"] == (
+        f"mine: {share} painted from the words: {text}\nsilent: {share} painted without words"
+    )
+    assert sent.lines()[0].endswith(f"{share} painted from the words: {text}")
+    assert "painted" not in sent.lines()[1]
+    figure = sent.plot()
+    received, errors = figure.axes[1], figure.axes[5]
+    assert received.get_title() == "mine"
+    drawn = [c for c in received.collections if isinstance(c, ContourSet) and c.hatches[0]]
+    assert len(drawn) == 1, "the border of what was painted is hatched"
+    assert errors.get_xlabel().replace("\n", " ") == f"{share} painted from the words: {text}"
+    assert any("Hatched: where what a generator painted" in t.get_text() for t in figure.texts)
+    plain = send(image, mask, codecs="jpeg2000-ldpc", **ways)  # type: ignore[arg-type]
+    assert "painted" not in sent.received["mine"][1], "measured on request alone"
+    assert "Description" not in painted_panel(plain, tmp_path / "plain.png")
+    assert not any("Hatched" in t.get_text() for t in plain.plot().texts)
+
+
+def test_nothing_painted_is_said_and_words_stay_on_their_line(painting: Generative) -> None:
+    image, mask = semcom.data.phantoms("chest", n=1, size=64, seed=3)
+    sent = send(image, mask, codecs=painting, link="awgn", snr_db=-10.0, cbr=1 / 16)
+    assert sent.received["generative"][1]["outage"]
+    assert sent.lines()[0].endswith("lost, nothing painted")
+    wild = MadeUp(torch.ones(1, 1, 4, 4) > 0, ["a\nb\x1b[31m" + 1000 * " c"])
+    said = description({"mine": wild})
+    assert said.startswith("mine: 100 % painted from the words: a b[31m c c") and len(said) < 700
+    assert said.isprintable()
+
+
+def test_semcom_send_paints(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = file.parent / "sent.svg"
+    ways = ["--link", "awgn", "--snr", "12", "--cbr", "1/16", "--out", out]
+    assert command("--codecs", "generative", "--size", "128", *ways) == 0
+    assert " painted from the words: frontal chest X-ray" in capsys.readouterr().out
+    assert "frontal chest X-ray" in out.read_text("utf-8")
+    assert command(file, "--mask", "none", "--codecs", "generative", *ways) == 2
+    assert "picture 0 has no region of interest, which generative sends" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

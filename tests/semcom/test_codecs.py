@@ -16,7 +16,9 @@ import channels
 import semcom
 from channels import InputError
 from semcom.learned import LearnedCodec
+from semcom.medjscc import MedJSCC
 from semcom.metrics import psnr, roi_psnr
+from tests.refusals import refused
 
 CODECS = sorted(semcom.codecs())
 LEARNED = ["adjscc", "deepjscc", "medjscc", "ntscc"]
@@ -31,13 +33,18 @@ def phantoms() -> tuple[torch.Tensor, torch.Tensor]:
     return semcom.data.phantoms("chest", n=2, size=128, seed=5)
 
 
+def region(name: str, masks: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The region of interest for a codec that sends nothing without one."""
+    return {"roi": masks} if semcom.codec(name).needs_roi else {}
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_power_is_one_per_image_also_beside_a_black_one(
     name: str, phantoms: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
     images = phantoms[0].clone()
     images[0] = 0
-    tx = semcom.codec(name).encode(images, cbr=CBR, snr_db=8.0)
+    tx = semcom.codec(name).encode(images, cbr=CBR, snr_db=8.0, **region(name, phantoms[1]))
     for row, used in zip(tx.symbols, tx.used.tolist(), strict=True):
         assert row[:used].abs().square().mean().item() == pytest.approx(1, abs=1e-5)
         assert not row[used:].any()
@@ -46,9 +53,11 @@ def test_power_is_one_per_image_also_beside_a_black_one(
 @pytest.mark.parametrize("name", CODECS)
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (97, 131), (64, 200)])
 def test_the_budget_is_kept_and_any_size_comes_back(name: str, height: int, width: int) -> None:
-    images = semcom.data.phantoms("chest", n=1, size=256, seed=1)[0][..., :height, :width]
+    images, masks = (
+        part[..., :height, :width] for part in semcom.data.phantoms("chest", n=1, size=256, seed=1)
+    )
     codec = semcom.codec(name)
-    tx = codec.encode(images, cbr=CBR, snr_db=12.0)
+    tx = codec.encode(images, cbr=CBR, snr_db=12.0, **region(name, masks))
     assert int(tx.used.max()) <= round(CBR * height * width)
     out = codec.decode(channels.link("awgn")(tx, 12.0, seed=0))
     assert out.shape == images.shape
@@ -130,7 +139,9 @@ def test_the_session_is_the_same_for_every_image(name: str) -> None:
     codec = semcom.codec(name)
     black, noise = torch.zeros(1, 1, 64, 64), torch.rand(1, 1, 64, 64)
     mask = torch.ones(1, 1, 64, 64, dtype=torch.bool)
-    first = codec.encode(black, cbr=CBR * 2, snr_db=8.0)
+    corner = torch.zeros_like(mask)
+    corner[..., :32, :32] = True
+    first = codec.encode(black, cbr=CBR * 2, snr_db=8.0, **region(name, corner))
     second = codec.encode(noise, cbr=CBR * 2, snr_db=8.0, roi=mask)
     assert first.session == second.session
     assert torch.equal(first.used, second.used)
@@ -216,10 +227,20 @@ GOOD = torch.full((1, 1, 64, 64), 0.5)
 def test_bad_input_gets_one_line(
     name: str, images: torch.Tensor, options: dict[str, object], message: str
 ) -> None:
-    arguments = {"cbr": CBR, "snr_db": 6.0} | options
+    arguments = {"cbr": CBR, "snr_db": 6.0} | region(name, GOOD) | options
     with pytest.raises(InputError, match=message) as caught:
         semcom.codec(name).encode(images, **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_a_codec_of_the_region_alone_says_that_it_needs_one() -> None:
+    codec = semcom.codec("medjscc")
+    assert isinstance(codec, MedJSCC)
+    alone = codec.with_options(region_only=True)
+    for needy in (alone, semcom.codec("generative")):
+        assert needy.needs_roi
+        refused(lambda c=needy: c.encode(GOOD, cbr=CBR, snr_db=6.0), "pass a mask as roi")  # type: ignore[misc]
+    assert not codec.needs_roi and not alone.with_options(region_only=False).needs_roi
 
 
 def test_a_reception_goes_to_its_own_codec() -> None:
