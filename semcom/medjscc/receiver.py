@@ -219,7 +219,7 @@ class Receiver:
         held = torch.from_numpy(blocks)[None, None]
         log_step = log_steps(header.step, held, header.roi)
         if alone:
-            log_step = region_log_steps(header.step, held)
+            log_step = region_log_steps(header.log_step, held)
         groups = None if whole else header.base_groups
         read = reading_from([reader], groups)
         walked = self._model.walk(

@@ -275,7 +275,7 @@ class PreparedImage:
     def log_steps(self, step: int) -> Tensor:
         """The same for another step."""
         if self.alone:
-            return region_log_steps(step, self.blocks)
+            return region_log_steps(Header(step, 0, 0, 0).log_step, self.blocks)
         return log_steps(step, self.blocks, self.ratio)
 
     def begin_writing(self) -> Writer:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from semcom.medjscc.header import LAST_STEP, STEPS_PER_OCTAVE, Header
+from semcom.medjscc.header import LOG_STEP
 from semcom.medjscc.source.steps import block_pixels, mask_blocks
 from semcom.medjscc.source.wavelet import LEVELS, Bands, Wavelet
 
@@ -17,8 +17,8 @@ LIKELY_SHARE = 1 / 3
 """Of a picture's pixels, in regions that are sent alone and around them; a layout reckons with it
 before a region is known: lungs 63 %, teeth 53 %, coronary arteries 25 %."""
 
-_COARSER = 2 * STEPS_PER_OCTAVE
-"""Indices from the step in a region that is sent alone to that around it, which no index leaves."""
+_COARSER = 2.0
+"""Octaves from the step in a region that is sent alone to that around it."""
 
 _ROUNDS = 10
 
@@ -72,20 +72,18 @@ def region_blocks(roi: Tensor) -> Tensor:
     return most | (mask_blocks(mask, 0.0) & ~around(most))
 
 
-def region_log_steps(index: int, blocks: Tensor) -> Tensor:
+def region_log_steps(inside: float | Tensor, blocks: Tensor) -> Tensor:
     """log2 of the step of each block where a region is sent alone: four times as large around it.
 
     Args:
-        index: of the step in the region, see :class:`semcom.medjscc.header.Header`.
+        inside: log2 of the step in the region, one or ``[batch, 1, 1, 1]``.
         blocks: of the region, bool ``[batch, 1, H/16, W/16]``.
 
-    >>> region_log_steps(40, torch.tensor([[[[True, False]]]])).flatten().tolist()
+    >>> region_log_steps(-1.0, torch.tensor([[[[True, False]]]])).flatten().tolist()
     [-1.0, 1.0]
     """
-    inside, around = (
-        Header(step, 0, 0, 0).log_step for step in (index, min(index + _COARSER, LAST_STEP))
-    )
-    return torch.where(blocks, inside, around)
+    inside = torch.as_tensor(inside, dtype=torch.float32, device=blocks.device)
+    return torch.where(blocks, inside, (inside + _COARSER).clamp_max(LOG_STEP[1]))
 
 
 def within(bands: Bands, coded: list[Tensor]) -> Bands:
@@ -95,16 +93,16 @@ def within(bands: Bands, coded: list[Tensor]) -> Bands:
 
 @torch.no_grad()
 def region_bands(wavelet: Wavelet, image: Tensor, blocks: Tensor) -> Bands:
-    """Bands of an image that is what it likes to be outside a region.
+    """Bands of images that are what they like to be outside a region.
 
-    It is continued such that as good as nothing is missing in the region where coefficients away
+    They are continued such that as good as nothing is missing in the region where coefficients away
     from it are zero: by turns what is not coded is taken away and the region put back
     (projections onto convex sets; Youla and Webb, IEEE Trans. Medical Imaging 1982).
 
     Args:
         wavelet: the codec's.
-        image: float32 ``[1, 1, H, W]``, centred on zero, sides multiples of 16.
-        blocks: of the region, bool ``[1, 1, H/16, W/16]``.
+        image: float32 ``[batch, 1, H, W]``, centred on zero, sides multiples of 16.
+        blocks: of the region, bool ``[batch, 1, H/16, W/16]``, some in each.
 
     >>> image, blocks = torch.rand(1, 1, 128, 128) - 0.5, torch.zeros(1, 1, 8, 8) > 0
     >>> blocks[..., 2:5, 3:6] = True
@@ -115,7 +113,7 @@ def region_bands(wavelet: Wavelet, image: Tensor, blocks: Tensor) -> Bands:
     key = block_pixels(around(blocks)) > 0
     coded = covered(blocks.cpu())
     coded = [mask.to(image.device) for mask in coded]
-    mean = image[key].mean()
+    mean = (image * key).sum((1, 2, 3), keepdim=True) / key.sum((1, 2, 3), keepdim=True)
     current = torch.where(key, image, mean)
     bands = within(wavelet.analyse(current), coded)
     for _ in range(_ROUNDS):

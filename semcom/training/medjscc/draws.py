@@ -10,6 +10,7 @@ from torch import Tensor
 
 from semcom.medjscc.source.entropy_model import Code
 from semcom.medjscc.source.quantiser import Quantiser, Rounder
+from semcom.medjscc.source.region import IN_REGION, region_blocks
 from semcom.medjscc.source.steps import mask_blocks
 from semcom.medjscc.source.wavelet import LEVELS, Bands
 from semcom.medjscc.step_search import likely_log_step
@@ -43,6 +44,22 @@ def drawn_steps(
     blocks = mask_blocks(roi.cpu()).float()
     log_step: Tensor = outside + finer * (1 - blocks)
     return torch.round(log_step * 32) / 32
+
+
+def drawn_regions(plan: MedJSCCPlan, roi: Tensor, draws: torch.Generator) -> Tensor:
+    """Blocks that are coded, bool ``[batch, 1, H/16, W/16]``: all, or those of a region alone.
+
+    Where a crop lies wholly inside its region or outside, the region is a rectangle.
+    """
+    regions = region_blocks(roi.cpu() > IN_REGION)
+    rows, columns = regions.shape[-2:]
+    down, across, height, width = torch.rand(4, len(roi), 1, 1, 1, generator=draws)
+    y, x = (torch.arange(rows)[:, None] + 0.5) / rows, (torch.arange(columns) + 0.5) / columns
+    near = ((y - down).abs() < 0.1 + 0.3 * height) & ((x - across).abs() < 0.1 + 0.3 * width)
+    mixed = regions.flatten(1).any(1) & ~regions.flatten(1).all(1)
+    regions = torch.where(mixed[:, None, None, None], regions, near)
+    alone = torch.rand(len(roi), 1, 1, 1, generator=draws) < plan.alone
+    return ~alone | regions
 
 
 def drawn_jitter(batch: int, draws: torch.Generator) -> Tensor:

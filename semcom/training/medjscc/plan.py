@@ -36,6 +36,7 @@ class MedJSCCPlan:
         analogue_cbr: range of the analogue symbols per pixel, drawn log-uniformly; of the receiver.
         cbr: range of all channel uses per pixel, drawn log-uniformly; end to end.
         links: names of links and the share of steps that each gets.
+        alone: share of the crops of which a region alone is coded; not end to end.
         estimator: how receivers know those channels that are not Gaussian noise alone.
         seed: seeds crops, steps, SNRs, fading and noise.
     """
@@ -53,6 +54,7 @@ class MedJSCCPlan:
     analogue_cbr: tuple[float, float] = (1 / 2048, 1 / 24)
     cbr: tuple[float, float] = (1 / 128, 1 / 8)
     links: tuple[tuple[str, float], ...] = LINKS
+    alone: float = 0.25
     estimator: str = "lmmse"
     seed: int = 0
 
@@ -65,6 +67,7 @@ class MedJSCCPlan:
         if self.crop % 64:
             raise InputError(f"crop must be a multiple of 64, got {self.crop}")
         keep_number(self, "learning_rate", 1e-8, 0.1)
+        keep_number(self, "alone", 0, 1)
         ranges = {
             "log_step": LOG_STEP,
             "lagrange": (0, 1),

@@ -17,6 +17,7 @@ from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.source.entropy_model import Walked
 from semcom.medjscc.source.quantiser import Priced
+from semcom.medjscc.source.region import around, covered, region_bands, region_log_steps
 from semcom.medjscc.source.steps import block_pixels, in_steps
 from semcom.medjscc.source.wavelet import LEVELS, Bands
 from semcom.training.crops import Sample, random_batch
@@ -27,6 +28,7 @@ from semcom.training.medjscc.draws import (
     drawn_channel,
     drawn_jitter,
     drawn_quantiser,
+    drawn_regions,
     drawn_steps,
 )
 from semcom.training.medjscc.plan import MedJSCCPlan
@@ -96,14 +98,24 @@ class MedJSCCTask:
             drawn_channel(plan, draws, plan.analogue_cbr) if plan.stage == "receiver" else None
         )
         log_step = drawn_steps(plan, roi, channel, draws).to(images)
+        regions = drawn_regions(plan, roi, draws).to(images.device)
+        alone = ~regions.flatten(1).all(1)
+        log_step[alone] = region_log_steps(
+            log_step[alone].amax((1, 2, 3), keepdim=True), regions[alone]
+        )
+        coded = covered(regions) if bool(alone.any()) else None
         with torch.no_grad():
             bands = codec.wavelet.analyse(images - 0.5)
+            if coded is not None:
+                continued = region_bands(codec.wavelet, images[alone] - 0.5, regions[alone])
+                for band, part in zip(bands, continued, strict=True):
+                    band[alone] = part
         quantise = drawn_quantiser(plan, bands, draws)
         pixels = images[0].numel()
         if channel is None:
             priced = Priced(quantise)
             walked = codec.entropy_model.walk(
-                log_step, priced, jitter=drawn_jitter(len(images), draws).to(images)
+                log_step, priced, jitter=drawn_jitter(len(images), draws).to(images), coded=coded
             )
             bits = torch.log2(priced.bits / pixels + _LEAST_BITS)
             coefficients = in_steps(bands, log_step)
@@ -115,7 +127,7 @@ class MedJSCCTask:
             return bits + _ERRORS_WEIGHT * torch.log2(misjudged / pixels)
         codec.entropy_model.eval()
         with torch.no_grad():
-            walked = codec.entropy_model.walk(log_step, quantise)
+            walked = codec.entropy_model.walk(log_step, quantise, coded=coded)
             link = self._links[channel.link]
             uses = round(channel.cbr * pixels)
             values, deviations, heard_db = _over(
@@ -128,7 +140,8 @@ class MedJSCCTask:
         out = restore(
             codec.wavelet, codec.synthesis, values, deviations, soft, log_step, heard_db, digital
         )
-        errors = in_steps(codec.wavelet.analyse(out - images + 0.5), log_step)
+        wanted = block_pixels(around(regions))
+        errors = in_steps(codec.wavelet.analyse((out - images + 0.5) * wanted), log_step)
         total = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
         return torch.log2(total / pixels + _LEAST_ERROR)
 
