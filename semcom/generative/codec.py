@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -16,11 +16,10 @@ from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_seed, shown
-from channels.surroundings import undisturbed
-from semcom.codec import Codec, check_reception, in_single
-from semcom.generative import generator as painting
-from semcom.generative.captioner import Captioner, Measured, cut, shortened
+from semcom.codec import Codec
+from semcom.generative.captioner import Captioner, cut, shortened
 from semcom.generative.generator import MOST_STEPS, Generator
+from semcom.generative.kinds import ShippedCaptioner, ShippedPainter
 from semcom.generative.painter import Painter
 from semcom.generative.words import choices, decode_text, encode_text, sentence
 from semcom.generative.words import shipped as shipped_model
@@ -51,23 +50,6 @@ _MARGINS_DB = (6.0, 3.0, 0.0)
 """By how much worse than believed a channel the words bear."""
 
 
-@dataclass(frozen=True, eq=False)
-class Painted:
-    """Pictures as they are shown, and what in them is real.
-
-    Args:
-        images: float32 ``[batch, 1, H, W]`` in [0, 1].
-        outage: bool ``[batch]``, true where the key region was lost; a coarse picture is shown.
-        painted: bool ``[batch, 1, H, W]``, true where the generator made it up.
-        texts: the captions that arrived; ``""`` where none was sent, ``None`` where one was lost.
-    """
-
-    images: Tensor
-    outage: Tensor
-    painted: Tensor
-    texts: list[str | None]
-
-
 class Generative(Codec):
     """Sends the key region, describes the rest.
 
@@ -86,12 +68,13 @@ class Generative(Codec):
     is shown, and nothing is painted.
 
     Args:
-        kind: of the pictures: ``"chest"``, ``"angiography"`` or ``"dental"``.
+        kind: of the pictures: ``"chest"``, ``"angiography"`` or ``"dental"``; ``None``: that whose
+            segmenter finds the key region; words tell the receiver.
         key: what sends the key region; ``None``: the shipped Med-JSCC.
         generator: any painter, a file of a generator's weights, or ``None`` for the shipped one of
             this kind.
-        captioner: describes pictures; ``None``: the words that they say by measurement. Free text
-            is cut after the last word that fits.
+        captioner: describes pictures; ``None``: the shipped one of this kind. Free text is cut
+            after the last word that fits.
         margin_px: pixels around the mask that belong to the key region as well.
         steps: of the generator, see :meth:`~semcom.generative.generator.Generator.paint`.
         seed: of its noise.
@@ -109,7 +92,7 @@ class Generative(Codec):
 
     def __init__(
         self,
-        kind: str = "chest",
+        kind: str | None = None,
         key: MedJSCC | None = None,
         generator: Painter | str | Path | None = None,
         captioner: Captioner | None = None,
@@ -117,10 +100,10 @@ class Generative(Codec):
         steps: int = 1,
         seed: int = 0,
     ) -> None:
-        self._kind = check_name("kind of picture", kind, KIND_OF_TASK)
+        self._kind = kind if kind is None else check_name("kind of picture", kind, KIND_OF_TASK)
         self._key = (_shipped_key() if key is None else key).with_options(region_only=True)
         if generator is None:
-            generator = painting.shipped(kind)
+            generator = ShippedPainter(kind)
         elif isinstance(generator, str | Path):
             generator = Generator.load(generator)
         elif not callable(getattr(generator, "paint", None)):
@@ -128,7 +111,7 @@ class Generative(Codec):
                 f"generator must be a painter or a file of weights, got {shown(generator)}"
             )
         self._generator: Painter = generator
-        self._captioner = Measured(KIND_OF_TASK[kind]) if captioner is None else captioner
+        self._captioner = ShippedCaptioner(kind) if captioner is None else captioner
         self._margin = check_count("margin_px", margin_px, 0, 64)
         self._steps = check_count("steps", steps, 1, MOST_STEPS)
         self._seed = check_seed(seed)
@@ -202,23 +185,10 @@ class Generative(Codec):
         return transmission(symbols, replace(session, mcs=sent.session.mcs))
 
     def _decode(self, rx: Reception) -> tuple[Tensor, Tensor]:
-        shown_ones = self._painted(rx)
-        return shown_ones.images, shown_ones.outage
+        return self._painted(rx)[0]
 
     def _decode_with_made_up(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp | None]:
-        shown_ones = self._painted(rx)
-        made_up = MadeUp(shown_ones.painted, shown_ones.texts)
-        return (shown_ones.images, shown_ones.outage), made_up
-
-    def decode_painted(self, rx: Reception) -> Painted:
-        """Like :meth:`decode_with_outage`, with what was painted and the words.
-
-        Raises:
-            InputError: if the reception belongs to another codec.
-        """
-        with undisturbed():
-            check_reception(rx, self.name, self.channels)
-            return self._painted(in_single(rx))
+        return self._painted(rx)
 
     def words_uses(self, session: Session) -> int:
         """Channel uses of the words' block; 0 where there is no room for one."""
@@ -266,7 +236,7 @@ class Generative(Codec):
         return F.pad(bits, (0, block.payload_bits - len(bits)))
 
     @torch.no_grad()
-    def _painted(self, rx: Reception) -> Painted:
+    def _painted(self, rx: Reception) -> tuple[tuple[Tensor, Tensor], MadeUp]:
         block, inner = self._parts(rx.session)
         start = 0 if block is None else block.channel_uses
         texts = self._texts(rx, block)
@@ -283,7 +253,7 @@ class Generative(Codec):
             rows.append(
                 self._generator.paint(images[one], real[one], [text], self._seed, self._steps)
             )
-        return Painted(torch.cat(rows), outage, ~real, texts)
+        return (torch.cat(rows), outage), MadeUp(~real, texts)
 
     def _texts(self, rx: Reception, block: ModulatedBlock | None) -> list[str | None]:
         if block is None:

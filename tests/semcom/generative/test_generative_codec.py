@@ -48,7 +48,8 @@ def test_key_pixels_are_those_of_the_key_decoder_and_the_rest_is_marked(
     codec: Generative, pictures: tuple[Tensor, Tensor]
 ) -> None:
     rx = received(codec, pictures, 12.0)
-    shown = codec.decode_painted(rx)
+    shown, outage, made_up = codec.decode_with_made_up(rx)
+    assert made_up is not None
     start = codec.words_uses(rx.session)
     inner = replace(rx.session, codec="medjscc", channel_uses=rx.session.channel_uses - start)
     key_decoder = semcom.codec("medjscc")
@@ -56,25 +57,27 @@ def test_key_pixels_are_those_of_the_key_decoder_and_the_rest_is_marked(
     key, lost, region = key_decoder.with_options(region_only=True).decode_region(
         Reception(rx.symbols[:, start:], rx.noise_var[:, start:], rx.snr_db, inner)
     )
-    assert not shown.outage.any() and not lost.any()
-    assert torch.equal(shown.painted, ~region)
-    assert torch.equal(shown.images[region], key[region])
+    assert not outage.any() and not lost.any()
+    assert torch.equal(made_up.painted, ~region)
+    assert torch.equal(shown[region], key[region])
     assert bool(region[pictures[1]].all()), "all of the mask is key"
-    assert not torch.equal(shown.images[~region], key[~region])
-    assert torch.equal(codec.decode(rx), shown.images)
+    assert not torch.equal(shown[~region], key[~region])
+    assert torch.equal(codec.decode(rx), shown)
 
 
 def test_the_words_that_arrive_are_those_that_the_picture_says(
     codec: Generative, pictures: tuple[Tensor, Tensor]
 ) -> None:
-    shown = codec.decode_painted(received(codec, pictures, 12.0))
-    assert all(text is not None and text.startswith("dental panoramic") for text in shown.texts)
+    shown, outage, made_up = codec.decode_with_made_up(received(codec, pictures, 12.0))
+    assert made_up is not None
+    assert all(text is not None and text.startswith("dental panoramic") for text in made_up.texts)
     blind = replace_words(received(codec, pictures, 12.0), codec)
-    without = codec.decode_painted(blind)
-    assert without.texts == [None, None]
-    assert not without.outage.any(), "words are no part of the picture's outage"
-    assert torch.equal(without.images[~without.painted], shown.images[~shown.painted])
-    assert not torch.equal(without.images, shown.images)
+    without, outage, none_said = codec.decode_with_made_up(blind)
+    assert none_said is not None
+    assert none_said.texts == [None, None]
+    assert not outage.any(), "words are no part of the picture's outage"
+    assert torch.equal(without[~none_said.painted], shown[~made_up.painted])
+    assert not torch.equal(without, shown)
 
 
 def replace_words(rx: Reception, codec: Generative) -> Reception:
@@ -87,8 +90,9 @@ def replace_words(rx: Reception, codec: Generative) -> Reception:
 def test_a_lost_key_paints_nothing(codec: Generative, pictures: tuple[Tensor, Tensor]) -> None:
     images, masks = pictures
     tx = codec.encode(images, cbr=1 / 16, snr_db=20.0, roi=masks)
-    shown = codec.decode_painted(channels.link("awgn")(tx, 0.0, seed=1))
-    assert shown.outage.all() and not shown.painted.any()
+    _, outage, made_up = codec.decode_with_made_up(channels.link("awgn")(tx, 0.0, seed=1))
+    assert made_up is not None
+    assert outage.all() and not made_up.painted.any()
 
 
 def test_a_picture_does_not_depend_on_its_place_in_a_batch(
@@ -141,7 +145,8 @@ def test_free_text_arrives_as_far_as_it_fits(
         return [said] * len(images)
 
     talking = Generative("dental", generator=codec._generator, captioner=free)
-    assert talking.decode_painted(received(talking, pictures, 12.0)).texts == [arrives] * 2
+    _, _, made_up = talking.decode_with_made_up(received(talking, pictures, 12.0))
+    assert made_up is not None and made_up.texts == [arrives] * 2
 
 
 def test_a_key_region_everywhere_leaves_nothing_to_paint(
@@ -149,5 +154,6 @@ def test_a_key_region_everywhere_leaves_nothing_to_paint(
 ) -> None:
     images = pictures[0][:1]
     tx = codec.encode(images, cbr=1 / 4, snr_db=15.0, roi=torch.ones_like(images))
-    shown = codec.decode_painted(channels.link("awgn")(tx, 15.0, seed=1))
-    assert not shown.painted.any() and not shown.outage.any()
+    _, outage, made_up = codec.decode_with_made_up(channels.link("awgn")(tx, 15.0, seed=1))
+    assert made_up is not None
+    assert not made_up.painted.any() and not outage.any()
