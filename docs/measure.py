@@ -38,8 +38,13 @@ def chosen(data: Path, kind: str, size: int, pictures: int) -> tuple[list[Tensor
     images, masks = semcom.data.load_folder(
         data / kind / "eval" / "images", masks=data / kind / "eval" / "masks", size=size
     )
-    places = [round(place * len(images) / pictures) for place in range(pictures)]
+    places = spaced(len(images), pictures)
     return [images[place] for place in places], [masks[place] for place in places]
+
+
+def spaced(count: int, pictures: int) -> list[int]:
+    """Places of some of a list, evenly spaced."""
+    return [round(place * count / pictures) for place in range(pictures)]
 
 
 def measure(data: Path, kind: str, size: int, pictures: int) -> None:
