@@ -44,8 +44,8 @@ from semcom.scheme import Scheme
 
 IMAGES = Path(__file__).parent / "images"
 OWN = "generative"
-METRICS = (
-    "roi_psnr", "nroi_psnr", "psnr", "ssim", "vsi", "frechet", "dice", "dice_control", "painted",
+COMPARED = (
+    "roi_psnr", "nroi_psnr", "psnr", "ssim", "vsi", "frechet", "dice", "dice_control",
 )  # fmt: skip
 SPENT_AT = (0.0, 6.0, 12.0)
 """SNR in dB at which channel uses are told by part."""
@@ -86,8 +86,10 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
             its = values.loc[codec]
             row = {"link": link, "cbr": cbr, "snr_db": snr_db, "codec": codec, "images": len(its)}
             row["lost"] = float(its["outage"].mean())
-            for metric in METRICS:
+            for metric in (*COMPARED, "painted"):
                 row[metric] = float(its[metric].mean())
+                if metric not in COMPARED:
+                    continue
                 gain, low, _ = mean_interval((own[metric] - its[metric]).dropna().tolist())
                 row[f"{metric}_gain"], row[f"{metric}_half"] = gain, gain - low
             rows.append(row)

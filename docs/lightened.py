@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from csv import DictReader
+from ctypes import CDLL
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -266,13 +267,19 @@ def memory_taken(way: str, own: Training, image: Tensor, key: Tensor, text: str)
     """Peak resident memory of this process while it paints, less what it had without weights."""
     torch.set_num_threads(1)
     Generator((8, 8, 8, 8)).eval().paint(image, key, [text], 0, 1)  # libraries' own
-    gc.collect()
+    tidied()
     before = resident("VmRSS")
     generator = own.carried_out()[0] if way == WAYS[-1] else in_bits(way)
-    gc.collect()
+    tidied()
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     generator.paint(image, key, [text], 0, 1)
     return resident("VmHWM") - before
+
+
+def tidied() -> None:
+    """Give back what is free, as far as glibc can."""
+    gc.collect()
+    CDLL("libc.so.6").malloc_trim(0)
 
 
 def resident(name: str) -> int:

@@ -3,7 +3,7 @@
     python docs/tables.py
 
 So it does baseline.md's table of modulation and coding schemes, from those that are in use, and the
-tables of dmic.md. A test compares the texts with what this makes of the tables.
+tables of dmic.md and generative.md. A test compares the texts with what this makes of the tables.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from cells import apart, header, plain, row
+from generative_tables import sections
 
 from scenarios.results.columns import COLUMNS, SEPARATE
-from scenarios.results.statistics import mean_interval
 from scenarios.results.table import Table
 from semcom.modem.mcs import mcs_table, modulation_name
 
@@ -22,6 +23,7 @@ IMAGES = Path(__file__).parent / "images"
 PAGE = Path(__file__).parent / "results.md"
 BASELINE = Path(__file__).parent / "baseline.md"
 DMIC = Path(__file__).parent / "dmic.md"
+GENERATIVE = Path(__file__).parent / "generative.md"
 README = Path(__file__).parents[1] / "README.md"
 MARKS = "<!-- made by docs/tables.py -->\n", "<!-- end -->\n"
 LINK = "ntn-tdl-c"
@@ -94,30 +96,6 @@ TOLD = {
 }
 
 
-def signed(value: float, digits: int = 1) -> str:
-    """A number with a sign of its own width.
-
-    >>> signed(-1.25), signed(2)
-    ('−1.2', '+2.0')
-    """
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
-def plain(value: float) -> str:
-    """An SNR as it is written."""
-    return f"{value:g}".replace("-", "−")
-
-
-def header(*columns: str) -> list[str]:
-    """The first two lines of a table."""
-    return [row(*columns), "| --- " * len(columns) + "|"]
-
-
-def row(*cells: str) -> str:
-    """A line of a table."""
-    return f"| {' | '.join(cells)} |"
-
-
 def measured() -> dict[str, Table]:
     """The tables by kind, with the best separate scheme."""
     paths = {kind: FOLDER / f"{LINK}_{kind}.csv" for kind in PICTURES}
@@ -129,10 +107,8 @@ def differences(table: Table, metric: str, snr_db: float) -> str:
     at = table.select(snr_db=snr_db).frame
     values = at.pivot_table(index="image", columns="codec", values=metric)
     gain = (values[CHAMPIONS[metric]] - values[SEPARATE]).dropna()
-    mean, low, high = mean_interval([float(value) for value in gain])
     means = values[table.separate].mean()
-    said = f"{signed(mean, DIGITS[metric])} ± {high - mean:.{DIGITS[metric]}f}"
-    said = f"**{said}**" if low > 0 or high < 0 else said
+    said = apart([float(value) for value in gain], DIGITS[metric])
     return f"{said} ({str(means.idxmax()).replace('-ldpc', '')})"
 
 
@@ -291,9 +267,7 @@ def on_links() -> list[str]:
             values = at.pivot_table(index="image", columns="codec", values=metric)
             for codec in codecs:
                 gain = (values[codec] - values["hevc-ldpc"]).dropna()
-                mean, low, high = mean_interval([float(value) for value in gain])
-                said = f"{signed(mean, digits)} ± {high - mean:.{digits}f}"
-                cells.append(f"**{said}**" if low > 0 or high < 0 else said)
+                cells.append(apart([float(value) for value in gain], digits))
         lines.append(row(link, f"1/{1 / cbr:.0f}", plain(snr_db), *cells))
     return lines
 
@@ -307,6 +281,11 @@ def dmic() -> str:
         *TOLD["links"], *on_links(),
     ]  # fmt: skip
     return with_table(DMIC, lines)
+
+
+def generative() -> str:
+    """The page on generative transmission with its tables made anew."""
+    return with_table(GENERATIVE, sections(FOLDER, IMAGES))
 
 
 def readme(tables: dict[str, Table]) -> str:
@@ -337,4 +316,5 @@ if __name__ == "__main__":
     BASELINE.write_text(baseline(), encoding="utf-8")
     README.write_text(readme(found), encoding="utf-8")
     DMIC.write_text(dmic(), encoding="utf-8")
+    GENERATIVE.write_text(generative(), encoding="utf-8")
     figures(found)
