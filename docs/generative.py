@@ -7,9 +7,10 @@ with train/images and train/masks as well. Tables go to docs/results, what is fi
 Then ``python docs/tables.py``. A kind whose generator or captioner does not ship yet is painted by
 that of chest X-rays, and says what is measured.
 
-On one core ``compare`` takes COMPARE hours for all (--kinds, --links, --snr, --cbr and --pictures
-choose a part: what is finished is found again by the whole), ``words`` WORDS minutes, ``light``
-with 600 steps LIGHT hours, ``captions`` a minute.
+On one free core ``compare`` takes four hours for all (--kinds, --links, --snr, --cbr and --pictures
+choose a part, which becomes the table; what is finished is found again by the whole), ``words``
+a quarter of an hour, ``light`` with 600 steps in each of five trainings an hour and a quarter,
+``captions`` a minute.
 """
 
 from __future__ import annotations

@@ -43,6 +43,15 @@ REDUCED = {
         "MOMENTS = 5": "MOMENTS = 2",
         "MAX_BLOCKS = 2000": "MAX_BLOCKS = 100",
     },
+    "07_generative.ipynb": {
+        "SIZE = 256": "SIZE = 128",
+        "NUM_CHEST = 6": "NUM_CHEST = 2",
+        "SNR_DB = [-3, 0, 6]": "SNR_DB = [6]",
+        "CURVE_DB = [-3, 0, 3, 6, 9]": "CURVE_DB = [9]",
+        "CBR = 1 / 64": "CBR = 1 / 16",
+        "UPDATES = 200": "UPDATES = 2",
+        "n=24": "n=2",
+    },
     "08_dmic.ipynb": {
         "NUM_IMAGES = 8": "NUM_IMAGES = 2",
         "SIZE = 256": "SIZE = 128",
