@@ -32,7 +32,8 @@ class Header:
 
     Args:
         step: index of the quantisation step outside the region, eighths of an octave from 2^-6 on.
-        roi: index into ``ROI_RATIOS``; 0 means that there are no mask blocks.
+        roi: index into ``ROI_RATIOS``; 0 means that there are no mask blocks. Of a region that is
+            sent alone, index of the grey level around it.
         length: channel uses of the digital part, in 256ths of those that are left to both.
         gain: index of the amplitude of the analogue part, 32nds of an octave around 1.
         base_groups: how many groups of the entropy model the first layer alone decodes.

@@ -39,7 +39,7 @@ class MedJSCCOptions:
         learned_synthesis: whether the network corrects what the inverse wavelet shows.
         channel_adaptive: whether its features are recalibrated by SNR, rate and reliability.
         region_only: whether nothing is coded nor sent but the region of interest, in blocks of
-            16 x 16, and a block around it; the rest is shown as mid-grey.
+            16 x 16, and a block around it; the rest is shown in one grey.
 
     Raises:
         InputError: if a value is out of range.

@@ -27,7 +27,7 @@ from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.region import around, covered, region_log_steps
+from semcom.medjscc.source.region import around, covered, grey_around, region_log_steps
 from semcom.medjscc.source.steps import block_pixels, in_image, log_steps, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
@@ -111,10 +111,12 @@ class Receiver:
         return self._shown(image, digital, height, width)
 
     def _shown(self, image: Tensor, digital: _Digital, height: int, width: int) -> Shown:
-        """An image in the picture's size, mid-grey where nothing was sent."""
+        """An image in the picture's size, of one grey where nothing was sent."""
+        grey = 0.5
         if self._options.region_only:
+            grey = grey_around(digital.header.roi)
             image = image * block_pixels(around(digital.blocks)).to(image)
-        image = digital.border.restored(image[..., :height, :width] + 0.5)
+        image = digital.border.restored(image[..., :height, :width] + grey)
         return Shown(image, False, digital.blocks)
 
     def rate_map(self, rx: Reception, row: int) -> RateMap | None:

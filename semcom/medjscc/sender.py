@@ -36,6 +36,8 @@ from semcom.medjscc.source.quantiser import Quantiser
 from semcom.medjscc.source.region import (
     IN_REGION,
     covered,
+    grey_around,
+    nearest_grey,
     region_bands,
     region_blocks,
     region_log_steps,
@@ -115,14 +117,17 @@ class Sender:
         centred = image - 0.5
         padded = pad_to(roi, BLOCK)
         blocks = region_blocks(padded > IN_REGION) if alone else mask_blocks(padded)
-        ratio = 0 if alone else self._ratio_index(blocks)
-        whole = pad_to(border.removed(centred), BLOCK)
         if alone:
-            bands = region_bands(self._wavelet, whole, blocks)
-            centred = self._wavelet.synthesise(bands)[..., : image.shape[-2], : image.shape[-1]]
+            whole = pad_to(image, BLOCK)
+            told = nearest_grey(whole, blocks)
+            grey = grey_around(told)
+            bands = region_bands(self._wavelet, whole - grey, blocks)
+            continued = self._wavelet.synthesise(bands) + grey
+            centred = continued[..., : image.shape[-2], : image.shape[-1]] - 0.5
         else:
-            bands = self._wavelet.analyse(whole)
-        prepared = PreparedImage(centred, border, blocks, ratio, bands, 0, 0, alone)
+            told = self._ratio_index(blocks)
+            bands = self._wavelet.analyse(pad_to(border.removed(centred), BLOCK))
+        prepared = PreparedImage(centred, border, blocks, told, bands, 0, 0, alone)
         first_bytes = len(prepared.begin_writing().bytes())
         search = StepSearch(bands, prepared.log_steps, self._snr_db, self._layout, first_bytes)
         step = search.finest() if self._options.digital_only else search.best()
@@ -196,7 +201,7 @@ class Sender:
         block = layout.digital_block(length)
         if block is not None:
             blocks.append(_block(data[first:], block, device))
-        header = Header(prepared.step, prepared.ratio, length, SILENT, digital.base_groups)
+        header = Header(prepared.step, prepared.told, length, SILENT, digital.base_groups)
         return self._whole(header, prepared.image, blocks, numbers.to(device), gain)
 
     def _analog_only(self, prepared: PreparedImage) -> Tensor:
@@ -250,7 +255,8 @@ class PreparedImage:
         image: float32 ``[1, 1, H, W]``, centred on zero.
         border: what runs along its sides.
         blocks: which blocks belong to the region of interest, bool ``[1, 1, H/16, W/16]``.
-        ratio: index of the step outside over that inside.
+        told: index of the step outside over that inside; of a region that is sent alone, of the
+            grey level around it.
         bands: of what is inside the border.
         step: index of the step outside, or of that inside a region that is sent alone, or
             ``ANALOG_ONLY``.
@@ -261,7 +267,7 @@ class PreparedImage:
     image: Tensor
     border: Border
     blocks: Tensor
-    ratio: int
+    told: int
     bands: Bands
     step: int
     initial_step: int
@@ -276,14 +282,14 @@ class PreparedImage:
         """The same for another step."""
         if self.alone:
             return region_log_steps(Header(step, 0, 0, 0).log_step, self.blocks)
-        return log_steps(step, self.blocks, self.ratio)
+        return log_steps(step, self.blocks, self.told)
 
     def begin_writing(self) -> Writer:
         """A writer at the end of border and, where it tells anything, the region's map."""
         writer = Writer()
         if not self.alone:
             writer.border(self.border)
-        if self.ratio or self.alone:
+        if self.told or self.alone:
             writer.blocks(self.blocks[0, 0].cpu().numpy())
         return writer
 
@@ -302,7 +308,9 @@ def coarser(prepared: PreparedImage) -> PreparedImage:
     """The next settings to try where the digital part does not fit."""
     if prepared.step < LAST_STEP:
         return replace(prepared, step=prepared.step + 1)
-    return replace(prepared, ratio=0) if prepared.ratio else replace(prepared, step=ANALOG_ONLY)
+    if prepared.told and not prepared.alone:
+        return replace(prepared, told=0)
+    return replace(prepared, step=ANALOG_ONLY)
 
 
 def _block(data: bytes, block: ModulatedBlock, device: torch.device) -> Tensor:

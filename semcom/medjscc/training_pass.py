@@ -99,7 +99,7 @@ def send(
         lengths = [
             layout.fitting_length(math.ceil(float(bits.detach()) / 8)) for bits in priced.bits
         ]
-        coarsest = [prepared.step == LAST_STEP and not prepared.ratio for prepared in batch]
+        coarsest = [prepared.step == LAST_STEP and not prepared.told for prepared in batch]
         open_rows = [n is None and not last for n, last in zip(lengths, coarsest, strict=True)]
         if not any(open_rows):
             break
@@ -164,7 +164,7 @@ def receive(
         estimates, left = wiener(numbers, noise, deviations[row, places], amplitude)
         rough.append(flat[row].index_add(0, places, estimates))
         uncertain.append(deviations[row].index_copy(0, places, left))
-    blocks = torch.cat([prepared.blocks & (prepared.ratio > 0) for prepared in sent.prepared]).to(
+    blocks = torch.cat([prepared.blocks & (prepared.told > 0) for prepared in sent.prepared]).to(
         rough[0]
     )
     image = restore(

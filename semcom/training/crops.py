@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -75,7 +77,7 @@ def random_batch(
     return torch.stack([image for image, _ in crops]), torch.stack([mask for _, mask in crops])
 
 
-def check_sizes(samples: list[Sample], crop: int) -> None:
+def check_sizes(samples: Sequence[Sample], crop: int) -> None:
     """Refuse images that are smaller than a crop."""
     for image, _ in samples:
         height, width = image.shape[1:]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from semcom.medjscc.header import LOG_STEP
+from semcom.medjscc.header import LOG_STEP, ROI_RATIOS
 from semcom.medjscc.source.steps import block_pixels, mask_blocks
 from semcom.medjscc.source.wavelet import LEVELS, Bands, Wavelet
 
@@ -19,6 +19,9 @@ before a region is known: lungs 63 %, teeth 53 %, coronary arteries 25 %."""
 
 _COARSER = 2.0
 """Octaves from the step in a region that is sent alone to that around it."""
+
+GREYS = len(ROI_RATIOS)
+"""Grey levels that a region alone can be centred on: the header tells one in place of a ratio."""
 
 _ROUNDS = 10
 
@@ -84,6 +87,32 @@ def region_log_steps(inside: float | Tensor, blocks: Tensor) -> Tensor:
     """
     inside = torch.as_tensor(inside, dtype=torch.float32, device=blocks.device)
     return torch.where(blocks, inside, (inside + _COARSER).clamp_max(LOG_STEP[1]))
+
+
+def grey_around(index: int) -> float:
+    """The grey value that a region alone is centred on.
+
+    >>> grey_around(0), grey_around(GREYS - 1)
+    (0.0625, 0.9375)
+    """
+    return (index + 0.5) / GREYS
+
+
+def nearest_grey(image: Tensor, blocks: Tensor) -> int:
+    """Index of the grey level next to what is around a region, so that little changes beyond.
+
+    Args:
+        image: float32 ``[1, 1, H, W]`` in [0, 1], sides multiples of 16.
+        blocks: of the region, bool ``[1, 1, H/16, W/16]``, some of them.
+
+    >>> image, blocks = torch.full((1, 1, 48, 48), 0.2), torch.zeros(1, 1, 3, 3) > 0
+    >>> blocks[..., 1, 1] = True
+    >>> grey_around(nearest_grey(image, blocks))
+    0.1875
+    """
+    ring = around(blocks) & ~blocks
+    mean = float(image[block_pixels(ring if bool(ring.any()) else blocks) > 0].mean())
+    return min(max(int(mean * GREYS), 0), GREYS - 1)
 
 
 def within(bands: Bands, coded: list[Tensor]) -> Bands:

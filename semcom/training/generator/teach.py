@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from channels import InputError
-from semcom.generative.generator import Generator
+from semcom.generative.generator import STRIDE, Generator
 from semcom.generative.learned_captioner import LearnedCaptioner
 from semcom.generative.words import KINDS
+from semcom.learned import pad_to
 from semcom.light import has_adapters
 from semcom.training import loop
+from semcom.training.crops import check_sizes
 from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
 from semcom.training.generator.task import GeneratorTask
@@ -54,6 +56,8 @@ def train_generator(
     """
     if not scenes:
         raise InputError("no picture to learn from: give one at least")
+    whole = [(pad_to(scene.image[None], STRIDE)[0], None) for scene in [*scenes, *validation]]
+    check_sizes(whole, plan.crop)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         generator = Generator() if first is None else first

@@ -17,7 +17,14 @@ from semcom.medjscc.codec import MedJSCC
 from semcom.medjscc.receiver import restore
 from semcom.medjscc.source.entropy_model import Walked
 from semcom.medjscc.source.quantiser import Priced
-from semcom.medjscc.source.region import around, covered, region_bands, region_log_steps
+from semcom.medjscc.source.region import (
+    around,
+    covered,
+    grey_around,
+    nearest_grey,
+    region_bands,
+    region_log_steps,
+)
 from semcom.medjscc.source.steps import block_pixels, in_steps
 from semcom.medjscc.source.wavelet import LEVELS, Bands
 from semcom.training.crops import Sample, random_batch
@@ -104,10 +111,11 @@ class MedJSCCTask:
             log_step[alone].amax((1, 2, 3), keepdim=True), regions[alone]
         )
         coded = covered(regions) if bool(alone.any()) else None
+        centred = images - _centres(images, regions, alone)
         with torch.no_grad():
-            bands = codec.wavelet.analyse(images - 0.5)
+            bands = codec.wavelet.analyse(centred)
             if coded is not None:
-                continued = region_bands(codec.wavelet, images[alone] - 0.5, regions[alone])
+                continued = region_bands(codec.wavelet, centred[alone], regions[alone])
                 for band, part in zip(bands, continued, strict=True):
                     band[alone] = part
         quantise = drawn_quantiser(plan, bands, draws)
@@ -141,7 +149,7 @@ class MedJSCCTask:
             codec.wavelet, codec.synthesis, values, deviations, soft, log_step, heard_db, digital
         )
         wanted = block_pixels(around(regions))
-        errors = in_steps(codec.wavelet.analyse((out - images + 0.5) * wanted), log_step)
+        errors = in_steps(codec.wavelet.analyse((out - centred) * wanted), log_step)
         total = sum((error.square().sum((1, 2, 3)) for error in errors), start=torch.tensor(0.0))
         return torch.log2(total / pixels + _LEAST_ERROR)
 
@@ -195,6 +203,15 @@ def held(codec: MedJSCC, path: Path) -> str | None:
         return fingerprint({name: tensors[name] for name in codec.state_dict()})
     except (InputError, KeyError):
         return None
+
+
+def _centres(images: Tensor, regions: Tensor, alone: Tensor) -> Tensor:
+    """Grey values that images are centred on, ``[batch, 1, 1, 1]``."""
+    greys = [
+        grey_around(nearest_grey(images[row : row + 1], regions[row : row + 1])) if one else 0.5
+        for row, one in enumerate(alone.tolist())
+    ]
+    return images.new_tensor(greys)[:, None, None, None]
 
 
 def _misjudged(coefficients: Bands, walked: Walked) -> Tensor:

@@ -177,3 +177,9 @@ def test_adapters_alone_are_trained_and_written(scenes: list[KeyScene], tmp_path
             assert torch.equal(there, value)
     text = sentence(scenes[0].choices)
     assert not torch.equal(painted(again, scenes[0], text), painted(base, scenes[0], text))  # type: ignore[arg-type]
+
+
+def test_pictures_that_hold_no_part_are_named(scenes: list[KeyScene], tmp_path: Path) -> None:
+    plan, out = GeneratorPlan(steps=1, batch=1, crop=128), tmp_path / "run"
+    refused(lambda: train_generator(scenes, plan, out), "96 x 96, smaller than a crop of 128")
+    assert not out.exists()

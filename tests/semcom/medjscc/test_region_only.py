@@ -10,10 +10,21 @@ from torch import Tensor
 import channels
 import semcom
 from semcom.medjscc import MedJSCC
-from semcom.medjscc.source.region import around, covered, region_bands, region_blocks
+from semcom.medjscc.source.region import (
+    GREYS,
+    around,
+    covered,
+    grey_around,
+    region_bands,
+    region_blocks,
+)
 from semcom.medjscc.source.wavelet import Wavelet
 from semcom.metrics import roi_psnr
+from semcom.training.medjscc.draws import drawn_regions
+from semcom.training.medjscc.plan import MedJSCCPlan
+from semcom.training.medjscc.task import MedJSCCTask
 from tests.refusals import refused
+from tests.semcom.medjscc.narrow import untrained
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +53,10 @@ def test_the_region_gains_what_the_rest_no_longer_costs(
     assert int(sent["alone"].used[0]) == int(sent["whole"].used[0])
     blocks = around(region_blocks(masks))
     unsent = F.interpolate(blocks.float(), scale_factor=16, mode="nearest") == 0
-    assert bool((sent["alone"].images[unsent] == 0.5).all())
+    rest = sent["alone"].images
+    for image, away in zip(rest, unsent, strict=True):
+        (grey,) = image[away].unique().tolist()
+        assert grey in [grey_around(index) for index in range(GREYS)]
 
 
 def test_every_pixel_of_the_region_is_in_a_coded_block(pictures: tuple[Tensor, Tensor]) -> None:
@@ -95,3 +109,33 @@ def test_without_a_region_and_in_training_it_is_refused(
         lambda: training.encode(images, cbr=1 / 32, snr_db=9.0, roi=pictures[1]), "not trained with"
     )
     training.eval()
+
+
+@pytest.mark.parametrize("stage", ["source", "receiver"])
+def test_training_lowers_what_regions_alone_cost(
+    pictures: tuple[Tensor, Tensor], stage: str
+) -> None:
+    codec = untrained()
+    samples = list(zip(*pictures, strict=True))
+    plan = MedJSCCPlan(stage=stage, batch=2, crop=64, alone=1.0, links=(("awgn", 1.0),))
+    task = MedJSCCTask(codec.train(), samples, [], plan)
+    parts = [p for p in codec.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parts, 1e-2)
+    costs = []
+    for _ in range(12):
+        loss = task.loss(0)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        costs.append(float(loss.detach()))
+    assert costs[-1] < costs[0] - 0.1
+
+
+def test_a_crop_without_a_region_or_within_it_gets_one() -> None:
+    plan = MedJSCCPlan(alone=1.0)
+    for roi in (torch.zeros(40, 1, 128, 128), torch.ones(40, 1, 128, 128)):
+        regions = drawn_regions(plan, roi, torch.Generator().manual_seed(0))
+        shares = regions.flatten(1).float().mean(1)
+        assert bool((shares > 0).all()) and bool((shares < 1).any())
+    everything = drawn_regions(MedJSCCPlan(alone=0.0), roi, torch.Generator().manual_seed(0))
+    assert bool(everything.all())
