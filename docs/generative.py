@@ -167,8 +167,8 @@ def drawn_captions(path: Path, size: int) -> None:
             axis = next(places)
             (text,) = captioner(image[None], region[None])
             bits = len(encode_text(text, shipped()))
-            axis.imshow(image[0], cmap="gray", vmin=0, vmax=1)
-            axis.contour(region[0], levels=[0.5], colors="#E69F00", linewidths=0.9)
+            axis.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=1)
+            axis.contour(region[0].numpy(), levels=[0.5], colors="#E69F00", linewidths=0.9)
             axis.set_title(f"{kind} phantom: {bits} bits", fontsize=9)
             lines = [fill(clause, 48, subsequent_indent="    ") for clause in text.split("; ")]
             below = {"transform": axis.transAxes, "va": "top", "fontsize": SMALL}

@@ -138,7 +138,8 @@ def words(folder: Path) -> list[str]:
 def less(its: pd.DataFrame, other: pd.DataFrame) -> list[str]:
     """Paired differences of all scores."""
     return [
-        apart((its[name] - other[name]).tolist(), digits) for name, (_, digits) in SCORES.items()
+        apart((its[name] - other[name]).dropna().tolist(), digits)
+        for name, (_, digits) in SCORES.items()
     ]
 
 
