@@ -40,7 +40,7 @@ CBR = (1 / 256, 1 / 128, 1 / 64)
 WORDS = {"right": "", "none": ", no words", "other": ", other words"}
 """Words that a picture goes with, and what the label of a codec says of them."""
 
-METRICS = ("nroi_psnr", "nroi_ssim", "frechet", "painted")
+METRICS = ("nroi_psnr", "nroi_ssim", "frechet", "painted", "words_lost")
 """What is measured by default beside the usual metrics; and VSI, where its library is installed."""
 
 _LOW = 1 / 3

@@ -235,6 +235,12 @@ COLUMNS = _table(
         "that make nothing up",
     ),
     Column(
+        "words_lost", "bool", label="share of words lost", measure=measures.words_lost,
+        better="lower", on_request=True,
+        definition="true where the words of a picture did not arrive: the rest is then painted "
+        "from the region alone, which is no outage of the picture; false of codecs without words",
+    ),
+    Column(
         "outage", "bool", label="share of pictures lost", short="lost", measure=measures.outage,
         better="lower", shown=True,
         definition="true where the receiver lost the picture; what the codec then shows (a grey "
@@ -301,7 +307,7 @@ def on_request() -> list[str]:
 
     >>> on_request()
     ['nroi_psnr', 'roi_ssim', 'nroi_ssim', 'vsi', 'fsim', 'gmsd', 'lpips', 'frechet',
-     'painted']
+     'painted', 'words_lost']
     """
     return [name for name, column in COLUMNS.items() if column.on_request]
 

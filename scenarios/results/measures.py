@@ -206,6 +206,11 @@ def painted(delivery: Delivery) -> float:
     return 0.0 if delivery.made_up is None else delivery.made_up.shares[0]
 
 
+def words_lost(delivery: Delivery) -> bool:
+    """Whether words were sent and did not arrive."""
+    return delivery.made_up is not None and delivery.made_up.texts[0] is None
+
+
 def outage(delivery: Delivery) -> bool:
     """Whether the image was lost."""
     return delivery.is_lost

@@ -58,6 +58,7 @@ def test_words_are_compared_on_the_same_draws_and_the_region_does_not_feel_them(
     assert differences == pytest.approx(by_hand.to_numpy())
     assert frame["nroi_psnr"].notna().all() and frame["frechet"].isna().all(), "no diagnosis"
     assert ((frame["painted"] > 0) & (frame["painted"] < 1)).all()
+    assert not frame["words_lost"].any()
     assert set(parts.frame["codec"]) == {"mine"}, "words of all three take as many channel uses"
     assert float(parts.frame["uses"].sum()) == pytest.approx(SIDE**2 / 16)
     assert (parts.frame["uses"] > 0).all()
