@@ -48,6 +48,9 @@ OWN = "generative"
 COMPARED = (
     "roi_psnr", "nroi_psnr", "psnr", "ssim", "vsi", "frechet", "dice", "dice_control",
 )  # fmt: skip
+TOLD = ("painted", "words_lost")
+"""Means alone: other codecs make nothing up."""
+
 SPENT_AT = (0.0, 6.0, 12.0)
 """SNR in dB at which channel uses are told by part."""
 
@@ -87,7 +90,7 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
             its = values.loc[codec]
             row = {"link": link, "cbr": cbr, "snr_db": snr_db, "codec": codec, "images": len(its)}
             row["lost"] = float(its["outage"].mean())
-            for metric in (*COMPARED, "painted"):
+            for metric in (*COMPARED, *TOLD):
                 row[metric] = float(its[metric].mean())
                 if metric not in COMPARED:
                     continue

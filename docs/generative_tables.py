@@ -58,7 +58,11 @@ def against_others(folder: Path) -> list[str]:
         lines += ["", f"**{COLUMNS[metric].head}**", "", *curves(tables, metric)]
     costly = [metric for metric in DIGITS if metric not in CURVES]
     found = costs(tables, costly)
-    told = ["", "**What it costs**, and the share painted", "", *found] if len(found) > 2 else []
+    told = (
+        ["", "**What it costs**, and the shares painted and of words lost", "", *found]
+        if len(found) > 2
+        else []
+    )
     return [*lines, *told]
 
 
@@ -76,14 +80,14 @@ def curves(tables: dict[str, pd.DataFrame], metric: str) -> list[str]:
 def costs(tables: dict[str, pd.DataFrame], metrics: list[str]) -> list[str]:
     """A row for each kind, link, rate and SNR, a column for each metric."""
     heads = [COLUMNS[metric].head for metric in metrics]
-    lines = header("pictures", "link", "cbr", "SNR, dB", *heads, "painted")
+    lines = header("pictures", "link", "cbr", "SNR, dB", *heads, "painted", "words lost")
     for kind, rows in tables.items():
         rows = rows[rows["snr_db"].isin(COST_AT)]
         for (link, cbr, snr_db), at in rows.groupby(["link", "cbr", "snr_db"], sort=False):
             cells = [over_best(at, metric) for metric in metrics]
-            share = float(at.loc[at["codec"] == OWN, "painted"].iloc[0])
+            own = at.loc[at["codec"] == OWN, ["painted", "words_lost"]].iloc[0]
             told = kind, link, f"1/{1 / cbr:.0f}", plain(snr_db)
-            lines.append(row(*told, *cells, f"{100 * share:.0f} %"))
+            lines.append(row(*told, *cells, *(f"{100 * share:.0f} %" for share in own)))
     return lines
 
 

@@ -97,7 +97,7 @@ def test_the_scenario_is_told_as_means_and_paired_differences(
     generative = made["generative"]
     rows = [
         {"link": "awgn", "cbr": 1 / 64, "snr_db": 0.0, "codec": codec, "image": image}
-        | dict.fromkeys((*generative.COMPARED, "painted"), value + image * slope)
+        | dict.fromkeys((*generative.COMPARED, *generative.TOLD), value + image * slope)
         | {"outage": codec == "poor" and image == 0}
         for codec, value, slope in (("generative", 5, 2), ("poor", 1, 1), ("good", 3, 1))
         for image in range(3)
