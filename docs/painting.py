@@ -19,9 +19,9 @@ from semcom.data import list_images
 from semcom.generative import Generative, Painter
 from semcom.generative.captioner import Captioner
 from semcom.generative.kinds import ShippedPainter
+from semcom.medjscc.source.region import region_pixels
 from semcom.metrics import nroi_psnr, vsi
 from semcom.segmentation import frechet
-from semcom.training.generator.scenes import key_pixels
 from semcom.weightfile import digest, packaged_names
 
 SEED = 0
@@ -74,7 +74,7 @@ def pictures_of(data: Path, kind: str, size: int, pictures: int) -> list[Seen]:
     codec, found = codec_of(kind), []
     for name, image, mask in zip(names, *chosen(data, kind, size, pictures), strict=True):
         region = codec.key_region(mask[None])
-        found.append(Seen(name, image[None], mask[None], region, key_pixels(region)))
+        found.append(Seen(name, image[None], mask[None], region, region_pixels(region)))
     return found
 
 

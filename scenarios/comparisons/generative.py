@@ -122,7 +122,9 @@ def plan(
     named = [words] if isinstance(words, str) else list(words)
     if not named:
         raise InputError(f"words are empty: name some of {', '.join(WORDS)}")
-    chosen = [check_name("words", one, WORDS) for one in named]
+    chosen = list(dict.fromkeys(check_name("words", one, WORDS) for one in named))
+    if len(chosen) > 1 and "right" not in chosen:
+        raise InputError("other words are compared with the right ones: name right among the words")
     grid = lay_out(
         "generative", images, masks, codecs=codecs, links=links, snr_db=snr_db, cbr=cbr, **drawn
     )

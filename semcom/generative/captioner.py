@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,11 +11,16 @@ from typing import Protocol
 from torch import Tensor
 
 from channels import InputError
+from channels.errors import shown
 from channels.surroundings import undisturbed
+from semcom.generative.words.arithmetic import TOTAL
 from semcom.generative.words.coder import MOST_BYTES, encode_text
 from semcom.generative.words.language_model import LanguageModel
 from semcom.generative.words.measured import measured
-from semcom.generative.words.vocabulary import AS_BRIGHT, OVERALL, SLOTS, kind_index, sentence
+from semcom.generative.words.vocabulary import GRADED, SLOTS, kind_index, sentence
+
+_PRICES = (8.0, 4.0, 2.0, 1.0, 0.5, 0.0)
+_BEAM = 64
 
 
 class Captioner(Protocol):
@@ -116,35 +122,82 @@ def _digest(image: Tensor) -> str:
     return sha256(image.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
-def shortened(choices: list[int], model: LanguageModel, most_bits: float) -> list[int]:
-    """Choices that say less, until they fit.
+def captions(captioner: Captioner, images: Tensor, masks: Tensor) -> list[str]:
+    """What a captioner says, checked.
 
-    Places are called as bright as the picture, one after another, each time the one that saves
-    most bits; then what is said of the whole picture becomes what is likeliest.
+    Args:
+        captioner: may alter what it is given.
+        images: float32 ``[batch, 1, H, W]`` in [0, 1].
+        masks: bool of the same shape.
+
+    Raises:
+        InputError: unless it is one string for each image.
+
+    >>> import torch
+    >>> images = torch.zeros(2, 1, 32, 32)
+    >>> captions(lambda images, masks: ["dark"], images, images > 0)
+    Traceback (most recent call last):
+    channels.errors.InputError: a captioner must give a list of 2 strings, got ['dark']
+    """
+    told = captioner(images.clone(), masks.clone())
+    if (
+        not isinstance(told, list | tuple)
+        or len(told) != len(images)
+        or not all(isinstance(text, str) for text in told)
+    ):
+        raise InputError(
+            f"a captioner must give a list of {len(images)} strings, got {shown(told)}"
+        )
+    return list(told)
+
+
+def shortened(choices: list[int], model: LanguageModel, most_bits: float) -> list[int] | None:
+    """Choices that say nearly the same in fewer bits.
+
+    Grades are moved to one beside them, as few as have to be: of all such captions, by a beam
+    search through the slots, the one of the least ``bits + price * moves`` for the largest price of
+    8, 4, 2, 1, 0.5 or 0 bits at which it fits. Nothing else is changed.
 
     Args:
         choices: of each slot the index of a phrase.
         model: of captions.
         most_bits: what they may take by the model.
 
+    Returns:
+        ``None`` if none is so short.
+
     >>> from semcom.generative.words import shipped
     >>> long = [0, 4, 0, 2, 0, 2] + [0, 4] * 8
-    >>> round(shipped().bits(long)) > 60 > shipped().bits(shortened(long, shipped(), 60))
+    >>> short = shortened(long, shipped(), 60)
+    >>> round(shipped().bits(long)) > 60 > shipped().bits(short)
+    True
+    >>> shortened(long, shipped(), 8) is None
     True
     """
-    chosen = list(choices)
-    while model.bits(chosen) > most_bits:
-        plainer = [
-            [*chosen[:slot], other, *chosen[slot + 1 :]]
-            for slot in range(1, len(SLOTS))
-            for other in ([AS_BRIGHT] if slot >= len(OVERALL) else range(len(SLOTS[slot].phrases)))
-            if other != chosen[slot]
+    if model.bits(choices) <= most_bits:
+        return list(choices)
+    for price in _PRICES:
+        found = _cheapest(choices, model, price)
+        if model.bits(found) <= most_bits:
+            return found
+    return None
+
+
+def _cheapest(choices: list[int], model: LanguageModel, price: float) -> list[int]:
+    """The caption of the least bits and price of moves, among the likeliest so far at each slot."""
+    beam: list[tuple[float, list[int]]] = [(0.0, [])]
+    for slot, graded, choice in zip(SLOTS, GRADED, choices, strict=True):
+        near = [
+            other for other in (choice, choice - 1, choice + 1) if 0 <= other < len(slot.phrases)
         ]
-        best = min(plainer, key=model.bits, default=chosen)
-        if model.bits(best) >= model.bits(chosen):
-            break
-        chosen = best
-    return chosen
+        longer = []
+        for cost, before in beam:
+            frequencies = model.after(before)
+            for other in sorted(near) if graded else [choice]:
+                bits = math.log2(TOTAL / frequencies[other])
+                longer.append((cost + bits + price * (other != choice), [*before, other]))
+        beam = sorted(longer)[:_BEAM]
+    return beam[0][1]
 
 
 def cut(text: str, model: LanguageModel, most_bits: int) -> str:

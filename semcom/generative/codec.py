@@ -16,17 +16,20 @@ from torch import Tensor, nn
 
 from channels import InputError, Link, Reception, Session, Transmission
 from channels.errors import check_count, check_name, check_seed, shown
+from channels.surroundings import check_device
 from semcom.codec import Codec
-from semcom.generative.captioner import Captioner, cut, shortened
+from semcom.generative.captioner import Captioner, captions, cut, shortened
 from semcom.generative.generator import MOST_STEPS, Generator
+from semcom.generative.key_region import MARGIN_PX, key_region
 from semcom.generative.kinds import ShippedCaptioner, ShippedPainter
-from semcom.generative.painter import Painter
+from semcom.generative.painter import Painter, check_painted
 from semcom.generative.words import choices, decode_text, encode_text, sentence
 from semcom.generative.words import shipped as shipped_model
 from semcom.generative.words.vocabulary import KIND_OF_TASK
 from semcom.learned import transmission
 from semcom.medjscc import MedJSCC
 from semcom.medjscc.rate_map import RateMap
+from semcom.medjscc.source.region import region_pixels
 from semcom.modem.adaptation import awgn_success
 from semcom.modem.mcs import mcs_table
 from semcom.modem.transport import ModulatedBlock, smallest_block
@@ -75,7 +78,8 @@ class Generative(Codec):
             this kind.
         captioner: describes pictures; ``None``: the shipped one of this kind. Free text is cut
             after the last word that fits.
-        margin_px: pixels around the mask that belong to the key region as well.
+        margin_px: pixels around the mask that belong to the key region as well, 3 to 64: with
+            fewer, a block could hold so little of the mask that it is painted.
         steps: of the generator, see :meth:`~semcom.generative.generator.Generator.paint`.
         seed: of its noise.
 
@@ -96,12 +100,15 @@ class Generative(Codec):
         key: MedJSCC | None = None,
         generator: Painter | str | Path | None = None,
         captioner: Captioner | None = None,
-        margin_px: int = 4,
+        margin_px: int = MARGIN_PX,
         steps: int = 1,
         seed: int = 0,
     ) -> None:
         self._kind = kind if kind is None else check_name("kind of picture", kind, KIND_OF_TASK)
-        self._key = (_shipped_key() if key is None else key).with_options(region_only=True)
+        key = _shipped_key() if key is None else key
+        if not isinstance(key, MedJSCC):
+            raise InputError(f"key must be a codec of semcom.medjscc, got {shown(key)}")
+        self._key = key.with_options(region_only=True)
         if generator is None:
             generator = ShippedPainter(kind)
         elif isinstance(generator, str | Path):
@@ -111,8 +118,8 @@ class Generative(Codec):
                 f"generator must be a painter or a file of weights, got {shown(generator)}"
             )
         self._generator: Painter = generator
-        self._captioner = ShippedCaptioner(kind) if captioner is None else captioner
-        self._margin = check_count("margin_px", margin_px, 0, 64)
+        self._captioner = ShippedCaptioner(kind) if captioner is None else _called(captioner)
+        self._margin = check_count("margin_px", margin_px, 3, 64)
         self._steps = check_count("steps", steps, 1, MOST_STEPS)
         self._seed = check_seed(seed)
         self._model = shipped_model()
@@ -144,27 +151,29 @@ class Generative(Codec):
         False
         """
         other = copy(self)
-        other._captioner = captioner
+        other._captioner = _called(captioner)
         return other
 
     def to(self, device: str) -> Self:
         """A copy whose networks are on a device."""
-        moved = copy(self)
+        device, moved = str(check_device(device)), copy(self)
         for name, part in vars(self).items():
             if isinstance(part, nn.Module):
                 setattr(moved, name, deepcopy(part).to(device))
         return moved
 
     def key_region(self, masks: Tensor) -> Tensor:
-        """Where no pixel is painted: masks with the margin around them, bool.
+        """Masks with the margin around them, bool.
+
+        No pixel of a mask is painted; of the margin some may be, where they fill less than a 20th
+        of a block.
 
         >>> masks = torch.zeros(1, 1, 32, 32) > 0
         >>> masks[..., 8:16, 8:16] = True
         >>> int(Generative(generator=Generator((8, 8, 8, 8))).key_region(masks).sum())
         256
         """
-        side = 2 * self._margin + 1
-        return F.max_pool2d((masks > 0.5).float(), side, 1, self._margin) > 0
+        return key_region(masks, self._margin)
 
     def _encode(self, images: Tensor, roi: Tensor | None, session: Session) -> Transmission:
         if roi is None:
@@ -179,7 +188,7 @@ class Generative(Codec):
         )
         symbols = sent.symbols
         if block is not None:
-            texts = self._captioner(images, key)
+            texts = captions(self._captioner, images, region_pixels(key))
             words = block.encode(torch.stack([self._bits(text, block) for text in texts]))
             symbols = torch.cat([words.to(symbols), symbols], dim=1)
         return transmission(symbols, replace(session, mcs=sent.session.mcs))
@@ -229,7 +238,8 @@ class Generative(Codec):
     def _bits(self, text: str, block: ModulatedBlock) -> Tensor:
         chosen = choices(text)
         if chosen is not None:
-            text = sentence(shortened(chosen, self._model, block.payload_bits - _FLAG_BITS))
+            short = shortened(chosen, self._model, block.payload_bits - _FLAG_BITS)
+            text = "" if short is None else sentence(short)
         else:
             text = cut(text, self._model, block.payload_bits)
         bits = torch.from_numpy(encode_text(text, self._model, block.payload_bits)).float()
@@ -250,9 +260,10 @@ class Generative(Codec):
             if bool(real[one].all()):
                 rows.append(images[one])
                 continue
-            rows.append(
-                self._generator.paint(images[one], real[one], [text], self._seed, self._steps)
+            painted = self._generator.paint(
+                images[one].clone(), real[one].clone(), [text], self._seed, self._steps
             )
+            rows.append(torch.where(real[one], images[one], check_painted(painted, images[one])))
         return (torch.cat(rows), outage), MadeUp(~real, texts)
 
     def _texts(self, rx: Reception, block: ModulatedBlock | None) -> list[str | None]:
@@ -283,6 +294,12 @@ def _by_part(words: int, budget: RateMap | None) -> dict[str, float]:
         return parts | {"coarse": coarse + budget.analogue, "outline": 0.0, "key": 0.0}
     key = (1 - outline) * budget.digital + budget.analogue
     return parts | {"coarse": coarse, "outline": outline * budget.digital, "key": key}
+
+
+def _called(captioner: Captioner) -> Captioner:
+    if not callable(captioner):
+        raise InputError(f"captioner must be a call of images and masks, got {shown(captioner)}")
+    return captioner
 
 
 def _shipped_key() -> MedJSCC:

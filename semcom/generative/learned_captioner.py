@@ -16,7 +16,7 @@ from channels.errors import check_count
 from channels.surroundings import undisturbed
 from channels.tensorfile import store
 from semcom.generative.words import NOTHING, SLOTS, measured, said, sentence
-from semcom.generative.words.vocabulary import OVERALL, PLACES, kind_index
+from semcom.generative.words.vocabulary import GRADED, OVERALL, kind_index
 from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
 
 GLIMPSE = 96
@@ -25,11 +25,6 @@ GLIMPSE = 96
 _KIND = "captioner"
 _SURE = 4.0
 """Logit of what is measured over its neighbours, before anything is learned."""
-
-_GRADED = ("exposure", "contrast", *(slot.name for slot in PLACES))
-"""Slots with grades: the word may be one beside what is measured. All else stays measured."""
-
-_IMPOSSIBLE = -1e4
 
 
 class LearnedCaptioner(nn.Module):
@@ -121,7 +116,7 @@ class LearnedCaptioner(nn.Module):
         return [sentence(row) for row in logits.argmax(-1).tolist()]
 
     def logits(self, glimpses: Tensor, plain: Sequence[Sequence[int]]) -> Tensor:
-        """How good phrases are, ``[batch, 22, NOTHING]``; far below zero where there is none.
+        """How good phrases are, ``[batch, 22, NOTHING]``; minus infinity where none can be said.
 
         Args:
             glimpses: of the pictures, see :func:`glimpse`.
@@ -133,7 +128,7 @@ class LearnedCaptioner(nn.Module):
         known = said(plain)[..., :NOTHING].to(learned)
         beside = F.max_pool1d(known, 3, 1, 1) * _graded().to(learned)
         possible = torch.maximum(known, beside) * _phrases().to(learned)
-        return torch.where(possible > 0, learned + _SURE * known, _IMPOSSIBLE)
+        return torch.where(possible > 0, learned + _SURE * known, -torch.inf)
 
     def drawn(self, glimpses: Tensor, plain: Sequence[Sequence[int]], noise: Tensor) -> Tensor:
         """Shares of phrases with gradients: one each, drawn by its logits.
@@ -174,8 +169,8 @@ def shipped_captioner(kind: str) -> LearnedCaptioner | None:
 
 
 def _graded() -> Tensor:
-    """One for each slot with grades, ``[22, 1]``."""
-    return torch.tensor([[float(slot.name in _GRADED)] for slot in SLOTS])
+    """One for each slot with grades, ``[22, 1]``: the others stay as measured."""
+    return torch.tensor(GRADED).float()[:, None]
 
 
 def _phrases() -> Tensor:

@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from channels import InputError
+from channels.errors import shown
 
 
 class Painter(Protocol):
@@ -52,3 +53,22 @@ def check_scene(key: Tensor, key_mask: Tensor, text: Sequence[str | None]) -> No
             f"key {list(key.shape)}, key_mask {list(key_mask.shape)} and {len(text)} captions "
             "do not belong together: one shape, one caption for each"
         )
+
+
+def check_painted(painted: object, key: Tensor) -> Tensor:
+    """What a painter gave, of the shape and type of its key.
+
+    Raises:
+        InputError: if it is something else, or not of numbers.
+
+    >>> import torch
+    >>> check_painted(None, torch.zeros(1, 1, 32, 32))
+    Traceback (most recent call last):
+    channels.errors.InputError: a painter must give float32 [1, 1, 32, 32], got None
+    """
+    if not isinstance(painted, Tensor) or painted.shape != key.shape:
+        raise InputError(f"a painter must give float32 {list(key.shape)}, got {shown(painted)}")
+    painted = painted.to(key)
+    if not bool(painted.isfinite().all()):
+        raise InputError("a painter gave numbers that are not finite")
+    return painted.clamp(0, 1)

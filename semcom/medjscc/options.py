@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, TypedDict
 
+from channels import InputError
 from channels.errors import keep_flag, keep_number
 from semcom.medjscc.header import ROI_RATIOS
 
@@ -60,6 +61,8 @@ class MedJSCCOptions:
     def __post_init__(self) -> None:
         if not (isinstance(self.roi_ratio, str) and self.roi_ratio == "auto"):
             keep_number(self, "roi_ratio", 1, ROI_RATIOS[-1])
+        if self.region_only and self.roi_ratio != "auto":
+            raise InputError("region_only has steps of its own: leave roi_ratio out, or 'auto'")
         for name in ("margin_db", "header_margin_db"):
             keep_number(self, name, -10, 20)
         for field in fields(self):

@@ -74,6 +74,9 @@ PLACES = tuple(Slot(f"{row} {column}", BRIGHTNESS) for row in ROWS for column in
 SLOTS = OVERALL + PLACES
 """All that a caption says, in this order."""
 
+GRADED = tuple(slot.name in ("exposure", "contrast") or slot in PLACES for slot in SLOTS)
+"""Of each slot, whether its phrases are grades, so that neighbours mean nearly the same."""
+
 KINDS = OVERALL[0].phrases
 """Kinds of pictures."""
 

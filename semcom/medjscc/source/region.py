@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semcom.learned import pad_to
 from semcom.medjscc.header import LOG_STEP, ROI_RATIOS
 from semcom.medjscc.source.steps import block_pixels, mask_blocks
-from semcom.medjscc.source.wavelet import LEVELS, Bands, Wavelet
+from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands, Wavelet
 
 IN_REGION = 0.5
 """What a soft mask must exceed, pixel by pixel: beside a region alone there is no grey zone."""
@@ -73,6 +74,22 @@ def region_blocks(roi: Tensor) -> Tensor:
     mask = roi.float()
     most = mask_blocks(mask)
     return most | (mask_blocks(mask, 0.0) & ~around(most))
+
+
+def region_pixels(roi: Tensor) -> Tensor:
+    """Pixels of the blocks that a region alone is sent in, bool ``[batch, 1, H, W]``.
+
+    Args:
+        roi: bool ``[batch, 1, H, W]``, of any sides.
+
+    >>> mask = torch.zeros(1, 1, 40, 40) > 0
+    >>> mask[..., 20, 20] = True
+    >>> int(region_pixels(mask).sum())
+    256
+    """
+    height, width = roi.shape[-2:]
+    blocks = region_blocks(pad_to(roi.float(), BLOCK) > IN_REGION)
+    return block_pixels(blocks)[..., :height, :width] > 0
 
 
 def region_log_steps(inside: float | Tensor, blocks: Tensor) -> Tensor:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semcom.generative.key_region import key_region
 from semcom.generative.learned_captioner import glimpse
 from semcom.generative.words import measured
-from semcom.learned import pad_to
-from semcom.medjscc.source.region import region_blocks
-from semcom.medjscc.source.steps import block_pixels
-from semcom.medjscc.source.wavelet import BLOCK
+from semcom.medjscc.source.region import region_pixels
 from semcom.segmentation.segmenter import Segmenter
 from semcom.training.crops import Sample
 
@@ -55,20 +53,7 @@ def key_scenes(samples: Sequence[Sample], kind: str, segmenter: Segmenter) -> li
         if mask is None:
             with torch.no_grad():
                 mask = segmenter(image[None])[0] > 0.5
-        key = key_pixels(mask[None])[0]
+        key = region_pixels(key_region(mask[None]))[0]
         said = tuple(measured(image[0], key[0], kind=kind))
         scenes.append(KeyScene(image, key, said, glimpse(image[None], key[None])[0]))
     return scenes
-
-
-def key_pixels(mask: Tensor) -> Tensor:
-    """Key regions of masks bool ``[batch, 1, H, W]``: whole blocks of 16 x 16.
-
-    >>> mask = torch.zeros(1, 1, 40, 40) > 0
-    >>> mask[..., 20, 20] = True
-    >>> int(key_pixels(mask).sum())
-    256
-    """
-    height, width = mask.shape[-2:]
-    blocks = region_blocks(pad_to(mask.float(), BLOCK))
-    return block_pixels(blocks)[..., :height, :width] > 0

@@ -17,6 +17,7 @@ from semcom.light import has_adapters, save_adapter
 from semcom.training.generator.plan import GeneratorPlan
 from semcom.training.generator.scenes import KeyScene
 from semcom.training.loop import digest
+from semcom.weightfile import digest as fingerprint
 
 CAPTIONER_FILE = "captioner.safetensors"
 
@@ -56,7 +57,15 @@ class GeneratorTask:
         self.plan, self.generator, self.captioner = plan, generator, captioner
         self.module: nn.Module = nn.ModuleDict({"generator": generator, "captioner": captioner})
         self._scenes, self._validation = scenes, validation
-        self.fed_with = digest(scene.image for scene in [*scenes, *validation])
+        fed = [*scenes, *validation]
+        self.fed_with = "-".join(
+            [
+                digest(scene.image for scene in fed),
+                digest(scene.key_mask.float() for scene in fed),
+                digest(torch.tensor(scene.choices).float() for scene in fed),
+                fingerprint({n: torch.tensor(p.shape) for n, p in self.module.named_parameters()}),
+            ]
+        )
 
     def loss(self, step: int) -> Tensor:
         """Of one batch of random parts."""

@@ -18,7 +18,9 @@ import semcom
 from semcom.generative import Generative, Generator
 from semcom.generative.captioner import cut
 from semcom.generative.foreign import DiffusersInpainting, TransformersCaptioner
+from semcom.generative.key_region import key_region
 from semcom.generative.words import decode_text, encode_text, shipped
+from semcom.medjscc.source.region import region_pixels
 from tests.refusals import refused
 from tests.test_light_imports import ran
 
@@ -256,7 +258,7 @@ def test_both_in_the_codec(
     rx = channels.link("awgn")(tx, 12.0, seed=1)
     shown, _, made_up = codec.decode_with_made_up(rx)
     assert made_up is not None
-    key = torch.nn.functional.max_pool2d(masks.float(), 9, 1, 4) > 0
+    key = region_pixels(key_region(masks))
     for text, whole in zip(made_up.texts, captioner(images, key), strict=True):
         assert text is not None and whole.startswith(text) and text
     own = Generative("chest", generator=Generator((8, 8, 8, 8)), captioner=captioner)

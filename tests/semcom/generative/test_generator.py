@@ -14,9 +14,10 @@ from semcom.generative.generator import Generator, in_squares, known_of
 from semcom.generative.learned_captioner import LearnedCaptioner, glimpse
 from semcom.generative.words import SLOTS, measured, said, sentence
 from semcom.light import load_adapter, quantised, with_lora
+from semcom.medjscc.source.region import region_pixels
 from semcom.training.conduct import Conduct, Stopped, conducted
 from semcom.training.generator import GeneratorPlan, GeneratorTask, train_generator
-from semcom.training.generator.scenes import KeyScene, key_pixels, key_scenes
+from semcom.training.generator.scenes import KeyScene, key_scenes
 from tests.refusals import refused
 
 KIND = "dental panoramic X-ray"
@@ -153,7 +154,7 @@ def test_nothing_is_asked_of_it_inside_the_key(scenes: list[KeyScene]) -> None:
 def test_key_regions_are_whole_blocks_that_hold_the_mask() -> None:
     mask = torch.zeros(1, 1, 70, 100, dtype=torch.bool)
     mask[..., 30:40, 50:95] = True
-    key = key_pixels(mask)
+    key = region_pixels(mask)
     assert key.shape == mask.shape
     assert bool(key[..., 32:48, 48:96].all()) and not bool(key[..., 64:, :].any())
 
