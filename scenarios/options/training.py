@@ -428,10 +428,11 @@ class PaintedOptions:
             "--lora", help="Train adapters of the weights (--weights, or the shipped ones) alone."
         ),
     ] = False
-    rank: Annotated[int, typer.Option(help="Of the adapters.")] = 8
+    rank: Annotated[int | None, typer.Option(help="Of the adapters, with --lora; 8.")] = None
     bits: Annotated[
-        int, typer.Option(help="That the weights under adapters are stored in: 32, 8 or 4.")
-    ] = 4
+        int | None,
+        typer.Option(help="That weights under adapters are stored in: 32, 8 or 4; with --lora; 4."),
+    ] = None
     seed: Annotated[int, typer.Option(help="Seed of initial weights and all draws.")] = 0
 
     def adapted(self, generator: Generator) -> Generator:
@@ -443,8 +444,9 @@ class PaintedOptions:
         from semcom.generative.generator import Generator
         from semcom.light import quantised, with_lora
 
-        small = generator if self.bits == 32 else quantised(generator, self.bits)
-        adapted = with_lora(small, self.rank)
+        bits = 4 if self.bits is None else self.bits
+        small = generator if bits == 32 else quantised(generator, bits)
+        adapted = with_lora(small, 8 if self.rank is None else self.rank)
         assert isinstance(adapted, Generator)
         return adapted
 
@@ -454,8 +456,12 @@ class PaintedOptions:
         Raises:
             InputError: if an option does not fit.
         """
+        from channels import InputError
         from semcom.training.generator import GeneratorPlan
 
+        for name in ("rank", "bits"):
+            if getattr(self, name) is not None and not self.lora:
+                raise InputError(f"--{name} is of adapters: add --lora, or leave it out")
         return GeneratorPlan(
             self.steps, self.batch, self.crop, self.learning_rate, self.wordless, self.seed
         )

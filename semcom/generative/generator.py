@@ -109,7 +109,17 @@ class Generator(nn.Module):
         return digest(self.state_dict())
 
     def save(self, path: str | Path) -> None:
-        """Write the weights to a safetensors file, in half precision."""
+        """Write the weights to a safetensors file, in half precision.
+
+        Raises:
+            InputError: if its layers were replaced, by quantised ones or ones with adapters.
+        """
+        plain = type(self)(tuple(self._config["widths"]))
+        if self.state_dict().keys() != plain.state_dict().keys():
+            raise InputError(
+                "a generator is saved with its own layers: of one with adapters save these "
+                "(semcom.light.save_adapter), of a quantised one what it was made from"
+            )
         store(halved(self.state_dict()), path, {_KIND: json.dumps(self._config)})
 
     @classmethod
@@ -179,6 +189,7 @@ class Generator(nn.Module):
             InputError: if shapes do not fit, or an argument is out of range.
         """
         check_scene(key, key_mask, text)
+        key = key.float()
         steps, seed = check_count("steps", steps, 1, MOST_STEPS), check_seed(seed)
         with undisturbed():
             known = known_of(key, key_mask, said([_choices(one) for one in text]))
@@ -247,6 +258,7 @@ def known_of(key: Tensor, key_mask: Tensor, words: Tensor) -> Known:
     """
     height, width = key.shape[-2:]
     mask = pad_to(key_mask.float(), STRIDE)
+    key = torch.where(key_mask, key, 0.5)
     shown_key = in_squares(pad_to(key, STRIDE)) * F.pixel_unshuffle(mask, SQUARE)
     rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
     words = words.to(key.device)

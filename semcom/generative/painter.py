@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from channels import InputError
@@ -46,8 +47,12 @@ def check_scene(key: Tensor, key_mask: Tensor, text: Sequence[str | None]) -> No
     """Refuse what does not belong together.
 
     Raises:
-        InputError: if shapes differ, or captions are not one for each.
+        InputError: if shapes differ, captions are not one for each, or the mask is not bool.
     """
+    if key.ndim != 4 or key.shape[1] != 1 or not len(key) or not key.is_floating_point():
+        raise InputError(f"key must be float32 [batch, 1, H, W], got {key.dtype} {list(key.shape)}")
+    if key_mask.dtype != torch.bool:
+        raise InputError(f"key_mask must be bool, got {key_mask.dtype}: compare it with 0.5")
     if key.shape != key_mask.shape or len(text) != len(key):
         raise InputError(
             f"key {list(key.shape)}, key_mask {list(key_mask.shape)} and {len(text)} captions "
@@ -61,7 +66,6 @@ def check_painted(painted: object, key: Tensor) -> Tensor:
     Raises:
         InputError: if it is something else, or not of numbers.
 
-    >>> import torch
     >>> check_painted(None, torch.zeros(1, 1, 32, 32))
     Traceback (most recent call last):
     channels.errors.InputError: a painter must give float32 [1, 1, 32, 32], got None

@@ -40,7 +40,7 @@ def check_folder(folder: str | os.PathLike[str], index: str) -> tuple[Path, dict
         )
     try:
         described = json.loads((path / index).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} holds no model: no readable {index} in it") from error
     if not isinstance(described, dict):
         raise InputError(f"{path} holds no model: {index} says nothing of one")

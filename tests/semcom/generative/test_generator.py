@@ -95,6 +95,20 @@ def test_what_does_not_fit_is_refused(generator: Generator, scenes: list[KeyScen
     refused(lambda: generator.paint(image, key[..., :32], [None], 1), "do not belong together")
     refused(lambda: generator.paint(image, key, [None], 1, steps=0), "steps")
     refused(lambda: generator.paint(image, key, [None], -1), "seed")
+    refused(lambda: generator.paint(image, key.float(), [None], 1), "key_mask must be bool")
+    refused(lambda: generator.paint(image[0], key[0], [None], 1), "key must be float32")
+    refused(lambda: generator.paint(image[:0], key[:0], [], 1), "key must be float32")
+    hidden = torch.where(key, image, torch.nan)
+    assert torch.equal(
+        generator.paint(hidden, key, [None], 1, 1), generator.paint(image, key, [None], 1, 1)
+    )
+
+
+def test_what_is_no_plain_generator_is_not_saved_as_one(tmp_path: Path) -> None:
+    for other in (quantised(Generator((16,) * 4), 8), with_lora(Generator((16,) * 4), 2)):
+        assert isinstance(other, Generator)
+        refused(lambda: other.save(tmp_path / "g.safetensors"), "its own layers")  # noqa: B023
+    assert not (tmp_path / "g.safetensors").exists()
 
 
 def test_one_step_of_a_trained_network_shows_the_mean_of_what_it_learned(tmp_path: Path) -> None:
