@@ -66,7 +66,7 @@ def packaged_names(begins: str) -> list[str]:
     """Names of files of weights that come with the package and begin so, in order.
 
     >>> packaged_names("medjscc")
-    ['medjscc', 'medjscc-small']
+    ['medjscc', 'medjscc-outline', 'medjscc-small']
     """
     there = [file.name for file in files("semcom").joinpath("weights").iterdir()]
     return sorted(

@@ -227,7 +227,7 @@ GOOD = torch.full((1, 1, 64, 64), 0.5)
 def test_bad_input_gets_one_line(
     name: str, images: torch.Tensor, options: dict[str, object], message: str
 ) -> None:
-    arguments = {"cbr": CBR, "snr_db": 6.0} | region(name, GOOD) | options
+    arguments = {"cbr": CBR, "snr_db": 6.0} | region(name, torch.ones_like(GOOD)) | options
     with pytest.raises(InputError, match=message) as caught:
         semcom.codec(name).encode(images, **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
