@@ -150,9 +150,9 @@ def piq_version() -> str:
     >>> piq_version().startswith("piq ")
     True
     """
-    from semcom.metrics.perceptual import library
+    from semcom.metrics.perceptual import piq
 
-    return f"piq {library().__version__}"
+    return f"piq {piq().__version__}"
 
 
 def lpips(delivery: Delivery) -> Tensor:

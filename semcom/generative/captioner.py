@@ -18,6 +18,7 @@ from semcom.generative.words.coder import MOST_BYTES, encode_text
 from semcom.generative.words.language_model import LanguageModel
 from semcom.generative.words.measured import measured
 from semcom.generative.words.vocabulary import GRADED, SLOTS, kind_index, sentence
+from semcom.weightfile import digest
 
 _PRICES = (8.0, 4.0, 2.0, 1.0, 0.5, 0.0)
 _BEAM = 64
@@ -119,7 +120,7 @@ class OfAnother:
 
 
 def _digest(image: Tensor) -> str:
-    return sha256(image.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+    return digest({"image": image})
 
 
 def captions(captioner: Captioner, images: Tensor, masks: Tensor) -> list[str]:
@@ -193,7 +194,7 @@ def _cheapest(choices: list[int], model: LanguageModel, price: float) -> list[in
         longer = []
         for cost, before in beam:
             frequencies = model.after(before)
-            for other in sorted(near) if graded else [choice]:
+            for other in near if graded else [choice]:
                 bits = math.log2(TOTAL / frequencies[other])
                 longer.append((cost + bits + price * (other != choice), [*before, other]))
         beam = sorted(longer)[:_BEAM]

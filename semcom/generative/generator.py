@@ -6,11 +6,9 @@ as channels, so that no layer works at more than a quarter of the resolution.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +17,12 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.errors import check_count, check_seed, shown
 from channels.surroundings import undisturbed
-from channels.tensorfile import store
+from semcom.generative.kept import KeptNetwork
 from semcom.generative.painter import check_scene
 from semcom.generative.words import NOTHING, SLOTS, choices, grey_places, said
 from semcom.learned import pad_to
 from semcom.light import load_adapter, quantised
-from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
+from semcom.weightfile import packaged, packaged_names
 
 SQUARE = 4
 """Side in pixels of the squares whose pixels are channels."""
@@ -33,8 +31,9 @@ STRIDE = 8 * SQUARE
 MOST_STEPS = 64
 _PIXELS = SQUARE**2
 _TIMES = 32
-_KIND = "generator"
-_BASE = "chest"
+BASE = "chest"
+"""The kind whose weights are shipped whole."""
+
 BASE_BITS = 4
 """Of the shipped generator's weights under the adapters of other kinds."""
 
@@ -43,7 +42,7 @@ _SCALE = 4.0
 """Grey values around 1/2 times this have about the deviation of the noise."""
 
 
-class Generator(nn.Module):
+class Generator(KeptNetwork):
     """Paints all but the key region.
 
     ::
@@ -73,10 +72,11 @@ class Generator(nn.Module):
     (torch.Size([1, 1, 64, 64]), True)
     """
 
+    noun = "generator"
+
     def __init__(self, widths: tuple[int, ...] = (40, 80, 112, 128)) -> None:
-        super().__init__()
         widths = _widths(widths)
-        self._config = {"widths": list(widths)}
+        super().__init__(widths=list(widths))
         size = 2 * widths[-1]
         self.words = nn.ModuleList(nn.Embedding(len(slot.phrases) + 1, size) for slot in SLOTS)
         self.time = nn.Sequential(nn.Linear(2 * _TIMES, size), nn.SiLU(), nn.Linear(size, size))
@@ -98,42 +98,6 @@ class Generator(nn.Module):
         final = self.last[-1]
         assert isinstance(final, nn.Conv2d)
         nn.init.zeros_(final.weight)
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return dict(self._config)
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve digits that change with any weight."""
-        return digest(self.state_dict())
-
-    def save(self, path: str | Path) -> None:
-        """Write the weights to a safetensors file, in half precision.
-
-        Raises:
-            InputError: if its layers were replaced, by quantised ones or ones with adapters.
-        """
-        plain = type(self)(tuple(self._config["widths"]))
-        if self.state_dict().keys() != plain.state_dict().keys():
-            raise InputError(
-                "a generator is saved with its own layers: of one with adapters save these "
-                "(semcom.light.save_adapter), of a quantised one what it was made from"
-            )
-        store(halved(self.state_dict()), path, {_KIND: json.dumps(self._config)})
-
-    @classmethod
-    @undisturbed()
-    def load(cls, path: str | Path) -> Self:
-        """Rebuild a generator from a file that :meth:`save` wrote, frozen.
-
-        Raises:
-            InputError: if the file is missing, damaged, or holds something else.
-        """
-        state, metadata = stored(path)
-        if _KIND not in metadata:
-            raise InputError(f"{Path(path).name} holds no weights of a generator")
-        return rebuilt(lambda: cls(**json.loads(metadata[_KIND])), state, path)
 
     def forward(self, x: Tensor, time: Tensor, known: Known) -> Tensor:
         """The picture that is expected, in squares, ``[batch, 16, h, w]``.
@@ -225,11 +189,17 @@ def shipped(kind: str = "chest") -> Generator:
             "semcom train generator, and name their file"
         )
     with packaged(f"generator-{kind}") as path:
-        if kind == _BASE:
+        if kind == BASE:
             return Generator.load(path)
-        adapted = load_adapter(quantised(shipped(_BASE), BASE_BITS), path)
+        adapted = load_adapter(_base_in_bits(), path)
     assert isinstance(adapted, Generator)
     return adapted.eval().requires_grad_(False)
+
+
+@cache
+def _base_in_bits() -> nn.Module:
+    """What adapters of all kinds go with."""
+    return quantised(shipped(BASE), BASE_BITS)
 
 
 class Known:

@@ -10,16 +10,13 @@ from torch import Tensor, nn
 from channels.errors import check_name
 from semcom.generative import generator as painting
 from semcom.generative.captioner import Captioner, Measured
-from semcom.generative.generator import Generator
+from semcom.generative.generator import BASE, Generator
 from semcom.generative.learned_captioner import shipped_captioner
 from semcom.generative.words import choices
 from semcom.generative.words.vocabulary import KIND_OF_TASK, KINDS
 from semcom.metrics import dice
 from semcom.segmentation.shipped import shipped as shipped_segmenter
 from semcom.weightfile import packaged_names
-
-BASE = "chest"
-"""What is painted where no words tell the kind."""
 
 
 def recognised(images: Tensor, masks: Tensor) -> list[str]:

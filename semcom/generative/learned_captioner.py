@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,20 +11,19 @@ from torch import Tensor, nn
 from channels import InputError
 from channels.errors import check_count
 from channels.surroundings import undisturbed
-from channels.tensorfile import store
+from semcom.generative.kept import KeptNetwork
 from semcom.generative.words import NOTHING, SLOTS, measured, said, sentence
 from semcom.generative.words.vocabulary import GRADED, OVERALL, kind_index
-from semcom.weightfile import digest, halved, packaged, packaged_names, rebuilt, stored
+from semcom.weightfile import packaged, packaged_names
 
 GLIMPSE = 96
 """Side in pixels at which a picture is looked at."""
 
-_KIND = "captioner"
 _SURE = 4.0
 """Logit of what is measured over its neighbours, before anything is learned."""
 
 
-class LearnedCaptioner(nn.Module):
+class LearnedCaptioner(KeptNetwork):
     """Chooses words around those that are measured, at most one grade from each.
 
     ::
@@ -55,14 +51,15 @@ class LearnedCaptioner(nn.Module):
     'dental panoramic X-ray'
     """
 
+    noun = "captioner"
+
     def __init__(self, kind: str, width: int = 16) -> None:
-        super().__init__()
         kind_index(kind)
         width = check_count("width", width, 8, 256)
         if width % 8:
             raise InputError(f"width must be a multiple of 8, got {width}")
+        super().__init__(kind=kind, width=width)
         self.kind = kind
-        self._config = {"kind": kind, "width": width}
         layers: list[nn.Module] = []
         for inputs, outputs in ((2, 1), (1, 2), (2, 4), (4, 4)):
             before = inputs * width if layers else 2
@@ -77,32 +74,6 @@ class LearnedCaptioner(nn.Module):
         for head in (self.places, self.overall):
             for parameter in head.parameters():
                 nn.init.zeros_(parameter)
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return dict(self._config)
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve digits that change with any weight."""
-        return digest(self.state_dict())
-
-    def save(self, path: str | Path) -> None:
-        """Write the weights to a safetensors file, in half precision."""
-        store(halved(self.state_dict()), path, {_KIND: json.dumps(self._config)})
-
-    @classmethod
-    @undisturbed()
-    def load(cls, path: str | Path) -> Self:
-        """Rebuild a captioner from a file that :meth:`save` wrote, frozen.
-
-        Raises:
-            InputError: if the file is missing, damaged, or holds something else.
-        """
-        state, metadata = stored(path)
-        if _KIND not in metadata:
-            raise InputError(f"{Path(path).name} holds no weights of a captioner")
-        return rebuilt(lambda: cls(**json.loads(metadata[_KIND])), state, path)
 
     @torch.no_grad()
     def __call__(self, images: Tensor, masks: Tensor) -> list[str]:

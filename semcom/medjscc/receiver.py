@@ -27,8 +27,8 @@ from semcom.medjscc.source.border import Border
 from semcom.medjscc.source.entropy_model import Code, EntropyModel, Group
 from semcom.medjscc.source.levels import in_place
 from semcom.medjscc.source.prior import ErrorPrior
-from semcom.medjscc.source.region import around, covered, grey_around, region_log_steps
-from semcom.medjscc.source.steps import block_pixels, in_image, log_steps, pyramid
+from semcom.medjscc.source.region import around, covered, grey_around, told_log_steps
+from semcom.medjscc.source.steps import block_pixels, in_image, pyramid
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.synthesis import Synthesis, at_sixteenth
 from semcom.medjscc.undecodable import Undecodable
@@ -219,9 +219,7 @@ class Receiver:
         told = self._tells_blocks(header)
         blocks = reader.blocks(block_shape) if told else np.zeros(block_shape, dtype=np.bool_)
         held = torch.from_numpy(blocks)[None, None]
-        log_step = log_steps(header.step, held, header.roi)
-        if alone:
-            log_step = region_log_steps(header.log_step, held)
+        log_step = told_log_steps(header, held, alone)
         groups = None if whole else header.base_groups
         read = reading_from([reader], groups)
         walked = self._model.walk(

@@ -40,9 +40,9 @@ from semcom.medjscc.source.region import (
     nearest_grey,
     region_bands,
     region_blocks,
-    region_log_steps,
+    told_log_steps,
 )
-from semcom.medjscc.source.steps import affordable_ratio, in_steps, log_steps, mask_blocks
+from semcom.medjscc.source.steps import affordable_ratio, in_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, Bands, Wavelet
 from semcom.medjscc.step_search import StepSearch, classed
 from semcom.modem.transport import ModulatedBlock
@@ -280,9 +280,7 @@ class PreparedImage:
 
     def log_steps(self, step: int) -> Tensor:
         """The same for another step."""
-        if self.alone:
-            return region_log_steps(Header(step, 0, 0, 0).log_step, self.blocks)
-        return log_steps(step, self.blocks, self.told)
+        return told_log_steps(Header(step, self.told, 0, 0), self.blocks, self.alone)
 
     def begin_writing(self) -> Writer:
         """A writer at the end of border and, where it tells anything, the region's map."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from channels import InputError
 from semcom.images import KINDS, as_floats, check_tensor, in_unit_range
+from semcom.weightfile import complaint
 
 
 def check_alike(what: str, a: Tensor, b: Tensor) -> None:
@@ -109,3 +113,25 @@ def seen_pair(name: str, out: Tensor, images: Tensor, least: int) -> tuple[Tenso
     lost = out.isnan().flatten(1).any(1)
     seen = torch.where(lost[:, None, None, None], images, out)
     return in_unit_range(seen, "received images"), images, lost
+
+
+def library(name: str, asking: str) -> Any:
+    """A library of the extra ``perceptual``.
+
+    Args:
+        name: of the module.
+        asking: how the message begins.
+
+    Raises:
+        InputError: if it cannot be imported.
+
+    >>> library("no_such_library", "vsi needs")
+    Traceback (most recent call last):
+    channels.errors.InputError: vsi needs no_such_library (No module named 'no_such_library'): ...
+    """
+    try:
+        return import_module(name)
+    except (ImportError, RuntimeError) as error:  # torchvision of another torch
+        raise InputError(
+            f"{asking} {name} ({complaint(error)}): pip install 'semcom[perceptual]'"
+        ) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -19,8 +18,7 @@ from channels import InputError
 from channels.errors import check_name, check_path
 from channels.surroundings import undisturbed
 from semcom.checkpointfile import read_checkpoint
-from semcom.metrics.checks import seen_pair
-from semcom.weightfile import complaint
+from semcom.metrics.checks import library, seen_pair
 
 Backbone: TypeAlias = Literal["alex", "vgg", "squeeze"]
 FILES = {
@@ -143,12 +141,7 @@ def _untrained(backbone: Backbone) -> Any:
     Raises:
         InputError: if torchvision is missing.
     """
-    try:
-        import_module("torchvision")
-    except (ImportError, RuntimeError) as error:  # one of another torch
-        raise InputError(
-            f"lpips needs torchvision ({complaint(error)}): pip install 'semcom[perceptual]'"
-        ) from None
+    library("torchvision", "lpips needs")
     from torchmetrics.functional.image.lpips import _LPIPS
 
     return _LPIPS(net=backbone, pnet_rand=True)

@@ -7,16 +7,13 @@ to about 256 pixels at their shorter side first where the papers do so. Needs th
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from channels import InputError
 from channels.surroundings import undisturbed
-from semcom.metrics.checks import image_pair, seen_pair
-from semcom.weightfile import complaint
+from semcom.metrics.checks import image_pair, library, seen_pair
 
 _SCHARR_SIDE = 3
 _PREWITT_SIDE = 6
@@ -103,26 +100,21 @@ def gmsd(out: Tensor, images: Tensor) -> Tensor:
     return _measured("gmsd", out, images, _PREWITT_SIDE)
 
 
-def library() -> Any:
+def piq() -> Any:
     """The library piq.
 
     Raises:
         InputError: if it is not installed.
 
-    >>> library().__name__
+    >>> piq().__name__
     'piq'
     """
-    try:
-        return import_module("piq")
-    except (ImportError, RuntimeError) as error:  # torchvision of another torch
-        raise InputError(
-            f"vsi, fsim and gmsd need piq ({complaint(error)}): pip install 'semcom[perceptual]'"
-        ) from None
+    return library("piq", "vsi, fsim and gmsd need")
 
 
 def _measured(name: str, out: Tensor, images: Tensor, least: int, **options: Any) -> Tensor:
     """A metric of piq for each image; NaN of those that hold any."""
     seen, images, lost = seen_pair(name, out, images, least)
-    metric = getattr(library(), name)
+    metric = getattr(piq(), name)
     values: Tensor = metric(seen, images, reduction="none", data_range=1.0, **options)
     return torch.where(lost, torch.nan, values.reshape(-1))

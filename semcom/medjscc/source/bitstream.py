@@ -129,9 +129,9 @@ class Reader:
     def blocks(self, shape: tuple[int, int]) -> Blocks:
         """Read mask blocks ``[rows, columns]``."""
         model, table = outline.shipped(), outline.FeatureTable(shape)
-        for row, column in np.argwhere(~table.blocks):
-            chance = model.chances(table.of(row[None], column[None]))
-            table.blocks[row, column] = bool(self._decoded(_BERNOULLI, chance)[0])
+        for number in np.arange(table.blocks.size)[:, None]:
+            chance = model.chances(table.of(number))
+            table.blocks.flat[number] = self._decoded(_BERNOULLI, chance) > 0
         return table.blocks.copy()
 
     def integers(self, prior: _Parameters) -> NDArray[np.int32]:

@@ -84,7 +84,11 @@ class OutlineModel:
                     f"{name} of an outline model must be int16 {list(shape)}, "
                     f"got {weights[name].dtype} {list(weights[name].shape)}"
                 )
-        self._weights = {name: np.asarray(weights[name], dtype=np.int64) for name in _NAMES}
+        self._weights = {name: np.asarray(weights[name], dtype=np.int16) for name in _NAMES}
+        wide = {name: weight.astype(np.int64) for name, weight in self._weights.items()}
+        self._layers = [
+            (wide[name].T, UNIT * wide[f"{name}_bias"]) for name in ("first", "second", "last")
+        ]
 
     def chances(self, features: _Integers) -> NDArray[np.float64]:
         """Chances that blocks belong to a region.
@@ -95,12 +99,13 @@ class OutlineModel:
         Returns:
             float64 ``[n]``, multiples of 2^-16.
         """
-        x, w = features, self._weights
-        for name in ("first", "second"):
-            x = np.maximum((x @ w[name].T + UNIT * w[f"{name}_bias"]) // UNIT, 0)
-        logit = (x @ w["last"].T + UNIT * w["last_bias"])[:, 0] // (UNIT * UNIT // _LOGITS)
+        *hidden, (last, last_bias) = self._layers
+        x = features
+        for weight, bias in hidden:
+            x = np.maximum((x @ weight + bias) // UNIT, 0)
+        logit = (x @ last + last_bias)[:, 0] // (UNIT * UNIT // _LOGITS)
         most = _MOST_LOGIT * _LOGITS
-        chances: NDArray[np.float64] = _CHANCES[logit.clip(-most, most) + most]
+        chances: NDArray[np.float64] = _CHANCES[np.minimum(np.maximum(logit, -most), most) + most]
         return chances
 
     def bits(self, blocks: Blocks) -> float:
@@ -134,7 +139,7 @@ class OutlineModel:
         return cls({name: tensor.numpy() for name, tensor in tensors.items()})
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {name: torch.from_numpy(w.astype(np.int16)) for name, w in self._weights.items()}
+        return {name: torch.from_numpy(w) for name, w in self._weights.items()}
 
 
 @cache
@@ -155,7 +160,7 @@ def features(blocks: Blocks) -> _Integers:
     """
     table = FeatureTable(blocks.shape)
     table.blocks[:] = blocks
-    return table.of(*np.indices(blocks.shape).reshape(2, -1))
+    return table.of(np.arange(blocks.size))
 
 
 class FeatureTable:
@@ -166,25 +171,38 @@ class FeatureTable:
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        rows, columns = shape
-        self._known = np.zeros((rows + REACH, columns + 2 * REACH), dtype=np.bool_)
+        height, width = shape
+        self._known = np.zeros((height + REACH, width + 2 * REACH), dtype=np.bool_)
         self.blocks = self._known[REACH:, REACH:-REACH]
         """The map ``[rows, columns]``, to be filled in; false where it is not known yet."""
-
-    def of(self, rows: _Integers, columns: _Integers) -> _Integers:
-        """``[n, FEATURES]`` of some blocks."""
-        height, width = self.blocks.shape
-        down, across = rows[:, None] + REACH, columns[:, None] + REACH
-        before = self._known[down + _BEFORE[:, 0], across + _BEFORE[:, 1]]
-        mirror = width - 1 - columns[:, None] + _MIRRORED
-        seen = mirror < columns[:, None]
-        beside = self._known[down, mirror + REACH] & seen
-        above = self._known[down - 1, mirror + REACH]
-        said = np.concatenate([before, beside, above, seen[:, 1:2]], axis=1) * UNIT
+        rows, columns = np.indices(shape).reshape(2, -1, 1)
+        mirror = width - 1 - columns + _MIRRORED
+        seen = mirror < columns
+        self._from = np.concatenate(
+            [
+                self._place(rows + _BEFORE[:, 0], columns + _BEFORE[:, 1]),
+                np.where(seen, self._place(rows, mirror), _NEVER),
+                self._place(rows - 1, mirror),
+            ],
+            axis=1,
+        )
         y = (2 * UNIT * rows + UNIT) // height - UNIT
         x = (2 * UNIT * columns + UNIT) // width - UNIT
-        return np.concatenate([said, np.stack([y, np.abs(x), x], axis=1)], axis=1)
+        self._fixed = np.concatenate([UNIT * seen[:, 1:2], y, np.abs(x), x], axis=1)
 
+    def of(self, numbers: _Integers) -> _Integers:
+        """``[n, FEATURES]`` of some blocks, by their numbers in raster order."""
+        said = self._known.ravel()[self._from[numbers]] * UNIT
+        return np.concatenate([said, self._fixed[numbers]], axis=1)
+
+    def _place(self, rows: _Integers, columns: _Integers) -> _Integers:
+        """Where blocks stand among all that are known, and those around them."""
+        place: _Integers = (rows + REACH) * self._known.shape[1] + columns + REACH
+        return place
+
+
+_NEVER = 0
+"""Place of a block that is outside any map."""
 
 _BEFORE = np.array(BEFORE, dtype=np.int64)
 _MIRRORED = np.array(MIRRORED, dtype=np.int64)

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semcom.learned import pad_to
-from semcom.medjscc.header import LOG_STEP, ROI_RATIOS
-from semcom.medjscc.source.steps import block_pixels, mask_blocks
+from semcom.medjscc.header import LOG_STEP, ROI_RATIOS, Header
+from semcom.medjscc.source.steps import block_pixels, log_steps, mask_blocks
 from semcom.medjscc.source.wavelet import BLOCK, LEVELS, Bands, Wavelet
 
 IN_REGION = 0.5
@@ -104,6 +104,22 @@ def region_log_steps(inside: float | Tensor, blocks: Tensor) -> Tensor:
     """
     inside = torch.as_tensor(inside, dtype=torch.float32, device=blocks.device)
     return torch.where(blocks, inside, (inside + _COARSER).clamp_max(LOG_STEP[1]))
+
+
+def told_log_steps(header: Header, blocks: Tensor, alone: bool) -> Tensor:
+    """log2 of the step of each block, as a header tells it.
+
+    Args:
+        header: of the image.
+        blocks: of the region, bool ``[batch, 1, H/16, W/16]``.
+        alone: whether it is sent alone; the step is then that inside.
+
+    >>> told_log_steps(Header(40, 3, 0, 0), torch.ones(1, 1, 1, 1) > 0, alone=True).item()
+    -1.0
+    """
+    if alone:
+        return region_log_steps(header.log_step, blocks)
+    return log_steps(header.step, blocks, header.roi)
 
 
 def grey_around(index: int) -> float:
